@@ -1,0 +1,46 @@
+// The one exception type, and the exit statuses that it maps to.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+namespace pbx {
+
+/// Exit statuses, from sysexits.h. Their meaning in this suite is in pbx-recording-tools(7).
+enum class Exit {
+    ok = 0,
+    differs = 1,        ///< a check found a difference (status, --check)
+    usage = 64,         ///< the command line is wrong
+    data = 65,          ///< some audio or input was unreadable, the rest was done
+    no_input = 66,      ///< no such call, or it has no recording
+    unavailable = 69,   ///< database, rclone or remote unavailable
+    software = 70,      ///< a bug here
+    cant_create = 73,   ///< cannot write a file
+    io = 74,            ///< cannot read a file
+    temporary = 75,     ///< another run holds the lock, or try again
+    no_permission = 77, ///< permission denied
+    config = 78,        ///< configuration
+};
+
+/// The worse of two statuses: what a person must look at outranks what the next run mends by itself.
+Exit worst(Exit a, Exit b);
+
+/// A failure, in words for an operator: `what()` says what failed and why ("cannot open /x/y.wav: Permission denied"),
+/// `hint()` what to do about it, and may be empty.
+class Error : public std::runtime_error {
+  public:
+    Error(Exit kind, const std::string& message, std::string hint = {})
+        : std::runtime_error{message}, kind_{kind}, hint_{std::move(hint)} {}
+
+    Exit kind() const { return kind_; }
+    const std::string& hint() const { return hint_; }
+
+  private:
+    Exit kind_;
+    std::string hint_;
+};
+
+/// An Error from errno: "<message>: <strerror>". EACCES and EPERM become no_permission, whatever `kind` says.
+Error system_error(Exit kind, const std::string& message, int error_number, std::string hint = {});
+
+} // namespace pbx

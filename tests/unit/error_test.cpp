@@ -1,0 +1,22 @@
+// Exit statuses: which of two a batch ends with.
+#include "base/error.hpp"
+
+#include "catch.hpp"
+
+#include <cerrno>
+
+using pbx::Exit;
+using pbx::worst;
+
+TEST_CASE("a batch ends with the graver of two statuses, whatever their numbers") {
+    CHECK(worst(Exit::ok, Exit::temporary) == Exit::temporary);
+    CHECK(worst(Exit::temporary, Exit::data) == Exit::data);
+    CHECK(worst(Exit::data, Exit::unavailable) == Exit::unavailable);
+    CHECK(worst(Exit::cant_create, Exit::data) == Exit::cant_create);
+    CHECK(worst(Exit::software, Exit::no_permission) == Exit::software);
+}
+
+TEST_CASE("a refused permission is status 77 whatever was tried") {
+    CHECK(pbx::system_error(Exit::io, "cannot open x", EACCES).kind() == Exit::no_permission);
+    CHECK(pbx::system_error(Exit::io, "cannot open x", EIO).kind() == Exit::io);
+}
