@@ -21,6 +21,10 @@ Level level() {
     return tool_level;
 }
 
+const std::string &tool() {
+    return tool_name;
+}
+
 void line(std::string_view text) {
     std::string out = tool_name + ": ";
     for (const char c : text) {
@@ -35,7 +39,7 @@ void line(std::string_view text) {
     [[maybe_unused]] const auto written = ::write(STDERR_FILENO, out.data(), out.size());
 }
 
-void error(const Error& error) {
+void error(const Error &error) {
     line(error.what());
     if (!error.hint().empty())
         line("hint: " + error.hint());

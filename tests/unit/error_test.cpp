@@ -1,6 +1,5 @@
 // Exit statuses: which of two a batch ends with.
 #include "base/error.hpp"
-
 #include "catch.hpp"
 
 #include <cerrno>

@@ -1,0 +1,86 @@
+// A timer signal that ends a process which hangs in a call that nothing else can interrupt.
+#include "base/deadline.hpp"
+
+#include "base/words.hpp"
+
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <charconv>
+#include <csignal>
+#include <cstring>
+
+namespace pbx {
+
+namespace {
+
+std::atomic<const char *> waiting_for{nullptr};
+std::atomic<int> waiting_status{static_cast<int>(Exit::temporary)};
+std::array<char, 128> watchdog_words{};
+
+void give_up(int /*signal*/) {
+    // Only calls that are safe in a signal handler.
+    const auto say = [](const char *text) {
+        [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text, std::strlen(text));
+    };
+    say(watchdog_words.data());
+    if (const char *what = waiting_for.load()) {
+        say(" while waiting for ");
+        say(what);
+    }
+    say("\n");
+    ::_exit(waiting_status.load());
+}
+
+} // namespace
+
+void arm_watchdog(std::chrono::seconds timeout) {
+    const auto words = fmt::format("{}: gave up after {} s (--timeout)", words::tool(), timeout.count());
+    words.copy(watchdog_words.data(), watchdog_words.size() - 1);
+    struct sigaction action {};
+    action.sa_handler = give_up;
+    ::sigaction(SIGALRM, &action, nullptr);
+    // The work itself stops at the deadline; this is for what cannot look at a clock.
+    itimerval timer{};
+    timer.it_value.tv_sec = timeout.count() + 3;
+    ::setitimer(ITIMER_REAL, &timer, nullptr);
+}
+
+Waiting::Waiting(const char *what, Exit kind) {
+    waiting_status = static_cast<int>(kind);
+    waiting_for = what;
+}
+
+Waiting::~Waiting() {
+    waiting_for = nullptr;
+    waiting_status = static_cast<int>(Exit::temporary);
+}
+
+std::chrono::seconds parse_duration(std::string_view text) {
+    const auto wrong = [&] {
+        return Error{Exit::usage, "\"" + std::string{text} + "\" is not a duration",
+                     "give a number with a unit: 90s, 5m, 25h or 7d"};
+    };
+    constexpr std::int64_t most = 100LL * 366 * 86400;
+    std::int64_t number = 0;
+    const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), number);
+    const std::string_view unit{end, static_cast<std::size_t>(text.data() + text.size() - end)};
+    if (fault != std::errc{} || number < 0 || number > most)
+        throw wrong();
+    std::int64_t scale = 0;
+    if (unit.empty() || unit == "s")
+        scale = 1;
+    else if (unit == "m")
+        scale = 60;
+    else if (unit == "h")
+        scale = 3600;
+    else if (unit == "d")
+        scale = 86400;
+    if (scale == 0 || number > most / scale)
+        throw wrong();
+    return std::chrono::seconds{number * scale};
+}
+
+} // namespace pbx

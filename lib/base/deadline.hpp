@@ -1,0 +1,50 @@
+// The moment by which a run must have ended, and the watchdog that sees to it.
+#pragma once
+
+#include "base/error.hpp"
+
+#include <chrono>
+#include <string_view>
+
+namespace pbx {
+
+class Deadline {
+  public:
+    using Clock = std::chrono::steady_clock;
+
+    static Deadline after(std::chrono::milliseconds span) { return Deadline{Clock::now() + span}; }
+
+    bool passed() const { return Clock::now() >= when_; }
+    /// Time left, never negative.
+    std::chrono::milliseconds left() const {
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(when_ - Clock::now());
+        return left.count() > 0 ? left : std::chrono::milliseconds{0};
+    }
+    /// The nearer of this and `span` from now.
+    Deadline at_most(std::chrono::milliseconds span) const {
+        const auto other = Clock::now() + span;
+        return Deadline{other < when_ ? other : when_};
+    }
+
+  private:
+    explicit Deadline(Clock::time_point when) : when_{when} {}
+    Clock::time_point when_;
+};
+
+/// Ends the process shortly after `deadline` with a message, whatever it hangs in: a database that accepted but never
+/// answers, a disk that does not return. Children die with it (subprocess.hpp), locks fall, and the next run mends.
+void arm_watchdog(std::chrono::seconds timeout);
+
+/// While it lives, names what the process waits for, and the exit status should it never come.
+class Waiting {
+  public:
+    Waiting(const char *what, Exit kind);
+    ~Waiting();
+    Waiting(const Waiting &) = delete;
+    Waiting &operator=(const Waiting &) = delete;
+};
+
+/// "90", "90s", "5m", "25h", "7d" (a bare number is seconds). Throws Error (usage).
+std::chrono::seconds parse_duration(std::string_view text);
+
+} // namespace pbx

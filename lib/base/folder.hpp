@@ -1,0 +1,52 @@
+// A folder held by its descriptor: names in it are opened beneath it and never through a symbolic link.
+#pragma once
+
+#include "base/fd.hpp"
+
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace pbx {
+
+/// Opens for reading only regular files, since a FIFO would block and a device would act. Every `name` must have passed
+/// require_safe_name, or be one of our own hidden names; it never contains a slash, so it cannot leave the folder.
+class Folder {
+  public:
+    /// Throws Error (io, no_permission) when it is not there or is not a folder.
+    static Folder open(const std::filesystem::path &path);
+    /// As open, after making it (0750), and its parents, where missing. Throws Error (cant_create, no_permission).
+    static Folder create(const std::filesystem::path &path);
+
+    const std::filesystem::path &path() const { return path_; }
+    int fd() const { return fd_.get(); }
+    std::string path_of(std::string_view name) const { return (path_ / name).native(); }
+
+    /// What lies under `name`, itself (a link is a link); nothing when the name is free. Throws Error (io).
+    std::optional<struct stat> look(const std::string &name) const;
+
+    /// Opens a regular file for reading; nothing when there is no such name. Throws Error: data when the name is
+    /// something else than a regular file, no_permission, io.
+    std::optional<Fd> find(const std::string &name) const;
+
+    /// Removes `name`; a name that is already gone is fine. Throws Error (cant_create).
+    void remove(const std::string &name) const;
+
+    /// Makes renames and removals in this folder durable. Throws Error (cant_create).
+    void sync() const;
+
+    /// Calls `each` for every name in the folder, "." and ".." excepted, in no order, without holding them all.
+    void for_each_name(const std::function<void(const std::string &)> &each) const;
+
+  private:
+    Folder(std::filesystem::path path, Fd fd) : path_{std::move(path)}, fd_{std::move(fd)} {}
+
+    std::filesystem::path path_;
+    Fd fd_;
+};
+
+} // namespace pbx

@@ -1,0 +1,33 @@
+// Runs a child program: no shell, a deadline, and it never outlives us.
+#pragma once
+
+#include "base/deadline.hpp"
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pbx {
+
+struct Command {
+    std::vector<std::string> arguments;   ///< the program first, looked up in PATH
+    std::vector<std::string> environment; ///< NAME=value
+    std::vector<int> inherited;           ///< descriptors that the child keeps, such as a lock
+};
+
+struct Finished {
+    int status = 0;         ///< exit status, or 128 + the signal that ended it
+    bool timed_out = false; ///< it was ended at the deadline
+    std::string out;        ///< stdout, unless a sink took it
+    std::string err;        ///< stderr, its last 64 KiB
+};
+
+using Sink = std::function<void(std::string_view)>;
+
+/// Runs to the end, or ends it (its whole process group: TERM, two seconds later KILL) at the deadline or when a sink
+/// throws. stdin is empty. If our process dies, the kernel kills the child (PR_SET_PDEATHSIG). `out` gets stdout as it
+/// comes, `err` stderr. Throws Error (unavailable) when the program cannot be started.
+Finished run_command(const Command &command, const Deadline &deadline, const Sink &out = {}, const Sink &err = {});
+
+} // namespace pbx

@@ -1,0 +1,119 @@
+// Connecting, and naming what went wrong, around the quirks of SOCI 4.0.
+#include "db/session.hpp"
+
+#include "base/deadline.hpp"
+
+#include <fmt/format.h>
+#include <soci/postgresql/soci-postgresql.h>
+
+#include <array>
+#include <cstdlib>
+#include <memory>
+#include <string_view>
+
+namespace pbx::db {
+
+namespace {
+
+constexpr const char *connect_hint =
+    "is PostgreSQL running, and are --database or the PG* variables right? psql with the same words tells more";
+
+// libpq's words on one line, without what SOCI puts before them.
+std::string one_line(std::string_view text) {
+    for (const std::string_view prefix : {"Cannot establish connection to the database.", "Cannot execute query.",
+                                          "Fatal error.", "Non-fatal error.", "\n", " "})
+        if (text.substr(0, prefix.size()) == prefix)
+            return one_line(text.substr(prefix.size()));
+    std::string result;
+    for (const char c : text) {
+        const bool blank = c == ' ' || c == '\n' || c == '\t' || c == '\r';
+        if (!blank)
+            result += c;
+        else if (!result.empty() && result.back() != ' ')
+            result += ' ';
+    }
+    if (!result.empty() && result.back() == ' ')
+        result.pop_back();
+    return result;
+}
+
+// Puts every parameter of `conninfo` where libpq looks by itself; returns those that have no variable of their own, as
+// the plain key=value that SOCI passes on unharmed.
+std::string to_environment(const std::string &conninfo) {
+    char *fault = nullptr;
+    const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> options{
+        PQconninfoParse(conninfo.c_str(), &fault), &PQconninfoFree};
+    const std::unique_ptr<char, decltype(&PQfreemem)> message{fault, &PQfreemem};
+    if (!options)
+        throw Error{Exit::config,
+                    "cannot parse the database connection string: " +
+                        one_line(message ? message.get() : "out of memory"),
+                    "it is a libpq string such as \"host=/run/postgresql dbname=pbx\", or postgresql://user@host/pbx"};
+    std::string rest;
+    for (const auto *option = options.get(); option->keyword != nullptr; ++option) {
+        if (option->val == nullptr)
+            continue;
+        if (option->envvar != nullptr) {
+            ::setenv(option->envvar, option->val, 1);
+            continue;
+        }
+        const std::string_view value{option->val};
+        if (value.find_first_of(" \t\n'\\") != std::string_view::npos)
+            throw Error{Exit::config,
+                        fmt::format("the connection parameter {} has a blank or a quote", option->keyword)};
+        rest += fmt::format("{}={} ", option->keyword, value);
+    }
+    return rest;
+}
+
+} // namespace
+
+void connect(soci::session &session, const std::string &conninfo, std::chrono::seconds timeout) {
+    const auto rest = to_environment(conninfo);
+    // A server that accepts and never answers would hold us for ever. Not over the operator's own setting.
+    const auto patience = timeout.count() > 0 ? std::min<std::int64_t>(timeout.count(), 10) : 10;
+    ::setenv("PGCONNECT_TIMEOUT", std::to_string(std::max<std::int64_t>(patience, 2)).c_str(), 0);
+    ::setenv("PGAPPNAME", "pbx-recording-tools", 0);
+    const Waiting waiting{"the database", Exit::unavailable};
+    try {
+        session.open(soci::postgresql, rest);
+        PQsetNoticeProcessor(
+            connection(session), [](void *, const char *) {}, nullptr);
+        if (timeout.count() > 0)
+            session << fmt::format("set statement_timeout = {}", timeout.count() * 1000);
+    } catch (const soci::soci_error &error) {
+        throw Error{Exit::unavailable, "cannot connect to the database: " + one_line(error.what()), connect_hint};
+    }
+}
+
+PGconn *connection(soci::session &session) {
+    // static_cast: SOCI's classes carry no type information across the library's border.
+    return static_cast<soci::postgresql_session_backend *>(session.get_backend())->conn_;
+}
+
+Error sql_error(const std::string &doing, const std::string &sqlstate, const std::string &message) {
+    const auto what = "cannot " + doing + ": " + one_line(message);
+    const auto in_class = [&](std::string_view prefix) { return sqlstate.compare(0, prefix.size(), prefix) == 0; };
+    if (sqlstate.empty() || in_class("08") || in_class("57P") || in_class("53") || in_class("58"))
+        return {Exit::unavailable, what, "the next run goes on where this one stopped"};
+    if (sqlstate == "42501")
+        return {Exit::no_permission, what, "grant the database user that right"};
+    if (sqlstate == "42P01" || sqlstate == "42703" || sqlstate == "3F000")
+        return {Exit::config, what, "the schema is missing or old: run pbx-migrate up"};
+    if (sqlstate == "25006")
+        return {Exit::unavailable, what, "this server is a read-only standby: name the primary with --database"};
+    if (in_class("57014") || in_class("55P03") || in_class("40"))
+        return {Exit::temporary, what, "the server was busy; try again"};
+    return {Exit::software, what};
+}
+
+void rethrow(const std::string &doing, const soci::soci_error &error) {
+    if (const auto *own = dynamic_cast<const soci::postgresql_soci_error *>(&error)) {
+        // what() would show parameter values; get_error_message() has the server's words alone.
+        const auto state = own->sqlstate();
+        throw sql_error(doing, state == "     " || state[0] == '\0' ? std::string{} : state, own->get_error_message());
+    }
+    throw Error{Exit::software, "cannot " + doing + ": " + error.get_error_message()};
+}
+
+} // namespace pbx::db
