@@ -1,0 +1,31 @@
+// MD5 and SHA-256, by OpenSSL's libcrypto.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace pbx {
+
+class Hash {
+  public:
+    enum class Kind { md5, sha256 };
+
+    explicit Hash(Kind kind);
+    void add(std::string_view data);
+    /// Lower-case hex. The hash cannot be added to afterwards.
+    std::string hex();
+
+  private:
+    struct Free {
+        void operator()(void *context) const;
+    };
+    std::unique_ptr<void, Free> context_;
+};
+
+/// MD5 of the first `length` bytes of an open file, read from its beginning. Throws Error (io), also when it is
+/// shorter.
+std::string md5_of_file(int fd, std::uint64_t length, std::string_view what);
+
+} // namespace pbx

@@ -1,0 +1,20 @@
+// Where recordings are: the folders and the remote that the recording tools share.
+#pragma once
+
+#include <string>
+
+namespace pbx::recording {
+
+/// The settings as given; resolve() fills in what follows from others.
+struct Places {
+    std::string spool = "/var/spool/asterisk/monitor";
+    std::string stitched;   ///< default: <spool>/stitched
+    std::string stitch_src; ///< default: stitch-src beside the spool
+    std::string remote;     ///< empty: only the local tiers work
+    std::string rclone = "rclone";
+
+    /// Throws Error (config) when stitch_src lies inside the spool, where the archive's move would sweep it up.
+    void resolve();
+};
+
+} // namespace pbx::recording
