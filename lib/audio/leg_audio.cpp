@@ -1,0 +1,124 @@
+// Finds where a leg's audio ends, and shows libsndfile a header that says so.
+#include "audio/leg_audio.hpp"
+
+#include "base/error.hpp"
+
+#include <fmt/format.h>
+#include <sndfile.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+
+namespace pbx::audio {
+
+namespace {
+
+constexpr Frames gsm_block_frames = 320; // two GSM 06.10 frames of 160 samples in 65 bytes
+
+void put_number(std::string &bytes, std::size_t at, std::uint64_t value) {
+    for (std::size_t i = 0; i < 4; ++i)
+        bytes[at + i] = static_cast<char>((value >> (8 * i)) & 0xffU);
+}
+
+} // namespace
+
+LegAudio::LegAudio(Fd file, std::string what) : file_{std::move(file)}, what_{std::move(what)} {
+    struct stat status {};
+    if (::fstat(file_.get(), &status) != 0)
+        throw system_error(Exit::io, "cannot look at " + what_, errno);
+    try {
+        header_ = read_wav_header(file_.get(), what_);
+    } catch (const Error &error) {
+        if (error.kind() != Exit::data)
+            throw;
+        throw Error{Exit::data, what_ + ": " + error.what()};
+    }
+    const auto size = static_cast<std::uint64_t>(status.st_size);
+    const auto there = size - std::min(size, header_.data_offset);
+    const auto promised = header_.data_size;
+    // Asterisk writes both sizes when it closes the file: no data, and a RIFF that ends before any, was never closed.
+    unfinished_ = promised == 0 && there > 0 && header_.riff_size + 8 <= header_.data_offset;
+    const bool to_the_end = unfinished_ || promised == WavHeader::open_ended;
+    truncated_ = !to_the_end && promised > there;
+    data_bytes_ = to_the_end ? there : std::min(promised, there);
+    data_bytes_ -= data_bytes_ % header_.format.block;
+    const auto blocks = data_bytes_ / header_.format.block;
+    frames_ = header_.format.tag == WavFormat::gsm ? blocks * gsm_block_frames : blocks;
+}
+
+struct LegDecoder::State {
+    const LegAudio &leg;
+    std::string header; ///< the leg's own, with sizes that are true
+    sf_count_t position = 0;
+    SNDFILE *file = nullptr;
+    SF_INFO info{};
+
+    explicit State(const LegAudio &audio) : leg{audio} {}
+
+    sf_count_t length() const { return static_cast<sf_count_t>(header.size() + leg.data_bytes()); }
+
+    sf_count_t read(char *to, sf_count_t count) {
+        sf_count_t done = 0;
+        const auto begin = static_cast<sf_count_t>(header.size());
+        if (position < begin) {
+            done = std::min(count, begin - position);
+            std::memcpy(to, header.data() + position, static_cast<std::size_t>(done));
+        }
+        if (const auto rest = std::min(count, length() - position) - done; rest > 0)
+            done += static_cast<sf_count_t>(read_at(leg.fd(), {to + done, static_cast<std::size_t>(rest)},
+                                                    static_cast<std::uint64_t>(position + done), leg.what()));
+        position += done;
+        return done;
+    }
+
+    static SF_VIRTUAL_IO io() {
+        SF_VIRTUAL_IO calls{};
+        calls.get_filelen = [](void *user) { return static_cast<State *>(user)->length(); };
+        calls.seek = [](sf_count_t offset, int whence, void *user) {
+            auto *self = static_cast<State *>(user);
+            const sf_count_t base = whence == SEEK_CUR ? self->position : whence == SEEK_END ? self->length() : 0;
+            return self->position = std::clamp<sf_count_t>(base + offset, 0, self->length());
+        };
+        calls.read = [](void *to, sf_count_t count, void *user) -> sf_count_t {
+            try {
+                return static_cast<State *>(user)->read(static_cast<char *>(to), count);
+            } catch (const Error &) {
+                return 0; // seen as a short read by whoever counts frames
+            }
+        };
+        calls.write = [](const void *, sf_count_t, void *) -> sf_count_t { return 0; };
+        calls.tell = [](void *user) { return static_cast<State *>(user)->position; };
+        return calls;
+    }
+};
+
+LegDecoder::LegDecoder(const LegAudio &leg) : state_{std::make_unique<State>(leg)} {
+    auto &header = state_->header;
+    header.resize(leg.data_offset());
+    if (read_at(leg.fd(), header, 0, leg.what()) != header.size())
+        throw Error{Exit::data, leg.what() + " became shorter while it was read"};
+    put_number(header, 4, leg.data_offset() + leg.data_bytes() - 8);
+    put_number(header, leg.data_offset() - 4, leg.data_bytes());
+    auto calls = State::io();
+    state_->file = ::sf_open_virtual(&calls, SFM_READ, &state_->info, state_.get());
+    if (state_->file == nullptr || ::sf_error(state_->file) != SF_ERR_NO_ERROR)
+        throw Error{Exit::data, fmt::format("{} cannot be decoded: {}", leg.what(), ::sf_strerror(state_->file))};
+}
+
+LegDecoder::~LegDecoder() {
+    if (state_->file != nullptr)
+        ::sf_close(state_->file);
+}
+
+Frames LegDecoder::read(std::span<short> samples) {
+    const auto channels = static_cast<std::size_t>(state_->info.channels);
+    const auto got = ::sf_readf_short(state_->file, samples.data(), static_cast<sf_count_t>(samples.size() / channels));
+    if (got < 0 || ::sf_error(state_->file) != SF_ERR_NO_ERROR)
+        throw Error{Exit::data,
+                    fmt::format("{} cannot be decoded: {}", state_->leg.what(), ::sf_strerror(state_->file))};
+    return static_cast<Frames>(got);
+}
+
+} // namespace pbx::audio

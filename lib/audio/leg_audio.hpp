@@ -1,0 +1,61 @@
+// One leg's audio: what of a WAV file can be heard, whatever its header claims.
+#pragma once
+
+#include "audio/wav_header.hpp"
+#include "base/fd.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+namespace pbx::audio {
+
+class LegAudio {
+  public:
+    /// Reads the header. A header whose sizes were never written (Asterisk died) is read to the end of the file; one
+    /// that promises more than is there yields what is there. Throws Error: data for what is no WAV, io.
+    LegAudio(Fd file, std::string what);
+
+    const WavFormat &format() const { return header_.format; }
+    Frames frames() const { return frames_; }
+    bool unfinished() const { return unfinished_; } ///< sizes were still zero
+    bool truncated() const { return truncated_; }   ///< fewer bytes than the header promises
+
+    /// 16-bit PCM: its samples can be copied as they are.
+    bool is_raw() const { return header_.format.tag == WavFormat::pcm && header_.format.bits == 16; }
+
+    int fd() const { return file_.get(); }
+    std::uint64_t data_offset() const { return header_.data_offset; }
+    std::uint64_t data_bytes() const { return data_bytes_; }
+    const std::string &what() const { return what_; }
+
+  private:
+    Fd file_;
+    std::string what_;
+    WavHeader header_;
+    std::uint64_t data_bytes_ = 0;
+    Frames frames_ = 0;
+    bool unfinished_ = false;
+    bool truncated_ = false;
+};
+
+/// Decodes a leg to 16-bit samples, by libsndfile.
+class LegDecoder {
+  public:
+    /// Throws Error (data) when libsndfile cannot make sense of it.
+    explicit LegDecoder(const LegAudio &leg);
+    ~LegDecoder();
+    LegDecoder(const LegDecoder &) = delete;
+    LegDecoder &operator=(const LegDecoder &) = delete;
+
+    /// Fills `samples` (interleaved) with whole frames; returns how many frames, 0 only at the end. Throws Error
+    /// (data).
+    Frames read(std::span<short> samples);
+
+  private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+} // namespace pbx::audio

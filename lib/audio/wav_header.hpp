@@ -1,0 +1,60 @@
+// Reads a WAV file's header ourselves, before libsndfile guesses: what Asterisk leaves behind has sizes that lie.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace pbx::audio {
+
+/// A count of sample frames (one sample of every channel).
+using Frames = std::uint64_t;
+
+/// The fields of a "fmt " chunk. Source: Multimedia Programming Interface and Data Specifications 1.0, chapter 3, and
+/// RFC 2361 for the tags.
+struct WavFormat {
+    static constexpr std::uint16_t pcm = 1;
+    static constexpr std::uint16_t alaw = 6;
+    static constexpr std::uint16_t mulaw = 7;
+    static constexpr std::uint16_t gsm = 0x31;
+
+    std::uint16_t tag = pcm;
+    std::uint16_t channels = 1;
+    std::uint32_t rate = 8000; ///< Hz
+    std::uint16_t block = 2;   ///< bytes a block (PCM: a frame)
+    std::uint16_t bits = 16;
+
+    bool operator==(const WavFormat &) const = default;
+};
+
+/// The strings of a LIST/INFO chunk that stood before the data.
+struct WavInfo {
+    std::string title;    ///< INAM
+    std::string artist;   ///< IART
+    std::string date;     ///< ICRD
+    std::string software; ///< ISFT
+    std::string comment;  ///< ICMT
+};
+
+struct WavHeader {
+    WavFormat format;
+    WavInfo info;
+    std::uint64_t riff_size = 0;   ///< as declared, after the first 8 bytes
+    std::uint64_t data_offset = 0; ///< bytes from the file's begin
+    std::uint64_t data_size = 0;   ///< as declared; 0 while Asterisk writes and after it died; open_ended when unknown
+
+    /// What programs write that cannot seek back: sizes of 0xffffffff in a plain RIFF file.
+    static constexpr std::uint64_t open_ended = 0xffffffff;
+};
+
+/// Reads the header from the file's first bytes (RIFF, or RF64 as in EBU Tech 3306). Nothing when the data chunk begins
+/// beyond `beginning` and more bytes could show it. Throws Error (data), "no WAV file: ...", for anything that is not a
+/// WAV of one of the formats above, 8,000 to 48,000 Hz, one or two channels.
+std::optional<WavHeader> parse_wav_header(std::string_view beginning);
+
+/// parse_wav_header on an open file: reads one block, and more only when the header is longer, up to 1 MiB. Throws
+/// Error (data; io).
+WavHeader read_wav_header(int fd, std::string_view what);
+
+} // namespace pbx::audio
