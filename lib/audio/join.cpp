@@ -194,7 +194,7 @@ class Converter {
 
 } // namespace
 
-void join(const std::vector<LegAudio> &legs, Manifest &manifest, int out, const std::string &what) {
+WavFormat join(const std::vector<LegAudio> &legs, Manifest &manifest, int out, const std::string &what) {
     const auto format = common_format(legs);
     const bool raw = std::all_of(legs.begin(), legs.end(),
                                  [&](const LegAudio &leg) { return leg.is_raw() && leg.format() == format; });
@@ -212,7 +212,8 @@ void join(const std::vector<LegAudio> &legs, Manifest &manifest, int out, const 
             else
                 Converter{legs[i], format, output}.run();
         } catch (const Error &error) {
-            if (error.kind() != Exit::data && error.kind() != Exit::io)
+            // A disk that fails says nothing of the leg: only what was read and makes no sense is the leg's fault.
+            if (error.kind() != Exit::data)
                 throw;
             throw LegFault{i, error.what()};
         }
@@ -225,6 +226,7 @@ void join(const std::vector<LegAudio> &legs, Manifest &manifest, int out, const 
         end != static_cast<off_t>(written.data_offset + written.data_size))
         throw Error{Exit::cant_create, "cannot write " + what + ": the file is not what was written to it",
                     "is the disk full?"};
+    return format;
 }
 
 } // namespace pbx::audio

@@ -25,7 +25,7 @@ class LegFault : public std::runtime_error {
 /// 16-bit PCM of one format is copied as it is. Anything else is decoded and brought to the highest rate and the
 /// highest channel count among the legs, 16-bit PCM. From 4 GiB on the file is RF64. The same legs give the same bytes.
 ///
-/// Throws LegFault, or Error (cant_create) when `out` cannot be written whole.
-void join(const std::vector<LegAudio> &legs, Manifest &manifest, int out, const std::string &what);
+/// Returns the format of the result. Throws LegFault, or Error (cant_create) when `out` cannot be written whole.
+WavFormat join(const std::vector<LegAudio> &legs, Manifest &manifest, int out, const std::string &what);
 
 } // namespace pbx::audio

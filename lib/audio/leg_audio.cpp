@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <exception>
 
 namespace pbx::audio {
 
@@ -54,6 +55,7 @@ struct LegDecoder::State {
     sf_count_t position = 0;
     SNDFILE *file = nullptr;
     SF_INFO info{};
+    std::exception_ptr read_error; ///< must not fly through libsndfile
 
     explicit State(const LegAudio &audio) : leg{audio} {}
 
@@ -115,6 +117,8 @@ LegDecoder::~LegDecoder() {
 Frames LegDecoder::read(std::span<short> samples) {
     const auto channels = static_cast<std::size_t>(state_->info.channels);
     const auto got = ::sf_readf_short(state_->file, samples.data(), static_cast<sf_count_t>(samples.size() / channels));
+    if (state_->read_error)
+        std::rethrow_exception(state_->read_error);
     if (got < 0 || ::sf_error(state_->file) != SF_ERR_NO_ERROR)
         throw Error{Exit::data,
                     fmt::format("{} cannot be decoded: {}", state_->leg.what(), ::sf_strerror(state_->file))};

@@ -2,6 +2,7 @@
 #include "audio/manifest.hpp"
 
 #include "base/error.hpp"
+#include "base/name.hpp"
 
 #include <nlohmann/json.hpp>
 

@@ -1,0 +1,151 @@
+// The query that fills Call, for an hour's batch and for one call alike.
+#include "cdr/legs.hpp"
+
+#include "base/deadline.hpp"
+#include "base/name.hpp"
+#include "db/session.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <limits>
+
+namespace pbx::cdr {
+
+namespace {
+
+// Rows of the table `due(linkedid)`, which stands before it. The lateral join with its OFFSET 0 keeps the planner at
+// one index look-up a linkedid, whatever it believes of the table's size; windows instead of joins keep it at two
+// sorts.
+constexpr const char *legs_of_due = R"(
+    , rows as (
+        select r.* from due cross join lateral (
+            select linkedid, coalesce(accountcode, '') as accountcode, coalesce(recordingfile, '') as recordingfile,
+                   calldate, coalesce(sequence, 0) as sequence, coalesce(duration, 0) as duration
+            from asterisk_cdr where asterisk_cdr.linkedid = due.linkedid offset 0) r
+    ), spans as (
+        select *, min(calldate) over call as started,
+               max(calldate + duration * interval '1 second') over call as ended
+        from rows window call as (partition by linkedid, accountcode)
+    ), legs as (
+        select distinct on (linkedid, accountcode, recordingfile) *
+        from spans where recordingfile <> ''
+        order by linkedid, accountcode, recordingfile, calldate, sequence
+    ), counted as (
+        select *, count(*) over (partition by linkedid, accountcode) as legs_of_call,
+               min(accountcode) over linked <> max(accountcode) over linked as shared
+        from legs window linked as (partition by linkedid)
+    )
+    select linkedid, accountcode, recordingfile, cast(floor(extract(epoch from started)) as bigint),
+           cast(ceil(extract(epoch from ended)) as bigint), cast(shared as int)
+    from counted where legs_of_call >= least_legs
+    order by linkedid collate "C", accountcode collate "C", calldate, sequence, recordingfile collate "C")";
+
+constexpr const char *reading = "read the calls";
+
+std::string replaced(std::string text, const std::string &what, const std::string &with) {
+    return text.replace(text.find(what), what.size(), with);
+}
+
+void declare(soci::session &session, const std::string &due, int least_legs, const std::string &parameter) {
+    const Waiting waiting{"the database", Exit::unavailable};
+    db::guarded(reading, [&] {
+        const auto query = "declare due_calls no scroll cursor with hold for with due as materialized (" + due + ")" +
+                           replaced(legs_of_due, "least_legs", std::to_string(least_legs));
+        session << query, soci::use(parameter);
+    });
+}
+
+} // namespace
+
+DueCalls DueCalls::since(soci::session &session, std::chrono::seconds since) {
+    declare(session,
+            "select distinct linkedid from asterisk_cdr where linkedid <> '' and "
+            "calldate >= now() - cast(:since as double precision) * interval '1 second'",
+            2, std::to_string(since.count()));
+    return DueCalls{session};
+}
+
+DueCalls DueCalls::named(soci::session &session, const std::vector<std::string> &linkedids) {
+    for (const auto &linkedid : linkedids) {
+        require_safe_name(linkedid, "linkedid");
+        if (!is_utf8(linkedid))
+            throw Error{Exit::data, "linkedid \"" + shown(linkedid) + "\" refused: it is not UTF-8"};
+    }
+    declare(session, "select distinct value as linkedid from json_array_elements_text(cast(:linkedids as json))", 1,
+            nlohmann::json(linkedids).dump());
+    return DueCalls{session};
+}
+
+bool DueCalls::more() {
+    constexpr std::size_t rows_at_once = 2000;
+    at_ = 0;
+    rows_.linkedid.resize(rows_at_once);
+    rows_.accountcode.resize(rows_at_once);
+    rows_.recordingfile.resize(rows_at_once);
+    rows_.started.resize(rows_at_once);
+    rows_.ended.resize(rows_at_once);
+    rows_.shared.resize(rows_at_once);
+    const Waiting waiting{"the database", Exit::unavailable};
+    db::guarded(reading, [&] {
+        *session_ << "fetch forward 2000 from due_calls", soci::into(rows_.linkedid), soci::into(rows_.accountcode),
+            soci::into(rows_.recordingfile), soci::into(rows_.started), soci::into(rows_.ended),
+            soci::into(rows_.shared);
+    });
+    return !rows_.linkedid.empty();
+}
+
+std::optional<Call> DueCalls::next() {
+    if (at_ >= rows_.linkedid.size() && !more())
+        return std::nullopt;
+    Call call;
+    call.linkedid = rows_.linkedid[at_];
+    call.accountcode = rows_.accountcode[at_];
+    call.started = rows_.started[at_];
+    call.ended = rows_.ended[at_];
+    call.shared = rows_.shared[at_] != 0;
+    // Its rows follow one another, but may begin in one block and end in the next.
+    while (at_ < rows_.linkedid.size() || more()) {
+        if (rows_.linkedid[at_] != call.linkedid || rows_.accountcode[at_] != call.accountcode)
+            break;
+        call.legs.push_back(std::move(rows_.recordingfile[at_]));
+        ++at_;
+    }
+    return call;
+}
+
+std::vector<Call> find_calls(soci::session &session, const std::string &name) {
+    if (name.empty() || name.size() > 255 || !is_utf8(name) || name.find('\0') != std::string::npos)
+        return {};
+    const bool all_digits = std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
+    if (all_digits && name.size() > std::numeric_limits<std::int64_t>::digits10)
+        return {};
+    // The first channel's uniqueid is the linkedid itself: a name that is both means the whole linkedid.
+    const std::string rows =
+        all_digits ? "select linkedid, accountcode, false as whole from asterisk_cdr where id = cast(:name as bigint)"
+                   : "select linkedid, accountcode, true as whole from asterisk_cdr where linkedid = :name "
+                     "union all select linkedid, accountcode, false from asterisk_cdr where uniqueid = :name";
+    std::vector<std::string> linkedids(1000);
+    std::vector<std::string> accounts(1000);
+    std::vector<int> whole(1000);
+    const Waiting waiting{"the database", Exit::unavailable};
+    db::guarded("find the call", [&] {
+        const auto query =
+            "select distinct coalesce(linkedid, ''), coalesce(accountcode, ''), cast(whole as int) from (" + rows +
+            ") named where linkedid <> '' order by 3 desc, 1, 2 limit 1000";
+        session << query, soci::into(linkedids), soci::into(accounts), soci::into(whole), soci::use(name, "name");
+    });
+    if (linkedids.empty())
+        return {};
+    std::vector<Call> calls;
+    auto found = DueCalls::named(session, {linkedids.front()});
+    while (auto call = found.next()) {
+        const bool meant =
+            whole.front() != 0 || std::find(accounts.begin(), accounts.end(), call->accountcode) != accounts.end();
+        if (meant)
+            calls.push_back(*std::move(call));
+    }
+    return calls;
+}
+
+} // namespace pbx::cdr

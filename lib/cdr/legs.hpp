@@ -1,0 +1,56 @@
+// Calls and their legs, as the CDR rows tell them.
+#pragma once
+
+#include <soci/soci.h>
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace pbx::cdr {
+
+/// All CDR rows with one linkedid and one accountcode, as far as recordings go.
+struct Call {
+    std::string linkedid;
+    std::string accountcode;
+    bool shared = false;           ///< recordings of other accountcodes lie under the same linkedid
+    std::int64_t started = 0;      ///< earliest calldate, Unix time
+    std::int64_t ended = 0;        ///< latest calldate plus duration, Unix time
+    std::vector<std::string> legs; ///< distinct recordingfile values: by calldate, sequence, name
+};
+
+/// The recorded calls that an hourly run has to look at, one by one, in bounded memory whatever their number. Reads
+/// through a cursor that outlives its transaction, so that no transaction stays open while calls are stitched. One a
+/// session.
+class DueCalls {
+  public:
+    /// Calls with a CDR row in the last `since` and two or more legs, with all their legs.
+    static DueCalls since(soci::session &session, std::chrono::seconds since);
+    /// The calls under these linkedids, whenever they were, whatever number of legs.
+    static DueCalls named(soci::session &session, const std::vector<std::string> &linkedids);
+
+    std::optional<Call> next();
+
+  private:
+    struct Rows {
+        std::vector<std::string> linkedid, accountcode, recordingfile;
+        std::vector<long long> started, ended;
+        std::vector<int> shared;
+    };
+
+    explicit DueCalls(soci::session &session) : session_{&session} {}
+    bool more();
+
+    soci::session *session_;
+    Rows rows_;
+    std::size_t at_ = 0;
+};
+
+/// The calls that an operator means by `name`: a CDR id (all digits), a linkedid or a uniqueid. One call for a CDR id,
+/// since a row has one accountcode; several where accounts share the linkedid. Empty when there is no such call, or it
+/// has no recording.
+std::vector<Call> find_calls(soci::session &session, const std::string &name);
+
+} // namespace pbx::cdr

@@ -1,0 +1,187 @@
+// From a call and its legs to one file; the same for the hourly run and for a rebuild on demand, byte for byte.
+#include "recording/build.hpp"
+
+#include "audio/join.hpp"
+#include "base/lease.hpp"
+#include "base/name.hpp"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <ctime>
+
+namespace pbx::recording {
+
+namespace {
+
+constexpr std::int64_t second = 1'000'000'000;
+
+std::int64_t modified_at(const struct stat &status) {
+    return status.st_mtim.tv_sec * second + status.st_mtim.tv_nsec;
+}
+
+std::int64_t now() {
+    timespec time{};
+    ::clock_gettime(CLOCK_REALTIME, &time);
+    return time.tv_sec * second + time.tv_nsec;
+}
+
+// Legs sorted by what can be done with them.
+struct Sorted {
+    std::vector<audio::LegAudio> audible;
+    std::int64_t newest = 0;
+};
+
+Sorted sort_legs(const cdr::Call &call, const LocalLegs &legs, Built &built) {
+    Sorted sorted;
+    for (const auto &name : call.legs) {
+        try {
+            auto file = legs.find(name);
+            if (!file) {
+                built.manifest.missing.push_back(name);
+                continue;
+            }
+            if (ReadLease{file->get()}.writer() == Writer::some) {
+                built.being_written.push_back(name);
+                continue;
+            }
+            struct stat status {};
+            if (::fstat(file->get(), &status) != 0)
+                throw system_error(Exit::io, "cannot look at leg " + name, errno);
+            sorted.newest = std::max(sorted.newest, modified_at(status));
+            if (status.st_size == 0) {
+                built.manifest.empty.push_back(name);
+                continue;
+            }
+            audio::LegAudio leg{*std::move(file), "leg " + name};
+            if (leg.truncated()) {
+                built.status = Exit::data;
+                built.faults.push_back("leg " + name + " is shorter than its header promises; what is there is used");
+            }
+            if (leg.frames() == 0) {
+                built.manifest.empty.push_back(name);
+                continue;
+            }
+            built.manifest.legs.push_back({name, 0, 0});
+            sorted.audible.push_back(std::move(leg));
+        } catch (const Error &error) {
+            if (error.kind() != Exit::data)
+                throw;
+            built.status = Exit::data;
+            built.faults.emplace_back(error.what());
+            built.manifest.unreadable.push_back(name);
+        }
+    }
+    return sorted;
+}
+
+} // namespace
+
+std::string stitched_name(const cdr::Call &call) {
+    require_safe_name(call.linkedid, "linkedid");
+    auto name = call.linkedid;
+    if (call.shared && !call.accountcode.empty()) {
+        require_safe_name(call.accountcode, "accountcode");
+        name += "." + call.accountcode;
+    }
+    name += ".wav";
+    require_safe_name(name, "file name");
+    return name;
+}
+
+std::string shown(const cdr::Call &call) {
+    return pbx::shown(call.linkedid) + (call.shared ? " of account \"" + pbx::shown(call.accountcode) + "\"" : "");
+}
+
+std::optional<Fd> LocalLegs::find(const std::string &name) const {
+    require_safe_name(name, "leg");
+    if (auto file = spool_.find(name))
+        return file;
+    return stitch_src_ ? stitch_src_->find(name) : std::nullopt;
+}
+
+bool LocalLegs::has(const std::string &name) const {
+    return name_fault(name).empty() && (spool_.look(name) || (stitch_src_ && stitch_src_->look(name)));
+}
+
+Standing examine(const cdr::Call &call, const std::optional<audio::Manifest> &manifest, std::int64_t modified,
+                 const LocalLegs &legs) {
+    const auto stale = [](std::string reason) { return Standing{false, true, std::move(reason), {}}; };
+    if (!manifest)
+        return stale("it has no manifest");
+    if (manifest->linkedid != call.linkedid || manifest->accountcode != call.accountcode)
+        return stale("it is another call's");
+    if (!manifest->lists(call.legs))
+        return stale("its legs are not those of the CDR");
+    for (const auto &name : call.legs) {
+        if (!name_fault(name).empty())
+            continue;
+        const auto leg = legs.spool().look(name);
+        if (leg && modified_at(*leg) > modified)
+            return stale(name + " is newer");
+    }
+    for (const auto &name : manifest->missing)
+        if (legs.has(name))
+            return stale(name + " was missing and is here now");
+    return {true, true, {}, manifest->missing};
+}
+
+Standing examine_file(const cdr::Call &call, const Folder &stitched, const LocalLegs &legs) {
+    try {
+        const auto name = stitched_name(call);
+        const auto file = stitched.find(name);
+        if (!file)
+            return {false, false, "new", {}};
+        struct stat status {};
+        if (::fstat(file->get(), &status) != 0)
+            throw system_error(Exit::io, "cannot look at " + stitched.path_of(name), errno);
+        const auto header = audio::read_wav_header(file->get(), name);
+        if (header.data_offset + header.data_size != static_cast<std::uint64_t>(status.st_size))
+            return {false, true, "it is not whole", {}};
+        return examine(call, audio::Manifest::from(header), modified_at(status), legs);
+    } catch (const Error &error) {
+        if (error.kind() != Exit::data)
+            throw;
+        return {false, true, error.what(), {}};
+    }
+}
+
+Built build(const cdr::Call &call, const LocalLegs &legs, int out, const std::string &what) {
+    const auto began = now();
+    Built built;
+    built.manifest.linkedid = call.linkedid;
+    built.manifest.accountcode = call.accountcode;
+    built.manifest.started = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(static_cast<std::time_t>(call.started)));
+    auto sorted = sort_legs(call, legs, built);
+    if (!built.being_written.empty())
+        return built;
+    for (;;) {
+        try {
+            const auto format = audio::join(sorted.audible, built.manifest, out, what);
+            for (const auto &leg : built.manifest.legs)
+                built.length += std::chrono::duration<double>{static_cast<double>(leg.length) / format.rate};
+            break;
+        } catch (const audio::LegFault &fault) {
+            built.status = Exit::data;
+            built.faults.emplace_back(fault.what());
+            const auto at = static_cast<std::ptrdiff_t>(fault.leg());
+            built.manifest.unreadable.push_back(built.manifest.legs[fault.leg()].name);
+            built.manifest.legs.erase(built.manifest.legs.begin() + at);
+            sorted.audible.erase(sorted.audible.begin() + at);
+            if (::ftruncate(out, 0) != 0 || ::lseek(out, 0, SEEK_SET) < 0)
+                throw system_error(Exit::cant_create, "cannot write " + what, errno);
+        }
+    }
+    const auto modified = std::max(began, sorted.newest);
+    const timespec time{modified / second, modified % second};
+    const std::array<timespec, 2> times{time, time};
+    if (::futimens(out, times.data()) != 0)
+        throw system_error(Exit::cant_create, "cannot set the time of " + what, errno);
+    return built;
+}
+
+} // namespace pbx::recording

@@ -1,0 +1,375 @@
+// Streams the due calls, passes over those that are up to date, and builds the rest in batches: what is missing comes
+// back from the archive in few rclone runs, and a batch is synced once.
+#include "recording/stitch.hpp"
+
+#include "base/atomic_file.hpp"
+#include "base/deadline.hpp"
+#include "base/lock.hpp"
+#include "base/name.hpp"
+#include "base/words.hpp"
+#include "cdr/legs.hpp"
+#include "db/session.hpp"
+#include "recording/build.hpp"
+#include "remote/remote.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cstdio>
+#include <ctime>
+#include <mutex>
+#include <set>
+
+namespace pbx::recording {
+
+namespace {
+
+// Calls built at a time: each holds a descriptor until the batch is synced.
+constexpr std::size_t batch_size = 256;
+// How long a leg that nobody has may still be on its way from another node.
+constexpr std::int64_t patience_for_other_nodes = 3600;
+
+struct Task {
+    cdr::Call call;
+    Standing standing;
+};
+
+// One document on stdout, written as calls come by, so that it need not fit into memory.
+class Report {
+  public:
+    explicit Report(bool json) : json_{json} {
+        if (json_)
+            fmt::print("{{\"calls\":[");
+    }
+
+    void call(const cdr::Call &call, const char *action, const std::string &reason, const Built *built = nullptr) {
+        const std::lock_guard lock{guard_};
+        ++counts_[action];
+        if (!json_)
+            return;
+        nlohmann::json entry{{"linkedid", call.linkedid},
+                             {"accountcode", call.accountcode},
+                             {"action", action},
+                             {"reason", reason},
+                             {"legs", call.legs}};
+        if (built != nullptr) {
+            entry["seconds"] = built->length.count();
+            entry["empty"] = built->manifest.empty;
+            entry["missing"] = built->manifest.missing;
+            entry["unreadable"] = built->manifest.unreadable;
+        }
+        fmt::print("{}\n{}", first_ ? "" : ",", entry.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+        first_ = false;
+    }
+
+    void up_to_date() { ++up_to_date_; }
+
+    void finish(Exit status) {
+        if (!json_)
+            return;
+        fmt::print("],\n\"up_to_date\":{}", up_to_date_);
+        for (const char *action : {"stitched", "would-stitch", "left", "failed", "elsewhere"})
+            fmt::print(",\"{}\":{}", action, counts_[action]);
+        fmt::print(",\"exit\":{}}}\n", static_cast<int>(status));
+    }
+
+  private:
+    bool json_;
+    bool first_ = true;
+    std::mutex guard_;
+    std::map<std::string, std::uint64_t> counts_;
+    std::uint64_t up_to_date_ = 0;
+};
+
+class Run {
+  public:
+    Run(const StitchOptions &options, Folder spool, Folder stitched)
+        : options_{options}, deadline_{Deadline::after(options.timeout)}, stitched_{std::move(stitched)},
+          lock_{stitched_, ".pbx-stitch.lock"}, report_{options.json}, legs_{std::move(spool), std::nullopt} {
+        open_stitch_src();
+        if (!options_.places.remote.empty())
+            remote_.emplace(options_.places.remote, options_.places.rclone, lock_.fd());
+    }
+
+    Exit work(cdr::DueCalls due) {
+        bool more = true;
+        while (more) {
+            std::vector<Task> block;
+            while (block.size() < batch_size) {
+                auto call = due.next();
+                more = call.has_value();
+                if (!more)
+                    break;
+                if (call->legs.size() < 2) {
+                    words::note("{} has one leg, which needs no stitching", shown(*call));
+                    continue;
+                }
+                block.push_back({*std::move(call), {}});
+            }
+            consider(std::move(block));
+            if (pending_.size() >= batch_size || !more)
+                recheck();
+            if (pending_.size() >= batch_size || !more)
+                build_pending();
+            if (more && deadline_.passed()) {
+                words::warn("out of time after {} s; the next run goes on with the other calls",
+                            options_.timeout.count());
+                met(Exit::temporary);
+                break;
+            }
+        }
+        report_.finish(status_);
+        return status_;
+    }
+
+  private:
+    void met(Exit status) {
+        const std::lock_guard lock{guard_};
+        status_ = worst(status_, status);
+    }
+
+    void failed(const cdr::Call &call, const Error &error) {
+        words::error({error.kind(), "call " + shown(call) + ": " + error.what(), error.hint()});
+        report_.call(call, error.kind() == Exit::temporary ? "left" : "failed", error.what());
+        met(error.kind());
+    }
+
+    void left(const cdr::Call &call, const std::string &reason) {
+        words::note("left {}: {}", shown(call), reason);
+        report_.call(call, "left", reason);
+    }
+
+    void open_stitch_src() {
+        const auto &path = options_.places.stitch_src;
+        std::error_code ignored;
+        if (std::filesystem::exists(path, ignored))
+            legs_ = LocalLegs{Folder::open(options_.places.spool), Folder::open(path)};
+    }
+
+    // Sorts out, in parallel, which calls need work.
+    void consider(std::vector<Task> block) {
+        parallel_for(block.size(), options_.jobs, [&](std::size_t i) {
+            auto &task = block[i];
+            try {
+                static_cast<void>(stitched_name(task.call));
+                task.standing = examine_file(task.call, stitched_, legs_);
+            } catch (const Error &error) {
+                failed(task.call, error);
+                task.call.legs.clear();
+            }
+        });
+        for (auto &task : block) {
+            if (task.call.legs.empty())
+                continue;
+            if (!task.standing.current) {
+                pending_.push_back(std::move(task));
+                continue;
+            }
+            words::note("up to date {}", shown(task.call));
+            report_.up_to_date();
+            if (!task.standing.missing.empty() && remote_ && !options_.dry_run)
+                missing_.push_back(std::move(task));
+        }
+    }
+
+    // What an up-to-date recording lists as missing may have reached the archive since, from another node.
+    void recheck() {
+        const auto tasks = std::exchange(missing_, {});
+        std::vector<std::string> names;
+        for (const auto &task : tasks)
+            names.insert(names.end(), task.standing.missing.begin(), task.standing.missing.end());
+        if (names.empty())
+            return;
+        try {
+            const auto there = remote_->look(Shelf::legs, names, deadline_);
+            for (const auto &task : tasks)
+                for (const auto &name : task.standing.missing)
+                    if (there.count(name) > 0) {
+                        pending_.push_back(task);
+                        pending_.back().standing.reason = name + " was missing and is in the archive now";
+                        break;
+                    }
+        } catch (const Error &error) {
+            words::note("cannot ask for legs that were missing earlier: {}", error.what());
+        }
+    }
+
+    std::vector<std::string> absent_legs(const cdr::Call &call) const {
+        std::vector<std::string> absent;
+        for (const auto &name : call.legs)
+            if (name_fault(name).empty() && is_utf8(name) && !legs_.has(name))
+                absent.push_back(name);
+        return absent;
+    }
+
+    // A call belongs to the nodes that hold, or held, a leg of it.
+    bool is_ours(const Task &task) const {
+        if (!options_.linkedids.empty() || task.standing.exists)
+            return true;
+        return std::any_of(task.call.legs.begin(), task.call.legs.end(), [&](const std::string &name) {
+            return !name_fault(name).empty() || legs_.spool().look(name);
+        });
+    }
+
+    void build_pending() {
+        std::vector<Task> tasks;
+        for (auto &task : std::exchange(pending_, {})) {
+            if (is_ours(task)) {
+                tasks.push_back(std::move(task));
+                continue;
+            }
+            words::note("passed over {}: this node has none of its legs", shown(task.call));
+            report_.call(task.call, "elsewhere", "no leg here");
+        }
+        if (options_.dry_run) {
+            for (const auto &task : tasks) {
+                words::warn("would stitch {}: {} legs ({})", shown(task.call), task.call.legs.size(),
+                            task.standing.reason);
+                report_.call(task.call, "would-stitch", task.standing.reason);
+            }
+            return;
+        }
+        fetch_missing(tasks);
+        for (std::size_t at = 0; at < tasks.size(); at += batch_size)
+            build_batch({tasks.data() + at, std::min(batch_size, tasks.size() - at)});
+    }
+
+    // Brings back what left for the archive. Calls that cannot be completed now leave `tasks`.
+    void fetch_missing(std::vector<Task> &tasks) {
+        std::set<std::string> absent;
+        for (const auto &task : tasks)
+            for (auto &name : absent_legs(task.call))
+                absent.insert(std::move(name));
+        if (!absent.empty() && remote_)
+            fetch_or_drop(tasks, {absent.begin(), absent.end()});
+        const auto now = std::time(nullptr);
+        std::erase_if(tasks, [&](const Task &task) {
+            const auto still = absent_legs(task.call);
+            if (still.empty() || now - task.call.ended >= patience_for_other_nodes)
+                return false;
+            left(task.call, "leg " + still.front() + " is neither here nor in the archive yet");
+            return true;
+        });
+    }
+
+    void fetch_or_drop(std::vector<Task> &tasks, const std::vector<std::string> &names) {
+        std::optional<Folder> into;
+        const auto bring = [&](const std::vector<std::string> &wanted) {
+            if (!into)
+                into = Folder::create(options_.places.stitch_src);
+            remote_->fetch(Shelf::legs, wanted, *into, deadline_);
+        };
+        try {
+            bring(names);
+        } catch (const Error &first) {
+            // One forbidden or broken object must not hold up the other calls: ask for each call's legs alone, until
+            // the remote as a whole seems to be away.
+            int refusals = 0;
+            constexpr int enough = 3;
+            std::erase_if(tasks, [&](const Task &task) {
+                const auto wanted = absent_legs(task.call);
+                if (wanted.empty())
+                    return false;
+                try {
+                    if (refusals >= enough)
+                        throw first;
+                    bring(wanted);
+                    return false;
+                } catch (const Error &error) {
+                    refusals += error.kind() == Exit::unavailable ? 1 : 0;
+                    const auto kind = error.kind() == Exit::unavailable ? Exit::temporary : error.kind();
+                    failed(task.call, {kind, error.what(), error.hint()});
+                    return true;
+                }
+            });
+        }
+        open_stitch_src();
+    }
+
+    void build_batch(std::span<Task> tasks) {
+        std::vector<std::optional<AtomicFile>> files(tasks.size());
+        std::vector<Built> built(tasks.size());
+        parallel_for(tasks.size(), options_.jobs, [&](std::size_t i) {
+            try {
+                build_one(tasks[i], files[i], built[i]);
+            } catch (const Error &error) {
+                files[i].reset();
+                failed(tasks[i].call, error);
+            }
+        });
+        std::vector<AtomicFile> finished;
+        for (auto &file : files)
+            if (file)
+                finished.push_back(*std::move(file));
+        std::string trouble;
+        try {
+            AtomicFile::commit_all(finished, stitched_);
+        } catch (const Error &error) {
+            words::error(error);
+            met(error.kind());
+            trouble = error.what();
+        }
+        for (std::size_t i = 0; i < tasks.size(); ++i)
+            if (files[i])
+                trouble.empty() ? done(tasks[i], built[i]) : report_.call(tasks[i].call, "failed", trouble);
+    }
+
+    void build_one(Task &task, std::optional<AtomicFile> &file, Built &built) {
+        const auto name = stitched_name(task.call);
+        auto mine = AtomicFile::try_begin(stitched_, name, 0640);
+        if (!mine) {
+            left(task.call, "another process is writing it at this moment");
+            return;
+        }
+        // It may have been written, by a fetch, since we looked.
+        if (task.standing = examine_file(task.call, stitched_, legs_);
+            task.standing.current && task.standing.missing.empty())
+            return;
+        built = build(task.call, legs_, mine->fd(), stitched_.path_of(name));
+        if (!built.being_written.empty()) {
+            left(task.call, "leg " + built.being_written.front() + " is still being recorded");
+            return;
+        }
+        file.emplace(*std::move(mine));
+    }
+
+    void done(const Task &task, const Built &built) {
+        const auto &manifest = built.manifest;
+        for (const auto &fault : built.faults)
+            words::error({built.status, "call " + shown(task.call) + ": " + fault});
+        for (const auto &name : manifest.missing)
+            words::warn("call {}: leg {} is missing: it is neither in the spool nor in the archive", shown(task.call),
+                        pbx::shown(name));
+        words::note("stitched {}: {} legs, {:.1f} s ({})", shown(task.call), manifest.legs.size(), built.length.count(),
+                    task.standing.reason);
+        report_.call(task.call, "stitched", task.standing.reason, &built);
+        met(built.status);
+    }
+
+    const StitchOptions &options_;
+    Deadline deadline_;
+    Folder stitched_;
+    RunLock lock_;
+    Report report_;
+    LocalLegs legs_;
+    std::optional<Remote> remote_;
+    std::vector<Task> pending_;
+    std::vector<Task> missing_; ///< up to date, with legs that were missing
+    std::mutex guard_;
+    Exit status_ = Exit::ok;
+};
+
+} // namespace
+
+Exit stitch(const StitchOptions &options) {
+    auto spool = Folder::open(options.places.spool);
+    auto stitched = Folder::create(options.places.stitched);
+    soci::session session;
+    db::connect(session, options.database, options.timeout);
+    Run run{options, std::move(spool), std::move(stitched)};
+    return run.work(options.linkedids.empty() ? cdr::DueCalls::since(session, options.since)
+                                              : cdr::DueCalls::named(session, options.linkedids));
+}
+
+} // namespace pbx::recording

@@ -1,0 +1,29 @@
+// The hourly run: every call with two or more legs gets its stitched recording.
+#pragma once
+
+#include "base/error.hpp"
+#include "base/parallel.hpp"
+#include "recording/places.hpp"
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+namespace pbx::recording {
+
+struct StitchOptions {
+    Places places;
+    std::string database;
+    std::chrono::seconds since = std::chrono::hours{25};
+    std::chrono::seconds timeout = std::chrono::minutes{50};
+    unsigned jobs = default_jobs();
+    bool dry_run = false;
+    bool json = false;                  ///< a report on stdout
+    std::vector<std::string> linkedids; ///< only these calls, whenever they were
+};
+
+/// Returns the worst of what single calls met: data for unreadable legs, temporary for calls left to the next run, and
+/// so on. Throws Error when the run as a whole cannot work: no database, no spool, another run.
+Exit stitch(const StitchOptions &options);
+
+} // namespace pbx::recording
