@@ -20,11 +20,11 @@ namespace {
 // A RIFF size is 32 bits and counts all after its first 8; leave room for the header itself.
 constexpr std::uint64_t riff_limit = 0xffffffffULL - (2ULL << 20U);
 
-WavFormat common_format(const std::vector<LegAudio> &legs) {
+WavFormat common_format(const std::vector<LegAudio>& legs) {
     WavFormat format;
     if (!legs.empty())
         format.rate = 0;
-    for (const auto &leg : legs) {
+    for (const auto& leg : legs) {
         format.rate = std::max(format.rate, leg.format().rate);
         format.channels = std::max(format.channels, leg.format().channels);
     }
@@ -33,13 +33,13 @@ WavFormat common_format(const std::vector<LegAudio> &legs) {
 }
 
 // Rounded to the nearest frame; the resampler is made to give just that many.
-Frames frames_at(const LegAudio &leg, std::uint32_t rate) {
+Frames frames_at(const LegAudio& leg, std::uint32_t rate) {
     return (leg.frames() * rate + leg.format().rate / 2) / leg.format().rate;
 }
 
 class Output {
   public:
-    Output(int fd, const WavFormat &format, std::uint64_t bytes, const Manifest &manifest, std::string what)
+    Output(int fd, const WavFormat& format, std::uint64_t bytes, const Manifest& manifest, std::string what)
         : fd_{fd}, what_{std::move(what)} {
         SF_INFO info{};
         info.samplerate = static_cast<int>(format.rate);
@@ -59,12 +59,12 @@ class Output {
         if (file_ != nullptr)
             ::sf_close(file_);
     }
-    Output(const Output &) = delete;
-    Output &operator=(const Output &) = delete;
+    Output(const Output&) = delete;
+    Output& operator=(const Output&) = delete;
 
     // libsndfile takes the length of the data from the length of the file when it writes the header, so samples can be
     // added below it.
-    void add_raw(const LegAudio &leg) const {
+    void add_raw(const LegAudio& leg) const {
         if (::lseek(fd_, 0, SEEK_END) < 0)
             throw system_error(Exit::cant_create, "cannot write " + what_, errno);
         copy_bytes(leg.fd(), leg.data_offset(), leg.data_bytes(), fd_, leg.what());
@@ -84,11 +84,11 @@ class Output {
     }
 
   private:
-    [[noreturn]] void fail(const char *why) const {
+    [[noreturn]] void fail(const char* why) const {
         throw Error{Exit::cant_create, "cannot write " + what_ + ": " + why};
     }
 
-    void set(int kind, const std::string &text) {
+    void set(int kind, const std::string& text) {
         if (!text.empty() && ::sf_set_string(file_, kind, text.c_str()) != 0)
             fail(::sf_strerror(file_));
     }
@@ -97,13 +97,13 @@ class Output {
 
     int fd_;
     std::string what_;
-    SNDFILE *file_ = nullptr;
+    SNDFILE* file_ = nullptr;
 };
 
 // Brings decoded samples of one leg to the rate and channels of the result, exactly `wanted` frames of them.
 class Converter {
   public:
-    Converter(const LegAudio &leg, const WavFormat &format, Output &output)
+    Converter(const LegAudio& leg, const WavFormat& format, Output& output)
         : leg_{leg}, format_{format}, output_{output}, wanted_{frames_at(leg, format.rate)} {}
 
     void run() {
@@ -136,16 +136,16 @@ class Converter {
     using Resampler = std::unique_ptr<SRC_STATE, decltype(&::src_delete)>;
     static constexpr std::size_t block_frames = 1U << 14U;
 
-    SRC_STATE *start() const {
+    SRC_STATE* start() const {
         int fault = 0;
-        SRC_STATE *state = ::src_new(SRC_SINC_MEDIUM_QUALITY, format_.channels, &fault);
+        SRC_STATE* state = ::src_new(SRC_SINC_MEDIUM_QUALITY, format_.channels, &fault);
         if (state == nullptr)
             throw Error{Exit::software, std::string{"cannot start the resampler: "} + ::src_strerror(fault)};
         return state;
     }
 
     // One channel becomes two equal ones.
-    void widen(const std::vector<short> &samples) {
+    void widen(const std::vector<short>& samples) {
         if (leg_.format().channels == format_.channels) {
             wide_ = samples;
             return;
@@ -155,7 +155,7 @@ class Converter {
             wide_.insert(wide_.end(), format_.channels, sample);
     }
 
-    void convert(SRC_STATE &state, const std::vector<short> &samples, bool last) {
+    void convert(SRC_STATE& state, const std::vector<short>& samples, bool last) {
         in_.resize(samples.size());
         ::src_short_to_float_array(samples.data(), in_.data(), static_cast<int>(samples.size()));
         out_.resize(block_frames * 8 * format_.channels);
@@ -177,15 +177,15 @@ class Converter {
         } while (data.input_frames > 0 || (last && data.output_frames_gen > 0));
     }
 
-    void write(const std::vector<short> &samples) {
+    void write(const std::vector<short>& samples) {
         const auto frames = std::min<Frames>(samples.size() / format_.channels, wanted_ - written_);
         output_.add({samples.data(), static_cast<std::size_t>(frames) * format_.channels}, format_.channels);
         written_ += frames;
     }
 
-    const LegAudio &leg_;
-    const WavFormat &format_;
-    Output &output_;
+    const LegAudio& leg_;
+    const WavFormat& format_;
+    Output& output_;
     Frames wanted_;
     Frames written_ = 0;
     std::vector<short> wide_, shorts_;
@@ -194,10 +194,10 @@ class Converter {
 
 } // namespace
 
-WavFormat join(const std::vector<LegAudio> &legs, Manifest &manifest, int out, const std::string &what) {
+WavFormat join(const std::vector<LegAudio>& legs, Manifest& manifest, int out, const std::string& what) {
     const auto format = common_format(legs);
     const bool raw = std::all_of(legs.begin(), legs.end(),
-                                 [&](const LegAudio &leg) { return leg.is_raw() && leg.format() == format; });
+                                 [&](const LegAudio& leg) { return leg.is_raw() && leg.format() == format; });
     Frames total = 0;
     for (std::size_t i = 0; i < legs.size(); ++i) {
         manifest.legs.at(i).start = total;
@@ -211,7 +211,7 @@ WavFormat join(const std::vector<LegAudio> &legs, Manifest &manifest, int out, c
                 output.add_raw(legs[i]);
             else
                 Converter{legs[i], format, output}.run();
-        } catch (const Error &error) {
+        } catch (const Error& error) {
             // A disk that fails says nothing of the leg: only what was read and makes no sense is the leg's fault.
             if (error.kind() != Exit::data)
                 throw;

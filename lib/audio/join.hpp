@@ -12,7 +12,7 @@ namespace pbx::audio {
 /// A leg that turned out to be unreadable while it was joined: the caller lists it as such and starts again without it.
 class LegFault : public std::runtime_error {
   public:
-    LegFault(std::size_t leg, const std::string &why) : std::runtime_error{why}, leg_{leg} {}
+    LegFault(std::size_t leg, const std::string& why) : std::runtime_error{why}, leg_{leg} {}
     std::size_t leg() const { return leg_; }
 
   private:
@@ -26,6 +26,6 @@ class LegFault : public std::runtime_error {
 /// highest channel count among the legs, 16-bit PCM. From 4 GiB on the file is RF64. The same legs give the same bytes.
 ///
 /// Returns the format of the result. Throws LegFault, or Error (cant_create) when `out` cannot be written whole.
-WavFormat join(const std::vector<LegAudio> &legs, Manifest &manifest, int out, const std::string &what);
+WavFormat join(const std::vector<LegAudio>& legs, Manifest& manifest, int out, const std::string& what);
 
 } // namespace pbx::audio

@@ -18,7 +18,7 @@ namespace {
 
 constexpr Frames gsm_block_frames = 320; // two GSM 06.10 frames of 160 samples in 65 bytes
 
-void put_number(std::string &bytes, std::size_t at, std::uint64_t value) {
+void put_number(std::string& bytes, std::size_t at, std::uint64_t value) {
     for (std::size_t i = 0; i < 4; ++i)
         bytes[at + i] = static_cast<char>((value >> (8 * i)) & 0xffU);
 }
@@ -31,7 +31,7 @@ LegAudio::LegAudio(Fd file, std::string what) : file_{std::move(file)}, what_{st
         throw system_error(Exit::io, "cannot look at " + what_, errno);
     try {
         header_ = read_wav_header(file_.get(), what_);
-    } catch (const Error &error) {
+    } catch (const Error& error) {
         if (error.kind() != Exit::data)
             throw;
         throw Error{Exit::data, what_ + ": " + error.what()};
@@ -50,18 +50,18 @@ LegAudio::LegAudio(Fd file, std::string what) : file_{std::move(file)}, what_{st
 }
 
 struct LegDecoder::State {
-    const LegAudio &leg;
+    const LegAudio& leg;
     std::string header; ///< the leg's own, with sizes that are true
     sf_count_t position = 0;
-    SNDFILE *file = nullptr;
+    SNDFILE* file = nullptr;
     SF_INFO info{};
     std::exception_ptr read_error; ///< must not fly through libsndfile
 
-    explicit State(const LegAudio &audio) : leg{audio} {}
+    explicit State(const LegAudio& audio) : leg{audio} {}
 
     sf_count_t length() const { return static_cast<sf_count_t>(header.size() + leg.data_bytes()); }
 
-    sf_count_t read(char *to, sf_count_t count) {
+    sf_count_t read(char* to, sf_count_t count) {
         sf_count_t done = 0;
         const auto begin = static_cast<sf_count_t>(header.size());
         if (position < begin) {
@@ -77,27 +77,27 @@ struct LegDecoder::State {
 
     static SF_VIRTUAL_IO io() {
         SF_VIRTUAL_IO calls{};
-        calls.get_filelen = [](void *user) { return static_cast<State *>(user)->length(); };
-        calls.seek = [](sf_count_t offset, int whence, void *user) {
-            auto *self = static_cast<State *>(user);
+        calls.get_filelen = [](void* user) { return static_cast<State*>(user)->length(); };
+        calls.seek = [](sf_count_t offset, int whence, void* user) {
+            auto* self = static_cast<State*>(user);
             const sf_count_t base = whence == SEEK_CUR ? self->position : whence == SEEK_END ? self->length() : 0;
             return self->position = std::clamp<sf_count_t>(base + offset, 0, self->length());
         };
-        calls.read = [](void *to, sf_count_t count, void *user) -> sf_count_t {
+        calls.read = [](void* to, sf_count_t count, void* user) -> sf_count_t {
             try {
-                return static_cast<State *>(user)->read(static_cast<char *>(to), count);
-            } catch (const Error &) {
+                return static_cast<State*>(user)->read(static_cast<char*>(to), count);
+            } catch (const Error&) {
                 return 0; // seen as a short read by whoever counts frames
             }
         };
-        calls.write = [](const void *, sf_count_t, void *) -> sf_count_t { return 0; };
-        calls.tell = [](void *user) { return static_cast<State *>(user)->position; };
+        calls.write = [](const void*, sf_count_t, void*) -> sf_count_t { return 0; };
+        calls.tell = [](void* user) { return static_cast<State*>(user)->position; };
         return calls;
     }
 };
 
-LegDecoder::LegDecoder(const LegAudio &leg) : state_{std::make_unique<State>(leg)} {
-    auto &header = state_->header;
+LegDecoder::LegDecoder(const LegAudio& leg) : state_{std::make_unique<State>(leg)} {
+    auto& header = state_->header;
     header.resize(leg.data_offset());
     if (read_at(leg.fd(), header, 0, leg.what()) != header.size())
         throw Error{Exit::data, leg.what() + " became shorter while it was read"};

@@ -17,7 +17,7 @@ class LegAudio {
     /// that promises more than is there yields what is there. Throws Error: data for what is no WAV, io.
     LegAudio(Fd file, std::string what);
 
-    const WavFormat &format() const { return header_.format; }
+    const WavFormat& format() const { return header_.format; }
     Frames frames() const { return frames_; }
     bool unfinished() const { return unfinished_; } ///< sizes were still zero
     bool truncated() const { return truncated_; }   ///< fewer bytes than the header promises
@@ -28,7 +28,7 @@ class LegAudio {
     int fd() const { return file_.get(); }
     std::uint64_t data_offset() const { return header_.data_offset; }
     std::uint64_t data_bytes() const { return data_bytes_; }
-    const std::string &what() const { return what_; }
+    const std::string& what() const { return what_; }
 
   private:
     Fd file_;
@@ -44,10 +44,10 @@ class LegAudio {
 class LegDecoder {
   public:
     /// Throws Error (data) when libsndfile cannot make sense of it.
-    explicit LegDecoder(const LegAudio &leg);
+    explicit LegDecoder(const LegAudio& leg);
     ~LegDecoder();
-    LegDecoder(const LegDecoder &) = delete;
-    LegDecoder &operator=(const LegDecoder &) = delete;
+    LegDecoder(const LegDecoder&) = delete;
+    LegDecoder& operator=(const LegDecoder&) = delete;
 
     /// Fills `samples` (interleaved) with whole frames; returns how many frames, 0 only at the end. Throws Error
     /// (data).

@@ -13,26 +13,26 @@ namespace pbx::audio {
 namespace {
 
 // Names are bytes to us and UTF-8 to JSON: what is not UTF-8 is compared in its replaced form on both sides.
-std::string text_of(const nlohmann::json &value) {
+std::string text_of(const nlohmann::json& value) {
     return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-std::string as_written(const std::string &name) {
+std::string as_written(const std::string& name) {
     return nlohmann::json::parse(text_of(nlohmann::json(name))).get<std::string>();
 }
 
 } // namespace
 
-bool Manifest::lists(const std::vector<std::string> &names) const {
+bool Manifest::lists(const std::vector<std::string>& names) const {
     auto leg = legs.begin();
     std::size_t others = 0;
-    for (const auto &name : names) {
+    for (const auto& name : names) {
         const auto written = as_written(name);
         if (leg != legs.end() && leg->name == written) {
             ++leg;
             continue;
         }
-        const auto in = [&](const std::vector<std::string> &list) {
+        const auto in = [&](const std::vector<std::string>& list) {
             return std::find(list.begin(), list.end(), written) != list.end();
         };
         if (!in(empty) && !in(missing) && !in(unreadable))
@@ -44,21 +44,21 @@ bool Manifest::lists(const std::vector<std::string> &names) const {
 
 bool Manifest::mentions(std::string_view name) const {
     const auto written = as_written(std::string{name});
-    const auto in = [&](const std::vector<std::string> &list) {
+    const auto in = [&](const std::vector<std::string>& list) {
         return std::find(list.begin(), list.end(), written) != list.end();
     };
     return in(empty) || in(missing) || in(unreadable) ||
-           std::any_of(legs.begin(), legs.end(), [&](const Leg &leg) { return leg.name == written; });
+           std::any_of(legs.begin(), legs.end(), [&](const Leg& leg) { return leg.name == written; });
 }
 
 std::string Manifest::comment() const {
     auto list = nlohmann::json::array();
-    for (const auto &leg : legs)
+    for (const auto& leg : legs)
         list.push_back({{"name", leg.name}, {"start", leg.start}, {"length", leg.length}});
     return text_of({{"legs", list}, {"empty", empty}, {"missing", missing}, {"unreadable", unreadable}});
 }
 
-std::optional<Manifest> Manifest::from(const WavHeader &header) {
+std::optional<Manifest> Manifest::from(const WavHeader& header) {
     const auto json = nlohmann::json::parse(header.info.comment, nullptr, false);
     if (!json.is_object())
         return std::nullopt;
@@ -67,13 +67,13 @@ std::optional<Manifest> Manifest::from(const WavHeader &header) {
     manifest.accountcode = header.info.artist;
     manifest.started = header.info.date;
     try {
-        for (const auto &leg : json.at("legs"))
+        for (const auto& leg : json.at("legs"))
             manifest.legs.push_back(
                 {leg.at("name").get<std::string>(), leg.at("start").get<Frames>(), leg.at("length").get<Frames>()});
         json.at("empty").get_to(manifest.empty);
         json.at("missing").get_to(manifest.missing);
         json.at("unreadable").get_to(manifest.unreadable);
-    } catch (const nlohmann::json::exception &) {
+    } catch (const nlohmann::json::exception&) {
         return std::nullopt;
     }
     return manifest;
@@ -83,7 +83,7 @@ std::optional<Manifest> find_manifest(std::string_view beginning) {
     try {
         const auto header = parse_wav_header(beginning);
         return header ? Manifest::from(*header) : std::nullopt;
-    } catch (const Error &) {
+    } catch (const Error&) {
         return std::nullopt;
     }
 }

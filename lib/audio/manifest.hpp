@@ -16,7 +16,7 @@ struct Manifest {
         std::string name;
         Frames start = 0;
         Frames length = 0;
-        bool operator==(const Leg &) const = default;
+        bool operator==(const Leg&) const = default;
     };
 
     std::string linkedid;
@@ -28,13 +28,13 @@ struct Manifest {
     std::vector<std::string> unreadable;
 
     /// Whether it accounts for exactly these legs, in this order.
-    bool lists(const std::vector<std::string> &names) const;
+    bool lists(const std::vector<std::string>& names) const;
     /// Whether `name` is among its legs, or among those that it knows to be empty, missing or unreadable.
     bool mentions(std::string_view name) const;
 
     std::string comment() const;
     /// Nothing when the header carries no manifest of ours.
-    static std::optional<Manifest> from(const WavHeader &header);
+    static std::optional<Manifest> from(const WavHeader& header);
 };
 
 /// The manifest in a stitched recording's first bytes; nothing when there is none or it lies beyond them.

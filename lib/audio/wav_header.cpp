@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t most_header = 1U << 20U;
 
-Error no_wav(const std::string &why) {
+Error no_wav(const std::string& why) {
     return {Exit::data, "no WAV file: " + why};
 }
 
@@ -66,7 +66,7 @@ WavFormat parse_format(std::string_view chunk) {
     return format;
 }
 
-void parse_info(std::string_view list, WavInfo &info) {
+void parse_info(std::string_view list, WavInfo& info) {
     for (std::size_t at = 4; at + 8 <= list.size();) {
         const auto id = list.substr(at, 4);
         const auto size = number(list, at + 4, 4);

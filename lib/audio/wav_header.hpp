@@ -25,7 +25,7 @@ struct WavFormat {
     std::uint16_t block = 2;   ///< bytes a block (PCM: a frame)
     std::uint16_t bits = 16;
 
-    bool operator==(const WavFormat &) const = default;
+    bool operator==(const WavFormat&) const = default;
 };
 
 /// The strings of a LIST/INFO chunk that stood before the data.

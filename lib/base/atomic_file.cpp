@@ -16,17 +16,17 @@ namespace {
 
 // A name may already be as long as a file system allows. Two long names that share their beginning then share a
 // temporary file, and take turns.
-std::string hidden_name(const std::string &name) {
+std::string hidden_name(const std::string& name) {
     constexpr std::size_t most = 240;
     return "." + name.substr(0, most) + ".tmp";
 }
 
 } // namespace
 
-AtomicFile::AtomicFile(const Folder &folder, std::string name)
+AtomicFile::AtomicFile(const Folder& folder, std::string name)
     : folder_{&folder}, name_{std::move(name)}, hidden_{hidden_name(name_)} {}
 
-AtomicFile::AtomicFile(const Folder &folder, const std::string &name, mode_t mode, const Deadline &deadline)
+AtomicFile::AtomicFile(const Folder& folder, const std::string& name, mode_t mode, const Deadline& deadline)
     : AtomicFile{folder, name} {
     while (!take(mode)) {
         if (deadline.passed())
@@ -36,14 +36,14 @@ AtomicFile::AtomicFile(const Folder &folder, const std::string &name, mode_t mod
     }
 }
 
-std::optional<AtomicFile> AtomicFile::try_begin(const Folder &folder, const std::string &name, mode_t mode) {
+std::optional<AtomicFile> AtomicFile::try_begin(const Folder& folder, const std::string& name, mode_t mode) {
     AtomicFile file{folder, name};
     if (!file.take(mode))
         return std::nullopt;
     return file;
 }
 
-AtomicFile::AtomicFile(AtomicFile &&other) noexcept
+AtomicFile::AtomicFile(AtomicFile&& other) noexcept
     : folder_{other.folder_}, name_{std::move(other.name_)}, hidden_{std::exchange(other.hidden_, {})},
       fd_{std::move(other.fd_)} {}
 
@@ -86,19 +86,19 @@ void AtomicFile::commit() {
     folder_->sync();
 }
 
-void AtomicFile::commit_all(std::span<AtomicFile> files, const Folder &folder) {
+void AtomicFile::commit_all(std::span<AtomicFile> files, const Folder& folder) {
     if (files.empty())
         return;
     // syncfs reports write errors since Linux 5.8; below that, and for few files, sync each.
     constexpr std::size_t few = 4;
     if (files.size() <= few) {
-        for (const auto &file : files)
+        for (const auto& file : files)
             if (::fsync(file.fd()) != 0)
                 throw system_error(Exit::cant_create, "cannot sync " + folder.path_of(file.name_), errno);
     } else if (::syncfs(folder.fd()) != 0) {
         throw system_error(Exit::cant_create, "cannot sync the file system of " + folder.path().native(), errno);
     }
-    for (auto &file : files)
+    for (auto& file : files)
         file.rename();
     folder.sync();
 }

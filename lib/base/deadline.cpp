@@ -16,17 +16,17 @@ namespace pbx {
 
 namespace {
 
-std::atomic<const char *> waiting_for{nullptr};
+std::atomic<const char*> waiting_for{nullptr};
 std::atomic<int> waiting_status{static_cast<int>(Exit::temporary)};
 std::array<char, 128> watchdog_words{};
 
 void give_up(int /*signal*/) {
     // Only calls that are safe in a signal handler.
-    const auto say = [](const char *text) {
+    const auto say = [](const char* text) {
         [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text, std::strlen(text));
     };
     say(watchdog_words.data());
-    if (const char *what = waiting_for.load()) {
+    if (const char* what = waiting_for.load()) {
         say(" while waiting for ");
         say(what);
     }
@@ -48,7 +48,7 @@ void arm_watchdog(std::chrono::seconds timeout) {
     ::setitimer(ITIMER_REAL, &timer, nullptr);
 }
 
-Waiting::Waiting(const char *what, Exit kind) {
+Waiting::Waiting(const char* what, Exit kind) {
     waiting_status = static_cast<int>(kind);
     waiting_for = what;
 }

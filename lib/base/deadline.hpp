@@ -38,10 +38,10 @@ void arm_watchdog(std::chrono::seconds timeout);
 /// While it lives, names what the process waits for, and the exit status should it never come.
 class Waiting {
   public:
-    Waiting(const char *what, Exit kind);
+    Waiting(const char* what, Exit kind);
     ~Waiting();
-    Waiting(const Waiting &) = delete;
-    Waiting &operator=(const Waiting &) = delete;
+    Waiting(const Waiting&) = delete;
+    Waiting& operator=(const Waiting&) = delete;
 };
 
 /// "90", "90s", "5m", "25h", "7d" (a bare number is seconds). Throws Error (usage).

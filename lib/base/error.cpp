@@ -19,7 +19,7 @@ Exit worst(Exit a, Exit b) {
     });
 }
 
-Error system_error(Exit kind, const std::string &message, int error_number, std::string hint) {
+Error system_error(Exit kind, const std::string& message, int error_number, std::string hint) {
     if (error_number == EACCES || error_number == EPERM)
         kind = Exit::no_permission;
     return {kind, message + ": " + std::strerror(error_number), std::move(hint)};

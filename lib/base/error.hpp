@@ -29,11 +29,11 @@ Exit worst(Exit a, Exit b);
 /// `hint()` what to do about it, and may be empty.
 class Error : public std::runtime_error {
   public:
-    Error(Exit kind, const std::string &message, std::string hint = {})
+    Error(Exit kind, const std::string& message, std::string hint = {})
         : std::runtime_error{message}, kind_{kind}, hint_{std::move(hint)} {}
 
     Exit kind() const { return kind_; }
-    const std::string &hint() const { return hint_; }
+    const std::string& hint() const { return hint_; }
 
   private:
     Exit kind_;
@@ -41,6 +41,6 @@ class Error : public std::runtime_error {
 };
 
 /// An Error from errno: "<message>: <strerror>". EACCES and EPERM become no_permission, whatever `kind` says.
-Error system_error(Exit kind, const std::string &message, int error_number, std::string hint = {});
+Error system_error(Exit kind, const std::string& message, int error_number, std::string hint = {});
 
 } // namespace pbx

@@ -4,6 +4,7 @@
 #include "base/error.hpp"
 
 #include <fcntl.h>
+#include <sys/sendfile.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,6 +24,8 @@ void write_all(int fd, std::string_view data, std::string_view what) {
         if (written < 0) {
             if (errno == EINTR)
                 continue;
+            if (errno == EPIPE)
+                throw ReaderGone{};
             throw system_error(Exit::cant_create, "cannot write " + std::string{what}, errno);
         }
         data.remove_prefix(static_cast<std::size_t>(written));
@@ -45,7 +48,7 @@ std::size_t read_at(int fd, std::span<char> buffer, std::uint64_t offset, std::s
     return done;
 }
 
-std::string read_file(const std::filesystem::path &path) {
+std::string read_file(const std::filesystem::path& path) {
     const Fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
     if (!fd)
         throw system_error(Exit::io, "cannot open " + path.native(), errno);
@@ -63,32 +66,40 @@ std::string read_file(const std::filesystem::path &path) {
 
 void copy_bytes(int in, std::uint64_t offset, std::uint64_t length, int out, std::string_view what) {
     auto position = static_cast<off_t>(offset);
-    bool in_kernel = true;
+    // From the best way to the one that always works: some do not work across file systems, to a pipe, or on an old
+    // kernel, and say so by an error or by copying nothing.
+    enum class Way { copy_file_range, sendfile, read_write };
+    auto way = Way::copy_file_range;
     std::vector<char> buffer;
     while (length > 0) {
+        const auto some = std::min<std::uint64_t>(length, 1U << 30U);
         ssize_t copied = 0;
-        if (in_kernel) {
-            copied = ::copy_file_range(in, &position, out, nullptr, std::min<std::uint64_t>(length, 1U << 30U), 0);
-            if (copied < 0 && errno == EINTR)
-                continue;
-            if (copied < 0 && (errno == ENOSPC || errno == EDQUOT || errno == EIO))
-                throw system_error(Exit::cant_create, "cannot copy " + std::string{what}, errno);
-            // Across file systems, to a pipe, or on an old kernel it does not work (some say so by copying nothing).
-            if (copied <= 0) {
-                in_kernel = false;
-                continue;
-            }
+        if (way == Way::copy_file_range) {
+            copied = ::copy_file_range(in, &position, out, nullptr, some, 0);
+        } else if (way == Way::sendfile) {
+            copied = ::sendfile(out, in, &position, some);
         } else {
             buffer.resize(std::min<std::uint64_t>(length, 1U << 20U));
-            const auto got = read_at(in, std::span{buffer}.first(std::min<std::uint64_t>(length, buffer.size())),
-                                     static_cast<std::uint64_t>(position), what);
+            const auto most = std::min<std::uint64_t>(length, buffer.size());
+            const auto got = read_at(in, std::span{buffer}.first(most), static_cast<std::uint64_t>(position), what);
             if (got == 0)
                 throw Error{Exit::io, std::string{what} + " became shorter while it was read"};
             write_all(out, {buffer.data(), got}, "the copy of " + std::string{what});
             copied = static_cast<ssize_t>(got);
             position += copied;
         }
-        length -= static_cast<std::uint64_t>(copied);
+        if (copied < 0 && errno == EINTR)
+            continue;
+        if (copied < 0 && errno == EPIPE)
+            throw ReaderGone{};
+        if (copied < 0 && (errno == ENOSPC || errno == EDQUOT))
+            throw system_error(Exit::cant_create, "cannot copy " + std::string{what}, errno);
+        if (copied < 0 && errno == EIO)
+            throw system_error(Exit::io, "cannot copy " + std::string{what}, errno);
+        if (copied <= 0)
+            way = way == Way::copy_file_range ? Way::sendfile : Way::read_write;
+        else
+            length -= static_cast<std::uint64_t>(copied);
     }
 }
 

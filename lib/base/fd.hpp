@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <filesystem>
 #include <span>
 #include <string>
@@ -17,13 +18,13 @@ class Fd {
   public:
     Fd() = default;
     explicit Fd(int fd) : fd_{fd} {}
-    Fd(Fd &&other) noexcept : fd_{std::exchange(other.fd_, -1)} {}
-    Fd &operator=(Fd &&other) noexcept {
+    Fd(Fd&& other) noexcept : fd_{std::exchange(other.fd_, -1)} {}
+    Fd& operator=(Fd&& other) noexcept {
         std::swap(fd_, other.fd_);
         return *this;
     }
-    Fd(const Fd &) = delete;
-    Fd &operator=(const Fd &) = delete;
+    Fd(const Fd&) = delete;
+    Fd& operator=(const Fd&) = delete;
     ~Fd() { reset(); }
 
     int get() const { return fd_; }
@@ -34,17 +35,21 @@ class Fd {
     int fd_ = -1;
 };
 
-/// Writes all of `data`, or throws Error (cant_create) "cannot write <what>: ...".
+/// The reader of our stdout or of another pipe went away: no error, only nobody left to write for.
+class ReaderGone : public std::exception {};
+
+/// Writes all of `data`, or throws Error (cant_create) "cannot write <what>: ...", or ReaderGone.
 void write_all(int fd, std::string_view data, std::string_view what);
 
 /// Reads up to `buffer.size()` bytes from `offset`; fewer only at the end of the file. Throws Error (io).
 std::size_t read_at(int fd, std::span<char> buffer, std::uint64_t offset, std::string_view what);
 
 /// The whole file. Throws Error (io, or no_permission).
-std::string read_file(const std::filesystem::path &path);
+std::string read_file(const std::filesystem::path& path);
 
 /// Copies `length` bytes from one descriptor to another: in the kernel where source and target allow it. `in` is read
-/// from `offset`, `out` is written at its own position. Throws Error; io when `in` is shorter than promised.
+/// from `offset`, `out` is written at its own position. Throws Error, io when `in` is shorter than promised;
+/// ReaderGone.
 void copy_bytes(int in, std::uint64_t offset, std::uint64_t length, int out, std::string_view what);
 
 } // namespace pbx

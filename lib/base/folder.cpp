@@ -12,16 +12,16 @@
 
 namespace pbx {
 
-Folder Folder::open(const std::filesystem::path &path) {
+Folder Folder::open(const std::filesystem::path& path) {
     Fd fd{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
     if (!fd)
         throw system_error(Exit::io, "cannot open folder " + path.native(), errno);
     return {path, std::move(fd)};
 }
 
-Folder Folder::create(const std::filesystem::path &path) {
+Folder Folder::create(const std::filesystem::path& path) {
     std::filesystem::path so_far;
-    for (const auto &part : path) {
+    for (const auto& part : path) {
         so_far /= part;
         if (::mkdir(so_far.c_str(), 0750) == 0 || errno == EEXIST)
             continue;
@@ -33,7 +33,7 @@ Folder Folder::create(const std::filesystem::path &path) {
     return open(path);
 }
 
-std::optional<struct stat> Folder::look(const std::string &name) const {
+std::optional<struct stat> Folder::look(const std::string& name) const {
     struct stat found {};
     if (::fstatat(fd_.get(), name.c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0)
         return found;
@@ -42,7 +42,7 @@ std::optional<struct stat> Folder::look(const std::string &name) const {
     throw system_error(Exit::io, "cannot look at " + path_of(name), errno);
 }
 
-std::optional<Fd> Folder::find(const std::string &name) const {
+std::optional<Fd> Folder::find(const std::string& name) const {
     const auto refuse = [&] {
         return Error{Exit::data, path_of(name) + " is not a regular file, and is not opened",
                      "a link, pipe or device under a recording's name is no recording; look who put it there"};
@@ -66,7 +66,7 @@ std::optional<Fd> Folder::find(const std::string &name) const {
     return fd;
 }
 
-void Folder::remove(const std::string &name) const {
+void Folder::remove(const std::string& name) const {
     if (::unlinkat(fd_.get(), name.c_str(), 0) != 0 && errno != ENOENT)
         throw system_error(Exit::cant_create, "cannot remove " + path_of(name), errno);
 }
@@ -76,21 +76,21 @@ void Folder::sync() const {
         throw system_error(Exit::cant_create, "cannot sync folder " + path_.native(), errno);
 }
 
-void Folder::for_each_name(const std::function<void(const std::string &)> &each) const {
+void Folder::for_each_name(const std::function<void(const std::string&)>& each) const {
     // A descriptor of its own, since reading a folder moves the position that duplicates share.
     const int copy = ::openat(fd_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    const auto close = [](DIR *dir) { ::closedir(dir); };
+    const auto close = [](DIR* dir) { ::closedir(dir); };
     const std::unique_ptr<DIR, decltype(close)> dir{copy < 0 ? nullptr : ::fdopendir(copy), close};
     if (!dir)
         throw system_error(Exit::io, "cannot list folder " + path_.native(), errno);
     for (;;) {
         errno = 0;
-        const dirent *entry = ::readdir(dir.get());
+        const dirent* entry = ::readdir(dir.get());
         if (entry == nullptr && errno != 0)
             throw system_error(Exit::io, "cannot list folder " + path_.native(), errno);
         if (entry == nullptr)
             return;
-        const std::string name{static_cast<const char *>(entry->d_name)};
+        const std::string name{static_cast<const char*>(entry->d_name)};
         if (name != "." && name != "..")
             each(name);
     }

@@ -18,29 +18,29 @@ namespace pbx {
 class Folder {
   public:
     /// Throws Error (io, no_permission) when it is not there or is not a folder.
-    static Folder open(const std::filesystem::path &path);
+    static Folder open(const std::filesystem::path& path);
     /// As open, after making it (0750), and its parents, where missing. Throws Error (cant_create, no_permission).
-    static Folder create(const std::filesystem::path &path);
+    static Folder create(const std::filesystem::path& path);
 
-    const std::filesystem::path &path() const { return path_; }
+    const std::filesystem::path& path() const { return path_; }
     int fd() const { return fd_.get(); }
     std::string path_of(std::string_view name) const { return (path_ / name).native(); }
 
     /// What lies under `name`, itself (a link is a link); nothing when the name is free. Throws Error (io).
-    std::optional<struct stat> look(const std::string &name) const;
+    std::optional<struct stat> look(const std::string& name) const;
 
     /// Opens a regular file for reading; nothing when there is no such name. Throws Error: data when the name is
     /// something else than a regular file, no_permission, io.
-    std::optional<Fd> find(const std::string &name) const;
+    std::optional<Fd> find(const std::string& name) const;
 
     /// Removes `name`; a name that is already gone is fine. Throws Error (cant_create).
-    void remove(const std::string &name) const;
+    void remove(const std::string& name) const;
 
     /// Makes renames and removals in this folder durable. Throws Error (cant_create).
     void sync() const;
 
     /// Calls `each` for every name in the folder, "." and ".." excepted, in no order, without holding them all.
-    void for_each_name(const std::function<void(const std::string &)> &each) const;
+    void for_each_name(const std::function<void(const std::string&)>& each) const;
 
   private:
     Folder(std::filesystem::path path, Fd fd) : path_{std::move(path)}, fd_{std::move(fd)} {}

@@ -13,25 +13,25 @@
 
 namespace pbx {
 
-void Hash::Free::operator()(void *context) const {
-    EVP_MD_CTX_free(static_cast<EVP_MD_CTX *>(context));
+void Hash::Free::operator()(void* context) const {
+    EVP_MD_CTX_free(static_cast<EVP_MD_CTX*>(context));
 }
 
 Hash::Hash(Kind kind) : context_{EVP_MD_CTX_new()} {
-    const EVP_MD *algorithm = kind == Kind::md5 ? EVP_md5() : EVP_sha256();
-    if (!context_ || EVP_DigestInit_ex(static_cast<EVP_MD_CTX *>(context_.get()), algorithm, nullptr) != 1)
+    const EVP_MD* algorithm = kind == Kind::md5 ? EVP_md5() : EVP_sha256();
+    if (!context_ || EVP_DigestInit_ex(static_cast<EVP_MD_CTX*>(context_.get()), algorithm, nullptr) != 1)
         throw Error{Exit::software, "OpenSSL cannot compute this hash"};
 }
 
 void Hash::add(std::string_view data) {
-    if (EVP_DigestUpdate(static_cast<EVP_MD_CTX *>(context_.get()), data.data(), data.size()) != 1)
+    if (EVP_DigestUpdate(static_cast<EVP_MD_CTX*>(context_.get()), data.data(), data.size()) != 1)
         throw Error{Exit::software, "OpenSSL cannot compute this hash"};
 }
 
 std::string Hash::hex() {
     std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
     unsigned int length = 0;
-    if (EVP_DigestFinal_ex(static_cast<EVP_MD_CTX *>(context_.get()), bytes.data(), &length) != 1)
+    if (EVP_DigestFinal_ex(static_cast<EVP_MD_CTX*>(context_.get()), bytes.data(), &length) != 1)
         throw Error{Exit::software, "OpenSSL cannot compute this hash"};
     std::string text;
     for (unsigned int i = 0; i < length; ++i)

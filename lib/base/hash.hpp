@@ -19,7 +19,7 @@ class Hash {
 
   private:
     struct Free {
-        void operator()(void *context) const;
+        void operator()(void* context) const;
     };
     std::unique_ptr<void, Free> context_;
 };

@@ -12,8 +12,8 @@ class ReadLease {
     /// `fd` must be open for reading only.
     explicit ReadLease(int fd);
     ~ReadLease();
-    ReadLease(const ReadLease &) = delete;
-    ReadLease &operator=(const ReadLease &) = delete;
+    ReadLease(const ReadLease&) = delete;
+    ReadLease& operator=(const ReadLease&) = delete;
 
     /// none: the lease is held. unknown: leases cannot be had, on a file of another user without CAP_LEASE, or on a
     /// file system without them.

@@ -13,7 +13,7 @@
 
 namespace pbx {
 
-RunLock::RunLock(const Folder &folder, const std::string &name) {
+RunLock::RunLock(const Folder& folder, const std::string& name) {
     const auto path = folder.path_of(name);
     Fd fd{::openat(folder.fd(), name.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640)};
     if (!fd)

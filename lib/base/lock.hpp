@@ -13,7 +13,7 @@ namespace pbx {
 class RunLock {
   public:
     /// Throws Error (temporary), naming the holder, when another run has it.
-    RunLock(const Folder &folder, const std::string &name);
+    RunLock(const Folder& folder, const std::string& name);
 
     int fd() const { return fd_.get(); }
 

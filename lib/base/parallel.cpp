@@ -10,7 +10,7 @@
 
 namespace pbx {
 
-void parallel_for(std::size_t count, unsigned jobs, const std::function<void(std::size_t)> &work) {
+void parallel_for(std::size_t count, unsigned jobs, const std::function<void(std::size_t)>& work) {
     std::atomic<std::size_t> next{0};
     std::exception_ptr first;
     std::mutex guard;

@@ -30,18 +30,18 @@ struct Pipe {
     }
 };
 
-std::vector<char *> pointers(const std::vector<std::string> &strings) {
-    std::vector<char *> result;
+std::vector<char*> pointers(const std::vector<std::string>& strings) {
+    std::vector<char*> result;
     result.reserve(strings.size() + 1);
-    for (const auto &text : strings)
+    for (const auto& text : strings)
         result.push_back(
-            const_cast<char *>(text.c_str())); // NOLINT(cppcoreguidelines-pro-type-const-cast): execve's C type
+            const_cast<char*>(text.c_str())); // NOLINT(cppcoreguidelines-pro-type-const-cast): execve's C type
     result.push_back(nullptr);
     return result;
 }
 
 // The child's side, between fork and exec: only calls that are safe after a fork of a threaded process.
-[[noreturn]] void become(char *const *arguments, char *const *environment, const std::vector<int> &inherited, int out,
+[[noreturn]] void become(char* const* arguments, char* const* environment, const std::vector<int>& inherited, int out,
                          int err, int trouble, pid_t parent) {
     ::setpgid(0, 0);
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -68,7 +68,7 @@ std::vector<char *> pointers(const std::vector<std::string> &strings) {
 
 class Child {
   public:
-    Child(const Command &command, int out, int err) : program_{command.arguments.at(0)} {
+    Child(const Command& command, int out, int err) : program_{command.arguments.at(0)} {
         const auto arguments = pointers(command.arguments);
         const auto environment = pointers(command.environment);
         Pipe trouble;
@@ -101,8 +101,8 @@ class Child {
         if (pid_ > 0)
             end();
     }
-    Child(const Child &) = delete;
-    Child &operator=(const Child &) = delete;
+    Child(const Child&) = delete;
+    Child& operator=(const Child&) = delete;
 
     int exited() const { return exited_.get(); }
 
@@ -131,7 +131,7 @@ class Child {
     Fd exited_;
 };
 
-void keep_tail(std::string &text, std::string_view more) {
+void keep_tail(std::string& text, std::string_view more) {
     constexpr std::size_t most = 65536;
     text += more;
     if (text.size() > 2 * most)
@@ -140,7 +140,7 @@ void keep_tail(std::string &text, std::string_view more) {
 
 } // namespace
 
-Finished run_command(const Command &command, const Deadline &deadline, const Sink &out, const Sink &err) {
+Finished run_command(const Command& command, const Deadline& deadline, const Sink& out, const Sink& err) {
     Pipe out_pipe;
     Pipe err_pipe;
     Child child{command, out_pipe.write.get(), err_pipe.write.get()};
@@ -174,7 +174,7 @@ Finished run_command(const Command &command, const Deadline &deadline, const Sin
             limit = Deadline::after(grace);
             continue;
         }
-        const auto drain = [&](Fd &from, const pollfd &state, const Sink &sink, std::string &text, bool whole) {
+        const auto drain = [&](Fd& from, const pollfd& state, const Sink& sink, std::string& text, bool whole) {
             if ((state.revents & (POLLIN | POLLHUP | POLLERR)) == 0)
                 return;
             const auto got = ::read(from.get(), buffer.data(), buffer.size());

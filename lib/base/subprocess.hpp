@@ -28,6 +28,6 @@ using Sink = std::function<void(std::string_view)>;
 /// Runs to the end, or ends it (its whole process group: TERM, two seconds later KILL) at the deadline or when a sink
 /// throws. stdin is empty. If our process dies, the kernel kills the child (PR_SET_PDEATHSIG). `out` gets stdout as it
 /// comes, `err` stderr. Throws Error (unavailable) when the program cannot be started.
-Finished run_command(const Command &command, const Deadline &deadline, const Sink &out = {}, const Sink &err = {});
+Finished run_command(const Command& command, const Deadline& deadline, const Sink& out = {}, const Sink& err = {});
 
 } // namespace pbx

@@ -21,7 +21,7 @@ Level level() {
     return tool_level;
 }
 
-const std::string &tool() {
+const std::string& tool() {
     return tool_name;
 }
 
@@ -39,7 +39,7 @@ void line(std::string_view text) {
     [[maybe_unused]] const auto written = ::write(STDERR_FILENO, out.data(), out.size());
 }
 
-void error(const Error &error) {
+void error(const Error& error) {
     line(error.what());
     if (!error.hint().empty())
         line("hint: " + error.hint());

@@ -15,25 +15,25 @@ enum class Level { quiet, normal, verbose };
 /// Set once, in main, before threads start: the tool's name, which begins each line, and how much it says.
 void begin(std::string_view tool, Level level);
 Level level();
-const std::string &tool();
+const std::string& tool();
 
 /// One line "tool: <text>" on stderr. Control characters in `text` come out as \xNN, so that a name from the network
 /// can neither forge a line nor drive a terminal. Safe to call from several threads.
 void line(std::string_view text);
 
 /// What went wrong, always shown: "tool: message", then "tool: hint: ...".
-void error(const Error &error);
+void error(const Error& error);
 
 /// Something an operator should know although the work went on; not with -q.
 template <typename... Args>
-void warn(fmt::format_string<Args...> format, Args &&...args) {
+void warn(fmt::format_string<Args...> format, Args&&... args) {
     if (level() != Level::quiet)
         line(fmt::format(format, std::forward<Args>(args)...));
 }
 
 /// What was done and why; only with -v.
 template <typename... Args>
-void note(fmt::format_string<Args...> format, Args &&...args) {
+void note(fmt::format_string<Args...> format, Args&&... args) {
     if (level() == Level::verbose)
         line(fmt::format(format, std::forward<Args>(args)...));
 }

@@ -17,7 +17,7 @@ namespace {
 // Rows of the table `due(linkedid)`, which stands before it. The lateral join with its OFFSET 0 keeps the planner at
 // one index look-up a linkedid, whatever it believes of the table's size; windows instead of joins keep it at two
 // sorts.
-constexpr const char *legs_of_due = R"(
+constexpr const char* legs_of_due = R"(
     , rows as (
         select r.* from due cross join lateral (
             select linkedid, coalesce(accountcode, '') as accountcode, coalesce(recordingfile, '') as recordingfile,
@@ -41,13 +41,13 @@ constexpr const char *legs_of_due = R"(
     from counted where legs_of_call >= least_legs
     order by linkedid collate "C", accountcode collate "C", calldate, sequence, recordingfile collate "C")";
 
-constexpr const char *reading = "read the calls";
+constexpr const char* reading = "read the calls";
 
-std::string replaced(std::string text, const std::string &what, const std::string &with) {
+std::string replaced(std::string text, const std::string& what, const std::string& with) {
     return text.replace(text.find(what), what.size(), with);
 }
 
-void declare(soci::session &session, const std::string &due, int least_legs, const std::string &parameter) {
+void declare(soci::session& session, const std::string& due, int least_legs, const std::string& parameter) {
     const Waiting waiting{"the database", Exit::unavailable};
     db::guarded(reading, [&] {
         const auto query = "declare due_calls no scroll cursor with hold for with due as materialized (" + due + ")" +
@@ -58,7 +58,7 @@ void declare(soci::session &session, const std::string &due, int least_legs, con
 
 } // namespace
 
-DueCalls DueCalls::since(soci::session &session, std::chrono::seconds since) {
+DueCalls DueCalls::since(soci::session& session, std::chrono::seconds since) {
     declare(session,
             "select distinct linkedid from asterisk_cdr where linkedid <> '' and "
             "calldate >= now() - cast(:since as double precision) * interval '1 second'",
@@ -66,8 +66,8 @@ DueCalls DueCalls::since(soci::session &session, std::chrono::seconds since) {
     return DueCalls{session};
 }
 
-DueCalls DueCalls::named(soci::session &session, const std::vector<std::string> &linkedids) {
-    for (const auto &linkedid : linkedids) {
+DueCalls DueCalls::named(soci::session& session, const std::vector<std::string>& linkedids) {
+    for (const auto& linkedid : linkedids) {
         require_safe_name(linkedid, "linkedid");
         if (!is_utf8(linkedid))
             throw Error{Exit::data, "linkedid \"" + shown(linkedid) + "\" refused: it is not UTF-8"};
@@ -114,7 +114,7 @@ std::optional<Call> DueCalls::next() {
     return call;
 }
 
-std::vector<Call> find_calls(soci::session &session, const std::string &name) {
+std::vector<Call> find_calls(soci::session& session, const std::string& name) {
     if (name.empty() || name.size() > 255 || !is_utf8(name) || name.find('\0') != std::string::npos)
         return {};
     const bool all_digits = std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });

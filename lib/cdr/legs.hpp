@@ -27,9 +27,9 @@ struct Call {
 class DueCalls {
   public:
     /// Calls with a CDR row in the last `since` and two or more legs, with all their legs.
-    static DueCalls since(soci::session &session, std::chrono::seconds since);
+    static DueCalls since(soci::session& session, std::chrono::seconds since);
     /// The calls under these linkedids, whenever they were, whatever number of legs.
-    static DueCalls named(soci::session &session, const std::vector<std::string> &linkedids);
+    static DueCalls named(soci::session& session, const std::vector<std::string>& linkedids);
 
     std::optional<Call> next();
 
@@ -40,10 +40,10 @@ class DueCalls {
         std::vector<int> shared;
     };
 
-    explicit DueCalls(soci::session &session) : session_{&session} {}
+    explicit DueCalls(soci::session& session) : session_{&session} {}
     bool more();
 
-    soci::session *session_;
+    soci::session* session_;
     Rows rows_;
     std::size_t at_ = 0;
 };
@@ -51,6 +51,6 @@ class DueCalls {
 /// The calls that an operator means by `name`: a CDR id (all digits), a linkedid or a uniqueid. One call for a CDR id,
 /// since a row has one accountcode; several where accounts share the linkedid. Empty when there is no such call, or it
 /// has no recording.
-std::vector<Call> find_calls(soci::session &session, const std::string &name);
+std::vector<Call> find_calls(soci::session& session, const std::string& name);
 
 } // namespace pbx::cdr

@@ -2,6 +2,7 @@
 #include "cli/app.hpp"
 
 #include "base/deadline.hpp"
+#include "base/fd.hpp"
 #include "base/words.hpp"
 
 #include <version.hpp>
@@ -20,7 +21,7 @@ namespace pbx::cli {
 
 namespace {
 
-constexpr const char *default_config = "/etc/pbx/pbx.conf";
+constexpr const char* default_config = "/etc/pbx/pbx.conf";
 
 // What may stand at the top of pbx.conf: a tool passes over those of them that it does not take.
 constexpr std::array shared_settings{"database", "spool",   "stitched",   "stitch-src",  "remote",
@@ -30,20 +31,20 @@ constexpr std::array shared_settings{"database", "spool",   "stitched",   "stitc
 // environment or another section decides, and lifts the tool's own section to the top.
 class Config : public CLI::ConfigTOML {
   public:
-    explicit Config(const CLI::App &app) : app_{app} {}
+    explicit Config(const CLI::App& app) : app_{app} {}
 
-    std::vector<CLI::ConfigItem> from_config(std::istream &input) const override {
+    std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
         std::stringstream text{without_comments(input)};
         auto read = CLI::ConfigTOML::from_config(text);
         std::vector<CLI::ConfigItem> mine;
-        for (auto &item : read)
+        for (auto& item : read)
             if (item.parents == std::vector<std::string>{app_.get_name()})
                 mine.push_back(item);
-        for (auto &item : read)
+        for (auto& item : read)
             if (item.parents.empty() && !defined(mine, item.name) && !foreign(item.name))
                 mine.push_back(item);
         std::vector<CLI::ConfigItem> result;
-        for (auto &item : mine) {
+        for (auto& item : mine) {
             item.parents.clear();
             if (item.name != "++" && item.name != "--" && !from_environment(item.name))
                 result.push_back(item);
@@ -54,7 +55,7 @@ class Config : public CLI::ConfigTOML {
   private:
     // CLI11 2.1 cuts a value at '#' even inside quotes; a password may have one. Only whole-line comments are left out
     // here, and a '#' elsewhere is refused rather than silently cutting a value in two.
-    static std::string without_comments(std::istream &input) {
+    static std::string without_comments(std::istream& input) {
         std::string result;
         std::string line;
         int number = 0;
@@ -75,36 +76,36 @@ class Config : public CLI::ConfigTOML {
         return result;
     }
 
-    static bool defined(const std::vector<CLI::ConfigItem> &among, const std::string &name) {
-        return std::any_of(among.begin(), among.end(), [&](const auto &item) { return item.name == name; });
+    static bool defined(const std::vector<CLI::ConfigItem>& among, const std::string& name) {
+        return std::any_of(among.begin(), among.end(), [&](const auto& item) { return item.name == name; });
     }
 
-    bool foreign(const std::string &name) const {
+    bool foreign(const std::string& name) const {
         return app_.get_option_no_throw("--" + name) == nullptr &&
                std::find(shared_settings.begin(), shared_settings.end(), name) != shared_settings.end();
     }
 
-    bool from_environment(const std::string &name) const {
-        const auto *option = app_.get_option_no_throw("--" + name);
+    bool from_environment(const std::string& name) const {
+        const auto* option = app_.get_option_no_throw("--" + name);
         if (option == nullptr || option->get_envname().empty())
             return false;
-        const char *value = std::getenv(option->get_envname().c_str());
+        const char* value = std::getenv(option->get_envname().c_str());
         return value != nullptr && *value != '\0';
     }
 
-    const CLI::App &app_;
+    const CLI::App& app_;
 };
 
 } // namespace
 
-App::App(const std::string &tool, const std::string &description) : CLI::App{description, tool} {
+App::App(const std::string& tool, const std::string& description) : CLI::App{description, tool} {
     fallthrough();
     set_version_flag("--version", tool + " " + pbx::version);
     set_help_flag("-h,--help", "Print this help and exit");
     add_flag("-q,--quiet", quiet_, "Say nothing but errors");
     add_flag("-v,--verbose", verbose_, "Say what is done and why");
 
-    const char *named = std::getenv("PBX_CONFIG");
+    const char* named = std::getenv("PBX_CONFIG");
     const bool given = named != nullptr && *named != '\0';
     std::error_code ignored;
     const bool must = given || std::filesystem::exists(default_config, ignored);
@@ -115,20 +116,20 @@ App::App(const std::string &tool, const std::string &description) : CLI::App{des
     allow_config_extras(CLI::config_extras_mode::error);
 }
 
-CLI::Option *App::add_setting(const std::string &flag, const std::string &variable, std::string &value,
-                              const std::string &description) {
+CLI::Option* App::add_setting(const std::string& flag, const std::string& variable, std::string& value,
+                              const std::string& description) {
     return add_option(flag, value, description)->envname(variable);
 }
 
-CLI::Option *App::add_duration(CLI::App &where, const std::string &flag, std::chrono::seconds &value,
-                               const std::string &description) {
+CLI::Option* App::add_duration(CLI::App& where, const std::string& flag, std::chrono::seconds& value,
+                               const std::string& description) {
     return where
         .add_option_function<std::string>(
             flag,
-            [&value, flag](const std::string &text) {
+            [&value, flag](const std::string& text) {
                 try {
                     value = parse_duration(text);
-                } catch (const Error &error) {
+                } catch (const Error& error) {
                     throw CLI::ValidationError{flag, error.what()};
                 }
             },
@@ -141,58 +142,58 @@ void App::add_timeout(std::chrono::seconds standard) {
     add_duration(*this, "--timeout", timeout_, fmt::format("Give up after this time (default {} s)", standard.count()));
 }
 
-void App::add_database(std::string &value) {
+void App::add_database(std::string& value) {
     add_setting("--database", "PBX_DATABASE", value, "libpq connection string or postgresql:// URI")
         ->type_name("CONNINFO");
 }
 
-void App::add_spool(std::string &value) {
+void App::add_spool(std::string& value) {
     add_setting("--spool", "PBX_SPOOL", value, "Folder that Asterisk records into")->type_name("DIR");
 }
 
-void App::add_stitched(std::string &value) {
+void App::add_stitched(std::string& value) {
     add_setting("--stitched", "PBX_STITCHED", value, "Folder of stitched recordings (default SPOOL/stitched)")
         ->type_name("DIR");
 }
 
-void App::add_stitch_src(std::string &value) {
+void App::add_stitch_src(std::string& value) {
     add_setting("--stitch-src", "PBX_STITCH_SRC", value,
                 "Cache of legs fetched back (default stitch-src beside the spool)")
         ->type_name("DIR");
 }
 
-void App::add_remote(std::string &value) {
+void App::add_remote(std::string& value) {
     add_setting("--remote", "PBX_REMOTE", value, "rclone path of the archive, for example gcs:bucket/recordings")
         ->type_name("REMOTE:PATH");
 }
 
-void App::add_rclone(std::string &value) {
+void App::add_rclone(std::string& value) {
     add_setting("--rclone", "PBX_RCLONE", value, "The rclone program")->type_name("PROGRAM");
 }
 
-Exit App::parse_and_work(int argc, const char *const *argv, const std::function<Exit()> &work) {
+Exit App::parse_and_work(int argc, const char* const* argv, const std::function<Exit()>& work) {
     words::begin(get_name(), words::Level::normal);
     try {
         parse(argc, argv);
-    } catch (const CLI::CallForHelp &) {
+    } catch (const CLI::CallForHelp&) {
         fmt::print("{}", help());
         finish_stdout();
         return Exit::ok;
-    } catch (const CLI::CallForAllHelp &) {
+    } catch (const CLI::CallForAllHelp&) {
         fmt::print("{}", help("", CLI::AppFormatMode::All));
         finish_stdout();
         return Exit::ok;
-    } catch (const CLI::CallForVersion &request) {
+    } catch (const CLI::CallForVersion& request) {
         fmt::print("{}\n", request.what());
         finish_stdout();
         return Exit::ok;
-    } catch (const CLI::FileError &error) {
+    } catch (const CLI::FileError& error) {
         throw Error{Exit::config, std::string{"cannot read the configuration: "} + error.what(),
                     "see --config, $PBX_CONFIG and pbx.conf(5)"};
-    } catch (const CLI::ConfigError &error) {
+    } catch (const CLI::ConfigError& error) {
         throw Error{Exit::config, std::string{"configuration file: "} + error.what(),
                     "pbx.conf(5) lists the settings; those of one tool stand in its [" + get_name() + "] section"};
-    } catch (const CLI::ParseError &error) {
+    } catch (const CLI::ParseError& error) {
         throw Error{Exit::usage, error.what(), "try " + get_name() + " --help"};
     }
     if (quiet_ || verbose_)
@@ -202,19 +203,19 @@ Exit App::parse_and_work(int argc, const char *const *argv, const std::function<
     return work();
 }
 
-int App::run(int argc, const char *const *argv, const std::function<Exit()> &work) {
+int App::run(int argc, const char* const* argv, const std::function<Exit()>& work) {
     // A reader that went away is seen as EPIPE where we write, and is no error there.
     ::signal(SIGPIPE, SIG_IGN);
     Exit status = Exit::software;
     try {
         status = parse_and_work(argc, argv, work);
-    } catch (const Error &error) {
+    } catch (const Error& error) {
         words::error(error);
         status = error.kind();
-    } catch (const std::bad_alloc &) {
+    } catch (const std::bad_alloc&) {
         words::error({Exit::temporary, "out of memory"});
         status = Exit::temporary;
-    } catch (const std::exception &error) {
+    } catch (const std::exception& error) {
         words::error({Exit::software, std::string{"unexpected: "} + error.what(), "this is a bug, please report it"});
     }
     return static_cast<int>(status);

@@ -15,33 +15,33 @@ namespace pbx::cli {
 /// its flag, else its variable, else the config file ([tool] section before the top of the file), else its default.
 class App : public CLI::App {
   public:
-    App(const std::string &tool, const std::string &description);
+    App(const std::string& tool, const std::string& description);
 
     /// A setting of the contract's table: a long flag and the variable that stands in for it.
-    CLI::Option *add_setting(const std::string &flag, const std::string &variable, std::string &value,
-                             const std::string &description);
+    CLI::Option* add_setting(const std::string& flag, const std::string& variable, std::string& value,
+                             const std::string& description);
 
     /// An option that takes "90s", "5m", "25h", "7d".
-    CLI::Option *add_duration(CLI::App &where, const std::string &flag, std::chrono::seconds &value,
-                              const std::string &description);
+    CLI::Option* add_duration(CLI::App& where, const std::string& flag, std::chrono::seconds& value,
+                              const std::string& description);
 
     /// --timeout: run() arms the watchdog with it.
     void add_timeout(std::chrono::seconds standard);
     std::chrono::seconds timeout() const { return timeout_; }
 
     // The settings that several tools take.
-    void add_database(std::string &value);
-    void add_spool(std::string &value);
-    void add_stitched(std::string &value);
-    void add_stitch_src(std::string &value);
-    void add_remote(std::string &value);
-    void add_rclone(std::string &value);
+    void add_database(std::string& value);
+    void add_spool(std::string& value);
+    void add_stitched(std::string& value);
+    void add_stitch_src(std::string& value);
+    void add_remote(std::string& value);
+    void add_rclone(std::string& value);
 
     /// Parses, runs `work`, turns every exception into words and the exit status of the contract.
-    int run(int argc, const char *const *argv, const std::function<Exit()> &work);
+    int run(int argc, const char* const* argv, const std::function<Exit()>& work);
 
   private:
-    Exit parse_and_work(int argc, const char *const *argv, const std::function<Exit()> &work);
+    Exit parse_and_work(int argc, const char* const* argv, const std::function<Exit()>& work);
 
     bool quiet_ = false;
     bool verbose_ = false;

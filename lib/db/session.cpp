@@ -15,7 +15,7 @@ namespace pbx::db {
 
 namespace {
 
-constexpr const char *connect_hint =
+constexpr const char* connect_hint =
     "is PostgreSQL running, and are --database or the PG* variables right? psql with the same words tells more";
 
 // libpq's words on one line, without what SOCI puts before them.
@@ -39,8 +39,8 @@ std::string one_line(std::string_view text) {
 
 // Puts every parameter of `conninfo` where libpq looks by itself; returns those that have no variable of their own, as
 // the plain key=value that SOCI passes on unharmed.
-std::string to_environment(const std::string &conninfo) {
-    char *fault = nullptr;
+std::string to_environment(const std::string& conninfo) {
+    char* fault = nullptr;
     const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> options{
         PQconninfoParse(conninfo.c_str(), &fault), &PQconninfoFree};
     const std::unique_ptr<char, decltype(&PQfreemem)> message{fault, &PQfreemem};
@@ -50,7 +50,7 @@ std::string to_environment(const std::string &conninfo) {
                         one_line(message ? message.get() : "out of memory"),
                     "it is a libpq string such as \"host=/run/postgresql dbname=pbx\", or postgresql://user@host/pbx"};
     std::string rest;
-    for (const auto *option = options.get(); option->keyword != nullptr; ++option) {
+    for (const auto* option = options.get(); option->keyword != nullptr; ++option) {
         if (option->val == nullptr)
             continue;
         if (option->envvar != nullptr) {
@@ -68,7 +68,7 @@ std::string to_environment(const std::string &conninfo) {
 
 } // namespace
 
-void connect(soci::session &session, const std::string &conninfo, std::chrono::seconds timeout) {
+void connect(soci::session& session, const std::string& conninfo, std::chrono::seconds timeout) {
     const auto rest = to_environment(conninfo);
     // A server that accepts and never answers would hold us for ever. Not over the operator's own setting.
     const auto patience = timeout.count() > 0 ? std::min<std::int64_t>(timeout.count(), 10) : 10;
@@ -78,20 +78,20 @@ void connect(soci::session &session, const std::string &conninfo, std::chrono::s
     try {
         session.open(soci::postgresql, rest);
         PQsetNoticeProcessor(
-            connection(session), [](void *, const char *) {}, nullptr);
+            connection(session), [](void*, const char*) {}, nullptr);
         if (timeout.count() > 0)
             session << fmt::format("set statement_timeout = {}", timeout.count() * 1000);
-    } catch (const soci::soci_error &error) {
+    } catch (const soci::soci_error& error) {
         throw Error{Exit::unavailable, "cannot connect to the database: " + one_line(error.what()), connect_hint};
     }
 }
 
-PGconn *connection(soci::session &session) {
+PGconn* connection(soci::session& session) {
     // static_cast: SOCI's classes carry no type information across the library's border.
-    return static_cast<soci::postgresql_session_backend *>(session.get_backend())->conn_;
+    return static_cast<soci::postgresql_session_backend*>(session.get_backend())->conn_;
 }
 
-Error sql_error(const std::string &doing, const std::string &sqlstate, const std::string &message) {
+Error sql_error(const std::string& doing, const std::string& sqlstate, const std::string& message) {
     const auto what = "cannot " + doing + ": " + one_line(message);
     const auto in_class = [&](std::string_view prefix) { return sqlstate.compare(0, prefix.size(), prefix) == 0; };
     if (sqlstate.empty() || in_class("08") || in_class("57P") || in_class("53") || in_class("58"))
@@ -107,8 +107,8 @@ Error sql_error(const std::string &doing, const std::string &sqlstate, const std
     return {Exit::software, what};
 }
 
-void rethrow(const std::string &doing, const soci::soci_error &error) {
-    if (const auto *own = dynamic_cast<const soci::postgresql_soci_error *>(&error)) {
+void rethrow(const std::string& doing, const soci::soci_error& error) {
+    if (const auto* own = dynamic_cast<const soci::postgresql_soci_error*>(&error)) {
         // what() would show parameter values; get_error_message() has the server's words alone.
         const auto state = own->sqlstate();
         throw sql_error(doing, state == "     " || state[0] == '\0' ? std::string{} : state, own->get_error_message());

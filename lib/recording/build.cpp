@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::int64_t second = 1'000'000'000;
 
-std::int64_t modified_at(const struct stat &status) {
+std::int64_t modified_at(const struct stat& status) {
     return status.st_mtim.tv_sec * second + status.st_mtim.tv_nsec;
 }
 
@@ -36,9 +36,9 @@ struct Sorted {
     std::int64_t newest = 0;
 };
 
-Sorted sort_legs(const cdr::Call &call, const LocalLegs &legs, Built &built) {
+Sorted sort_legs(const cdr::Call& call, const LocalLegs& legs, Built& built) {
     Sorted sorted;
-    for (const auto &name : call.legs) {
+    for (const auto& name : call.legs) {
         try {
             auto file = legs.find(name);
             if (!file) {
@@ -68,7 +68,7 @@ Sorted sort_legs(const cdr::Call &call, const LocalLegs &legs, Built &built) {
             }
             built.manifest.legs.push_back({name, 0, 0});
             sorted.audible.push_back(std::move(leg));
-        } catch (const Error &error) {
+        } catch (const Error& error) {
             if (error.kind() != Exit::data)
                 throw;
             built.status = Exit::data;
@@ -81,7 +81,7 @@ Sorted sort_legs(const cdr::Call &call, const LocalLegs &legs, Built &built) {
 
 } // namespace
 
-std::string stitched_name(const cdr::Call &call) {
+std::string stitched_name(const cdr::Call& call) {
     require_safe_name(call.linkedid, "linkedid");
     auto name = call.linkedid;
     if (call.shared && !call.accountcode.empty()) {
@@ -93,23 +93,34 @@ std::string stitched_name(const cdr::Call &call) {
     return name;
 }
 
-std::string shown(const cdr::Call &call) {
+std::string shown(const cdr::Call& call) {
     return pbx::shown(call.linkedid) + (call.shared ? " of account \"" + pbx::shown(call.accountcode) + "\"" : "");
 }
 
-std::optional<Fd> LocalLegs::find(const std::string &name) const {
+std::optional<Fd> LocalLegs::find(const std::string& name) const {
     require_safe_name(name, "leg");
-    if (auto file = spool_.find(name))
-        return file;
-    return stitch_src_ ? stitch_src_->find(name) : std::nullopt;
+    auto file = spool_.find(name);
+    for (auto cache = caches_.begin(); !file && cache != caches_.end(); ++cache)
+        file = cache->find(name);
+    return file;
 }
 
-bool LocalLegs::has(const std::string &name) const {
-    return name_fault(name).empty() && (spool_.look(name) || (stitch_src_ && stitch_src_->look(name)));
+bool LocalLegs::has(const std::string& name) const {
+    return name_fault(name).empty() &&
+           (spool_.look(name) || std::any_of(caches_.begin(), caches_.end(),
+                                             [&](const Folder& cache) { return cache.look(name).has_value(); }));
 }
 
-Standing examine(const cdr::Call &call, const std::optional<audio::Manifest> &manifest, std::int64_t modified,
-                 const LocalLegs &legs) {
+std::vector<std::string> LocalLegs::absent(const cdr::Call& call) const {
+    std::vector<std::string> names;
+    for (const auto& name : call.legs)
+        if (name_fault(name).empty() && is_utf8(name) && !has(name))
+            names.push_back(name);
+    return names;
+}
+
+Standing examine(const cdr::Call& call, std::optional<audio::Manifest> manifest, std::int64_t modified,
+                 const LocalLegs& legs) {
     const auto stale = [](std::string reason) { return Standing{false, true, std::move(reason), {}}; };
     if (!manifest)
         return stale("it has no manifest");
@@ -117,23 +128,23 @@ Standing examine(const cdr::Call &call, const std::optional<audio::Manifest> &ma
         return stale("it is another call's");
     if (!manifest->lists(call.legs))
         return stale("its legs are not those of the CDR");
-    for (const auto &name : call.legs) {
+    for (const auto& name : call.legs) {
         if (!name_fault(name).empty())
             continue;
         const auto leg = legs.spool().look(name);
         if (leg && modified_at(*leg) > modified)
             return stale(name + " is newer");
     }
-    for (const auto &name : manifest->missing)
+    for (const auto& name : manifest->missing)
         if (legs.has(name))
             return stale(name + " was missing and is here now");
-    return {true, true, {}, manifest->missing};
+    return {true, true, {}, *std::move(manifest)};
 }
 
-Standing examine_file(const cdr::Call &call, const Folder &stitched, const LocalLegs &legs) {
+Standing examine_file(const cdr::Call& call, const Folder& stitched, const LocalLegs& legs, Fd* keep) {
     try {
         const auto name = stitched_name(call);
-        const auto file = stitched.find(name);
+        auto file = stitched.find(name);
         if (!file)
             return {false, false, "new", {}};
         struct stat status {};
@@ -142,15 +153,18 @@ Standing examine_file(const cdr::Call &call, const Folder &stitched, const Local
         const auto header = audio::read_wav_header(file->get(), name);
         if (header.data_offset + header.data_size != static_cast<std::uint64_t>(status.st_size))
             return {false, true, "it is not whole", {}};
-        return examine(call, audio::Manifest::from(header), modified_at(status), legs);
-    } catch (const Error &error) {
+        auto standing = examine(call, audio::Manifest::from(header), modified_at(status), legs);
+        if (standing.current && keep != nullptr)
+            *keep = *std::move(file);
+        return standing;
+    } catch (const Error& error) {
         if (error.kind() != Exit::data)
             throw;
         return {false, true, error.what(), {}};
     }
 }
 
-Built build(const cdr::Call &call, const LocalLegs &legs, int out, const std::string &what) {
+Built build(const cdr::Call& call, const LocalLegs& legs, int out, const std::string& what) {
     const auto began = now();
     Built built;
     built.manifest.linkedid = call.linkedid;
@@ -162,10 +176,10 @@ Built build(const cdr::Call &call, const LocalLegs &legs, int out, const std::st
     for (;;) {
         try {
             const auto format = audio::join(sorted.audible, built.manifest, out, what);
-            for (const auto &leg : built.manifest.legs)
+            for (const auto& leg : built.manifest.legs)
                 built.length += std::chrono::duration<double>{static_cast<double>(leg.length) / format.rate};
             break;
-        } catch (const audio::LegFault &fault) {
+        } catch (const audio::LegFault& fault) {
             built.status = Exit::data;
             built.faults.emplace_back(fault.what());
             const auto at = static_cast<std::ptrdiff_t>(fault.leg());

@@ -17,45 +17,51 @@ namespace pbx::recording {
 /// The file name of a call's stitched recording: <linkedid>.wav, or <linkedid>.<accountcode>.wav where accounts share
 /// the linkedid (a call without accountcode keeps the plain name). Throws Error (data) when the linkedid or the
 /// accountcode is not fit for a file name.
-std::string stitched_name(const cdr::Call &call);
+std::string stitched_name(const cdr::Call& call);
 
 /// "1713450004.12", or "1713450004.12 of account X" where accounts share the linkedid.
-std::string shown(const cdr::Call &call);
+std::string shown(const cdr::Call& call);
 
-/// Where this machine has legs: the spool first, then the cache of legs fetched back.
+/// Where this machine has legs: the spool first, then the folders of legs fetched back.
 class LocalLegs {
   public:
-    LocalLegs(Folder spool, std::optional<Folder> stitch_src)
-        : spool_{std::move(spool)}, stitch_src_{std::move(stitch_src)} {}
+    explicit LocalLegs(Folder spool) : spool_{std::move(spool)} {}
+    void add_cache(Folder folder) { caches_.push_back(std::move(folder)); }
 
     /// Opens a leg; nothing when it is in neither folder. Throws Error (data) when its name is unfit or something else
     /// than a regular file lies there; no_permission, io.
-    std::optional<Fd> find(const std::string &name) const;
+    std::optional<Fd> find(const std::string& name) const;
     /// Whether something lies under this name.
-    bool has(const std::string &name) const;
-    const Folder &spool() const { return spool_; }
+    bool has(const std::string& name) const;
+    /// The legs of `call` that are in none of the folders and could be asked for elsewhere.
+    std::vector<std::string> absent(const cdr::Call& call) const;
+    const Folder& spool() const { return spool_; }
 
   private:
     Folder spool_;
-    std::optional<Folder> stitch_src_;
+    std::vector<Folder> caches_;
 };
+
+/// How long after a call's end, in seconds, a leg that nobody has may still be on its way from another node.
+inline constexpr std::int64_t patience_for_other_nodes = 3600;
 
 /// Whether a stitched recording is up to date, or why not.
 struct Standing {
     bool current = false;
     bool exists = false;
-    std::string reason;               ///< in words, when it is not current: "new", "20260418-1.wav is newer"
-    std::vector<std::string> missing; ///< legs that a current one lists as missing
+    std::string reason;       ///< in words, when it is not current: "new", "20260418-1.wav is newer"
+    audio::Manifest manifest; ///< of a current one
 };
 
 /// Looks at a stitched recording that was modified at `modified` (Unix nanoseconds) and holds `manifest`. It is current
 /// when the manifest is this call's, lists exactly its legs, no leg in the spool is newer, and none that it calls
 /// missing is on this machine by now.
-Standing examine(const cdr::Call &call, const std::optional<audio::Manifest> &manifest, std::int64_t modified,
-                 const LocalLegs &legs);
+Standing examine(const cdr::Call& call, std::optional<audio::Manifest> manifest, std::int64_t modified,
+                 const LocalLegs& legs);
 
-/// examine() for the file `stitched_name(call)` in `stitched`; also looks that the file is as long as its header says.
-Standing examine_file(const cdr::Call &call, const Folder &stitched, const LocalLegs &legs);
+/// examine() for the file `stitched_name(call)` in `stitched`; also looks that the file is as long as its header says. A
+/// current file stays open in `keep`, if given.
+Standing examine_file(const cdr::Call& call, const Folder& stitched, const LocalLegs& legs, Fd* keep = nullptr);
 
 /// What came of a build.
 struct Built {
@@ -69,6 +75,6 @@ struct Built {
 /// Joins the call's legs that this machine has into the empty file `out`; the others are listed as missing. Sets the
 /// file's modification time to when reading began, or to the newest leg's where that is later, so that a leg which
 /// changes from now on is newer. Throws Error (cant_create, io, no_permission).
-Built build(const cdr::Call &call, const LocalLegs &legs, int out, const std::string &what);
+Built build(const cdr::Call& call, const LocalLegs& legs, int out, const std::string& what);
 
 } // namespace pbx::recording

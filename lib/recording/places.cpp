@@ -10,7 +10,7 @@ namespace pbx::recording {
 namespace {
 
 // Absolute and without "..", "." and a last slash; links are followed as far as the path exists.
-std::filesystem::path plain(const std::string &path) {
+std::filesystem::path plain(const std::string& path) {
     auto result = std::filesystem::weakly_canonical(std::filesystem::absolute(path));
     return result.has_filename() ? result : result.parent_path();
 }

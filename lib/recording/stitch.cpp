@@ -27,8 +27,6 @@ namespace {
 
 // Calls built at a time: each holds a descriptor until the batch is synced.
 constexpr std::size_t batch_size = 256;
-// How long a leg that nobody has may still be on its way from another node.
-constexpr std::int64_t patience_for_other_nodes = 3600;
 
 struct Task {
     cdr::Call call;
@@ -43,7 +41,7 @@ class Report {
             fmt::print("{{\"calls\":[");
     }
 
-    void call(const cdr::Call &call, const char *action, const std::string &reason, const Built *built = nullptr) {
+    void call(const cdr::Call& call, const char* action, const std::string& reason, const Built* built = nullptr) {
         const std::lock_guard lock{guard_};
         ++counts_[action];
         if (!json_)
@@ -69,7 +67,7 @@ class Report {
         if (!json_)
             return;
         fmt::print("],\n\"up_to_date\":{}", up_to_date_);
-        for (const char *action : {"stitched", "would-stitch", "left", "failed", "elsewhere"})
+        for (const char* action : {"stitched", "would-stitch", "left", "failed", "elsewhere"})
             fmt::print(",\"{}\":{}", action, counts_[action]);
         fmt::print(",\"exit\":{}}}\n", static_cast<int>(status));
     }
@@ -84,10 +82,10 @@ class Report {
 
 class Run {
   public:
-    Run(const StitchOptions &options, Folder spool, Folder stitched)
+    Run(const StitchOptions& options, Folder spool, Folder stitched)
         : options_{options}, deadline_{Deadline::after(options.timeout)}, stitched_{std::move(stitched)},
-          lock_{stitched_, ".pbx-stitch.lock"}, report_{options.json}, legs_{std::move(spool), std::nullopt} {
-        open_stitch_src();
+          lock_{stitched_, ".pbx-stitch.lock"}, report_{options.json}, legs_{std::move(spool)} {
+        open_stitch_src(false);
         if (!options_.places.remote.empty())
             remote_.emplace(options_.places.remote, options_.places.rclone, lock_.fd());
     }
@@ -129,37 +127,40 @@ class Run {
         status_ = worst(status_, status);
     }
 
-    void failed(const cdr::Call &call, const Error &error) {
+    void failed(const cdr::Call& call, const Error& error) {
         words::error({error.kind(), "call " + shown(call) + ": " + error.what(), error.hint()});
         report_.call(call, error.kind() == Exit::temporary ? "left" : "failed", error.what());
         met(error.kind());
     }
 
-    void left(const cdr::Call &call, const std::string &reason) {
+    void left(const cdr::Call& call, const std::string& reason) {
         words::note("left {}: {}", shown(call), reason);
         report_.call(call, "left", reason);
     }
 
-    void open_stitch_src() {
-        const auto &path = options_.places.stitch_src;
+    // The cache of legs fetched back is made when the first leg needs it.
+    void open_stitch_src(bool make) {
+        const auto& path = options_.places.stitch_src;
         std::error_code ignored;
-        if (std::filesystem::exists(path, ignored))
-            legs_ = LocalLegs{Folder::open(options_.places.spool), Folder::open(path)};
+        if (stitch_src_ || (!make && !std::filesystem::exists(path, ignored)))
+            return;
+        stitch_src_ = Folder::create(path);
+        legs_.add_cache(Folder::open(path));
     }
 
     // Sorts out, in parallel, which calls need work.
     void consider(std::vector<Task> block) {
         parallel_for(block.size(), options_.jobs, [&](std::size_t i) {
-            auto &task = block[i];
+            auto& task = block[i];
             try {
                 static_cast<void>(stitched_name(task.call));
                 task.standing = examine_file(task.call, stitched_, legs_);
-            } catch (const Error &error) {
+            } catch (const Error& error) {
                 failed(task.call, error);
                 task.call.legs.clear();
             }
         });
-        for (auto &task : block) {
+        for (auto& task : block) {
             if (task.call.legs.empty())
                 continue;
             if (!task.standing.current) {
@@ -168,7 +169,7 @@ class Run {
             }
             words::note("up to date {}", shown(task.call));
             report_.up_to_date();
-            if (!task.standing.missing.empty() && remote_ && !options_.dry_run)
+            if (!task.standing.manifest.missing.empty() && remote_ && !options_.dry_run)
                 missing_.push_back(std::move(task));
         }
     }
@@ -177,44 +178,36 @@ class Run {
     void recheck() {
         const auto tasks = std::exchange(missing_, {});
         std::vector<std::string> names;
-        for (const auto &task : tasks)
-            names.insert(names.end(), task.standing.missing.begin(), task.standing.missing.end());
+        for (const auto& task : tasks)
+            names.insert(names.end(), task.standing.manifest.missing.begin(), task.standing.manifest.missing.end());
         if (names.empty())
             return;
         try {
             const auto there = remote_->look(Shelf::legs, names, deadline_);
-            for (const auto &task : tasks)
-                for (const auto &name : task.standing.missing)
+            for (const auto& task : tasks)
+                for (const auto& name : task.standing.manifest.missing)
                     if (there.count(name) > 0) {
                         pending_.push_back(task);
                         pending_.back().standing.reason = name + " was missing and is in the archive now";
                         break;
                     }
-        } catch (const Error &error) {
+        } catch (const Error& error) {
             words::note("cannot ask for legs that were missing earlier: {}", error.what());
         }
     }
 
-    std::vector<std::string> absent_legs(const cdr::Call &call) const {
-        std::vector<std::string> absent;
-        for (const auto &name : call.legs)
-            if (name_fault(name).empty() && is_utf8(name) && !legs_.has(name))
-                absent.push_back(name);
-        return absent;
-    }
-
     // A call belongs to the nodes that hold, or held, a leg of it.
-    bool is_ours(const Task &task) const {
+    bool is_ours(const Task& task) const {
         if (!options_.linkedids.empty() || task.standing.exists)
             return true;
-        return std::any_of(task.call.legs.begin(), task.call.legs.end(), [&](const std::string &name) {
+        return std::any_of(task.call.legs.begin(), task.call.legs.end(), [&](const std::string& name) {
             return !name_fault(name).empty() || legs_.spool().look(name);
         });
     }
 
     void build_pending() {
         std::vector<Task> tasks;
-        for (auto &task : std::exchange(pending_, {})) {
+        for (auto& task : std::exchange(pending_, {})) {
             if (is_ours(task)) {
                 tasks.push_back(std::move(task));
                 continue;
@@ -223,7 +216,7 @@ class Run {
             report_.call(task.call, "elsewhere", "no leg here");
         }
         if (options_.dry_run) {
-            for (const auto &task : tasks) {
+            for (const auto& task : tasks) {
                 words::warn("would stitch {}: {} legs ({})", shown(task.call), task.call.legs.size(),
                             task.standing.reason);
                 report_.call(task.call, "would-stitch", task.standing.reason);
@@ -236,16 +229,16 @@ class Run {
     }
 
     // Brings back what left for the archive. Calls that cannot be completed now leave `tasks`.
-    void fetch_missing(std::vector<Task> &tasks) {
+    void fetch_missing(std::vector<Task>& tasks) {
         std::set<std::string> absent;
-        for (const auto &task : tasks)
-            for (auto &name : absent_legs(task.call))
+        for (const auto& task : tasks)
+            for (auto& name : legs_.absent(task.call))
                 absent.insert(std::move(name));
         if (!absent.empty() && remote_)
             fetch_or_drop(tasks, {absent.begin(), absent.end()});
         const auto now = std::time(nullptr);
-        std::erase_if(tasks, [&](const Task &task) {
-            const auto still = absent_legs(task.call);
+        std::erase_if(tasks, [&](const Task& task) {
+            const auto still = legs_.absent(task.call);
             if (still.empty() || now - task.call.ended >= patience_for_other_nodes)
                 return false;
             left(task.call, "leg " + still.front() + " is neither here nor in the archive yet");
@@ -253,22 +246,22 @@ class Run {
         });
     }
 
-    void fetch_or_drop(std::vector<Task> &tasks, const std::vector<std::string> &names) {
+    void fetch_or_drop(std::vector<Task>& tasks, const std::vector<std::string>& names) {
         std::optional<Folder> into;
-        const auto bring = [&](const std::vector<std::string> &wanted) {
+        const auto bring = [&](const std::vector<std::string>& wanted) {
             if (!into)
                 into = Folder::create(options_.places.stitch_src);
             remote_->fetch(Shelf::legs, wanted, *into, deadline_);
         };
         try {
             bring(names);
-        } catch (const Error &first) {
+        } catch (const Error& first) {
             // One forbidden or broken object must not hold up the other calls: ask for each call's legs alone, until
             // the remote as a whole seems to be away.
             int refusals = 0;
             constexpr int enough = 3;
-            std::erase_if(tasks, [&](const Task &task) {
-                const auto wanted = absent_legs(task.call);
+            std::erase_if(tasks, [&](const Task& task) {
+                const auto wanted = legs_.absent(task.call);
                 if (wanted.empty())
                     return false;
                 try {
@@ -276,7 +269,7 @@ class Run {
                         throw first;
                     bring(wanted);
                     return false;
-                } catch (const Error &error) {
+                } catch (const Error& error) {
                     refusals += error.kind() == Exit::unavailable ? 1 : 0;
                     const auto kind = error.kind() == Exit::unavailable ? Exit::temporary : error.kind();
                     failed(task.call, {kind, error.what(), error.hint()});
@@ -284,7 +277,6 @@ class Run {
                 }
             });
         }
-        open_stitch_src();
     }
 
     void build_batch(std::span<Task> tasks) {
@@ -293,19 +285,19 @@ class Run {
         parallel_for(tasks.size(), options_.jobs, [&](std::size_t i) {
             try {
                 build_one(tasks[i], files[i], built[i]);
-            } catch (const Error &error) {
+            } catch (const Error& error) {
                 files[i].reset();
                 failed(tasks[i].call, error);
             }
         });
         std::vector<AtomicFile> finished;
-        for (auto &file : files)
+        for (auto& file : files)
             if (file)
                 finished.push_back(*std::move(file));
         std::string trouble;
         try {
             AtomicFile::commit_all(finished, stitched_);
-        } catch (const Error &error) {
+        } catch (const Error& error) {
             words::error(error);
             met(error.kind());
             trouble = error.what();
@@ -315,7 +307,7 @@ class Run {
                 trouble.empty() ? done(tasks[i], built[i]) : report_.call(tasks[i].call, "failed", trouble);
     }
 
-    void build_one(Task &task, std::optional<AtomicFile> &file, Built &built) {
+    void build_one(Task& task, std::optional<AtomicFile>& file, Built& built) {
         const auto name = stitched_name(task.call);
         auto mine = AtomicFile::try_begin(stitched_, name, 0640);
         if (!mine) {
@@ -324,7 +316,7 @@ class Run {
         }
         // It may have been written, by a fetch, since we looked.
         if (task.standing = examine_file(task.call, stitched_, legs_);
-            task.standing.current && task.standing.missing.empty())
+            task.standing.current && task.standing.manifest.missing.empty())
             return;
         built = build(task.call, legs_, mine->fd(), stitched_.path_of(name));
         if (!built.being_written.empty()) {
@@ -334,11 +326,11 @@ class Run {
         file.emplace(*std::move(mine));
     }
 
-    void done(const Task &task, const Built &built) {
-        const auto &manifest = built.manifest;
-        for (const auto &fault : built.faults)
+    void done(const Task& task, const Built& built) {
+        const auto& manifest = built.manifest;
+        for (const auto& fault : built.faults)
             words::error({built.status, "call " + shown(task.call) + ": " + fault});
-        for (const auto &name : manifest.missing)
+        for (const auto& name : manifest.missing)
             words::warn("call {}: leg {} is missing: it is neither in the spool nor in the archive", shown(task.call),
                         pbx::shown(name));
         words::note("stitched {}: {} legs, {:.1f} s ({})", shown(task.call), manifest.legs.size(), built.length.count(),
@@ -347,12 +339,13 @@ class Run {
         met(built.status);
     }
 
-    const StitchOptions &options_;
+    const StitchOptions& options_;
     Deadline deadline_;
     Folder stitched_;
     RunLock lock_;
     Report report_;
     LocalLegs legs_;
+    std::optional<Folder> stitch_src_;
     std::optional<Remote> remote_;
     std::vector<Task> pending_;
     std::vector<Task> missing_; ///< up to date, with legs that were missing
@@ -362,7 +355,7 @@ class Run {
 
 } // namespace
 
-Exit stitch(const StitchOptions &options) {
+Exit stitch(const StitchOptions& options) {
     auto spool = Folder::open(options.places.spool);
     auto stitched = Folder::create(options.places.stitched);
     soci::session session;

@@ -24,6 +24,6 @@ struct StitchOptions {
 
 /// Returns the worst of what single calls met: data for unreadable legs, temporary for calls left to the next run, and
 /// so on. Throws Error when the run as a whole cannot work: no database, no spool, another run.
-Exit stitch(const StitchOptions &options);
+Exit stitch(const StitchOptions& options);
 
 } // namespace pbx::recording

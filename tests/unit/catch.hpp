@@ -6,7 +6,7 @@
 using Catch::Matchers::ContainsSubstring;
 #else
 #include <catch2/catch.hpp>
-inline auto ContainsSubstring(const std::string &text) {
+inline auto ContainsSubstring(const std::string& text) {
     return Catch::Matchers::Contains(text);
 }
 #endif
