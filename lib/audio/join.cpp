@@ -62,12 +62,23 @@ class Output {
     Output(const Output&) = delete;
     Output& operator=(const Output&) = delete;
 
-    // libsndfile takes the length of the data from the length of the file when it writes the header, so samples can be
-    // added below it.
+    // Below libsndfile's header, in the kernel.
     void add_raw(const LegAudio& leg) const {
         if (::lseek(fd_, 0, SEEK_END) < 0)
             throw system_error(Exit::cant_create, "cannot write " + what_, errno);
         copy_bytes(leg.fd(), leg.data_offset(), leg.data_bytes(), fd_, leg.what());
+    }
+
+    // libsndfile's header counts only frames that it wrote itself, up to the last: write that one once more.
+    void count_raw(Frames total, std::uint16_t block) {
+        if (total == 0)
+            return;
+        std::vector<char> last(block);
+        const auto end = ::lseek(fd_, 0, SEEK_END);
+        if (end < block || read_at(fd_, last, static_cast<std::uint64_t>(end - block), what_) != block ||
+            ::sf_seek(file_, static_cast<sf_count_t>(total - 1), SEEK_SET) < 0 ||
+            ::sf_write_raw(file_, last.data(), block) != block)
+            fail("the last frame cannot be written");
     }
 
     void add(std::span<const short> samples, std::uint16_t channels) {
@@ -218,6 +229,8 @@ WavFormat join(const std::vector<LegAudio>& legs, Manifest& manifest, int out, c
             throw LegFault{i, error.what()};
         }
     }
+    if (raw)
+        output.count_raw(total, format.block);
     output.finish();
 
     const auto written = read_wav_header(out, what);

@@ -59,8 +59,8 @@ struct Standing {
 Standing examine(const cdr::Call& call, std::optional<audio::Manifest> manifest, std::int64_t modified,
                  const LocalLegs& legs);
 
-/// examine() for the file `stitched_name(call)` in `stitched`; also looks that the file is as long as its header says. A
-/// current file stays open in `keep`, if given.
+/// examine() for the file `stitched_name(call)` in `stitched`; also looks that the file is as long as its header says.
+/// A current file stays open in `keep`, if given.
 Standing examine_file(const cdr::Call& call, const Folder& stitched, const LocalLegs& legs, Fd* keep = nullptr);
 
 /// What came of a build.

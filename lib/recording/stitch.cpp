@@ -247,11 +247,9 @@ class Run {
     }
 
     void fetch_or_drop(std::vector<Task>& tasks, const std::vector<std::string>& names) {
-        std::optional<Folder> into;
+        open_stitch_src(true);
         const auto bring = [&](const std::vector<std::string>& wanted) {
-            if (!into)
-                into = Folder::create(options_.places.stitch_src);
-            remote_->fetch(Shelf::legs, wanted, *into, deadline_);
+            remote_->fetch(Shelf::legs, wanted, *stitch_src_, deadline_);
         };
         try {
             bring(names);

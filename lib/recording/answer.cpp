@@ -1,0 +1,100 @@
+// Headers in the way of HTTP, bodies in the way of Unix.
+#include "recording/answer.hpp"
+
+#include "base/error.hpp"
+#include "base/words.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <vector>
+
+namespace pbx::recording {
+
+namespace {
+
+mode_t ordinary_mode() {
+    const auto mask = ::umask(0);
+    ::umask(mask);
+    return 0666U & ~mask;
+}
+
+std::vector<std::string> lines_of(const AnswerHeaders& headers) {
+    std::vector<std::string> lines{"Content-Type: " + headers.content_type};
+    if (headers.length)
+        lines.push_back(fmt::format("Content-Length: {}", *headers.length));
+    lines.push_back(fmt::format("X-Recording-Legs: {}", headers.legs));
+    lines.push_back("X-Recording-Source: " + headers.source);
+    if (headers.missing > 0)
+        lines.push_back(fmt::format("X-Recording-Missing: {}", headers.missing));
+    return lines;
+}
+
+} // namespace
+
+Answer::Answer(AnswerOptions options) : options_{std::move(options)} {
+    if (options_.output.empty() && ::isatty(STDOUT_FILENO) == 1)
+        throw Error{Exit::usage, "refusing to write audio to a terminal",
+                    "give -o FILE, or pipe it: pbx-recording-fetch CALL | play -"};
+}
+
+void Answer::begin(const AnswerHeaders& headers) {
+    const auto lines = lines_of(headers);
+    std::string text;
+    for (const auto& line : lines) {
+        words::note("{}", line);
+        text += line + "\n";
+    }
+    if (!options_.headers_file.empty()) {
+        const Fd file{::open(options_.headers_file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)};
+        if (!file)
+            throw system_error(Exit::cant_create, "cannot write the headers to " + options_.headers_file, errno);
+        write_all(file.get(), text, options_.headers_file);
+    }
+    struct stat status {};
+    if (options_.output.empty()) {
+        fd_ = STDOUT_FILENO;
+    } else if (::stat(options_.output.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
+        special_ = Fd{::open(options_.output.c_str(), O_WRONLY | O_CLOEXEC)};
+        if (!special_)
+            throw system_error(Exit::cant_create, "cannot write " + options_.output, errno);
+        fd_ = special_.get();
+    } else if (!file_) {
+        const std::filesystem::path path{options_.output};
+        const auto parent = path.parent_path();
+        folder_ = Folder::open(parent.empty() ? "." : parent);
+        file_.emplace(*folder_, path.filename().native(), ordinary_mode(), Deadline::after(std::chrono::seconds{5}));
+        fd_ = file_->fd();
+    }
+    begun_ = true;
+    if (options_.include)
+        write_all(fd_, text + "\n", "the headers");
+}
+
+void Answer::add(std::string_view data) {
+    write_all(fd_, data, options_.output.empty() ? "to stdout" : options_.output);
+}
+
+void Answer::add(int fd, std::uint64_t offset, std::uint64_t length, std::string_view what) {
+    copy_bytes(fd, offset, length, fd_, what);
+}
+
+void Answer::finish() {
+    if (file_)
+        file_->commit();
+}
+
+bool Answer::take_back() {
+    if (!begun_)
+        return true;
+    if (!file_ || ::ftruncate(fd_, 0) != 0 || ::lseek(fd_, 0, SEEK_SET) != 0)
+        return false;
+    begun_ = false;
+    return true;
+}
+
+} // namespace pbx::recording

@@ -1,0 +1,370 @@
+// Three tiers: the stitched recording here, the one in the archive, and one built from the legs.
+#include "recording/fetch.hpp"
+
+#include "audio/leg_audio.hpp"
+#include "base/deadline.hpp"
+#include "base/name.hpp"
+#include "base/words.hpp"
+#include "cdr/legs.hpp"
+#include "db/session.hpp"
+#include "recording/build.hpp"
+#include "remote/remote.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <ctime>
+#include <filesystem>
+
+namespace pbx::recording {
+
+namespace {
+
+// How much of an object is looked at before any of it is served: enough for the longest manifest.
+constexpr std::size_t most_header = 1U << 20U;
+
+std::filesystem::path temporary_folder() {
+    const char* named = std::getenv("TMPDIR");
+    return named != nullptr && *named != '\0' ? named : "/tmp";
+}
+
+// A folder for legs when the shared cache cannot be written: gone with this process's work.
+class PrivateFolder {
+  public:
+    PrivateFolder() {
+        auto name = (temporary_folder() / "pbx-recording-fetch.XXXXXX").native();
+        if (::mkdtemp(name.data()) == nullptr)
+            throw system_error(Exit::cant_create, "cannot make a temporary folder " + name, errno);
+        path_ = name;
+    }
+    ~PrivateFolder() {
+        std::error_code ignored;
+        std::filesystem::remove_all(path_, ignored);
+    }
+    PrivateFolder(const PrivateFolder&) = delete;
+    PrivateFolder& operator=(const PrivateFolder&) = delete;
+    const std::filesystem::path& path() const { return path_; }
+
+  private:
+    std::filesystem::path path_;
+};
+
+Fd nameless_file() {
+    Fd file{::open(temporary_folder().c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)};
+    if (!file)
+        throw system_error(Exit::cant_create, "cannot make a temporary file in " + temporary_folder().native(), errno);
+    return file;
+}
+
+std::uint64_t size_of(int fd, const std::string& what) {
+    struct stat status {};
+    if (::fstat(fd, &status) != 0)
+        throw system_error(Exit::io, "cannot look at " + what, errno);
+    return static_cast<std::uint64_t>(status.st_size);
+}
+
+bool cannot_write(const Error& error) {
+    return error.kind() == Exit::cant_create || error.kind() == Exit::no_permission;
+}
+
+class Fetch {
+  public:
+    explicit Fetch(const FetchOptions& options)
+        : options_{options}, deadline_{Deadline::after(options.timeout)}, answer_{options.answer},
+          legs_{Folder::open(options.places.spool)} {
+        std::error_code ignored;
+        if (std::filesystem::exists(options.places.stitch_src, ignored))
+            legs_.add_cache(Folder::open(options.places.stitch_src));
+        if (!options.places.remote.empty())
+            remote_.emplace(options.places.remote, options.places.rclone);
+    }
+
+    Exit serve(const cdr::Call& call) {
+        if (options_.leg && *options_.leg > call.legs.size())
+            throw Error{Exit::no_input,
+                        fmt::format("call {} has no leg {}: it has {}", shown(call), *options_.leg, call.legs.size())};
+        if (options_.leg)
+            return serve_leg(call, call.legs.at(*options_.leg - 1));
+        if (call.legs.size() == 1)
+            return serve_leg(call, call.legs.front());
+        return serve_stitched(call);
+    }
+
+  private:
+    // --- one leg as it is ---
+
+    Exit serve_leg(const cdr::Call& call, const std::string& name) {
+        if (auto file = legs_.find(name)) {
+            const auto what = "leg " + name;
+            const auto size = size_of(file->get(), what);
+            const audio::LegAudio leg{Fd{::dup(file->get())}, what};
+            if (leg.frames() == 0)
+                throw nothing_to_hear(call);
+            answer_.begin({"audio/wav", size, 1, "leg-local", 0});
+            answer_.add(file->get(), 0, size, what);
+            answer_.finish();
+            return Exit::ok;
+        }
+        if (!remote_)
+            throw Error{Exit::no_input, "leg " + name + " of call " + shown(call) + " is not in the spool",
+                        "legs leave for the archive every hour: set --remote or PBX_REMOTE"};
+        const auto there = remote_->look(Shelf::legs, {name}, deadline_);
+        const auto object = there.find(name);
+        if (object == there.end())
+            throw Error{Exit::no_input,
+                        "leg " + name + " of call " + shown(call) + " is neither in the spool nor in the archive"};
+        serve_object(Shelf::legs, name, object->second,
+                     [&](std::string_view beginning, bool all) { return leg_headers(call, name, beginning, all); });
+        return Exit::ok;
+    }
+
+    std::optional<AnswerHeaders> leg_headers(const cdr::Call& call, const std::string& name, std::string_view beginning,
+                                             bool all) const {
+        try {
+            const auto header = audio::parse_wav_header(beginning);
+            if (!header && !all)
+                return std::nullopt;
+            if (!header)
+                throw Error{Exit::data, "no WAV file: it has no data chunk where one belongs"};
+            if (all && beginning.size() <= header->data_offset)
+                throw nothing_to_hear(call);
+            if (!all && beginning.size() <= header->data_offset)
+                return std::nullopt;
+        } catch (const Error& error) {
+            if (error.kind() != Exit::data)
+                throw;
+            throw Error{Exit::data, "leg " + name + " in the archive: " + error.what()};
+        }
+        return AnswerHeaders{"audio/wav", std::nullopt, 1, "leg-remote", 0};
+    }
+
+    static Error nothing_to_hear(const cdr::Call& call) {
+        return {Exit::no_input, "the recording of call " + shown(call) + " has no audio"};
+    }
+
+    // --- the stitched recording ---
+
+    Exit serve_stitched(const cdr::Call& call) {
+        const auto name = stitched_name(call);
+        if (serve_local(call))
+            return Exit::ok;
+        std::optional<Error> trouble;
+        try {
+            if (remote_ && serve_remote(call, name))
+                return Exit::ok;
+        } catch (const Error& error) {
+            // What is here may be enough; and nobody may hear "not there" because the archive did not answer.
+            if (!answer_.take_back())
+                throw;
+            words::note("stitched recording in the archive: {}", error.what());
+            trouble = error;
+        }
+        return serve_built(call, name, trouble);
+    }
+
+    bool serve_local(const cdr::Call& call) {
+        std::error_code ignored;
+        if (!std::filesystem::exists(options_.places.stitched, ignored))
+            return false;
+        const auto stitched = Folder::open(options_.places.stitched);
+        Fd file;
+        const auto standing = examine_file(call, stitched, legs_, &file);
+        if (!standing.current) {
+            words::note("no stitched recording here: {}", standing.reason);
+            return false;
+        }
+        if (has_come_back(standing.manifest))
+            return false;
+        if (standing.manifest.legs.empty())
+            throw nothing_to_hear(call);
+        send_file(file.get(), standing.manifest, "stitched-local");
+        return true;
+    }
+
+    // Whether the archive has by now what the manifest calls missing, as it may when another node was late.
+    bool has_come_back(const audio::Manifest& manifest) const {
+        if (manifest.missing.empty() || !remote_)
+            return false;
+        try {
+            return !remote_->look(Shelf::legs, askable(manifest.missing), deadline_).empty();
+        } catch (const Error& error) {
+            words::note("cannot ask for the legs that were missing: {}", error.what());
+            return false;
+        }
+    }
+
+    static std::vector<std::string> askable(const std::vector<std::string>& names) {
+        std::vector<std::string> result;
+        std::copy_if(names.begin(), names.end(), std::back_inserter(result),
+                     [](const std::string& name) { return name_fault(name).empty() && is_utf8(name); });
+        return result;
+    }
+
+    void send_file(int fd, const audio::Manifest& manifest, const char* source) {
+        const auto size = size_of(fd, "the recording");
+        answer_.begin({"audio/wav", size, manifest.legs.size(), source, manifest.missing.size()});
+        answer_.add(fd, 0, size, "the recording");
+        answer_.finish();
+    }
+
+    bool serve_remote(const cdr::Call& call, const std::string& name) {
+        const auto there = remote_->look(Shelf::stitched, {name}, deadline_);
+        const auto object = there.find(name);
+        if (object == there.end()) {
+            words::note("no stitched recording in the archive");
+            return false;
+        }
+        struct Stale {};
+        try {
+            serve_object(Shelf::stitched, name, object->second,
+                         [&](std::string_view beginning, bool all) -> std::optional<AnswerHeaders> {
+                             const auto manifest = audio::find_manifest(beginning);
+                             if (!manifest && !all && beginning.size() < most_header)
+                                 return std::nullopt;
+                             // rclone keeps whole seconds in some remotes: take the last instant of the second.
+                             const auto modified = (object->second.modified + 1) * 1'000'000'000 - 1;
+                             const auto standing = examine(call, manifest, modified, legs_);
+                             if (!standing.current || has_come_back(standing.manifest)) {
+                                 words::note("stitched recording in the archive: {}", standing.reason);
+                                 throw Stale{};
+                             }
+                             if (standing.manifest.legs.empty())
+                                 throw nothing_to_hear(call);
+                             return AnswerHeaders{"audio/wav", std::nullopt, standing.manifest.legs.size(),
+                                                  "stitched-remote", standing.manifest.missing.size()};
+                         });
+            return true;
+        } catch (const Stale&) {
+            return false;
+        }
+    }
+
+    // Streams an object. Its beginning is held back until `decide` has seen enough of it to say with which headers it
+    // is served; `decide` throws when it is not to be served at all.
+    void serve_object(Shelf shelf, const std::string& name, const RemoteObject& object,
+                      const std::function<std::optional<AnswerHeaders>(std::string_view, bool all)>& decide) {
+        std::string held;
+        bool begun = false;
+        const auto flow = [&](std::string_view data) {
+            if (begun) {
+                answer_.add(data);
+                return;
+            }
+            held += data;
+            auto headers = decide(held, held.size() >= object.size);
+            if (!headers)
+                return;
+            headers->length = object.size;
+            answer_.begin(*headers);
+            begun = true;
+            answer_.add(held);
+        };
+        remote_->stream(shelf, name, object, flow, deadline_);
+        if (!begun)
+            throw Error{Exit::no_input, name + " in the archive is empty"};
+        answer_.finish();
+    }
+
+    Exit serve_built(const cdr::Call& call, const std::string& name, const std::optional<Error>& trouble) {
+        std::optional<PrivateFolder> private_folder;
+        fetch_missing(call, private_folder);
+        const auto still = legs_.absent(call);
+        // The archive may hold the whole call in the object that it did not give us.
+        if (!still.empty() && trouble)
+            throw *trouble;
+        const bool cache = still.empty() || std::time(nullptr) - call.ended >= patience_for_other_nodes;
+        std::optional<Folder> stitched;
+        std::optional<AtomicFile> file;
+        if (cache) {
+            try {
+                stitched = Folder::create(options_.places.stitched);
+                file.emplace(*stitched, name, 0640, deadline_);
+            } catch (const Error& error) {
+                if (!cannot_write(error))
+                    throw;
+                words::note("the result is not cached: {}", error.what());
+            }
+        }
+        // While we waited for another writer of the same file, it did our work.
+        if (file && serve_local(call))
+            return Exit::ok;
+        const Fd nameless = file ? Fd{} : nameless_file();
+        const int out = file ? file->fd() : nameless.get();
+        const auto built = build(call, legs_, out, "the stitched recording of call " + shown(call));
+        if (!built.being_written.empty())
+            throw Error{Exit::temporary,
+                        "call " + shown(call) + ": leg " + built.being_written.front() + " is still being recorded",
+                        "try again when the call has ended"};
+        for (const auto& fault : built.faults)
+            words::error({built.status, "call " + shown(call) + ": " + fault});
+        if (built.manifest.legs.empty())
+            throw built.status == Exit::ok ? nothing_to_hear(call)
+                                           : Error{built.status, "no leg of call " + shown(call) + " can be read"};
+        // Another descriptor on the same file: the commit closes nothing that is still to be sent.
+        const Fd body{::dup(out)};
+        if (file)
+            file->commit();
+        send_file(body.get(), built.manifest, "stitched-ondemand");
+        return built.status;
+    }
+
+    void fetch_missing(const cdr::Call& call, std::optional<PrivateFolder>& private_folder) {
+        const auto absent = legs_.absent(call);
+        if (absent.empty() || !remote_)
+            return;
+        try {
+            const auto folder = Folder::create(options_.places.stitch_src);
+            remote_->fetch(Shelf::legs, absent, folder, deadline_);
+            legs_.add_cache(Folder::open(options_.places.stitch_src));
+        } catch (const Error& error) {
+            if (!cannot_write(error) || ::access(options_.places.stitch_src.c_str(), W_OK) == 0)
+                throw;
+            words::note("legs are not cached: {}", error.what());
+            private_folder.emplace();
+            remote_->fetch(Shelf::legs, absent, Folder::open(private_folder->path()), deadline_);
+            legs_.add_cache(Folder::open(private_folder->path()));
+        }
+    }
+
+    const FetchOptions& options_;
+    Deadline deadline_;
+    Answer answer_;
+    LocalLegs legs_;
+    std::optional<Remote> remote_;
+};
+
+std::vector<cdr::Call> look_up(const FetchOptions& options) {
+    soci::session session;
+    db::connect(session, options.database, std::min(options.timeout, std::chrono::seconds{60}));
+    return cdr::find_calls(session, options.call);
+}
+
+// The one call that is meant. Another account's call is answered in the very words of one that does not exist.
+cdr::Call choose(std::vector<cdr::Call> calls, const FetchOptions& options) {
+    if (options.account)
+        std::erase_if(calls, [&](const cdr::Call& call) { return call.accountcode != *options.account; });
+    if (calls.empty())
+        throw Error{Exit::no_input, "no recorded call \"" + pbx::shown(options.call) + "\"",
+                    "a call is named by its CDR id, uniqueid or linkedid; pbx-calls lists them"};
+    if (calls.size() == 1)
+        return std::move(calls.front());
+    std::string accounts;
+    for (const auto& call : calls)
+        accounts += fmt::format("{}\"{}\"", accounts.empty() ? "" : ", ", pbx::shown(call.accountcode));
+    throw Error{Exit::usage, "several accounts share linkedid " + pbx::shown(calls.front().linkedid) + ": " + accounts,
+                "name one with --account"};
+}
+
+} // namespace
+
+Exit fetch(const FetchOptions& options) {
+    Fetch work{options};
+    return work.serve(choose(look_up(options), options));
+}
+
+} // namespace pbx::recording

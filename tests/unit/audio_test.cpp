@@ -1,0 +1,175 @@
+// WAV headers that lie, legs of every kind, joining, and the manifest.
+#include "audio/join.hpp"
+#include "audio/leg_audio.hpp"
+#include "audio/manifest.hpp"
+#include "audio/wav_header.hpp"
+#include "base/error.hpp"
+#include "catch.hpp"
+#include "temporary_folder.hpp"
+#include "wav.hpp"
+
+#include <fcntl.h>
+
+#include <memory>
+
+using namespace pbx::audio;
+using pbx::Fd;
+
+namespace {
+
+LegAudio open_leg(const TemporaryFolder& folder, const std::string& bytes) {
+    static int number = 0;
+    const auto path = folder.write("leg" + std::to_string(++number) + ".wav", bytes);
+    return {Fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)}, "leg"};
+}
+
+// The joined file's bytes.
+std::string joined(const TemporaryFolder& folder, const std::vector<LegAudio>& legs, Manifest& manifest) {
+    const auto path = folder.path() / "joined.wav";
+    const Fd out{::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
+    for (std::size_t i = 0; i < legs.size(); ++i)
+        manifest.legs.push_back({"leg" + std::to_string(i), 0, 0});
+    join(legs, manifest, out.get(), "joined.wav");
+    return pbx::read_file(path);
+}
+
+std::string data_of(const std::string& bytes) {
+    const auto header = parse_wav_header(bytes);
+    return bytes.substr(header->data_offset, header->data_size);
+}
+
+} // namespace
+
+TEST_CASE("the header that Asterisk writes is understood") {
+    const auto header = parse_wav_header(wav::leg("abcd"));
+    REQUIRE(header);
+    CHECK(header->format == WavFormat{});
+    CHECK(header->data_offset == 44);
+    CHECK(header->data_size == 4);
+}
+
+TEST_CASE("what is no WAV of Asterisk's is refused before a library guesses") {
+    const std::string samples = wav::chunk("data", "abcd");
+    CHECK_THROWS_WITH(parse_wav_header("RIFF"), ContainsSubstring("shorter than a header"));
+    CHECK_THROWS_WITH(parse_wav_header(std::string(100, 'x')), ContainsSubstring("RIFF"));
+    CHECK_THROWS_WITH(parse_wav_header(wav::file(samples)), ContainsSubstring("before their format"));
+    CHECK_THROWS_WITH(parse_wav_header(wav::file(wav::format(3, 1, 8000, 4, 32) + samples)),
+                      ContainsSubstring("tag 0x3"));
+    CHECK_THROWS_WITH(parse_wav_header(wav::file(wav::format(1, 3, 8000, 6) + samples)),
+                      ContainsSubstring("3 channels"));
+    CHECK_THROWS_WITH(parse_wav_header(wav::file(wav::format(1, 1, 4000000000U) + samples)), ContainsSubstring("Hz"));
+    CHECK_THROWS_WITH(parse_wav_header(wav::file(wav::format(1, 1, 8000, 0) + samples)),
+                      ContainsSubstring("belong together"));
+}
+
+TEST_CASE("a header that goes on beyond the first bytes asks for more") {
+    const auto bytes =
+        wav::file(wav::format() + wav::chunk("LIST", "INFO" + std::string(8000, 'x')) + wav::chunk("data", "ab"));
+    CHECK_FALSE(parse_wav_header(std::string_view{bytes}.substr(0, 4096)));
+    const TemporaryFolder folder;
+    CHECK(open_leg(folder, bytes).frames() == 1);
+}
+
+TEST_CASE("a leg whose sizes were never written is read to its end") {
+    const TemporaryFolder folder;
+    const auto leg = open_leg(folder, wav::crashed_leg("abcdef") + "g");
+    CHECK(leg.unfinished());
+    CHECK(leg.frames() == 3);
+    CHECK(leg.data_bytes() == 6);
+}
+
+TEST_CASE("a leg that is shorter than it says yields what is there") {
+    const TemporaryFolder folder;
+    const auto leg = open_leg(folder, wav::leg(std::string(1000, 'x')).substr(0, 544));
+    CHECK(leg.truncated());
+    CHECK(leg.frames() == 250);
+}
+
+TEST_CASE("a closed leg without samples is empty, whatever chunks follow") {
+    const TemporaryFolder folder;
+    const auto leg = open_leg(folder, wav::file(wav::format() + wav::chunk("data", "") + wav::chunk("junk", "abcd")));
+    CHECK_FALSE(leg.unfinished());
+    CHECK(leg.frames() == 0);
+}
+
+TEST_CASE("legs of one format are joined byte for byte, and the manifest says where each lies") {
+    const TemporaryFolder folder;
+    std::vector<LegAudio> legs;
+    legs.push_back(open_leg(folder, wav::leg("aabb")));
+    legs.push_back(open_leg(folder, wav::crashed_leg("ccddee")));
+    Manifest manifest;
+    manifest.linkedid = "1713450004.12";
+    manifest.accountcode = "acme";
+    manifest.started = "2026-04-18T14:40:04Z";
+    manifest.missing = {"gone.wav"};
+    const auto bytes = joined(folder, legs, manifest);
+    CHECK(data_of(bytes) == "aabbccddee");
+    CHECK(manifest.legs == std::vector<Manifest::Leg>{{"leg0", 0, 2}, {"leg1", 2, 3}});
+
+    const auto found = find_manifest(bytes);
+    REQUIRE(found);
+    CHECK(found->linkedid == "1713450004.12");
+    CHECK(found->accountcode == "acme");
+    CHECK(found->started == "2026-04-18T14:40:04Z");
+    CHECK(found->legs == manifest.legs);
+    CHECK(found->missing == manifest.missing);
+    CHECK(parse_wav_header(bytes)->info.software.substr(0, 11) == "pbx-stitch ");
+}
+
+TEST_CASE("the same legs give the same bytes") {
+    const TemporaryFolder folder;
+    std::vector<LegAudio> legs;
+    legs.push_back(open_leg(folder, wav::leg("aabb")));
+    Manifest first;
+    Manifest second;
+    CHECK(joined(folder, legs, first) == joined(folder, legs, second));
+}
+
+TEST_CASE("a u-law leg beside a wide one is decoded to the higher rate and both channels") {
+    const TemporaryFolder folder;
+    std::vector<LegAudio> legs;
+    // 0xff is silence in u-law, 8,000 Hz; the other leg is stereo at 16,000 Hz.
+    legs.push_back(
+        open_leg(folder, wav::file(wav::format(7, 1, 8000, 1, 8) + wav::chunk("data", std::string(800, '\xff')))));
+    legs.push_back(
+        open_leg(folder, wav::file(wav::format(1, 2, 16000, 4) + wav::chunk("data", std::string(400, '\x11')))));
+    Manifest manifest;
+    const auto bytes = joined(folder, legs, manifest);
+    const auto header = parse_wav_header(bytes);
+    CHECK(header->format.rate == 16000);
+    CHECK(header->format.channels == 2);
+    CHECK(manifest.legs == std::vector<Manifest::Leg>{{"leg0", 0, 1600}, {"leg1", 1600, 100}});
+    CHECK(data_of(bytes) == std::string(6400, '\0') + std::string(400, '\x11'));
+}
+
+TEST_CASE("a manifest lists a call's legs when it accounts for each, in order, and for no other") {
+    Manifest manifest;
+    manifest.legs = {{"a", 0, 1}, {"c", 1, 1}};
+    manifest.empty = {"b"};
+    CHECK(manifest.lists({"a", "b", "c"}));
+    CHECK_FALSE(manifest.lists({"a", "c"}));
+    CHECK_FALSE(manifest.lists({"c", "b", "a"}));
+    CHECK_FALSE(manifest.lists({"a", "b", "c", "d"}));
+    CHECK_FALSE(manifest.lists({"a", "b"}));
+}
+
+TEST_CASE("names that are not UTF-8 survive the manifest's JSON well enough to be recognized") {
+    const TemporaryFolder folder;
+    Manifest manifest;
+    manifest.unreadable = {"caf\xe9.wav"};
+    const auto found = find_manifest(joined(folder, {}, manifest));
+    REQUIRE(found);
+    CHECK(found->lists({"caf\xe9.wav"}));
+}
+
+TEST_CASE("a manifest from elsewhere is not believed before it is checked") {
+    const auto with_comment = [](const std::string& comment) {
+        return find_manifest(wav::file(wav::format() + wav::chunk("LIST", "INFO" + wav::chunk("ICMT", comment)) +
+                                       wav::chunk("data", "")));
+    };
+    CHECK_FALSE(with_comment("recorded with love"));
+    CHECK_FALSE(with_comment("[1,2,3]"));
+    CHECK_FALSE(with_comment(R"({"legs":"all of them"})"));
+    CHECK_FALSE(with_comment(R"({"legs":[{"name":1}],"empty":[],"missing":[],"unreadable":[]})"));
+    CHECK(with_comment(R"({"legs":[],"empty":[],"missing":[],"unreadable":[]})"));
+}
