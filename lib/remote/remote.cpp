@@ -1,0 +1,640 @@
+// rclone 1.60 to 1.7x by explicit arguments: which of its answers can be believed was measured form by form.
+#include "remote/remote.hpp"
+
+#include "base/hash.hpp"
+#include "base/name.hpp"
+#include "base/words.hpp"
+
+#include <fcntl.h>
+#include <nlohmann/json.hpp>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+extern char** environ; // NOLINT(readability-redundant-declaration): not declared everywhere
+
+namespace pbx {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// A question about objects takes seconds. A server that answers 503 to everything is asked again and again by rclone
+// for as long as it is let.
+constexpr auto question = 60s;
+
+// rclone before 1.63 hangs when a list has over twice as many names as there are checkers, and errors.
+constexpr std::size_t names_at_a_time = 256;  // a bucket, or a folder of this machine
+constexpr std::size_t names_with_care = 32;   // each checker may be a connection: sftp, webdav
+constexpr std::size_t names_to_any_kind = 16; // not worth asking what kind it is
+
+std::vector<std::string> child_environment() {
+    const auto begins = [](std::string_view text, std::string_view prefix) {
+        return text.substr(0, prefix.size()) == prefix;
+    };
+    std::vector<std::string> result;
+    for (char** entry = environ; *entry != nullptr; ++entry) {
+        const std::string_view text{*entry};
+        // RCLONE_DRY_RUN, RCLONE_IMMUTABLE and the like would change what our arguments mean. What stays is where the
+        // configuration is, how it is decrypted, and remotes defined in variables (RCLONE_CONFIG_NAME_OPTION).
+        const bool configuration = begins(text, "RCLONE_CONFIG=") || begins(text, "RCLONE_CONFIG_") ||
+                                   begins(text, "RCLONE_PASSWORD_COMMAND=");
+        // The database's password is not rclone's business.
+        if ((begins(text, "RCLONE_") && !configuration) || begins(text, "PG") || begins(text, "PBX_"))
+            continue;
+        result.emplace_back(text);
+    }
+    return result;
+}
+
+// "2026/11/22 20:38:00 ERROR : x" without its date.
+std::string_view undated(std::string_view line) {
+    constexpr std::string_view form = "0000/00/00 00:00:00 ";
+    if (line.size() < form.size())
+        return line;
+    for (std::size_t i = 0; i < form.size(); ++i)
+        if (form[i] == '0' ? line[i] < '0' || line[i] > '9' : line[i] != form[i])
+            return line;
+    return line.substr(form.size());
+}
+
+template <typename Each>
+void for_each_line(std::string_view text, const Each& each) {
+    while (!text.empty()) {
+        const auto end = std::min(text.find('\n'), text.size());
+        if (end > 0)
+            each(text.substr(0, end));
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+}
+
+std::string shortened(std::string_view text) {
+    constexpr std::size_t most = 240;
+    return text.size() <= most ? std::string{text} : std::string{text.substr(0, most)} + "...";
+}
+
+// The end of the last line is what rclone gave up for; what stands before says through which of its functions it came.
+std::string last_words(std::string_view err) {
+    std::string_view last;
+    for_each_line(err, [&](std::string_view line) {
+        // Wrapped usage texts and notices are no reasons.
+        if (const auto text = undated(line); text.find("NOTICE:") == std::string_view::npos)
+            last = text;
+    });
+    for (const std::string_view prefix :
+         {"Failed to ", "lsjson: ", "lsf: ", "copy: ", "cat: ", "hashsum: ", "error in ListJSON: "})
+        if (last.substr(0, prefix.size()) == prefix)
+            last.remove_prefix(prefix.size());
+    return shortened(last);
+}
+
+bool has_any(std::string_view text, std::initializer_list<std::string_view> words) {
+    return std::any_of(words.begin(), words.end(),
+                       [&](std::string_view word) { return text.find(word) != std::string_view::npos; });
+}
+
+// Google says 403 also for "slow down".
+bool is_forbidden(std::string_view text) {
+    return has_any(text, {"Error 401", "Error 403", "401 Unauthorized", "403 Forbidden", "AccessDenied", "Forbidden",
+                          "permission denied", "Permission denied"}) &&
+           !has_any(text, {"ateLimitExceeded", "uotaExceeded", "rate limit", "quota"});
+}
+
+// What a connection string holds between the commas may be a password.
+std::string without_parameters(const std::string& path) {
+    if (path.empty() || path.front() != ':')
+        return path;
+    const auto comma = path.find(',');
+    const auto last = path.rfind(':');
+    if (comma == std::string::npos || last == std::string::npos || last < comma)
+        return path;
+    return path.substr(0, comma) + ",..." + path.substr(last);
+}
+
+std::string replaced(std::string text, const std::string& what, const std::string& with) {
+    if (what.empty() || what == with)
+        return text;
+    for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + with.size()))
+        text.replace(at, what.size(), with);
+    return text;
+}
+
+// "2026-04-18T14:40:04.123456789Z" or with "+02:00".
+std::int64_t unix_time(const std::string& text) {
+    std::tm parts{};
+    const char* rest = ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
+    if (rest == nullptr)
+        return 0;
+    std::int64_t when = ::timegm(&parts);
+    while (*rest == '.' || (*rest >= '0' && *rest <= '9'))
+        ++rest;
+    std::tm zone{};
+    if ((*rest == '+' || *rest == '-') && ::strptime(rest + 1, "%H:%M", &zone) != nullptr)
+        when -= (*rest == '+' ? 1 : -1) * (zone.tm_hour * 3600LL + zone.tm_min * 60LL);
+    return when;
+}
+
+// One line of lsjson: an object, with '[' and ',' around it on lines or at its end. Lines that are none are passed
+// over; an answer that an error cut short has no end.
+void read_entries(std::string_view out, std::map<std::string, RemoteObject>& found) {
+    for_each_line(out, [&](std::string_view line) {
+        if (!line.empty() && line.back() == ',')
+            line.remove_suffix(1);
+        const auto entry = nlohmann::json::parse(line.begin(), line.end(), nullptr, false);
+        if (!entry.is_object() || entry.value("IsDir", false) || !entry.contains("Path") || !entry.contains("Size"))
+            return;
+        const auto size = entry.value("Size", std::int64_t{-1});
+        if (size < 0)
+            return;
+        RemoteObject object;
+        object.size = static_cast<std::uint64_t>(size);
+        object.modified = unix_time(entry.value("ModTime", std::string{}));
+        if (const auto hashes = entry.find("Hashes"); hashes != entry.end() && hashes->is_object())
+            object.md5 = hashes->value("md5", std::string{});
+        found.insert_or_assign(entry.value("Path", std::string{}), std::move(object));
+    });
+}
+
+template <typename Key, typename Value>
+std::vector<Key> keys(const std::map<Key, Value>& map) {
+    std::vector<Key> result;
+    for (const auto& [key, value] : map)
+        result.push_back(key);
+    return result;
+}
+
+std::vector<std::vector<std::string>> batches(const std::vector<std::string>& names, std::size_t size) {
+    std::vector<std::vector<std::string>> result;
+    for (std::size_t i = 0; i < names.size(); i += size)
+        result.emplace_back(names.begin() + static_cast<std::ptrdiff_t>(i),
+                            names.begin() + static_cast<std::ptrdiff_t>(std::min(names.size(), i + size)));
+    return result;
+}
+
+// A folder of our own inside `parent`/.incoming: downloads grow there, where nobody takes them for recordings. It is
+// held by flock, by us and by our rclone; those that nobody holds were left by killed runs and are swept.
+class Incoming {
+  public:
+    explicit Incoming(const Folder& parent) : above_{Folder::create(parent.path() / ".incoming")} {
+        sweep();
+        for (;;) {
+            auto path = (above_.path() / "XXXXXX").native();
+            if (::mkdtemp(path.data()) == nullptr)
+                throw system_error(Exit::cant_create, "cannot make a folder in " + above_.path().native(), errno);
+            name_ = std::filesystem::path{path}.filename();
+            folder_ = Folder::open(path);
+            // Between its making and its locking another run may have swept it.
+            struct stat held {};
+            const auto named = above_.look(name_);
+            if (::flock(folder_->fd(), LOCK_EX | LOCK_NB) == 0 && ::fstat(folder_->fd(), &held) == 0 && named &&
+                named->st_ino == held.st_ino)
+                return;
+        }
+    }
+    ~Incoming() {
+        std::error_code ignored;
+        std::filesystem::remove_all(folder_->path(), ignored);
+        std::filesystem::remove(above_.path(), ignored); // unless others are at work in it
+    }
+    Incoming(const Incoming&) = delete;
+    Incoming& operator=(const Incoming&) = delete;
+
+    const Folder& folder() const { return *folder_; }
+
+  private:
+    void sweep() const {
+        above_.for_each_name([&](const std::string& name) {
+            const Fd fd{::openat(above_.fd(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+            if (!fd || ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0)
+                return;
+            std::error_code ignored;
+            std::filesystem::remove_all(above_.path() / name, ignored);
+        });
+    }
+
+    Folder above_;
+    std::string name_;
+    std::optional<Folder> folder_;
+};
+
+} // namespace
+
+struct Remote::Kind {
+    bool bucket = false;
+    bool local = false;
+    std::string folder; ///< where it is, on this machine
+};
+
+struct Remote::State {
+    std::recursive_mutex mutex;
+    std::optional<Kind> kind;
+    bool seen = false;
+};
+
+// Names for --files-from-raw, in memory: rclone reads them through the descriptor that it inherits.
+class Remote::List {
+  public:
+    explicit List(const std::vector<std::string>& names) : fd_{::memfd_create("names", MFD_CLOEXEC)} {
+        if (!fd_)
+            throw system_error(Exit::temporary, "cannot make a list of names", errno);
+        std::string text;
+        for (const auto& name : names)
+            text += name + "\n";
+        write_all(fd_.get(), text, "a list of names");
+    }
+    int fd() const { return fd_.get(); }
+    std::string path() const { return "/proc/self/fd/" + std::to_string(fd_.get()); }
+
+  private:
+    Fd fd_;
+};
+
+std::string_view remote_name_fault(std::string_view name) {
+    if (const auto fault = name_fault(name); !fault.empty())
+        return fault;
+    if (!is_utf8(name))
+        return "it is not UTF-8";
+    // The characters with which rclone stands in for others: control pictures U+2400 to U+243F, full-width forms
+    // U+FF00 to U+FF7F, and its quote U+201B.
+    for (const std::string_view stand_in : {"\xe2\x90", "\xef\xbc", "\xef\xbd", "\xe2\x80\x9b"})
+        if (name.find(stand_in) != std::string_view::npos)
+            return "it has a character that rclone rewrites";
+    return {};
+}
+
+Remote::Remote(std::string path, std::string rclone, int lock, RemoteRoot root)
+    : path_{std::move(path)}, rclone_{std::move(rclone)}, lock_{lock}, root_{root}, state_{std::make_shared<State>()} {
+    while (path_.size() > 1 && path_.back() == '/')
+        path_.pop_back();
+    shown_ = without_parameters(path_);
+    if (path_.empty() || path_.front() == '-' || path_.find_first_of(std::string_view{"\n\0", 2}) != std::string::npos)
+        throw Error{Exit::config, "\"" + shown_ + "\" is no rclone path",
+                    "set --remote or PBX_REMOTE to something like gcs:bucket/recordings"};
+}
+
+std::string Remote::shelf_path(Shelf shelf) const {
+    if (shelf == Shelf::legs)
+        return path_;
+    return path_ + (path_.back() == ':' || path_.back() == '/' ? "" : "/") + "stitched";
+}
+
+std::vector<std::string> Remote::common(std::vector<std::string> arguments) const {
+    arguments.insert(arguments.begin(), rclone_);
+    // One attempt: a second one that finds nothing left to do would end in 0. What was missed is seen by looking.
+    for (const char* flag : {"--retries=1", "--low-level-retries=3", "--contimeout=5s", "--timeout=30s",
+                             "--ask-password=false", "--no-traverse"})
+        arguments.emplace_back(flag);
+    return arguments;
+}
+
+Finished Remote::run(const std::vector<std::string>& arguments, const Deadline& deadline,
+                     const std::vector<int>& inherited, const Sink& sink) const {
+    const Waiting waiting{"the remote", Exit::unavailable};
+    Command command{common(arguments), child_environment(), inherited};
+    if (lock_ >= 0)
+        command.inherited.push_back(lock_);
+    return run_command(command, deadline, sink);
+}
+
+Finished Remote::run_list(std::vector<std::string> arguments, const std::vector<std::string>& names,
+                          const std::vector<std::string>& paths, const Deadline& deadline, const Sink& sink) const {
+    const List list{names};
+    arguments.push_back("--files-from-raw=" + list.path());
+    arguments.push_back("--checkers=" + std::to_string(std::max<std::size_t>(8, names.size() / 2 + 1)));
+    arguments.insert(arguments.end(), paths.begin(), paths.end());
+    return run(arguments, deadline, {list.fd()}, sink);
+}
+
+Error Remote::fault(Exit kind, const std::string& doing, const std::string& why) const {
+    const char* hint = "the next run tries again; if it stays so, try rclone itself with the same path";
+    if (kind == Exit::no_permission)
+        hint = "the remote's account needs the right to list, read and write objects there";
+    else if (kind == Exit::cant_create)
+        hint = "make room there, and run it again";
+    else if (has_any(why, {"didn't find section in config file"}))
+        hint = "name a remote that rclone knows (rclone listremotes, as the same user), or say where its configuration "
+               "is with RCLONE_CONFIG";
+    else if (has_any(why, {"RCLONE_CONFIG_PASS"}))
+        hint =
+            "rclone's configuration is encrypted: give its password in RCLONE_CONFIG_PASS or RCLONE_PASSWORD_COMMAND";
+    return {kind, "remote " + shown_ + ": cannot " + doing + ": " + why, hint};
+}
+
+Error Remote::fault(const std::string& doing, const Finished& finished) const {
+    if (finished.timed_out)
+        return fault(Exit::unavailable, doing, "no answer in time");
+    auto why = replaced(last_words(finished.err), path_, shown_);
+    if (is_forbidden(why))
+        return fault(Exit::no_permission, doing, why);
+    if (has_any(why, {"no space left on device", "disk quota exceeded"}))
+        return fault(Exit::cant_create, doing, why);
+    if (why.empty())
+        why = "rclone ended with status " + std::to_string(finished.status);
+    return fault(Exit::unavailable, doing, why);
+}
+
+const Remote::Kind& Remote::kind(const Deadline& deadline) const {
+    const std::lock_guard guard{state_->mutex};
+    if (state_->kind)
+        return *state_->kind;
+    const auto answer = run({"backend", "features", path_}, deadline.at_most(question), {});
+    const auto said = nlohmann::json::parse(answer.out, nullptr, false);
+    if (answer.status != 0 || !said.is_object() || !said.contains("Features") || !said["Features"].is_object())
+        throw fault("learn what kind of storage it is", answer);
+    Kind result;
+    result.bucket = said["Features"].value("BucketBased", false);
+    result.local = said["Features"].value("IsLocal", false);
+    result.folder = said.value("Root", std::string{});
+    return state_->kind.emplace(std::move(result));
+}
+
+std::size_t Remote::batch(std::size_t names, const Deadline& deadline) const {
+    if (names <= names_to_any_kind)
+        return names_to_any_kind;
+    const auto& what = kind(deadline);
+    return what.bucket || what.local ? names_at_a_time : names_with_care;
+}
+
+// Objects in a bucket that is not there look absent, and so do files in a folder that is not mounted.
+void Remote::require_root(const Deadline& deadline) const {
+    const std::lock_guard guard{state_->mutex};
+    if (state_->seen)
+        return;
+    constexpr int not_found = 3;
+    const auto probe = path_ + (path_.back() == ':' || path_.back() == '/' ? "" : "/") + ".probe/";
+    auto answer = run({"lsf", probe}, deadline.at_most(question), {});
+    // An empty place in a bucket that is there lists as nothing; elsewhere a folder that is not there is not found.
+    if (answer.status == not_found && !answer.timed_out && !kind(deadline).bucket) {
+        std::error_code ignored;
+        if (root_ == RemoteRoot::may_be_new ||
+            (kind(deadline).local && std::filesystem::is_directory(kind(deadline).folder, ignored)))
+            answer.status = 0;
+        else if (!kind(deadline).local)
+            answer = run({"lsjson", "--stat", "--no-modtime", path_}, deadline.at_most(question), {});
+    }
+    if (answer.status == not_found && !answer.timed_out)
+        throw Error{Exit::unavailable, "remote " + shown_ + ": its bucket or folder does not exist",
+                    "make it, or mount it, or correct --remote; nothing is concluded from its absence"};
+    if (answer.status != 0 || answer.timed_out)
+        throw fault("see its bucket or folder", answer);
+    state_->seen = true;
+}
+
+std::map<std::string, RemoteObject> Remote::look(Shelf shelf, const std::vector<std::string>& names,
+                                                 const Deadline& deadline, Failures* failures) const {
+    std::map<std::string, RemoteObject> found;
+    const auto fail = [&](const std::string& name, const Error& error) {
+        if (failures == nullptr)
+            throw error;
+        failures->insert_or_assign(name, error);
+    };
+    std::vector<std::string> askable;
+    for (const auto& name : names) {
+        if (const auto fault = remote_name_fault(name); fault.empty())
+            askable.push_back(name);
+        else
+            fail(name,
+                 {Exit::data, "\"" + pbx::shown(name) + "\" cannot be asked of the remote: " + std::string{fault}});
+    }
+    if (askable.empty())
+        return found;
+
+    const auto fail_all = [&](const std::vector<std::string>& which, const Error& error) {
+        for (const auto& name : which)
+            if (found.count(name) == 0)
+                fail(name, error);
+    };
+    // One object's error ends rclone's whole run without naming it: halve until it stands alone. Not for ever, since a
+    // remote that fails for many fails for a reason of its own.
+    constexpr int most_failed_runs = 48;
+    int failed_runs = 0;
+    bool any_absent = false;
+    std::vector<std::vector<std::string>> waiting;
+    try {
+        waiting = batches(askable, batch(askable.size(), deadline));
+    } catch (const Error& error) {
+        fail_all(askable, error);
+        return found;
+    }
+    while (!waiting.empty()) {
+        const auto asked = std::move(waiting.back());
+        waiting.pop_back();
+        const auto answer = run_list({"lsjson", "-R", "--hash", "--hash-type=MD5", "--files-only", "--no-mimetype"},
+                                     asked, {shelf_path(shelf)}, deadline.at_most(question));
+        read_entries(answer.out, found);
+        std::vector<std::string> open;
+        std::copy_if(asked.begin(), asked.end(), std::back_inserter(open),
+                     [&](const std::string& name) { return found.count(name) == 0; });
+        if (answer.status == 0 && !answer.timed_out) {
+            any_absent = any_absent || !open.empty();
+            continue;
+        }
+        const auto what = open.size() == 1 ? "look at " + pbx::shown(open.front()) : "look at objects";
+        const auto error = fault(what, answer);
+        std::optional<Error> all;
+        if (answer.timed_out || ++failed_runs > most_failed_runs)
+            all = error;
+        if (failed_runs == 1 && !all) {
+            try {
+                require_root(deadline);
+            } catch (const Error& why) {
+                all = why;
+            }
+        }
+        if (all) {
+            fail_all(open, *all);
+            for (const auto& rest : waiting)
+                fail_all(rest, *all);
+            break;
+        }
+        if (open.size() <= 1) {
+            fail_all(open, error);
+            continue;
+        }
+        const auto middle = open.begin() + static_cast<std::ptrdiff_t>(open.size() / 2);
+        waiting.emplace_back(open.begin(), middle);
+        waiting.emplace_back(middle, open.end());
+    }
+    if (any_absent) {
+        try {
+            require_root(deadline);
+        } catch (const Error& error) {
+            for (const auto& name : askable)
+                if (found.count(name) == 0 && (failures == nullptr || failures->count(name) == 0))
+                    fail(name, error);
+        }
+    }
+    return found;
+}
+
+std::set<std::string> Remote::fetch(Shelf shelf, const std::vector<std::string>& names, const Folder& folder,
+                                    const Deadline& deadline, Failures* failures) const {
+    std::set<std::string> there;
+    const auto fail = [&](const std::string& name, const Error& error) {
+        if (failures == nullptr)
+            throw error;
+        failures->insert_or_assign(name, error);
+    };
+    const auto objects = look(shelf, names, deadline, failures);
+    if (objects.empty())
+        return there;
+    const Incoming incoming{folder};
+    const auto target = std::filesystem::absolute(incoming.folder().path()).native();
+    for (const auto& wanted : batches(keys(objects), batch(objects.size(), deadline))) {
+        const List list{wanted};
+        const auto answer = run({"copy", "--error-on-no-transfer", "--buffer-size=1M", "--transfers=8",
+                                 "--files-from-raw=" + list.path(),
+                                 "--checkers=" + std::to_string(std::max<std::size_t>(8, wanted.size() / 2 + 1)),
+                                 shelf_path(shelf), target},
+                                deadline, {list.fd(), incoming.folder().fd()});
+        std::vector<std::string> good;
+        std::optional<Error> unsynced;
+        for (const auto& name : wanted) {
+            const auto& object = objects.at(name);
+            try {
+                const auto file = incoming.folder().find(name);
+                struct stat now {};
+                const bool whole =
+                    file && ::fstat(file->get(), &now) == 0 && static_cast<std::uint64_t>(now.st_size) == object.size;
+                if (!whole && (answer.status != 0 || answer.timed_out)) {
+                    auto error = fault("fetch " + pbx::shown(name), answer);
+                    if (has_any(answer.err, {name + ": corrupted on transfer"}))
+                        error = fault(Exit::data, "fetch " + pbx::shown(name), "it arrived corrupted");
+                    throw error;
+                }
+                if (!whole)
+                    throw fault(Exit::unavailable, "fetch " + pbx::shown(name), "it did not arrive whole");
+                if (!object.md5.empty() && md5_of_file(file->get(), object.size, name) != object.md5)
+                    throw fault(Exit::data, "fetch " + pbx::shown(name), "what arrived has another MD5");
+                if (::fchmod(file->get(), 0640) != 0 || (wanted.size() <= 4 && ::fsync(file->get()) != 0))
+                    throw system_error(Exit::cant_create, "cannot sync " + folder.path_of(name), errno);
+                good.push_back(name);
+            } catch (const Error& error) {
+                fail(name, error);
+            }
+        }
+        if (wanted.size() > 4 && ::syncfs(folder.fd()) != 0)
+            unsynced =
+                system_error(Exit::cant_create, "cannot sync the file system of " + folder.path().native(), errno);
+        for (const auto& name : good) {
+            if (!unsynced && ::renameat(incoming.folder().fd(), name.c_str(), folder.fd(), name.c_str()) != 0)
+                fail(name, system_error(Exit::cant_create, "cannot rename " + folder.path_of(name), errno));
+            else if (unsynced)
+                fail(name, *unsynced);
+            else
+                there.insert(name);
+        }
+        folder.sync();
+    }
+    return there;
+}
+
+void Remote::stream(Shelf shelf, const std::string& name, const RemoteObject& object, const Sink& sink,
+                    const Deadline& deadline) const {
+    const auto doing = "read " + pbx::shown(name);
+    if (const auto bad = remote_name_fault(name); !bad.empty())
+        throw Error{Exit::data, "\"" + pbx::shown(name) + "\" cannot be asked of the remote: " + std::string{bad}};
+    Hash hash{Hash::Kind::md5};
+    std::uint64_t passed = 0;
+    const auto answer =
+        run_list({"cat", "--buffer-size=1M"}, {name}, {shelf_path(shelf)}, deadline, [&](std::string_view data) {
+            if (data.size() > object.size - passed)
+                throw fault(Exit::data, doing, "it is longer than the remote said");
+            passed += data.size();
+            hash.add(data);
+            sink(data);
+        });
+    if (answer.status != 0 || answer.timed_out)
+        throw fault(doing, answer);
+    if (passed != object.size)
+        throw fault(Exit::unavailable, doing,
+                    "it ended after " + std::to_string(passed) + " of " + std::to_string(object.size) + " bytes");
+    if (!object.md5.empty() && hash.hex() != object.md5)
+        throw fault(Exit::data, doing, "what came has another MD5 than the remote says");
+}
+
+std::string Remote::head(Shelf shelf, const std::string& name, const RemoteObject& object, std::size_t length,
+                         const Deadline& deadline) const {
+    const auto doing = "read the beginning of " + pbx::shown(name);
+    const auto want = std::min<std::uint64_t>(length, object.size);
+    if (want == 0)
+        return {};
+    if (const auto bad = remote_name_fault(name); !bad.empty())
+        throw Error{Exit::data, "\"" + pbx::shown(name) + "\" cannot be asked of the remote: " + std::string{bad}};
+    auto answer =
+        run_list({"cat", "--head=" + std::to_string(want)}, {name}, {shelf_path(shelf)}, deadline.at_most(question));
+    if (answer.status != 0 || answer.timed_out)
+        throw fault(doing, answer);
+    if (answer.out.size() != want)
+        throw fault(Exit::unavailable, doing, "it ended too early");
+    return std::move(answer.out);
+}
+
+void Remote::upload(const Folder& folder, Shelf shelf, const std::vector<std::string>& names, const Deadline& deadline,
+                    Failures& failures) const {
+    // Absolute, so that no colon in it can make it another remote.
+    const auto source = std::filesystem::absolute(folder.path()).native();
+    // What is to be written was decided by whoever calls: no comparing with what is there.
+    const auto answer = run_list({"copy", "--no-check-dest", "--buffer-size=1M", "--transfers=8"}, names,
+                                 {source, shelf_path(shelf)}, deadline);
+    if (answer.status == 0 && !answer.timed_out)
+        return;
+    const auto general = fault("store objects", answer);
+    std::map<std::string, std::string> said;
+    for_each_line(answer.err, [&](std::string_view line) {
+        constexpr std::string_view mark = "ERROR : ";
+        auto text = undated(line);
+        if (text.substr(0, mark.size()) != mark)
+            return;
+        text.remove_prefix(mark.size());
+        if (const auto colon = text.find(": "); colon != std::string_view::npos)
+            said.insert_or_assign(std::string{text.substr(0, colon)}, std::string{text.substr(colon + 2)});
+    });
+    for (const auto& name : names) {
+        const auto own = said.find(name);
+        if (own == said.end())
+            failures.insert_or_assign(name, general);
+        else
+            failures.insert_or_assign(name, fault("store " + pbx::shown(name), {1, answer.timed_out, {}, own->second}));
+    }
+}
+
+std::map<std::string, std::string> Remote::read_back(Shelf shelf, const std::vector<std::string>& names,
+                                                     const Deadline& deadline) const {
+    std::map<std::string, std::string> result;
+    for (const auto& some : batches(names, batch(names.size(), deadline))) {
+        const auto answer = run_list({"hashsum", "MD5", "--download"}, some, {shelf_path(shelf)}, deadline);
+        for_each_line(answer.out, [&](std::string_view line) {
+            constexpr std::size_t digits = 32;
+            if (line.size() > digits + 2 && line.substr(digits, 2) == "  " &&
+                line.find_first_not_of("0123456789abcdef") == digits)
+                result.insert_or_assign(std::string{line.substr(digits + 2)}, std::string{line.substr(0, digits)});
+        });
+    }
+    return result;
+}
+
+void Remote::sync(const Deadline& deadline) const {
+    const auto& what = kind(deadline);
+    if (what.bucket)
+        return;
+    if (!what.local) {
+        // crypt, union and alias may lie above a folder of this machine.
+        ::sync();
+        return;
+    }
+    const Fd fd{::open(what.folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (!fd || ::syncfs(fd.get()) != 0)
+        throw system_error(Exit::cant_create, "cannot sync the remote's file system at " + what.folder, errno);
+}
+
+} // namespace pbx
