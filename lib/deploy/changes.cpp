@@ -1,0 +1,218 @@
+// The order of the steps is the safety: see apply().
+#include "deploy/changes.hpp"
+
+#include "base/atomic_file.hpp"
+#include "base/error.hpp"
+#include "base/words.hpp"
+#include "dialplan/diff.hpp"
+#include "dialplan/includes.hpp"
+#include "dialplan/render.hpp"
+#include "dialplan/text.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+namespace pbx::deploy {
+
+namespace {
+
+// Passwords are in these files; Asterisk reads them as owner or group.
+constexpr mode_t private_mode = 0640;
+
+// Files that are open at once while a batch is written.
+constexpr std::size_t batch = 64;
+
+std::optional<std::string> read(const Folder& folder, const std::string& name) {
+    const auto found = folder.look(name);
+    if (!found)
+        return std::nullopt;
+    const auto path = folder.path_of(name);
+    if (!S_ISREG(found->st_mode))
+        throw Error{Exit::config, path + " is not a regular file",
+                    "put the file itself in the place of the link, or name its folder with --asterisk-dir"};
+    const auto fd = folder.find(name);
+    if (!fd)
+        return std::nullopt;
+    std::string text;
+    std::array<char, 65536> buffer{};
+    while (const auto count = read_at(fd->get(), buffer, text.size(), path))
+        text.append(buffer.data(), count);
+    return text;
+}
+
+bool is_ours(const Folder& folder, const std::string& name) {
+    const auto found = folder.look(name);
+    if (!found || !S_ISREG(found->st_mode))
+        return false;
+    const auto text = read(folder, name);
+    return text && dialplan::is_ours(*text);
+}
+
+// A name that an organization can have. "ext_My-own.conf" is an operator's file, not an organization's.
+bool can_be_prefix(std::string_view prefix) {
+    return dialplan::consists_of(prefix, "a-z0-9_", 60);
+}
+
+// The mode and owner that the file had, or for a new one those of the folder, so that Asterisk can go on reading it.
+AtomicFile begin(const Folder& folder, const std::string& name, const Deadline& deadline) {
+    const auto old = folder.look(name);
+    const bool kept = old && dialplan::prefix_of_file(name).empty();
+    AtomicFile file{folder, name, kept ? old->st_mode & 07777 : private_mode, deadline};
+    struct stat parent {};
+    if (::fstat(folder.fd(), &parent) != 0)
+        throw system_error(Exit::io, "cannot look at " + folder.path().native(), errno);
+    const auto& owner = old ? *old : parent;
+    const bool root = ::geteuid() == 0;
+    if (::fchown(file.fd(), root ? owner.st_uid : static_cast<uid_t>(-1), owner.st_gid) != 0 && (root || old))
+        throw system_error(Exit::no_permission, "cannot give " + folder.path_of(name) + " its owner", errno);
+    // A change of owner may take bits of the mode away.
+    if (::fchmod(file.fd(), kept ? old->st_mode & 07777 : private_mode) != 0)
+        throw system_error(Exit::cant_create, "cannot set the mode of " + folder.path_of(name), errno);
+    return file;
+}
+
+void write(const Folder& folder, const std::vector<Change>& changes, const Deadline& deadline) {
+    for (std::size_t first = 0; first < changes.size(); first += batch) {
+        std::vector<AtomicFile> files;
+        const auto last = std::min(first + batch, changes.size());
+        files.reserve(last - first);
+        for (auto i = first; i < last; ++i) {
+            files.push_back(begin(folder, changes[i].name, deadline));
+            write_all(files.back().fd(), *changes[i].after, folder.path_of(changes[i].name));
+        }
+        AtomicFile::commit_all(files, folder);
+        for (auto i = first; i < last; ++i)
+            words::note("{} {}", changes[i].before ? "rewrote" : "wrote", folder.path_of(changes[i].name));
+    }
+}
+
+// What a run that was killed left half written. We hold the lock: nobody is writing it.
+void sweep(const Folder& folder) {
+    std::vector<std::string> left;
+    folder.for_each_name([&](const std::string& name) {
+        if (!name.starts_with('.') || !name.ends_with(".tmp"))
+            return;
+        const auto final_name = name.substr(1, name.size() - 5);
+        const bool main = std::any_of(std::begin(dialplan::kinds), std::end(dialplan::kinds),
+                                      [&](const auto& kind) { return final_name == kind.main_file; });
+        if (main || can_be_prefix(dialplan::prefix_of_file(final_name)))
+            left.push_back(name);
+    });
+    for (const auto& name : left)
+        folder.remove(name);
+}
+
+// Replaces the values of lines such as "password=...", so that a diff can be mailed.
+std::string without_secrets(std::string_view text, const std::set<std::string>& known, std::string_view otherwise) {
+    std::string result;
+    while (!text.empty()) {
+        const auto length = std::min(text.find('\n'), text.size() - 1) + 1;
+        const auto line = text.substr(0, length);
+        text.remove_prefix(length);
+        const auto value = line.find('=') + 1;
+        const auto key = line.substr(0, value == 0 ? 0 : value - 1);
+        if (key.find("password") == std::string_view::npos && key.find("md5_cred") == std::string_view::npos &&
+            key.find("secret") == std::string_view::npos)
+            result += line;
+        else
+            result += std::string{line.substr(0, value)} +
+                      std::string{known.contains(std::string{line}) ? "<hidden>" : otherwise} + '\n';
+    }
+    return result;
+}
+
+std::set<std::string> lines_of(std::string_view text) {
+    std::set<std::string> lines;
+    while (!text.empty()) {
+        const auto length = std::min(text.find('\n'), text.size() - 1) + 1;
+        lines.emplace(text.substr(0, length));
+        text.remove_prefix(length);
+    }
+    return lines;
+}
+
+std::string diff_of(const Folder& folder, const Change& change) {
+    auto before = change.before.value_or("");
+    auto after = change.after.value_or("");
+    if (change.name.starts_with("pjsip")) {
+        const auto old_lines = lines_of(before);
+        const auto new_lines = lines_of(after);
+        before = without_secrets(before, new_lines, "<hidden, old>");
+        after = without_secrets(after, old_lines, "<hidden, new>");
+    }
+    const auto path = folder.path_of(change.name);
+    return dialplan::unified_diff(before, after, change.before ? path : "/dev/null", change.after ? path : "/dev/null");
+}
+
+} // namespace
+
+std::set<std::string> deployed_prefixes(const Folder& folder) {
+    std::set<std::string> prefixes;
+    folder.for_each_name([&](const std::string& name) {
+        if (name.starts_with(dialplan::kinds[0].begin) && !dialplan::prefix_of_file(name).empty() &&
+            is_ours(folder, name))
+            prefixes.emplace(dialplan::prefix_of_file(name));
+    });
+    return prefixes;
+}
+
+Changes compare(const Folder& folder, std::vector<File> wanted, const std::set<std::string>& active) {
+    Changes changes;
+    std::array<std::vector<std::string>, std::size(dialplan::kinds)> names;
+    std::set<std::string> written;
+    for (auto& file : wanted) {
+        for (std::size_t i = 0; i < names.size(); ++i)
+            if (file.name.starts_with(dialplan::kinds[i].begin))
+                names[i].push_back(file.name);
+        written.insert(file.name);
+        auto before = read(folder, file.name);
+        if (before != file.text)
+            changes.files.push_back({std::move(file.name), std::move(before), std::move(file.text)});
+    }
+    const auto stale = [&](const std::string& name) {
+        const std::string prefix{dialplan::prefix_of_file(name)};
+        if (written.contains(name))
+            return false;
+        return (can_be_prefix(prefix) && !active.contains(prefix)) || !folder.look(name);
+    };
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        const auto* main_file = dialplan::kinds[i].main_file;
+        auto before = read(folder, main_file);
+        auto after = dialplan::maintain_includes(before.value_or(""), folder.path().native(), names[i], stale);
+        if (before.value_or("") != after)
+            changes.mains.push_back({main_file, std::move(before), std::move(after)});
+    }
+    folder.for_each_name([&](const std::string& name) {
+        const std::string prefix{dialplan::prefix_of_file(name)};
+        if (can_be_prefix(prefix) && !active.contains(prefix) && is_ours(folder, name))
+            changes.removals.push_back({name, read(folder, name), std::nullopt});
+    });
+    std::sort(changes.removals.begin(), changes.removals.end(),
+              [](const auto& a, const auto& b) { return a.name < b.name; });
+    return changes;
+}
+
+void apply(const Folder& folder, const Changes& changes, const Deadline& deadline) {
+    sweep(folder);
+    write(folder, changes.files, deadline);
+    write(folder, changes.mains, deadline);
+    for (const auto& change : changes.removals) {
+        folder.remove(change.name);
+        words::note("removed {}", folder.path_of(change.name));
+    }
+    if (!changes.removals.empty())
+        folder.sync();
+}
+
+std::string diff(const Folder& folder, const Changes& changes) {
+    std::string result;
+    for (const auto* group : {&changes.files, &changes.mains, &changes.removals})
+        for (const auto& change : *group)
+            result += diff_of(folder, change);
+    return result;
+}
+
+} // namespace pbx::deploy

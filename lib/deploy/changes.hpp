@@ -1,0 +1,49 @@
+// What has to change in the Asterisk folder, and changing it so that Asterisk can load the folder at any moment.
+#pragma once
+
+#include "base/deadline.hpp"
+#include "base/folder.hpp"
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace pbx::deploy {
+
+/// A file of an organization as it should be.
+struct File {
+    std::string name;
+    std::string text;
+};
+
+struct Change {
+    std::string name;
+    std::optional<std::string> before; ///< nothing: there is no such file
+    std::optional<std::string> after;  ///< nothing: the file goes
+};
+
+struct Changes {
+    std::vector<Change> files;    ///< organizations' files, written
+    std::vector<Change> mains;    ///< extensions.conf, pjsip.conf, queues.conf
+    std::vector<Change> removals; ///< files of organizations that are gone
+
+    bool empty() const { return files.empty() && mains.empty() && removals.empty(); }
+};
+
+/// Compares `folder` with what it should hold. `active` are the prefixes of all active organizations, of which `wanted`
+/// may hold only some: the files of the others stay. Files that we did not write are never removed. Throws Error.
+Changes compare(const Folder& folder, std::vector<File> wanted, const std::set<std::string>& active);
+
+/// The prefixes of the organizations whose dialplan, written by us, lies in `folder`. Throws Error (io).
+std::set<std::string> deployed_prefixes(const Folder& folder);
+
+/// Makes the changes: organizations' files first, then the lines that include them, last the removals, so that whatever
+/// is included exists at every instant. Killed anywhere, it leaves a folder that Asterisk loads; the next run does the
+/// rest. The caller holds the lock. Throws Error.
+void apply(const Folder& folder, const Changes& changes, const Deadline& deadline);
+
+/// All changes as diff -u prints them, passwords hidden.
+std::string diff(const Folder& folder, const Changes& changes);
+
+} // namespace pbx::deploy

@@ -1,0 +1,204 @@
+// Loads, checks, and does one of: print, explain, compare, deploy.
+#include "deploy/deploy.hpp"
+
+#include "base/deadline.hpp"
+#include "base/folder.hpp"
+#include "base/lock.hpp"
+#include "base/words.hpp"
+#include "db/session.hpp"
+#include "deploy/changes.hpp"
+#include "deploy/organizations.hpp"
+#include "dialplan/includes.hpp"
+#include "dialplan/plan.hpp"
+#include "dialplan/policy.hpp"
+#include "dialplan/render.hpp"
+#include "dialplan/text.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <set>
+
+namespace pbx::deploy {
+
+namespace {
+
+using dialplan::Plan;
+
+constexpr const char* lock_name = ".pbx-dialplan-gen.lock";
+
+void print(std::string_view text) {
+    // Whoever reads may go away early, which is no error; finish_stdout() tells a full disk from that.
+    errno = 0;
+    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() && errno != EPIPE)
+        throw system_error(Exit::cant_create, "cannot write to stdout", errno);
+}
+
+void flush() {
+    errno = 0;
+    if ((std::fflush(stdout) != 0 || std::ferror(stdout) != 0) && errno != EPIPE)
+        throw system_error(Exit::cant_create, "cannot write to stdout", errno);
+}
+
+class Run {
+  public:
+    explicit Run(const Request& request) : request_{request}, deadline_{Deadline::after(request.timeout)} {}
+
+    Exit work() {
+        load();
+        select();
+        report();
+        if (request_.explain)
+            explain();
+        else if (request_.check)
+            check();
+        else if (request_.deploy)
+            deploy();
+        else
+            for (const auto* plan : selected_)
+                print(dialplan::extensions_text(*plan, request_.spool));
+        flush();
+        return status_;
+    }
+
+  private:
+    void load() {
+        if (const auto fault = dialplan::spool_fault(request_.spool); !fault.empty())
+            throw Error{Exit::config, fmt::format("the spool {} is refused: {}", request_.spool, fault),
+                        "set --spool or PBX_SPOOL to the folder that Asterisk records into"};
+        const Waiting waiting{"the database", Exit::unavailable};
+        soci::session session;
+        db::connect(session, request_.database, request_.timeout);
+        checked_ = dialplan::check(load_organizations(session));
+        for (const auto& plan : checked_.plans)
+            active_.insert(plan.prefix());
+    }
+
+    void select() {
+        std::set<std::string> asked{request_.organizations.begin(), request_.organizations.end()};
+        for (const auto& plan : checked_.plans) {
+            const auto by_name = asked.find(plan.organization.name);
+            const auto by_prefix = asked.find(plan.prefix());
+            if (request_.organizations.empty() || by_name != asked.end() || by_prefix != asked.end())
+                selected_.push_back(&plan);
+        }
+        for (const auto& name : asked)
+            if (std::none_of(selected_.begin(), selected_.end(), [&](const auto* plan) {
+                    return plan->organization.name == name || plan->prefix() == name;
+                }))
+                throw Error{Exit::no_input, "no active organization has the name or prefix " + dialplan::harmless(name),
+                            "pbx-provision org list shows them all"};
+    }
+
+    bool selected(const std::string& prefix) const {
+        return request_.organizations.empty() || std::any_of(selected_.begin(), selected_.end(), [&](const auto* plan) {
+                   return plan->prefix() == prefix;
+               });
+    }
+
+    void report() {
+        bool any = false;
+        for (const auto& refusal : checked_.refusals) {
+            if (!selected(refusal.prefix))
+                continue;
+            words::error({Exit::data, fmt::format("{} is left out: {}", refusal.row, refusal.fault)});
+            any = true;
+        }
+        if (any) {
+            words::warn("hint: mend these rows with pbx-provision or SQL; all others are taken");
+            status_ = worst(status_, Exit::data);
+        }
+        for (const auto& remark : checked_.remarks)
+            if (selected(remark.prefix))
+                words::warn("{}", remark.words);
+    }
+
+    void explain() const {
+        auto document = nlohmann::ordered_json::array();
+        std::string table = "organization\tpoint\tname\trecorded\tdecided by\tvalue\n";
+        for (const auto* plan : selected_)
+            for (const auto& point : dialplan::points(*plan)) {
+                const auto organization = dialplan::harmless(plan->organization.name);
+                document.push_back({{"organization", organization},
+                                    {"context_prefix", plan->prefix()},
+                                    {"point", point.kind},
+                                    {"name", point.name},
+                                    {"recorded", point.recorded},
+                                    {"decided_by", point.decided_by},
+                                    {"value", point.value}});
+                table += fmt::format("{}\t{}\t{}\t{}\t{}\t{}\n", organization, point.kind, point.name,
+                                     point.recorded ? "on" : "off", point.decided_by, point.value);
+            }
+        print(request_.json ? document.dump(2) + '\n' : table);
+    }
+
+    std::vector<File> files() const {
+        std::vector<File> result;
+        result.reserve(selected_.size() * std::size(dialplan::kinds));
+        for (const auto* plan : selected_) {
+            const auto name = [&](std::size_t kind) { return dialplan::kinds[kind].begin + plan->prefix() + ".conf"; };
+            result.push_back({name(0), dialplan::extensions_text(*plan, request_.spool)});
+            result.push_back({name(1), dialplan::pjsip_text(*plan)});
+            result.push_back({name(2), dialplan::queues_text(*plan)});
+        }
+        return result;
+    }
+
+    // A database that has lost its tenants, or is another one, must not take the telephones with it.
+    void stop_before_harm(const Folder& folder) const {
+        if (request_.force)
+            return;
+        const auto deployed = deployed_prefixes(folder);
+        const auto kept = static_cast<std::size_t>(std::count_if(
+            deployed.begin(), deployed.end(), [&](const auto& prefix) { return active_.contains(prefix); }));
+        constexpr const char* hint = "is this the right database? --force deploys what it says";
+        if (active_.empty())
+            throw Error{Exit::data, "the database has no active organization; nothing was changed", hint};
+        if (kept * 2 < deployed.size())
+            throw Error{Exit::data,
+                        fmt::format("of {} organizations deployed the database knows {}; nothing was changed",
+                                    deployed.size(), kept),
+                        hint};
+    }
+
+    void check() {
+        const auto folder = Folder::open(request_.folder);
+        const auto changes = compare(folder, files(), active_);
+        if (changes.empty())
+            return;
+        print(diff(folder, changes));
+        for (const auto* group : {&changes.files, &changes.removals})
+            for (const auto& change : *group)
+                if (change.name.starts_with(dialplan::kinds[0].begin))
+                    for (const auto& sentence :
+                         dialplan::policy_changes(change.before.value_or(""), change.after.value_or("")))
+                        print(sentence + '\n');
+        status_ = worst(status_, Exit::differs);
+    }
+
+    void deploy() {
+        const auto folder = Folder::open(request_.folder);
+        const RunLock lock{folder, lock_name};
+        stop_before_harm(folder);
+        const auto changes = compare(folder, files(), active_);
+        apply(folder, changes, deadline_);
+    }
+
+    const Request& request_;
+    Deadline deadline_;
+    dialplan::Checked checked_;
+    std::set<std::string> active_;
+    std::vector<const Plan*> selected_;
+    Exit status_ = Exit::ok;
+};
+
+} // namespace
+
+Exit run(const Request& request) {
+    return Run{request}.work();
+}
+
+} // namespace pbx::deploy

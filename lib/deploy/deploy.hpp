@@ -1,0 +1,32 @@
+// pbx-dialplan-gen's work: from the database to a folder of files that Asterisk has loaded.
+#pragma once
+
+#include "base/error.hpp"
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+namespace pbx::deploy {
+
+struct Request {
+    std::string database;
+    std::string spool = "/var/spool/asterisk/monitor";
+    std::string folder = "/etc/asterisk";
+    std::string asterisk = "asterisk";      ///< the program
+    std::vector<std::string> organizations; ///< names or prefixes; none means all
+    bool deploy = false;
+    bool check = false;
+    bool explain = false;
+    bool json = false;
+    bool validate = false;
+    bool reload = false;
+    bool force = false;
+    std::chrono::seconds timeout{300};
+};
+
+/// Prints the dialplan, unless the request asks for something else. Exit::data when a row had to be left out, which
+/// does not keep the others from being written; Exit::differs when a check found a difference. Throws Error.
+Exit run(const Request& request);
+
+} // namespace pbx::deploy

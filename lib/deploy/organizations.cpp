@@ -1,0 +1,203 @@
+// One query a table, joined here by id: asking per organization would cost a round trip for each.
+#include "deploy/organizations.hpp"
+
+#include "db/session.hpp"
+
+#include <functional>
+#include <string>
+#include <unordered_map>
+
+namespace pbx::deploy {
+
+namespace {
+
+using dialplan::Organization;
+
+dialplan::Recording recording(int said) {
+    return said < 0 ? dialplan::Recording{} : dialplan::Recording{said == 1};
+}
+
+// Runs `sql`, whose columns the arguments receive, and calls `each` for every row.
+template <typename Each, typename... Column>
+void for_each_row(soci::session& session, const std::string& sql, Each&& each, Column&... column) {
+    soci::statement statement{session};
+    (statement.exchange(soci::into(column)), ...);
+    statement.alloc();
+    statement.prepare(sql);
+    statement.define_and_bind();
+    statement.execute();
+    while (statement.fetch())
+        each();
+}
+
+class Loader {
+  public:
+    explicit Loader(soci::session& session) : session_{session} {}
+
+    std::vector<Organization> load() {
+        load_organizations();
+        load_users();
+        load_trunks();
+        load_routes();
+        load_queues();
+        load_members();
+        load_dids();
+        return std::move(organizations_);
+    }
+
+  private:
+    // The organization that a row belongs to; a row's foreign key sees to it that there is one.
+    Organization& owner(const std::string& org_id) { return organizations_.at(places_.at(org_id)); }
+
+    void load_organizations() {
+        Organization row;
+        int master = 0;
+        const auto* sql = R"(
+            select cast(id as text), coalesce(name, ''), coalesce(context_prefix, ''), coalesce(status, ''),
+                case settings->'recording_enabled' when 'true' then 1 when 'false' then 0 else -1 end
+            from organizations
+            order by context_prefix, id)";
+        for_each_row(
+            session_, sql,
+            [&] {
+                row.recording_enabled = recording(master);
+                places_[row.id] = organizations_.size();
+                organizations_.push_back(row);
+            },
+            row.id, row.name, row.context_prefix, row.status, master);
+    }
+
+    void load_users() {
+        dialplan::User row;
+        std::string org;
+        int said = 0;
+        const auto* sql = R"(
+            select cast(org_id as text), cast(id as text), coalesce(extension, ''), coalesce(full_name, ''),
+                coalesce(status, ''), coalesce(sip_password, ''), coalesce(asterisk_endpoint, ''),
+                coalesce(ring_target, 'ext'), coalesce(phone_number, ''),
+                coalesce(cast(recording_enabled as integer), -1)
+            from users)";
+        for_each_row(
+            session_, sql,
+            [&] {
+                row.recording_enabled = recording(said);
+                owner(org).users.push_back(row);
+            },
+            org, row.id, row.extension, row.full_name, row.status, row.sip_password, row.asterisk_endpoint,
+            row.ring_target, row.phone_number, said);
+    }
+
+    void load_trunks() {
+        dialplan::Trunk row;
+        std::string org;
+        const auto* sql = R"(
+            select cast(org_id as text), cast(id as text), coalesce(name, ''), coalesce(host, ''),
+                cast(coalesce(port, 5060) as integer), coalesce(transport, ''), coalesce(trunk_type, ''),
+                coalesce(username, ''), coalesce(password, ''), coalesce(asterisk_peer_name, ''), coalesce(status, '')
+            from sip_trunks)";
+        for_each_row(
+            session_, sql, [&] { owner(org).trunks.push_back(row); }, org, row.id, row.name, row.host, row.port,
+            row.transport, row.trunk_type, row.username, row.password, row.asterisk_peer_name, row.status);
+    }
+
+    void load_routes() {
+        dialplan::Route row;
+        std::string org;
+        int said = 0;
+        const auto* sql = R"(
+            select cast(org_id as text), cast(id as text), coalesce(name, ''), coalesce(cast(trunk_id as text), ''),
+                coalesce(dial_pattern, ''), cast(coalesce(strip_digits, 0) as integer), coalesce(prepend_digits, ''),
+                coalesce(caller_id_override, ''), cast(coalesce(priority, 0) as integer), coalesce(status, ''),
+                coalesce(cast(recording_enabled as integer), -1)
+            from outbound_routes)";
+        for_each_row(
+            session_, sql,
+            [&] {
+                row.recording_enabled = recording(said);
+                owner(org).routes.push_back(row);
+            },
+            org, row.id, row.name, row.trunk_id, row.dial_pattern, row.strip_digits, row.prepend_digits,
+            row.caller_id_override, row.priority, row.status, said);
+    }
+
+    void load_queues() {
+        dialplan::Queue row;
+        std::string org;
+        int said = 0;
+        const auto* sql = R"(
+            select cast(org_id as text), cast(id as text), coalesce(number, ''), coalesce(name, ''),
+                coalesce(asterisk_queue_name, ''), coalesce(strategy, ''), cast(coalesce(timeout, 0) as integer),
+                cast(coalesce(retry, 0) as integer), cast(coalesce(max_wait_time, 0) as integer),
+                coalesce(music_on_hold, ''), coalesce(timeout_destination, ''),
+                coalesce(timeout_destination_type, ''), coalesce(status, ''),
+                coalesce(cast(recording_enabled as integer), -1)
+            from queues)";
+        for_each_row(
+            session_, sql,
+            [&] {
+                row.recording_enabled = recording(said);
+                auto& queues = owner(org).queues;
+                queues.push_back(row);
+                queues_[row.id] = {places_.at(org), queues.size() - 1};
+            },
+            org, row.id, row.number, row.name, row.asterisk_queue_name, row.strategy, row.timeout, row.retry,
+            row.max_wait_time, row.music_on_hold, row.timeout_destination, row.timeout_destination_type, row.status,
+            said);
+    }
+
+    void load_members() {
+        dialplan::Member row;
+        std::string queue;
+        int paused = 0;
+        const auto* sql = R"(
+            select cast(m.queue_id as text), cast(m.user_id as text), cast(coalesce(m.penalty, 0) as integer),
+                cast(coalesce(m.paused, false) as integer)
+            from queue_members m join users u on u.id = m.user_id
+            order by u.extension, m.user_id)";
+        for_each_row(
+            session_, sql,
+            [&] {
+                row.paused = paused == 1;
+                const auto [organization, place] = queues_.at(queue);
+                organizations_[organization].queues[place].members.push_back(row);
+            },
+            queue, row.user_id, row.penalty, paused);
+    }
+
+    void load_dids() {
+        dialplan::Did row;
+        std::string org;
+        int said = 0;
+        const auto* sql = R"(
+            select cast(org_id as text), cast(id as text), coalesce(number, ''), coalesce(routing_type, ''),
+                coalesce(routing_destination, ''), coalesce(status, ''),
+                coalesce(cast(recording_enabled as integer), -1)
+            from did_numbers)";
+        for_each_row(
+            session_, sql,
+            [&] {
+                row.recording_enabled = recording(said);
+                owner(org).dids.push_back(row);
+            },
+            org, row.id, row.number, row.routing_type, row.routing_destination, row.status, said);
+    }
+
+    soci::session& session_;
+    std::vector<Organization> organizations_;
+    std::unordered_map<std::string, std::size_t> places_;
+    std::unordered_map<std::string, std::pair<std::size_t, std::size_t>> queues_; // organization, place in it
+};
+
+} // namespace
+
+std::vector<Organization> load_organizations(soci::session& session) {
+    return db::guarded("read the organizations", [&] {
+        soci::transaction snapshot{session};
+        session << "set transaction isolation level repeatable read, read only";
+        auto result = Loader{session}.load();
+        snapshot.commit();
+        return result;
+    });
+}
+
+} // namespace pbx::deploy

@@ -1,0 +1,30 @@
+// The lines of a main file (extensions.conf, pjsip.conf, queues.conf) that include the organizations' files.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pbx::dialplan {
+
+/// The three kinds of files, by the begin of their names: "ext_acme.conf" is included by extensions.conf.
+struct Kind {
+    const char* begin;
+    const char* main_file;
+};
+inline constexpr Kind kinds[] = {{"ext_", "extensions.conf"}, {"pjsip_", "pjsip.conf"}, {"queues_", "queues.conf"}};
+
+/// The organization's prefix if `name` is the name of an organization's file ("acme" for "queues_acme.conf"), else
+/// nothing.
+std::string_view prefix_of_file(std::string_view name);
+
+/// `main` with the organizations' files in order: lines that include an organization's file of which `stale` says so
+/// are taken out; then each of `wanted` that no line includes is added as #tryinclude "<file>". Every other line stays
+/// byte for byte, whatever its line end and whether or not the last one has any.
+///
+/// `folder` is the Asterisk folder, for lines that name files by their whole path.
+std::string maintain_includes(std::string_view main, std::string_view folder, const std::vector<std::string>& wanted,
+                              const std::function<bool(const std::string& file)>& stale);
+
+} // namespace pbx::dialplan

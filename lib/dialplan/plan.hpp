@@ -1,0 +1,49 @@
+// From what the database says to what may be written: rows that are active, safe and complete, and the others by name.
+#pragma once
+
+#include "dialplan/organization.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pbx::dialplan {
+
+/// An organization of which only active rows are left, each checked and completed: names of endpoints, queues and peers
+/// filled in, numbers reduced to digits, dial patterns with their underscore, routes in the order of their priority.
+/// The writers of text (render.hpp) take nothing else.
+struct Plan {
+    Organization organization;
+
+    const std::string& prefix() const { return organization.context_prefix; }
+    const std::string& accountcode() const { return organization.id; }
+    const User* user(std::string_view extension) const;
+    const User* user_by_id(std::string_view id) const;
+    const Queue* queue(std::string_view number) const;
+    const Trunk* trunk_by_id(std::string_view id) const;
+};
+
+/// A row that is left out because its text cannot be made safe.
+struct Refusal {
+    std::string prefix; ///< of its organization
+    std::string row;    ///< "user 1003 of acme"
+    std::string fault;  ///< "sip_password: it has a line break"
+};
+
+/// What an operator should know although nothing had to be left out.
+struct Remark {
+    std::string prefix;
+    std::string words;
+};
+
+struct Checked {
+    std::vector<Plan> plans; ///< active organizations, by prefix
+    std::vector<Refusal> refusals;
+    std::vector<Remark> remarks;
+};
+
+/// Looks at all organizations together, since Asterisk has one namespace for the endpoints and one for the queues of
+/// all tenants: no row can take, or break, what belongs to another tenant.
+Checked check(std::vector<Organization> all);
+
+} // namespace pbx::dialplan

@@ -1,0 +1,42 @@
+// Who is recorded, and which row decided it.
+#pragma once
+
+#include "dialplan/plan.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pbx::dialplan {
+
+/// The four points of the dialplan at which a recording can begin.
+struct Point {
+    std::string kind; ///< "extension", "did", "queue", "route"
+    std::string name;
+    bool recorded = false;
+    std::string decided_by; ///< "organizations.settings.recording_enabled", "queues.recording_enabled", ...
+    std::string value;      ///< "true", "false", "not set"
+};
+
+/// Both the master and the row have to allow it; each does unless it says false.
+inline bool allows(Recording master, Recording row) {
+    return master.value_or(true) && row.value_or(true);
+}
+
+/// Every recording point of an organization: extensions, DIDs, queues, routes, each kind by name.
+std::vector<Point> points(const Plan& plan);
+
+/// Whether anything at all is recorded.
+bool records(const Plan& plan);
+
+/// The comment line of a point in extensions text: "; recorded: queue 5001", "; not recorded: queue 5001".
+std::string marker(const Point& point);
+
+/// In words what becomes of recording when `before`, an organization's extensions text, is replaced by `after`; either
+/// may be empty. "stops recording: queue 5001 of acme". One sentence for each point that changes.
+std::vector<std::string> policy_changes(std::string_view before, std::string_view after);
+
+/// The name in an extensions text's first line.
+std::string organization_in(std::string_view text);
+
+} // namespace pbx::dialplan

@@ -1,0 +1,28 @@
+// An organization as three texts that Asterisk loads.
+#pragma once
+
+#include "dialplan/plan.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace pbx::dialplan {
+
+/// ext_<prefix>.conf: the dialplan. `spool` is the folder that recordings go to, an absolute path of harmless
+/// characters (spool_fault).
+std::string extensions_text(const Plan& plan, std::string_view spool);
+
+/// pjsip_<prefix>.conf: phones and trunks. It holds passwords.
+std::string pjsip_text(const Plan& plan);
+
+/// queues_<prefix>.conf: queues with their members.
+std::string queues_text(const Plan& plan);
+
+/// Why `spool` cannot stand in the dialplan; empty when it can.
+std::string_view spool_fault(std::string_view spool);
+
+/// The first line of each of the texts, and whether a text begins with one.
+std::string first_line(const Plan& plan);
+bool is_ours(std::string_view text);
+
+} // namespace pbx::dialplan
