@@ -1,0 +1,184 @@
+// Everything that can be wrong with a migration file has its own words here.
+#include "db/migration_files.hpp"
+
+#include "base/atomic_file.hpp"
+#include "base/error.hpp"
+#include "base/folder.hpp"
+#include "base/name.hpp"
+#include "db/sql_text.hpp"
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <array>
+#include <ctime>
+
+namespace pbx::db {
+
+namespace {
+
+constexpr std::string_view suffix = ".sql";
+constexpr std::string_view directive = "pbx-migrate:";
+constexpr const char* name_hint = "migrations are named YYYYMMDD-words.sql; pbx-migrate new WORDS makes one";
+constexpr std::size_t date_length = 8;
+
+bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+bool is_word_character(char c) {
+    return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-' || c == '.';
+}
+
+bool is_version(std::string_view name) {
+    return name.size() > date_length + 1 && name.size() <= 200 && name[date_length] == '-' &&
+           std::all_of(name.begin(), name.begin() + date_length, is_digit) &&
+           std::all_of(name.begin() + date_length + 1, name.end(), is_word_character);
+}
+
+// What the leading comment lines ask for. Throws Error (config) for a wish that nobody knows.
+bool wants_transaction(std::string_view text, const std::string& path) {
+    bool transaction = true;
+    while (!text.empty()) {
+        const auto end = std::min(text.find('\n'), text.size());
+        auto line = text.substr(0, end);
+        text.remove_prefix(std::min(end + 1, text.size()));
+        const auto trim = [&] {
+            const auto first = line.find_first_not_of(" \t\r");
+            line = first == std::string_view::npos ? std::string_view{} : line.substr(first);
+            line = line.substr(0, line.find_last_not_of(" \t\r") + 1);
+        };
+        trim();
+        if (line.empty())
+            continue;
+        if (line.substr(0, 2) != "--")
+            break;
+        line.remove_prefix(2);
+        trim();
+        if (line.substr(0, directive.size()) != directive)
+            continue;
+        line.remove_prefix(directive.size());
+        trim();
+        if (line != "no-transaction")
+            throw Error{Exit::config, fmt::format("{}: \"{} {}\" is no instruction", path, directive, shown(line)),
+                        "the one that there is: -- pbx-migrate: no-transaction"};
+        transaction = false;
+    }
+    return transaction;
+}
+
+Migration read_migration(const Folder& folder, const std::string& name) {
+    const auto path = folder.path_of(name);
+    const auto found = folder.look(name);
+    if (!found || !S_ISREG(found->st_mode))
+        throw Error{Exit::config, path + " is not a regular file", "migrations are plain files, not links"};
+    Migration migration;
+    migration.version = name.substr(0, name.size() - suffix.size());
+    migration.path = path;
+    migration.text = read_file(path);
+    migration.checksum = sha256(migration.text);
+    migration.in_transaction = wants_transaction(migration.text, path);
+    return migration;
+}
+
+} // namespace
+
+std::string sha256(std::string_view data) {
+    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+    unsigned int length = 0;
+    if (EVP_Digest(data.data(), data.size(), digest.data(), &length, EVP_sha256(), nullptr) != 1)
+        throw Error{Exit::software, "libcrypto cannot compute SHA-256"};
+    std::string result;
+    for (unsigned int i = 0; i < length; ++i)
+        result += fmt::format("{:02x}", digest[i]);
+    return result;
+}
+
+std::vector<Migration> read_migrations(const std::filesystem::path& folder) {
+    std::vector<std::string> names;
+    const auto listed = [&] {
+        try {
+            return Folder::open(folder);
+        } catch (const Error& error) {
+            throw Error{error.kind() == Exit::no_permission ? error.kind() : Exit::config, error.what(),
+                        "name the folder of migrations with --migrations or PBX_MIGRATIONS"};
+        }
+    }();
+    listed.for_each_name([&](const std::string& name) {
+        if (name.front() == '.' || name.size() < suffix.size() ||
+            name.compare(name.size() - suffix.size(), suffix.size(), suffix) != 0)
+            return;
+        if (!is_version(std::string_view{name}.substr(0, name.size() - suffix.size())))
+            throw Error{Exit::config, listed.path_of(name) + ": not the name of a migration", name_hint};
+        names.push_back(name);
+    });
+    if (names.empty())
+        throw Error{Exit::config, "no migrations in " + folder.native(),
+                    "name the folder of migrations with --migrations or PBX_MIGRATIONS"};
+    // By bytes, without the suffix: "-" sorts before "." but "a" must come before "a-b".
+    std::sort(names.begin(), names.end(), [](std::string_view a, std::string_view b) {
+        a.remove_suffix(suffix.size());
+        b.remove_suffix(suffix.size());
+        return a < b;
+    });
+    std::vector<Migration> result;
+    result.reserve(names.size());
+    for (const auto& name : names)
+        result.push_back(read_migration(listed, name));
+    return result;
+}
+
+std::string migration_fault(const Migration& migration) {
+    const std::string_view text{migration.text};
+    if (text.find('\0') != std::string_view::npos)
+        return "it has a zero byte, at which PostgreSQL would stop reading";
+    if (text.substr(0, 3) == "\xef\xbb\xbf")
+        return "it begins with a byte order mark; save it as plain UTF-8";
+    if (!is_utf8(text))
+        return "it is not UTF-8";
+    const auto statements = split_statements(text);
+    if (statements.empty())
+        return "it has no statement";
+    if (!migration.in_transaction)
+        return {};
+    const auto found = std::find_if(statements.begin(), statements.end(), controls_transaction);
+    if (found != statements.end())
+        return fmt::format("line {}: it has a {} of its own; each file runs in one transaction with its record, so "
+                           "leave it out, or begin the file with \"-- pbx-migrate: no-transaction\"",
+                           found->line, found->words[0]);
+    return {};
+}
+
+void require_sound(const Migration& migration) {
+    if (const auto fault = migration_fault(migration); !fault.empty())
+        throw Error{Exit::config, migration.path.native() + ": " + fault};
+}
+
+std::filesystem::path new_migration(const std::filesystem::path& folder, const std::string& words) {
+    std::string slug;
+    for (const char c : words)
+        slug += c == ' ' || c == '_' ? '-' : c;
+    std::time_t now = std::time(nullptr);
+    std::tm today{};
+    ::localtime_r(&now, &today);
+    const auto version = fmt::format("{:04}{:02}{:02}-{}", today.tm_year + 1900, today.tm_mon + 1, today.tm_mday, slug);
+    if (slug.empty() || slug.front() == '-' || slug.front() == '.' || !is_version(version))
+        throw Error{Exit::usage, fmt::format("\"{}\" cannot name a migration", shown(words)),
+                    "use letters, digits, dashes: pbx-migrate new add-voicemail"};
+    const auto listed = Folder::create(folder);
+    std::string newest;
+    listed.for_each_name([&](const std::string& name) {
+        if (name.size() > suffix.size() && is_version(std::string_view{name}.substr(0, name.size() - suffix.size())))
+            newest = std::max(newest, name.substr(0, name.size() - suffix.size()));
+    });
+    if (version <= newest)
+        throw Error{Exit::usage, fmt::format("{} would not sort behind {}, the newest migration", version, newest),
+                    "choose words that do, since migrations are applied in the order of their names"};
+    AtomicFile file{listed, version + std::string{suffix}, 0644, Deadline::after(std::chrono::seconds{5})};
+    write_all(file.fd(), fmt::format("-- {}: say here what changes, and why.\n", slug), file.name());
+    file.commit();
+    return listed.path_of(file.name());
+}
+
+} // namespace pbx::db
