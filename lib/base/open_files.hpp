@@ -1,0 +1,21 @@
+// Which files other processes have open for writing, as far as /proc shows it.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <set>
+#include <utility>
+
+namespace pbx {
+
+/// For file systems and files where no lease can be had (lease.hpp). Processes of other users are visible to root only.
+class OpenFiles {
+  public:
+    static OpenFiles now();
+    bool written(const struct stat& file) const { return written_.count({file.st_dev, file.st_ino}) > 0; }
+
+  private:
+    std::set<std::pair<dev_t, ino_t>> written_;
+};
+
+} // namespace pbx

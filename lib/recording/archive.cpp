@@ -1,0 +1,597 @@
+// Copy, compare, look again, unlink. rclone only carries the bytes: what may go is decided here, file by file.
+#include "recording/archive.hpp"
+
+#include "audio/manifest.hpp"
+#include "base/deadline.hpp"
+#include "base/folder.hpp"
+#include "base/hash.hpp"
+#include "base/lease.hpp"
+#include "base/lock.hpp"
+#include "base/name.hpp"
+#include "base/open_files.hpp"
+#include "base/words.hpp"
+#include "recording/mark.hpp"
+#include "recording/moved.hpp"
+#include "remote/remote.hpp"
+
+#include <fcntl.h>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace pbx::recording {
+
+namespace {
+
+constexpr std::size_t batch_size = 256;
+
+/// A local file that is to be in the archive, and what it was when its MD5 was taken.
+struct Item {
+    std::string name;
+    Fd fd;
+    struct stat seen {};
+    std::string md5;
+
+    std::uint64_t size() const { return static_cast<std::uint64_t>(seen.st_size); }
+};
+
+bool same_time(const timespec& a, const timespec& b) {
+    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+bool unchanged(const struct stat& a, const struct stat& b) {
+    return a.st_dev == b.st_dev && a.st_ino == b.st_ino && a.st_size == b.st_size && same_time(a.st_mtim, b.st_mtim) &&
+           same_time(a.st_ctim, b.st_ctim);
+}
+
+bool ends_with(std::string_view name, std::string_view end) {
+    return name.size() > end.size() && name.substr(name.size() - end.size()) == end;
+}
+
+std::vector<std::string> names_of(const std::vector<Item>& items) {
+    std::vector<std::string> names;
+    names.reserve(items.size());
+    for (const auto& item : items)
+        names.push_back(item.name);
+    return names;
+}
+
+std::string described(std::uint64_t size, const std::string& md5) {
+    return fmt::format("{} bytes{}{}", size, md5.empty() ? "" : ", MD5 ", md5);
+}
+
+// What happened, for people and for --json.
+class Report {
+  public:
+    Report(bool json, bool dry_run) : json_{json} { document_["dry_run"] = dry_run; }
+
+    /// `what` is "legs" or "stitched"; the bytes are those of `key`.
+    void count(const char* what, const char* key, std::uint64_t bytes = 0) {
+        ++counts_[what][key];
+        bytes_[what] += bytes;
+    }
+    std::uint64_t counted(const char* what, const char* key) { return counts_[what][key]; }
+
+    void fail(const char* what, const std::string& name, const Error& error) {
+        ++counts_[what]["failed"];
+        status_ = worst(status_, error.kind());
+        auto& same = said_[{error.what(), error.hint()}];
+        same.names.push_back(name);
+        same.kind = error.kind();
+        if (json_)
+            document_["failures"].push_back(
+                {{"kind", what}, {"name", name}, {"exit", static_cast<int>(error.kind())}, {"message", error.what()}});
+    }
+
+    void fail(const Error& error) {
+        if (error.what() != last_)
+            words::error(error);
+        last_ = error.what(); // both halves of a run may fail for one reason
+        status_ = worst(status_, error.kind());
+        if (json_)
+            document_["failures"].push_back(
+                {{"kind", "run"}, {"exit", static_cast<int>(error.kind())}, {"message", error.what()}});
+    }
+
+    /// Says what failed since the last time: what is the same for many files, once.
+    void say(const char* what) {
+        for (const auto& [text, same] : std::exchange(said_, {})) {
+            auto who = shown(same.names.front());
+            if (same.names.size() > 1)
+                who = fmt::format("{} {} ({}, ...)", same.names.size(), what, who);
+            words::error({same.kind, who + ": " + text.first, text.second});
+        }
+    }
+
+    Exit finish() {
+        if (json_) {
+            for (const char* what : {"stitched", "legs"}) {
+                auto& part = document_[what] = nlohmann::json::object();
+                for (const char* key :
+                     {"copied", "moved", "would-copy", "would-move", "archived", "kept", "young", "written", "failed"})
+                    if (const auto found = counts_[what].find(key); found != counts_[what].end())
+                        part[key] = found->second;
+                part["bytes"] = bytes_[what];
+            }
+            document_["exit"] = static_cast<int>(status_);
+            if (!document_.contains("failures"))
+                document_["failures"] = nlohmann::json::array();
+            fmt::print("{}\n", document_.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+        }
+        return status_;
+    }
+
+    Exit status() const { return status_; }
+
+  private:
+    struct Same {
+        std::vector<std::string> names;
+        Exit kind = Exit::ok;
+    };
+
+    bool json_;
+    nlohmann::json document_;
+    std::map<std::string, std::map<std::string, std::uint64_t>> counts_;
+    std::map<std::string, std::uint64_t> bytes_;
+    std::map<std::pair<std::string, std::string>, Same> said_;
+    std::string last_;
+    Exit status_ = Exit::ok;
+};
+
+class Run {
+  public:
+    Run(const ArchiveOptions& options, Folder spool)
+        : options_{options}, deadline_{Deadline::after(options.timeout)}, spool_{std::move(spool)}, lock_{take_lock()},
+          remote_{options.places.remote, options.places.rclone, lock_ ? lock_->fd() : -1, RemoteRoot::may_be_new},
+          stitched_mark_{options.places.remote + " stitched"}, leg_mark_{options.places.remote + " legs"},
+          report_{options.json, options.dry_run} {}
+
+    Exit work() {
+        try {
+            copy_stitched();
+        } catch (const Error& error) {
+            report_.fail(error);
+        }
+        try {
+            move_legs();
+        } catch (const Error& error) {
+            report_.fail(error);
+        }
+        return report_.finish();
+    }
+
+  private:
+    std::optional<RunLock> take_lock() const {
+        std::optional<RunLock> lock;
+        if (!options_.dry_run)
+            lock.emplace(spool_, ".pbx-archive.lock");
+        return lock;
+    }
+
+    // An upload gets time by its size: even a slow line takes 50 kB in a second.
+    Deadline transfer(std::uint64_t bytes) const {
+        constexpr std::uint64_t slowest = 50'000;
+        return deadline_.at_most(std::chrono::minutes{5} + std::chrono::seconds{bytes / slowest});
+    }
+
+    // Passes the names that `pick` chooses to `work` in batches, as the folder is read. A batch that failed as a whole
+    // tells that the remote is away: then the rest waits for the next run.
+    template <typename Pick, typename Work>
+    void in_batches(const Folder& folder, const char* what, const Pick& pick, const Work& work) {
+        std::vector<Item> items;
+        bool go_on = true;
+        std::size_t untried = 0;
+        const auto run = [&] {
+            const auto size = items.size();
+            const auto before = report_.counted(what, "failed");
+            work(std::move(items));
+            items.clear();
+            report_.say(what);
+            const bool all_failed = size > 0 && report_.counted(what, "failed") - before == size;
+            if ((all_failed && size == batch_size) || deadline_.passed())
+                go_on = false;
+        };
+        folder.for_each_name([&](const std::string& name) {
+            try {
+                auto item = pick(name);
+                if (!item)
+                    return;
+                if (!go_on) {
+                    ++untried;
+                    return;
+                }
+                items.push_back(*std::move(item));
+            } catch (const Error& error) {
+                report_.fail(what, name, error);
+            }
+            if (items.size() == batch_size)
+                run();
+        });
+        if (go_on)
+            run();
+        report_.say(what);
+        if (untried > 0)
+            report_.fail({Exit::temporary,
+                          fmt::format("{} more {} were not tried, {}", untried, what,
+                                      deadline_.passed() ? "for want of time (--timeout)" : "since all before failed"),
+                          "the next run goes on with them"});
+    }
+
+    static Item opened(const Folder& folder, const std::string& name) {
+        Item item;
+        item.name = name;
+        auto fd = folder.find(name);
+        if (!fd)
+            return item; // gone meanwhile
+        item.fd = *std::move(fd);
+        if (::fstat(item.fd.get(), &item.seen) != 0)
+            throw system_error(Exit::io, "cannot look at " + folder.path_of(name), errno);
+        return item;
+    }
+
+    // --- Both shelves: what the remote has, compared with what we have
+
+    // Fills in the MD5 of objects of whom the remote has none, by reading them back.
+    void complete(Shelf shelf, std::map<std::string, RemoteObject>& objects, Remote::Failures& failures) {
+        std::vector<std::string> unknown;
+        std::uint64_t bytes = 0;
+        for (const auto& [name, object] : objects)
+            if (object.md5.empty()) {
+                unknown.push_back(name);
+                bytes += object.size;
+            }
+        if (unknown.empty())
+            return;
+        words::note("reading back {} objects, of which the remote has no MD5", unknown.size());
+        const auto read = remote_.read_back(shelf, unknown, transfer(bytes));
+        for (const auto& name : unknown) {
+            if (const auto found = read.find(name); found != read.end())
+                objects[name].md5 = found->second;
+            else
+                failures.insert_or_assign(
+                    name, Error{Exit::unavailable,
+                                "remote " + remote_.shown() + " has no MD5 of it, and it cannot be read back",
+                                "the next run tries again"});
+        }
+    }
+
+    // The remote's answer on `items`, with MD5s. Those it fails on leave `items`.
+    std::map<std::string, RemoteObject> ask(Shelf shelf, const char* what, std::vector<Item>& items) {
+        Remote::Failures failures;
+        auto objects = remote_.look(shelf, names_of(items), deadline_, &failures);
+        complete(shelf, objects, failures);
+        std::erase_if(items, [&](const Item& item) {
+            const auto failure = failures.find(item.name);
+            if (failure != failures.end())
+                report_.fail(what, item.name, failure->second);
+            return failure != failures.end();
+        });
+        return objects;
+    }
+
+    // Uploads `items`, and returns those of which the remote itself now says that it has them.
+    std::vector<Item> stored(const Folder& folder, Shelf shelf, const char* what, std::vector<Item> items) {
+        if (items.empty())
+            return items;
+        std::uint64_t bytes = 0;
+        for (const auto& item : items)
+            bytes += item.size();
+        Remote::Failures failures;
+        remote_.upload(folder, shelf, names_of(items), transfer(bytes), failures);
+        const auto objects = ask(shelf, what, items);
+        std::erase_if(items, [&](const Item& item) {
+            const auto there = objects.find(item.name);
+            if (there != objects.end() && there->second.size == item.size() && there->second.md5 == item.md5)
+                return false;
+            if (const auto why = failures.find(item.name); why != failures.end())
+                report_.fail(what, item.name, why->second);
+            else if (there == objects.end())
+                report_.fail(what, item.name,
+                             {Exit::unavailable, "remote " + remote_.shown() + " does not show it after the upload",
+                              "the next run looks again"});
+            else
+                report_.fail(
+                    what, item.name,
+                    {Exit::data,
+                     fmt::format("remote {} stored something else: {}; here {}", remote_.shown(),
+                                 described(there->second.size, there->second.md5), described(item.size(), item.md5)),
+                     "the file stays here; remove the object, and the next run stores it again"});
+            return true;
+        });
+        return items;
+    }
+
+    bool hashed(const Folder& folder, const char* what, Item& item) {
+        try {
+            item.md5 = md5_of_file(item.fd.get(), item.size(), folder.path_of(item.name));
+            return true;
+        } catch (const Error& error) {
+            report_.fail(what, item.name, error);
+            return false;
+        }
+    }
+
+    // --- Stitched recordings are copied
+
+    void copy_stitched() {
+        std::optional<Folder> folder;
+        try {
+            folder = Folder::open(options_.places.stitched);
+        } catch (const Error&) {
+            std::error_code ignored;
+            if (!std::filesystem::exists(options_.places.stitched, ignored))
+                return; // nothing was stitched yet
+            throw;
+        }
+        const auto pick = [&](const std::string& name) { return unarchived(*folder, name); };
+        in_batches(*folder, "stitched", pick, [&](std::vector<Item> items) { copy_batch(*folder, std::move(items)); });
+    }
+
+    std::optional<Item> unarchived(const Folder& folder, const std::string& name) const {
+        if (name.front() == '.' || !ends_with(name, ".wav"))
+            return std::nullopt;
+        const auto found = folder.look(name);
+        if (!found || !S_ISREG(found->st_mode) || stitched_mark_.is_on(folder.path_of(name), *found))
+            return std::nullopt;
+        require_remote_name(name);
+        auto item = opened(folder, name);
+        return item.fd ? std::optional{std::move(item)} : std::nullopt;
+    }
+
+    static void require_remote_name(const std::string& name) {
+        if (const auto fault = remote_name_fault(name); !fault.empty())
+            throw Error{Exit::data, "it cannot be archived under this name: " + std::string{fault},
+                        "rename it; until then it stays where it is"};
+    }
+
+    void copy_batch(const Folder& folder, std::vector<Item> items) {
+        std::erase_if(items, [&](Item& item) { return !hashed(folder, "stitched", item); });
+        const auto objects = ask(Shelf::stitched, "stitched", items);
+        std::vector<Item> upload;
+        for (auto& item : items) {
+            const auto there = objects.find(item.name);
+            if (there == objects.end()) {
+                upload.push_back(std::move(item));
+            } else if (there->second.size == item.size() && there->second.md5 == item.md5) {
+                report_.count("stitched", "archived");
+                mark(item, item.md5);
+            } else if (const auto leg = other_nodes_leg(item, there->second)) {
+                // Another node had more of the call. Ours waits until it has that leg too: then it is built anew.
+                words::note("kept the remote's {}: it has the leg {}, which ours lacks", item.name, shown(*leg));
+                report_.count("stitched", "kept");
+                mark(item, there->second.md5);
+            } else {
+                upload.push_back(std::move(item));
+            }
+        }
+        if (options_.dry_run) {
+            for (const auto& item : upload) {
+                words::warn("would copy {} ({} bytes)", folder.path_of(item.name), item.seen.st_size);
+                report_.count("stitched", "would-copy", item.size());
+            }
+        } else {
+            for (const auto& item : stored(folder, Shelf::stitched, "stitched", std::move(upload))) {
+                words::note("copied {} ({} bytes)", item.name, item.seen.st_size);
+                report_.count("stitched", "copied", item.size());
+                mark(item, item.md5);
+            }
+        }
+    }
+
+    void mark(const Item& item, const std::string& md5) {
+        if (options_.dry_run || stitched_mark_.put(item.fd.get(), item.seen, md5) || said_no_marks_)
+            return;
+        said_no_marks_ = true;
+        words::note("{} cannot be marked as archived: {}; the next run asks the remote about it again", item.name,
+                    std::strerror(errno));
+    }
+
+    // A leg in the remote's recording that ours lacks; nothing when ours may replace it.
+    std::optional<std::string> other_nodes_leg(const Item& item, const RemoteObject& object) {
+        constexpr std::size_t beginning = 65536;
+        try {
+            const auto theirs =
+                audio::find_manifest(remote_.head(Shelf::stitched, item.name, object, beginning, deadline_));
+            if (!theirs)
+                return std::nullopt;
+            std::string text(std::min<std::uint64_t>(beginning, item.size()), '\0');
+            text.resize(read_at(item.fd.get(), text, 0, item.name));
+            const auto ours = audio::find_manifest(text);
+            for (const auto& leg : theirs->legs)
+                if (!ours || std::none_of(ours->legs.begin(), ours->legs.end(),
+                                          [&](const auto& mine) { return mine.name == leg.name; }))
+                    return leg.name;
+            return std::nullopt;
+        } catch (const Error& error) {
+            report_.fail("stitched", item.name, error);
+            return "?";
+        }
+    }
+
+    // --- Legs are moved
+
+    void move_legs() {
+        in_batches(
+            spool_, "legs", [&](const std::string& name) { return ripe(name); },
+            [&](std::vector<Item> items) { move_batch(std::move(items)); });
+    }
+
+    std::optional<Item> ripe(const std::string& name) {
+        if (name.front() == '.' || !(ends_with(name, ".wav") || ends_with(name, ".WAV")))
+            return std::nullopt;
+        const auto found = spool_.look(name);
+        if (!found || S_ISDIR(found->st_mode))
+            return std::nullopt;
+        if (S_ISREG(found->st_mode) && is_young(*found)) {
+            words::note("left {}: younger than {} s", shown(name), options_.min_age.count());
+            report_.count("legs", "young");
+            return std::nullopt;
+        }
+        require_remote_name(name);
+        auto item = opened(spool_, name);
+        if (!item.fd || is_young(item.seen))
+            return std::nullopt;
+        if (has_writer(item)) {
+            words::note("left {}: a process has it open for writing", name);
+            report_.count("legs", "written");
+            return std::nullopt;
+        }
+        return item;
+    }
+
+    bool is_young(const struct stat& file) const {
+        const auto now = std::time(nullptr);
+        // A modification time in the future proves nothing; the time of change cannot be set.
+        const auto touched = file.st_mtim.tv_sec > now ? file.st_ctim.tv_sec : file.st_mtim.tv_sec;
+        return now - touched < options_.min_age.count();
+    }
+
+    bool has_writer(const Item& item) {
+        const ReadLease lease{item.fd.get()};
+        return has_writer(item, lease);
+    }
+
+    bool has_writer(const Item& item, const ReadLease& lease) {
+        if (lease.writer() != Writer::unknown)
+            return lease.writer() == Writer::some;
+        if (!open_files_)
+            words::note("no lease can be had on {}: who writes is looked up in /proc, as far as it shows, and by age",
+                        item.name);
+        open_files_ = OpenFiles::now();
+        return open_files_->written(item.seen);
+    }
+
+    enum class Standing { absent, same, ours_cut_short, different };
+
+    // Whether what the remote has is the beginning of ours, or what an earlier run stored before the leg changed: then
+    // storing all of it takes nothing away.
+    Standing compare(const Item& item, const RemoteObject& object) const {
+        if (object.size == item.size() && object.md5 == item.md5)
+            return Standing::same;
+        const auto earlier = leg_mark_.stored(item.fd.get());
+        if (earlier && earlier->size == object.size && earlier->md5 == object.md5)
+            return Standing::ours_cut_short;
+        if (object.size < item.size() &&
+            (object.size == 0 || md5_of_file(item.fd.get(), object.size, spool_.path_of(item.name)) == object.md5))
+            return Standing::ours_cut_short;
+        return Standing::different;
+    }
+
+    void move_batch(std::vector<Item> items) {
+        std::erase_if(items, [&](Item& item) { return !hashed(spool_, "legs", item); });
+        const auto objects = ask(Shelf::legs, "legs", items);
+        std::vector<Item> upload;
+        std::vector<Item> verified;
+        for (auto& item : items) {
+            const auto there = objects.find(item.name);
+            try {
+                switch (there == objects.end() ? Standing::absent : compare(item, there->second)) {
+                case Standing::ours_cut_short:
+                    words::note("the remote has only an earlier part of {}, and gets all of it", item.name);
+                    [[fallthrough]];
+                case Standing::absent:
+                    upload.push_back(std::move(item));
+                    break;
+                case Standing::same:
+                    verified.push_back(std::move(item));
+                    break;
+                case Standing::different:
+                    throw Error{Exit::cant_create,
+                                fmt::format("remote {} has a different object under its name: {}; here {}",
+                                            remote_.shown(), described(there->second.size, there->second.md5),
+                                            described(item.size(), item.md5)),
+                                "nothing was overwritten and the leg stays in " + spool_.path().native() +
+                                    "; compare both, then rename or remove one of them"};
+                }
+            } catch (const Error& error) {
+                report_.fail("legs", item.name, error);
+            }
+        }
+        if (options_.dry_run) {
+            for (const auto& item : upload)
+                would_move(item, "");
+            for (const auto& item : verified)
+                would_move(item, ", which the remote has already");
+        } else {
+            for (auto& item : stored(spool_, Shelf::legs, "legs", std::move(upload)))
+                verified.push_back(std::move(item));
+            release(verified);
+        }
+    }
+
+    void would_move(const Item& item, const char* more) {
+        words::warn("would move {} ({} bytes){}", spool_.path_of(item.name), item.seen.st_size, more);
+        report_.count("legs", "would-move", item.size());
+    }
+
+    void release(const std::vector<Item>& items) {
+        if (items.empty())
+            return;
+        try {
+            remote_.sync(deadline_);
+            Moved::append(spool_, names_of(items), std::time(nullptr));
+        } catch (const Error& error) {
+            for (const auto& item : items)
+                report_.fail("legs", item.name, error);
+            return;
+        }
+        for (const auto& item : items) {
+            try {
+                unlink_if_unchanged(item);
+            } catch (const Error& error) {
+                report_.fail("legs", item.name, error);
+            }
+        }
+        spool_.sync();
+    }
+
+    // Under a lease: whoever wants to write the leg now waits until it is gone, and then makes a new one.
+    void unlink_if_unchanged(const Item& item) {
+        const ReadLease lease{item.fd.get()};
+        struct stat now {};
+        const auto named = spool_.look(item.name);
+        if (!named)
+            return;
+        if (has_writer(item, lease) || ::fstat(item.fd.get(), &now) != 0 || !unchanged(item.seen, now) ||
+            !unchanged(item.seen, *named)) {
+            words::note("left {}: it changed while it was archived", item.name);
+            report_.count("legs", "written");
+            leg_mark_.put(item.fd.get(), item.seen, item.md5);
+            return;
+        }
+        spool_.remove(item.name);
+        words::note("moved {} ({} bytes)", item.name, item.seen.st_size);
+        report_.count("legs", "moved", item.size());
+    }
+
+    const ArchiveOptions& options_;
+    Deadline deadline_;
+    Folder spool_;
+    std::optional<RunLock> lock_;
+    Remote remote_;
+    Mark stitched_mark_;
+    Mark leg_mark_;
+    Report report_;
+    std::optional<OpenFiles> open_files_;
+    bool said_no_marks_ = false;
+};
+
+} // namespace
+
+Exit archive(const ArchiveOptions& options) {
+    if (options.places.remote.empty())
+        throw Error{Exit::config, "no remote is configured, so there is nowhere to archive to",
+                    "set --remote or PBX_REMOTE to an rclone path such as gcs:bucket/recordings; see pbx.conf(5)"};
+    Run run{options, Folder::open(options.places.spool)};
+    return run.work();
+}
+
+} // namespace pbx::recording

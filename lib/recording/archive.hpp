@@ -1,0 +1,24 @@
+// The archive's run: stitched recordings are copied to the remote, legs are moved there.
+#pragma once
+
+#include "base/error.hpp"
+#include "recording/places.hpp"
+
+#include <chrono>
+
+namespace pbx::recording {
+
+struct ArchiveOptions {
+    Places places;
+    std::chrono::seconds min_age = std::chrono::minutes{5};
+    std::chrono::seconds timeout = std::chrono::minutes{50};
+    bool dry_run = false;
+    bool json = false; ///< a report on stdout
+};
+
+/// A leg leaves the spool only when the remote's own size and MD5 equal those of that very inode, the inode has not
+/// changed since, and nobody writes it. One leg that cannot go never stops the others: returns the worst of what was
+/// met. Throws Error when the run as a whole cannot work: no remote (config), no spool, another run (temporary).
+Exit archive(const ArchiveOptions& options);
+
+} // namespace pbx::recording

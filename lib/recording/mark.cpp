@@ -1,0 +1,60 @@
+// user.pbx.archived: "<SHA-256 of the remote's path> <size> <mtime> <md5>".
+#include "recording/mark.hpp"
+
+#include "base/hash.hpp"
+
+#include <fmt/format.h>
+#include <sys/xattr.h>
+
+#include <array>
+#include <sstream>
+
+namespace pbx::recording {
+
+namespace {
+
+constexpr const char* attribute = "user.pbx.archived";
+
+std::string hashed(const std::string& text) {
+    Hash hash{Hash::Kind::sha256};
+    hash.add(text);
+    return hash.hex();
+}
+
+std::string beginning(const std::string& remote, const struct stat& file) {
+    return fmt::format("{} {} {}.{:09} ", remote, file.st_size, file.st_mtim.tv_sec, file.st_mtim.tv_nsec);
+}
+
+} // namespace
+
+Mark::Mark(const std::string& remote) : remote_{hashed(remote)} {}
+
+bool Mark::is_on(const std::string& path, const struct stat& file) const {
+    std::array<char, 256> value{};
+    const auto length = ::lgetxattr(path.c_str(), attribute, value.data(), value.size());
+    if (length <= 0)
+        return false;
+    const auto expected = beginning(remote_, file);
+    return std::string_view{value.data(), static_cast<std::size_t>(length)}.substr(0, expected.size()) == expected;
+}
+
+bool Mark::put(int fd, const struct stat& file, const std::string& md5) const {
+    const auto value = beginning(remote_, file) + md5;
+    return ::fsetxattr(fd, attribute, value.data(), value.size(), 0) == 0;
+}
+
+std::optional<RemoteObject> Mark::stored(int fd) const {
+    std::array<char, 256> value{};
+    const auto length = ::fgetxattr(fd, attribute, value.data(), value.size());
+    if (length <= 0)
+        return std::nullopt;
+    std::istringstream words{std::string{value.data(), static_cast<std::size_t>(length)}};
+    std::string remote;
+    std::string time;
+    RemoteObject object;
+    if (!(words >> remote >> object.size >> time >> object.md5) || remote != remote_)
+        return std::nullopt;
+    return object;
+}
+
+} // namespace pbx::recording
