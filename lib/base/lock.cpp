@@ -1,17 +1,44 @@
-// flock, with the holder's name in the file for whoever comes second.
+// flock; who holds it is the kernel's to say, so that taking the lock writes nothing.
 #include "base/lock.hpp"
 
 #include "base/error.hpp"
-#include "base/words.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
+#include <fstream>
+#include <sstream>
 
 namespace pbx {
+
+namespace {
+
+// "pbx-stitch (pid 1234)", from /proc/locks (proc(5)) and the process's own name.
+std::string holder_of(int fd) {
+    struct stat status {};
+    ::fstat(fd, &status);
+    const auto file = fmt::format("{:02x}:{:02x}:{}", major(status.st_dev), minor(status.st_dev), status.st_ino);
+    std::ifstream locks{"/proc/locks"};
+    for (std::string line; std::getline(locks, line);) {
+        std::istringstream fields{line};
+        std::string number, kind, advisory, mode, pid, where;
+        fields >> number >> kind >> advisory >> mode >> pid >> where;
+        if (kind != "FLOCK" || where != file)
+            continue;
+        std::string name;
+        std::ifstream comm{"/proc/" + pid + "/comm"};
+        if (std::getline(comm, name))
+            return fmt::format("{} (pid {})", name, pid);
+        return fmt::format("what pid {} left running when it ended", pid);
+    }
+    return "a process that cannot be seen from here";
+}
+
+} // namespace
 
 RunLock::RunLock(const Folder& folder, const std::string& name) {
     const auto path = folder.path_of(name);
@@ -21,17 +48,8 @@ RunLock::RunLock(const Folder& folder, const std::string& name) {
     if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK)
             throw system_error(Exit::cant_create, "cannot lock " + path, errno);
-        std::array<char, 200> text{};
-        const auto length = read_at(fd.get(), text, 0, path);
-        std::string holder{text.data(), length};
-        holder.erase(std::min(holder.find('\n'), holder.size()));
-        throw Error{Exit::temporary, "another run holds " + path + ": " + (holder.empty() ? "unknown" : holder),
+        throw Error{Exit::temporary, "another run holds " + path + ": " + holder_of(fd.get()),
                     "it will finish by itself; if its process is gone, an rclone that it started still runs"};
-    }
-    const auto text = fmt::format("{} (pid {})\n", words::tool(), ::getpid());
-    if (::ftruncate(fd.get(), 0) != 0 || ::pwrite(fd.get(), text.data(), text.size(), 0) < 0) {
-        // On a full disk the name of the holder is missing, the lock itself is not.
-        words::note("cannot write our name into {}", path);
     }
     fd_ = std::move(fd);
 }

@@ -246,35 +246,29 @@ class Run {
         });
     }
 
+    // One forbidden or broken object must not hold up the calls that do not need it.
     void fetch_or_drop(std::vector<Task>& tasks, const std::vector<std::string>& names) {
-        open_stitch_src(true);
-        const auto bring = [&](const std::vector<std::string>& wanted) {
-            remote_->fetch(Shelf::legs, wanted, *stitch_src_, deadline_);
-        };
+        Remote::Failures failures;
+        std::optional<Error> general;
         try {
-            bring(names);
-        } catch (const Error& first) {
-            // One forbidden or broken object must not hold up the other calls: ask for each call's legs alone, until
-            // the remote as a whole seems to be away.
-            int refusals = 0;
-            constexpr int enough = 3;
-            std::erase_if(tasks, [&](const Task& task) {
-                const auto wanted = legs_.absent(task.call);
-                if (wanted.empty())
-                    return false;
-                try {
-                    if (refusals >= enough)
-                        throw first;
-                    bring(wanted);
-                    return false;
-                } catch (const Error& error) {
-                    refusals += error.kind() == Exit::unavailable ? 1 : 0;
-                    const auto kind = error.kind() == Exit::unavailable ? Exit::temporary : error.kind();
-                    failed(task.call, {kind, error.what(), error.hint()});
-                    return true;
-                }
-            });
+            open_stitch_src(true);
+            remote_->fetch(Shelf::legs, names, *stitch_src_, deadline_, &failures);
+        } catch (const Error& error) {
+            general = error;
         }
+        std::erase_if(tasks, [&](const Task& task) {
+            for (const auto& name : legs_.absent(task.call)) {
+                const auto failure = failures.find(name);
+                if (failure == failures.end() && !general)
+                    continue;
+                const auto& error = failure == failures.end() ? *general : failure->second;
+                // An archive that is away now may be back at the next run.
+                const auto kind = error.kind() == Exit::unavailable ? Exit::temporary : error.kind();
+                failed(task.call, {kind, error.what(), error.hint()});
+                return true;
+            }
+            return false;
+        });
     }
 
     void build_batch(std::span<Task> tasks) {

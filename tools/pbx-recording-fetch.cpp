@@ -1,0 +1,33 @@
+// pbx-recording-fetch: one call's recording on stdout. See man/pbx-recording-fetch.1.
+#include "cli/app.hpp"
+#include "recording/fetch.hpp"
+
+int main(int argc, char** argv) {
+    pbx::recording::FetchOptions options;
+    pbx::cli::App app{"pbx-recording-fetch",
+                      "Write one call's recording to stdout: stitched here, from the archive, or rebuilt"};
+    app.add_database(options.database);
+    app.add_spool(options.places.spool);
+    app.add_stitched(options.places.stitched);
+    app.add_stitch_src(options.places.stitch_src);
+    app.add_remote(options.places.remote);
+    app.add_rclone(options.places.rclone);
+    app.add_option("CALL", options.call, "A CDR id, a uniqueid or a linkedid")->required();
+    app.add_option("-o,--output", options.answer.output, "Write to FILE, which appears whole or not at all")
+        ->type_name("FILE");
+    app.add_option("--account", options.account, "Only a call of this accountcode")->type_name("CODE");
+    app.add_option("--leg", options.leg, "One leg as it is, counted from 1")
+        ->check(CLI::Range(1U, 100000U))
+        ->type_name("N");
+    auto* include =
+        app.add_flag("-i,--include", options.answer.include, "Write headers and a blank line before the body");
+    app.add_option("-D,--dump-header", options.answer.headers_file, "Write the headers to FILE")
+        ->excludes(include)
+        ->type_name("FILE");
+    app.add_timeout(options.timeout);
+    return app.run(argc, argv, [&] {
+        options.places.resolve();
+        options.timeout = app.timeout();
+        return pbx::recording::fetch(options);
+    });
+}

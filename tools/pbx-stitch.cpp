@@ -1,0 +1,27 @@
+// pbx-stitch: joins a call's legs into one playable file. See man/pbx-stitch.1.
+#include "cli/app.hpp"
+#include "recording/stitch.hpp"
+
+int main(int argc, char** argv) {
+    pbx::recording::StitchOptions options;
+    pbx::cli::App app{"pbx-stitch", "Join the legs of each call into one recording, stitched/<linkedid>.wav"};
+    app.add_database(options.database);
+    app.add_spool(options.places.spool);
+    app.add_stitched(options.places.stitched);
+    app.add_stitch_src(options.places.stitch_src);
+    app.add_remote(options.places.remote);
+    app.add_rclone(options.places.rclone);
+    app.add_duration(app, "--since", options.since, "Look at calls with a CDR row in this time (default 25h)");
+    app.add_option("--jobs", options.jobs, "Calls built at a time (default: one a core)")->check(CLI::Range(1U, 256U));
+    app.add_flag("--dry-run", options.dry_run, "Say what would be done, and do nothing");
+    app.add_flag("--json", options.json, "Report on stdout as JSON");
+    app.add_option("LINKEDID", options.linkedids, "Only these calls, whenever they were");
+    app.add_timeout(options.timeout);
+    return app.run(argc, argv, [&] {
+        options.places.resolve();
+        options.timeout = app.timeout();
+        const auto status = pbx::recording::stitch(options);
+        pbx::cli::finish_stdout();
+        return status;
+    });
+}
