@@ -71,6 +71,9 @@ exten => answered,1,GotoIf($["${SHARED(PBX_ANSWERED)}"!="1"]?done)
  same => n,Set(__PBX_WAITING=)
  same => n,Set(CONNECTED_LINE_SEND_SUB=)
  same => n(done),Return()
+; nobody: ends at once, and leaves no CDR row
+exten => nobody,1,Set(CDR_PROP(disable)=1)
+ same => n,Hangup()
 
 ; U(tag^caller^waiting channel) of Dial: runs on the channel that answered. Without a tag nothing is recorded here, but
 ; the waiting channel's recording ends. The other half of a Local channel has a leg of its own.
@@ -224,7 +227,9 @@ class Writer {
         }
         // The ringing belongs to this leg; by way of a Local channel the next one has its own CDR row, as in a queue.
         recorder_does("arm");
-        same("Dial(Local/~D@~P__~C/n)", {{'D', destination}, {'P', prefix_}, {'C', to_user ? "internal" : "outbound"}});
+        // Dial() tells the caller's channel of an answer only when it rings more than one side: the second is nobody.
+        same("Dial(Local/~D@~P__~C/n&Local/nobody@~P__rec/n)",
+             {{'D', destination}, {'P', prefix_}, {'C', to_user ? "internal" : "outbound"}});
         same("Hangup()");
     }
 
