@@ -9,6 +9,7 @@ namespace pbx::dialplan {
 
 namespace {
 
+// set_var: who is on the other side of a trunk is not one of us (see dial_options in extensions.cpp).
 // direct_media=no: audio that does not pass through Asterisk cannot be recorded.
 constexpr std::string_view phone = R"(
 [~E]
@@ -43,6 +44,7 @@ disallow=all
 allow=ulaw,alaw
 aors=~E
 accountcode=~A
+set_var=__PBX_OUTSIDE=1
 direct_media=no
 rtp_symmetric=yes
 )";

@@ -47,8 +47,11 @@ exten => start,1,StopMixMonitor()
  same => n(free),MixMonitor(~S/${file}.wav)
  same => n,Set(CDR(recordingfile)=${file}.wav)
  same => n,Return()
-; stop: the recording on this channel ends
+; stop: the recording on this channel ends. One that answered a call and was handed over has that call's file in its CDR
+; variables, where it would hide the next one's; it has no row of its own yet, so that ResetCDR takes nothing else.
 exten => stop,1,StopMixMonitor()
+ same => n,ExecIf($["${PBX_ANSWERER}"="1"]?ResetCDR())
+ same => n,Set(PBX_ANSWERER=)
  same => n,Return()
 ; next: so does its leg, with a CDR row of its own, and the call goes on
 exten => next,1,StopMixMonitor()
@@ -63,8 +66,7 @@ exten => arm,1,Set(SHARED(PBX_ANSWERED)=)
 exten => disarm,1,Set(__PBX_WAITING=)
  same => n,Set(CONNECTED_LINE_SEND_SUB=)
  same => n,Set(SHARED(PBX_ANSWERED)=)
- same => n,StopMixMonitor()
- same => n,Return()
+ same => n,Goto(stop,1)
 exten => answered,1,GotoIf($["${SHARED(PBX_ANSWERED)}"!="1"]?done)
  same => n,StopMixMonitor()
  same => n,Set(SHARED(PBX_ANSWERED)=)
@@ -80,6 +82,7 @@ exten => nobody,1,Set(CDR_PROP(disable)=1)
 [~P__rec-up]
 exten => s,1,ExecIf($["x${ARG3}"!="x"]?Set(SHARED(PBX_ANSWERED,${ARG3})=1))
  same => n,GotoIf($["x${ARG1}"="x" | "${CHANNEL(channeltype)}"="Local"]?done)
+ same => n,Set(PBX_ANSWERER=1)
  same => n,Gosub(~P__rec,start,1(${ARG1},${IF($["x${ARG2}"="x"]?anonymous:${ARG2})}))
  same => n(done),Return()
 )";
