@@ -16,6 +16,8 @@
 #include <filesystem>
 #include <memory>
 #include <new>
+#include <string_view>
+#include <system_error>
 
 namespace pbx::cli {
 
@@ -215,6 +217,18 @@ int App::run(int argc, const char* const* argv, const std::function<Exit()>& wor
     } catch (const std::bad_alloc&) {
         words::error({Exit::temporary, "out of memory"});
         status = Exit::temporary;
+    } catch (const std::system_error& error) {
+        // What fmt::print throws when a buffer full of stdout could not be written: see finish_stdout.
+        const bool printing = std::string_view{error.what()}.starts_with("cannot write to file");
+        if (printing && error.code().value() == EPIPE) {
+            status = Exit::ok;
+        } else if (printing) {
+            status = Exit::cant_create;
+            words::error(system_error(status, "cannot write to stdout", error.code().value()));
+        } else {
+            words::error(
+                {Exit::software, std::string{"unexpected: "} + error.what(), "this is a bug, please report it"});
+        }
     } catch (const std::exception& error) {
         words::error({Exit::software, std::string{"unexpected: "} + error.what(), "this is a bug, please report it"});
     }

@@ -1,0 +1,154 @@
+// One row at a time, so that a list of a million calls needs no more memory than one of ten.
+#include "base/table.hpp"
+
+#include "base/name.hpp"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+namespace pbx {
+
+namespace {
+
+std::size_t characters(std::string_view text) {
+    return static_cast<std::size_t>(std::count_if(
+        text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80; }));
+}
+
+// At most so many characters, the last a "~" where something was cut off.
+std::string cut(const std::string& text, std::size_t most) {
+    if (characters(text) <= most)
+        return text;
+    std::size_t bytes = 0;
+    for (std::size_t seen = 0; bytes < text.size(); ++bytes)
+        if ((static_cast<unsigned char>(text[bytes]) & 0xc0U) != 0x80 && ++seen == most)
+            break;
+    return text.substr(0, bytes) + "~";
+}
+
+std::size_t terminal_width() {
+    winsize size{};
+    constexpr std::size_t standard = 80;
+    return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : standard;
+}
+
+std::string csv_cell(const std::string& text) {
+    if (text.find_first_of(",\"\r\n") == std::string::npos)
+        return text;
+    std::string result = "\"";
+    for (const char c : text) {
+        if (c == '"')
+            result += '"';
+        result += c;
+    }
+    return result + '"';
+}
+
+std::string joined(const std::vector<std::string>& cells, char between) {
+    std::string line;
+    for (const auto& cell : cells) {
+        if (&cell != &cells.front())
+            line += between;
+        line += cell;
+    }
+    return line;
+}
+
+// Length of the UTF-8 character that begins here and is harmless to show; 0 where there is none.
+std::size_t harmless_character(std::string_view text) {
+    const auto first = static_cast<unsigned char>(text.front());
+    if (first < 0x80)
+        return first >= 0x20 && first != 0x7f ? 1 : 0;
+    const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+    const auto character = text.substr(0, length);
+    if (!is_utf8(character))
+        return 0;
+    // C1 controls; marks that turn the direction of text.
+    const bool control = character >= "\xc2\x80" && character <= "\xc2\x9f";
+    const bool turns = (character >= "\xe2\x80\xaa" && character <= "\xe2\x80\xae") ||
+                       (character >= "\xe2\x81\xa6" && character <= "\xe2\x81\xa9") || character == "\xe2\x80\xa8" ||
+                       character == "\xe2\x80\xa9" || character == "\xe2\x80\x8e" || character == "\xe2\x80\x8f";
+    return control || turns ? 0 : length;
+}
+
+} // namespace
+
+std::string printable(std::string_view text) {
+    std::string result;
+    while (!text.empty()) {
+        auto length = harmless_character(text);
+        if (length > 0) {
+            result += text.substr(0, length);
+        } else {
+            length = 1;
+            result += fmt::format("\\x{:02x}", static_cast<unsigned char>(text.front()));
+        }
+        text.remove_prefix(length);
+    }
+    return result;
+}
+
+Table::Table(std::vector<Column> columns, Form form)
+    : columns_{std::move(columns)}, form_{form}, terminal_{form == Form::automatic && ::isatty(STDOUT_FILENO) == 1} {
+    std::size_t used = 0;
+    const auto width = terminal_ ? terminal_width() : 0;
+    for (const auto& column : columns_) {
+        used += column.width + (fitting_ > 0 ? 2 : 0);
+        if (used > width && fitting_ > 0)
+            break;
+        ++fitting_;
+    }
+    if (form_ == Form::csv)
+        print_csv(heading());
+}
+
+void Table::print_padded(const std::vector<std::string>& cells) const {
+    std::string line;
+    for (std::size_t i = 0; i < fitting_; ++i) {
+        const auto& column = columns_[i];
+        // What an operator copies into the next command is never cut.
+        const auto cell = i == 0 ? cells[i] : cut(cells[i], column.width);
+        const auto length = characters(cell);
+        const std::string padding(column.width > length ? column.width - length : 0, ' ');
+        line += (i > 0 ? "  " : "") + (column.right ? padding + cell : cell + padding);
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    fmt::print("{}\n", line);
+}
+
+void Table::row(const std::vector<std::string>& cells) {
+    std::vector<std::string> clean;
+    clean.reserve(cells.size());
+    for (const auto& cell : cells)
+        clean.push_back(printable(cell));
+    if (form_ == Form::csv) {
+        print_csv(std::move(clean));
+    } else if (terminal_) {
+        if (!std::exchange(begun_, true))
+            print_padded(heading());
+        print_padded(clean);
+    } else {
+        fmt::print("{}\n", joined(clean, '\t'));
+    }
+}
+
+std::vector<std::string> Table::heading() const {
+    std::vector<std::string> names;
+    names.reserve(columns_.size());
+    for (const auto& column : columns_)
+        names.push_back(column.name);
+    return names;
+}
+
+void Table::print_csv(std::vector<std::string> cells) {
+    for (auto& cell : cells)
+        cell = csv_cell(cell);
+    fmt::print("{}\r\n", joined(cells, ','));
+}
+
+} // namespace pbx

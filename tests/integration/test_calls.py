@@ -1,0 +1,252 @@
+"""pbx-calls: what an operator asks of the CDR rows, on a real PostgreSQL."""
+import csv
+import io
+import json
+import subprocess
+import time
+
+from workdir import ACCOUNT, OTHER_ACCOUNT, Case, main
+
+COLUMNS = ['linkedid', 'start', 'from', 'to', 'direction', 'duration', 'talk_time', 'disposition', 'legs', 'dialled',
+           'answered_by', 'waited', 'organization', 'accountcode']
+TRUNK = 'PJSIP/acme__trunk_carrier-0000000c'
+
+
+class Calls(Case):
+    def setUp(self):
+        self.w = self.workdir(remote=None)
+        self.w.env['TZ'] = 'UTC'
+
+    def calls(self, *arguments, status=0, **how):
+        return self.status(self.w.run('pbx-calls', *arguments, **how), status)
+
+    def lines(self, *arguments, **how):
+        """The plain form as a list of dictionaries."""
+        return [dict(zip(COLUMNS, line.split('\t'), strict=True)) for line in self.calls(*arguments, **how).text.splitlines()]
+
+    def ids(self, *arguments):
+        return [line['linkedid'] for line in self.lines(*arguments)]
+
+    def organization(self, name='Acme', prefix='acme', account=ACCOUNT):
+        self.w.db.sql(f"insert into organizations (id, name, context_prefix) values ('{account}', '{name}', '{prefix}')")
+
+    def inbound(self, linkedid='1776500000.1', ago=3600, account=ACCOUNT):
+        """DID, queue, extension, as Asterisk writes it."""
+        self.w.cdr(linkedid, 'c.wav', account, ago=ago - 3, sequence=3, uniqueid=linkedid + '2', dst='1002', src='79100',
+                   dcontext='acme__internal', channel='Local/1002@acme__internal-5;2', dstchannel='PJSIP/acme_1002-0000000d',
+                   duration=613, billsec=608)
+        self.w.cdr(linkedid, 'a.wav', account, ago=ago, sequence=1, dst='08065978002', src='79100', dcontext='acme__incoming_sub',
+                   channel=TRUNK, duration=2, billsec=2)
+        self.w.cdr(linkedid, 'b.wav', account, ago=ago - 2, sequence=2, dst='5001', src='79100', dcontext='acme__queue',
+                   channel=TRUNK, dstchannel='Local/1002@acme__internal-5;1', duration=6, billsec=6, disposition='NO ANSWER')
+
+    def test_a_call_is_one_line_for_which_its_longest_row_speaks(self):
+        self.organization()
+        self.inbound()
+        line, = self.lines()
+        self.assertEqual({key: line[key] for key in line if key != 'start'}, {
+            'linkedid': '1776500000.1', 'from': '79100', 'to': '1002', 'direction': 'inbound', 'duration': '613', 'talk_time': '608',
+            'disposition': 'ANSWERED', 'legs': '3', 'dialled': '08065978002', 'answered_by': '1002', 'waited': '8',
+            'organization': 'Acme', 'accountcode': ACCOUNT})
+
+    def test_rows_that_name_one_file_are_one_leg_and_rows_without_a_file_none(self):
+        for sequence, file in enumerate(('a.wav', 'a.wav', '', None)):
+            self.w.cdr('1.1', file, sequence=sequence)
+        self.w.cdr('1.2', None)
+        self.assertEqual({line['linkedid']: line['legs'] for line in self.lines()}, {'1.1': '1', '1.2': '0'})
+
+    def test_two_accounts_under_one_linkedid_are_two_calls(self):
+        self.inbound()
+        self.inbound(account=OTHER_ACCOUNT)
+        self.assertEqual(sorted(line['accountcode'] for line in self.lines()), sorted([ACCOUNT, OTHER_ACCOUNT]))
+        self.organization()
+        self.assertEqual([line['accountcode'] for line in self.lines('--org', 'Acme')], [ACCOUNT])
+
+    def test_a_call_without_accountcode_is_listed_once(self):
+        self.w.cdr('1.1', 'a.wav', None)
+        self.w.cdr('1.1', 'b.wav', '', sequence=2)
+        line, = self.lines()
+        self.assertEqual((line['legs'], line['accountcode']), ('2', ''))
+
+    def test_an_organization_is_named_by_name_prefix_or_id(self):
+        self.organization()
+        self.inbound('1.1')
+        self.w.cdr('1.2', 'x.wav', OTHER_ACCOUNT)
+        for name in ('Acme', 'acme', ACCOUNT):
+            self.assertEqual(self.ids('--org', name), ['1.1'])
+        self.hints(self.calls('--org', 'nobody', status=66))
+
+    def test_the_newest_call_comes_first_and_a_limit_keeps_the_newest(self):
+        for number in range(5):
+            self.w.cdr(f'{number}.1', 'a.wav', ago=600 - number)
+        self.assertEqual(self.ids(), ['4.1', '3.1', '2.1', '1.1', '0.1'])
+        self.assertEqual(self.ids('--limit', '2'), ['4.1', '3.1'])
+        self.calls('--limit', '0', status=64)
+
+    def test_without_a_window_the_last_day_is_listed(self):
+        self.w.cdr('1.1', 'a.wav', ago=23 * 3600)
+        self.w.cdr('1.2', 'a.wav', ago=25 * 3600)
+        self.assertEqual(self.ids(), ['1.1'])
+        self.assertEqual(self.ids('--since', '26h'), ['1.1', '1.2'])
+        self.assertEqual(self.ids('--since', '26h', '--until', '24h'), ['1.2'])
+
+    def test_days_are_those_of_the_operators_zone(self):
+        self.w.db.sql("insert into asterisk_cdr (calldate, linkedid) values ('2026-04-17 18:29:59+00', '1.1'), "
+                      "('2026-04-17 18:30:00+00', '1.2'), ('2026-04-18 09:10:00+00', '1.3')")
+        day = ('--since', '2026-04-18', '--until', '2026-04-19')
+        self.assertEqual(self.ids(*day), ['1.3'])
+        self.w.env['TZ'] = 'IST-5:30'
+        self.assertEqual(self.ids(*day), ['1.3', '1.2'])
+        self.assertEqual([line['start'] for line in self.lines(*day)], ['2026-04-18T14:40:00+05:30', '2026-04-18T00:00:00+05:30'])
+        self.assertEqual(self.ids('--since', '2026-04-18T14:40', '--until', '2026-04-18T14:41'), ['1.3'])
+        self.assertEqual(self.ids('--since', '2026-04-17T18:30Z', '--until', '2026-04-17T18:31Z'), ['1.2'])
+
+    def test_yesterday_is_the_whole_day_before(self):
+        now = time.time()
+        midnight = now - now % 86400
+        for name, moment in {'1.1': midnight - 86401, '1.2': midnight - 86400, '1.3': midnight - 1, '1.4': midnight}.items():
+            self.w.cdr(name, 'a.wav', ago=time.time() - moment)
+        self.assertEqual(self.ids('--since', 'yesterday', '--until', 'today'), ['1.3', '1.2'])
+
+    def test_windows_side_by_side_show_a_call_that_spans_them_once(self):
+        self.w.cdr('1.1', 'a.wav', ago=3700, duration=5)
+        self.w.cdr('1.1', 'b.wav', ago=3500, duration=500)
+        self.assertEqual(self.ids('--since', '2h', '--until', '1h'), [])
+        line, = self.lines('--since', '1h')
+        self.assertEqual(line['legs'], '2')
+
+    def test_a_moment_that_is_none_is_a_usage_error(self):
+        for moment in ('', 'x', '2026-02-30', '25', '2026-04-18T25:00', '99999999999h'):
+            self.hints(self.calls('--since', moment, status=64))
+
+    def test_a_number_is_found_on_either_side_and_in_any_row(self):
+        self.inbound('1.1')
+        self.w.cdr('1.2', 'a.wav', src='1001', dst='+918065978002')
+        self.w.cdr('1.3', 'a.wav', src='+49 (30) 78002', dst='anonymous')
+        self.assertEqual(sorted(self.ids('--number', '08065978002')), ['1.1'])
+        self.assertEqual(sorted(self.ids('--number', '8065978002')), ['1.1', '1.2'])
+        self.assertEqual(sorted(self.ids('--number', '+91 80659-78002')), ['1.2'])
+        self.assertEqual(sorted(self.ids('--number', '5001')), ['1.1'])
+        self.assertEqual(sorted(self.ids('--number', '001')), [])
+        self.assertEqual(sorted(self.ids('--number', '3078002')), ['1.3'])
+        self.assertEqual(sorted(self.ids('--number', 'anonymous')), ['1.3'])
+        line, = self.lines('--number', '5001')
+        self.assertEqual(line['legs'], '3', 'the other rows of the call count too')
+        for hostile in ("' or '1'='1", ':since', '%', '\\', '$1'):
+            self.assertEqual(self.ids('--number', hostile), [])
+
+    def test_a_disposition_is_that_of_the_longest_row(self):
+        self.inbound('1.1')
+        self.w.cdr('1.2', None, disposition='NO ANSWER')
+        self.w.cdr('1.3', None, disposition='BUSY')
+        self.assertEqual(self.ids('--disposition', 'answered'), ['1.1'])
+        for word in ('NO ANSWER', 'no-answer', 'noanswer'):
+            self.assertEqual(self.ids('--disposition', word), ['1.2'])
+        self.assertEqual(self.ids('--disposition', 'BUSY'), ['1.3'])
+        self.hints(self.calls('--disposition', 'happy', status=64))
+
+    def test_json_is_one_document_with_the_same_facts(self):
+        self.assertEqual(json.loads(self.calls('--json').out), [])
+        self.organization()
+        self.inbound('1.1')
+        self.inbound('1.2')
+        first = json.loads(self.calls('--json').out)[0]
+        self.assertEqual(set(COLUMNS) - set(first), set())
+        self.assertEqual((first['duration'], first['talk_time'], first['legs'], first['waited'], first['answered_by']), (613, 608, 3, 8, '1002'))
+        self.w.cdr('1.3', None, 'none', ago=10)
+        first = json.loads(self.calls('--json').out)[0]
+        self.assertEqual((first['answered_by'], first['organization']), (None, None))
+        self.calls('--json', '--csv', status=64)
+
+    def test_csv_is_read_back_as_it_was_whatever_stands_in_it(self):
+        names = ['a,b', 'say "hi"', "it's; =1+1", '\u00e4\u20ac']
+        for number, name in enumerate(names):
+            self.w.cdr(f'{number}.1', None, src=name, ago=600 + number)
+        out = self.calls('--csv').out
+        self.assertEqual(out.count(b'\r\n'), len(names) + 1)
+        rows = list(csv.DictReader(io.StringIO(out.decode(), newline='')))
+        self.assertEqual([row['from'] for row in rows], names)
+        self.assertEqual(list(rows[0]), COLUMNS)
+        self.w.db.sql('delete from asterisk_cdr')
+        self.assertEqual(self.calls('--csv').text, ','.join(COLUMNS) + '\r\n')
+
+    def test_texts_from_the_network_cannot_drive_a_terminal_or_forge_a_line(self):
+        hostile = 'a\x1b]0;x\x07\x1b[2J\n1776500000.9\tforged\r\u202e\x9b31m'
+        self.w.cdr('1.1', 'a.wav', src=hostile, dst=hostile, dstchannel=hostile, disposition=hostile)
+        for arguments in ((), ('--csv',), ('--json',), ('show', '1.1'), ('show', '1.1', '--csv'), ('show', '1.1', '--json')):
+            result = self.calls(*arguments)
+            for bad in (b'\x1b', b'\x07', b'\xe2\x80\xae', b'\xc2\x9b'):
+                self.assertNotIn(bad, result.out, arguments)
+        self.assertEqual(len(self.calls().text.splitlines()), 1)
+        self.assertEqual(json.loads(self.calls('--json').out)[0]['from'], hostile)
+        seen = self.w.run_on_terminal('pbx-calls', 'show', '1.1')
+        self.assertNotIn(b'\x1b', seen.out)
+
+    def test_a_terminal_gets_a_heading_and_what_fits_and_a_pipe_gets_all(self):
+        self.inbound()
+        seen = self.w.run_on_terminal('pbx-calls').text.replace('\r', '').splitlines()
+        self.assertRegex(seen[0], r'^linkedid +start +from +to +direction +duration')
+        self.assertRegex(seen[1], r'^1776500000\.1 +\d{4}-\d\d-\d\d \d\d:\d\d +79100 +1002 +inbound +10:13')
+        self.assertTrue(all(len(line) <= 100 for line in seen), seen)
+        self.assertNotIn('accountcode', seen[0])
+        self.assertEqual(len(self.calls().text.splitlines()), 1)
+
+    def test_show_tells_the_journey_row_by_row_whatever_names_the_call(self):
+        self.inbound()
+        number = self.w.db.value("select id from asterisk_cdr where recordingfile = 'b.wav'")
+        for name in ('1776500000.1', '1776500000.12', number):
+            rows = [line.split('\t') for line in self.calls('show', name).text.splitlines()]
+            self.assertEqual([row[3] for row in rows], ['08065978002', '5001', '1002'])
+            self.assertEqual([row[7] for row in rows], ['a.wav', 'b.wav', 'c.wav'])
+        call, = json.loads(self.calls('show', number, '--json').out)
+        self.assertEqual([row['dst'] for row in call['rows']], ['08065978002', '5001', '1002'])
+        self.assertEqual(call['answered_by'], '1002')
+        seen = self.w.run_on_terminal('pbx-calls', 'show', number)
+        self.assertIn('inbound call from 79100 to 08065978002, answered by 1002 after 0:08, 3 recordings', seen.text)
+
+    def test_show_of_an_old_call_needs_no_window_and_of_none_is_66(self):
+        self.w.cdr('1.1', 'a.wav', ago=400 * 86400)
+        self.calls('show', '1.1')
+        self.organization()
+        self.w.cdr('1.2', 'a.wav', OTHER_ACCOUNT)
+        for name in ('1.9', '99', '99999999999999999999999', '../x', "'", '', ':name'):
+            self.hints(self.calls('show', name, status=66))
+        self.calls('show', '1.2', '--org', 'Acme', status=66)
+
+    def test_a_reader_that_goes_away_ends_it_quietly(self):
+        self.w.db.sql("insert into asterisk_cdr (calldate, linkedid, src) select now() - i * interval '1 second', i::text, 'x' "
+                      'from generate_series(1, 20000) i')
+        process = self.w.start('pbx-calls')
+        process.stdout.readline()
+        process.stdout.close()
+        process.stdout = None
+        result = self.w.finish(process)
+        self.assertEqual((result.status, result.err), (0, ''), str(result))
+        self.assertEqual(len(self.ids()), 20000)
+
+    def test_a_full_disk_is_no_success(self):
+        self.w.db.sql("insert into asterisk_cdr (linkedid, src) select i::text, 'x' from generate_series(1, 5000) i")
+        for arguments in ((), ('--limit', '1')):
+            with open('/dev/full', 'wb') as full:
+                process = self.w.start('pbx-calls', *arguments, stdout=full)
+                self.assertEqual(self.status(self.w.finish(process), 73).status, 73)
+
+    def test_the_plain_form_feeds_other_programs(self):
+        self.inbound('1.1')
+        self.inbound('1.2')
+        out = subprocess.run(f"{self.w.command('pbx-calls')[0]} | cut -f1 | sort | xargs -n1 echo", shell=True, check=True,
+                             env=self.w.environment(), stdout=subprocess.PIPE, text=True).stdout
+        self.assertEqual(out.split(), ['1.1', '1.2'])
+
+    def test_the_database_is_only_read(self):
+        self.inbound()
+        conninfo = self.w.db.conninfo + " options='-c default_transaction_read_only=on'"
+        self.calls(env={'PBX_DATABASE': conninfo})
+
+    def test_a_missing_schema_says_what_to_do(self):
+        self.w.db.sql('drop table asterisk_cdr')
+        self.says(self.calls(status=78), 'hint: .*pbx-migrate up')
+
+
+if __name__ == '__main__':
+    main()
