@@ -226,6 +226,35 @@ class Incoming {
     std::optional<Folder> folder_;
 };
 
+// rclone goes on asking a server that says 503 to an upload, whatever its time-outs: it is ended when its count of
+// bytes stood still for so long.
+constexpr auto stall = 60s;
+
+struct Stalled {};
+
+class Progress {
+  public:
+    // "... NOTICE:   39.062 KiB / 3 MiB, 1%, 9.757 KiB/s, ETA 0s": what stands before the rate.
+    void look(std::string_view err) {
+        for_each_line(err, [&](std::string_view line) {
+            const auto mark = line.find("NOTICE:");
+            const auto percent = line.find("%, ");
+            if (mark == std::string_view::npos || percent == std::string_view::npos || percent < mark)
+                return;
+            if (const auto done = line.substr(mark, percent - mark); done != done_) {
+                done_ = done;
+                since_ = Deadline::after(stall);
+            }
+        });
+        if (since_.passed())
+            throw Stalled{};
+    }
+
+  private:
+    std::string done_;
+    Deadline since_ = Deadline::after(stall);
+};
+
 } // namespace
 
 struct Remote::Kind {
@@ -297,12 +326,33 @@ std::vector<std::string> Remote::common(std::vector<std::string> arguments) cons
 }
 
 Finished Remote::run(const std::vector<std::string>& arguments, const Deadline& deadline,
-                     const std::vector<int>& inherited, const Sink& sink) const {
+                     const std::vector<int>& inherited, const Sink& sink, const Sink& err) const {
     const Waiting waiting{"the remote", Exit::unavailable};
     Command command{common(arguments), child_environment(), inherited};
     if (lock_ >= 0)
         command.inherited.push_back(lock_);
-    return run_command(command, deadline, sink);
+    return run_command(command, deadline, sink, err);
+}
+
+Finished Remote::transfer(std::vector<std::string> arguments, const std::vector<std::string>& names,
+                          const std::vector<std::string>& paths, const Deadline& deadline,
+                          std::vector<int> inherited) const {
+    const List list{names};
+    for (const char* flag :
+         {"--buffer-size=1M", "--transfers=8", "--stats=5s", "--stats-one-line", "--stats-log-level=NOTICE"})
+        arguments.emplace_back(flag);
+    arguments.push_back("--files-from-raw=" + list.path());
+    arguments.push_back("--checkers=" + std::to_string(std::max<std::size_t>(8, names.size() / 2 + 1)));
+    arguments.insert(arguments.end(), paths.begin(), paths.end());
+    inherited.push_back(list.fd());
+    Progress progress;
+    try {
+        return run(arguments, deadline, inherited, {}, [&](std::string_view err) { progress.look(err); });
+    } catch (const Stalled&) {
+        Finished ended;
+        ended.timed_out = true;
+        return ended;
+    }
 }
 
 Finished Remote::run_list(std::vector<std::string> arguments, const std::vector<std::string>& names,
@@ -335,6 +385,8 @@ Error Remote::fault(const std::string& doing, const Finished& finished) const {
     auto why = replaced(last_words(finished.err), path_, shown_);
     if (is_forbidden(why))
         return fault(Exit::no_permission, doing, why);
+    if (has_any(why, {"corrupted on transfer"}))
+        return fault(Exit::data, doing, why);
     if (has_any(why, {"no space left on device", "disk quota exceeded"}))
         return fault(Exit::cant_create, doing, why);
     if (why.empty())
@@ -490,12 +542,8 @@ std::set<std::string> Remote::fetch(Shelf shelf, const std::vector<std::string>&
     const Incoming incoming{folder};
     const auto target = std::filesystem::absolute(incoming.folder().path()).native();
     for (const auto& wanted : batches(keys(objects), batch(objects.size(), deadline))) {
-        const List list{wanted};
-        const auto answer = run({"copy", "--error-on-no-transfer", "--buffer-size=1M", "--transfers=8",
-                                 "--files-from-raw=" + list.path(),
-                                 "--checkers=" + std::to_string(std::max<std::size_t>(8, wanted.size() / 2 + 1)),
-                                 shelf_path(shelf), target},
-                                deadline, {list.fd(), incoming.folder().fd()});
+        const auto answer = transfer({"copy", "--error-on-no-transfer"}, wanted, {shelf_path(shelf), target}, deadline,
+                                     {incoming.folder().fd()});
         std::vector<std::string> good;
         std::optional<Error> unsynced;
         for (const auto& name : wanted) {
@@ -584,8 +632,7 @@ void Remote::upload(const Folder& folder, Shelf shelf, const std::vector<std::st
     // Absolute, so that no colon in it can make it another remote.
     const auto source = std::filesystem::absolute(folder.path()).native();
     // What is to be written was decided by whoever calls: no comparing with what is there.
-    const auto answer = run_list({"copy", "--no-check-dest", "--buffer-size=1M", "--transfers=8"}, names,
-                                 {source, shelf_path(shelf)}, deadline);
+    const auto answer = transfer({"copy", "--no-check-dest"}, names, {source, shelf_path(shelf)}, deadline, {});
     if (answer.status == 0 && !answer.timed_out)
         return;
     const auto general = fault("store objects", answer);
@@ -612,7 +659,7 @@ std::map<std::string, std::string> Remote::read_back(Shelf shelf, const std::vec
                                                      const Deadline& deadline) const {
     std::map<std::string, std::string> result;
     for (const auto& some : batches(names, batch(names.size(), deadline))) {
-        const auto answer = run_list({"hashsum", "MD5", "--download"}, some, {shelf_path(shelf)}, deadline);
+        const auto answer = transfer({"hashsum", "MD5", "--download"}, some, {shelf_path(shelf)}, deadline, {});
         for_each_line(answer.out, [&](std::string_view line) {
             constexpr std::size_t digits = 32;
             if (line.size() > digits + 2 && line.substr(digits, 2) == "  " &&

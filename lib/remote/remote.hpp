@@ -92,9 +92,12 @@ class Remote {
     std::string shelf_path(Shelf shelf) const;
     std::vector<std::string> common(std::vector<std::string> arguments) const;
     Finished run(const std::vector<std::string>& arguments, const Deadline& deadline, const std::vector<int>& inherited,
-                 const Sink& sink = {}) const;
+                 const Sink& sink = {}, const Sink& err = {}) const;
     Finished run_list(std::vector<std::string> arguments, const std::vector<std::string>& names,
                       const std::vector<std::string>& paths, const Deadline& deadline, const Sink& sink = {}) const;
+    Finished transfer(std::vector<std::string> arguments, const std::vector<std::string>& names,
+                      const std::vector<std::string>& paths, const Deadline& deadline,
+                      std::vector<int> inherited) const;
     Error fault(const std::string& doing, const Finished& finished) const;
     Error fault(Exit kind, const std::string& doing, const std::string& why) const;
     const Kind& kind(const Deadline& deadline) const;
