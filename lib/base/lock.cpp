@@ -1,6 +1,7 @@
 // flock; who holds it is the kernel's to say, so that taking the lock writes nothing.
 #include "base/lock.hpp"
 
+#include "base/deadline.hpp"
 #include "base/error.hpp"
 
 #include <fcntl.h>
@@ -12,13 +13,19 @@
 #include <cerrno>
 #include <fstream>
 #include <sstream>
+#include <thread>
 
 namespace pbx {
 
 namespace {
 
 // "pbx-stitch (pid 1234)", from /proc/locks (proc(5)) and the process's own name.
-std::string holder_of(int fd) {
+struct Holder {
+    std::string name;
+    bool gone = false; ///< it ended, and a child of it still holds what it inherited
+};
+
+Holder holder_of(int fd) {
     struct stat status {};
     ::fstat(fd, &status);
     const auto file = fmt::format("{:02x}:{:02x}:{}", major(status.st_dev), minor(status.st_dev), status.st_ino);
@@ -32,10 +39,10 @@ std::string holder_of(int fd) {
         std::string name;
         std::ifstream comm{"/proc/" + pid + "/comm"};
         if (std::getline(comm, name))
-            return fmt::format("{} (pid {})", name, pid);
-        return fmt::format("what pid {} left running when it ended", pid);
+            return {fmt::format("{} (pid {})", name, pid), false};
+        return {fmt::format("what pid {} left running when it ended", pid), true};
     }
-    return "a process that cannot be seen from here";
+    return {"a process that cannot be seen from here", false};
 }
 
 } // namespace
@@ -45,11 +52,18 @@ RunLock::RunLock(const Folder& folder, const std::string& name) {
     Fd fd{::openat(folder.fd(), name.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640)};
     if (!fd)
         throw system_error(Exit::cant_create, "cannot open lock file " + path, errno);
-    if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    // The kernel kills a dead run's children, and needs moments for it.
+    const auto patience = Deadline::after(std::chrono::seconds{5});
+    while (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+        if (errno == EINTR)
+            continue;
         if (errno != EWOULDBLOCK)
             throw system_error(Exit::cant_create, "cannot lock " + path, errno);
-        throw Error{Exit::temporary, "another run holds " + path + ": " + holder_of(fd.get()),
-                    "it will finish by itself; if its process is gone, an rclone that it started still runs"};
+        const auto holder = holder_of(fd.get());
+        if (!holder.gone || patience.passed())
+            throw Error{Exit::temporary, "another run holds " + path + ": " + holder.name,
+                        "it will finish by itself; if its process is gone, an rclone that it started still runs"};
+        std::this_thread::sleep_for(std::chrono::milliseconds{20});
     }
     fd_ = std::move(fd);
 }
