@@ -15,11 +15,12 @@ import re
 import select
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
 import termios
-import struct
 import time
 import unittest
 from pathlib import Path
@@ -124,7 +125,7 @@ class Workdir:
         self.spool.mkdir()
         self.rclone_conf = self.path / 'rclone.conf'
         self.rclone_conf.touch(mode=0o600)
-        self.calls = 0
+        self.healthy = ''
         self.env = {key: value for key, value in os.environ.items()
                     if not key.startswith(('PBX_', 'PG', 'RCLONE_')) and key not in ('TZ', 'LANG', 'LC_ALL')}
         self.env.update(RCLONE_CONFIG=str(self.rclone_conf), PBX_SPOOL=str(self.spool), HOME=str(self.path),
@@ -177,6 +178,28 @@ class Workdir:
             raise RuntimeError(f'rclone serve webdav did not start: {log.read_text() if log.exists() else ""}')
         self.rclone_conf.write_text(f'[dav]\ntype = webdav\nurl = {url}\nvendor = other\n', encoding='utf-8')
         return Remote('dav:' + BELOW.rstrip('/'), folder=folder)
+
+    def remote_down(self):
+        """From now on the remote refuses connections; remote_up() ends that."""
+        self.healthy = self.rclone_conf.read_text(encoding='utf-8')
+        with socket.socket() as closed:
+            closed.bind(('127.0.0.1', 0))
+            port = closed.getsockname()[1]
+        self.rclone_conf.write_text(re.sub(r'127\.0\.0\.1:\d+', f'127.0.0.1:{port}', self.healthy), encoding='utf-8')
+
+    def remote_up(self):
+        self.rclone_conf.write_text(self.healthy, encoding='utf-8')
+
+    def count_rclone(self):
+        """From now on each run of rclone leaves its command line in rclone_runs()."""
+        wrapper = self.path / 'counted-rclone'
+        wrapper.write_text(f'#!/bin/sh\necho "$*" >>{self.path}/rclone.log\nexec rclone "$@"\n', encoding='utf-8')
+        wrapper.chmod(0o755)
+        self.env['PBX_RCLONE'] = str(wrapper)
+        (self.path / 'rclone.log').write_text('', encoding='utf-8')
+
+    def rclone_runs(self):
+        return (self.path / 'rclone.log').read_text(encoding='utf-8').splitlines()
 
     # --- what Asterisk would have left
 
@@ -317,7 +340,7 @@ class Workdir:
         seen = {}
         for folder in folders or (self.path,):
             for file in sorted(Path(folder).rglob('*')):
-                if file.is_file() and file.name not in ('webdav.log',):
+                if file.is_file() and file.name not in ('webdav.log', 'rclone.log'):
                     status = file.stat()
                     seen[str(file)] = (status.st_ino, status.st_size, status.st_mtime_ns, file.read_bytes())
         return seen
@@ -336,6 +359,16 @@ def _end(process):
         if stream:
             stream.close()
     process.wait()
+
+
+def as_nobody(*places):
+    """What to put before a command to run it without root's powers; `places` become nobody's.
+    Nothing when the tests have no such powers."""
+    if os.geteuid() != 0:
+        return []
+    for place in places:
+        os.chown(place, 65534, 65534)
+    return ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--bounding-set=-all', '--']
 
 
 def processes_with(text):
@@ -400,5 +433,5 @@ def main():
     unittest.main(module='__main__', verbosity=2)
 
 
-__all__ = ['ACCOUNT', 'BELOW', 'BIN', 'Case', 'Database', 'LONG', 'OTHER_ACCOUNT', 'Result', 'SANITIZED', 'SLOW', 'SOURCE',
+__all__ = ['ACCOUNT', 'as_nobody', 'BELOW', 'BIN', 'Case', 'Database', 'LONG', 'OTHER_ACCOUNT', 'Result', 'SANITIZED', 'SLOW', 'SOURCE',
            'Workdir', 'cluster', 'main', 'migrated', 'processes_with', 'quoted']

@@ -1,0 +1,541 @@
+#!/usr/bin/env python3
+"""pbx-recording-fetch: a call comes back byte for byte from the nearest place that has it, or it says truly why not."""
+import os
+import re
+import subprocess
+import time
+
+import sound
+from sound import Wav, pcm, ramp, tone
+from workdir import ACCOUNT, OTHER_ACCOUNT, SLOW, Case, main
+
+CALL = '1776500000.1'
+
+
+class Fetching(Case):
+    """Shared by the test cases below."""
+
+    def fetch(self, work, *arguments, status=0, **how):
+        result = self.status(work.run('pbx-recording-fetch', *arguments, **how), status)
+        if status:
+            self.assertEqual(result.out, b'', f'bytes on stdout although it failed\n{result}')
+        return result
+
+    def headers(self, work, *arguments):
+        """({header: value}, body) of a fetch with -i."""
+        out = self.fetch(work, '-i', *arguments).out
+        head, separator, body = out.partition(b'\r\n\r\n')
+        if not separator or b'\n\n' in head:
+            head, separator, body = out.partition(b'\n\n')
+        self.assertTrue(separator, f'no blank line after the headers: {out[:300]!r}')
+        return dict(line.split(': ', 1) for line in head.decode().replace('\r', '').split('\n')), body
+
+    def stitched_call(self, **how):
+        work = self.workdir(**how)
+        legs = work.three_legs(CALL)
+        self.status(work.run('pbx-stitch'), 0)
+        return work, legs, work.stitched_file(CALL).read_bytes()
+
+    def archived_call(self, **how):
+        work, legs, whole = self.stitched_call(**how)
+        self.status(work.run('pbx-archive'), 0)
+        return work, legs, whole
+
+
+class Tiers(Fetching):
+    def test_the_local_stitched_recording_comes_first(self):
+        work, _, whole = self.archived_call()
+        work.count_rclone()
+        headers, body = self.headers(work, CALL)
+        self.assertEqual(body, whole)
+        self.assertEqual((headers['X-Recording-Source'], headers['X-Recording-Legs']), ('stitched-local', '3'))
+        self.assertEqual(headers['Content-Length'], str(len(whole)))
+        self.assertRegex(headers['Content-Type'], r'^audio/(x-|vnd\.)?wave?')
+        self.assertEqual(work.rclone_runs(), [])
+
+    def test_the_remote_stitched_recording_comes_second(self):
+        for kind in ('gcs', 'local', 'webdav'):
+            with self.subTest(kind):
+                work, _, whole = self.archived_call(remote=kind)
+                work.stitched_file(CALL).unlink()
+                headers, body = self.headers(work, CALL)
+                self.assertEqual(body, whole)
+                self.assertEqual((headers['X-Recording-Source'], headers['X-Recording-Legs']), ('stitched-remote', '3'))
+
+    def test_rebuilding_from_archived_legs_comes_last_and_gives_what_stitch_would_write(self):
+        for kind in ('gcs', 'local', 'webdav'):
+            with self.subTest(kind):
+                work, _, whole = self.archived_call(remote=kind)
+                work.stitched_file(CALL).unlink()
+                work.remote.remove(f'stitched/{CALL}.wav')
+                headers, body = self.headers(work, CALL)
+                self.assertEqual(body, whole)
+                self.assertEqual((headers['X-Recording-Source'], headers['X-Recording-Legs']), ('stitched-ondemand', '3'))
+                self.assertEqual(work.stitched_file(CALL).read_bytes(), whole, 'the result was not cached')
+                self.assertEqual(self.headers(work, CALL)[0]['X-Recording-Source'], 'stitched-local')
+                before = work.snapshot(work.stitched)
+                self.quiet(self.status(work.run('pbx-stitch'), 0))
+                self.assertEqual(work.snapshot(work.stitched), before)
+
+    def test_rebuilding_needs_no_remote_while_the_legs_are_here(self):
+        work = self.workdir(remote=None)
+        legs = work.three_legs(CALL)
+        headers, body = self.headers(work, CALL)
+        self.assertEqual(headers['X-Recording-Source'], 'stitched-ondemand')
+        self.assertEqual(Wav(body).samples, b''.join(data[44:] for _, data in legs))
+
+    def test_rebuilding_takes_some_legs_from_here_and_some_from_there(self):
+        work = self.workdir()
+        legs = work.three_legs(CALL)
+        for name, data in legs[:2]:
+            (work.spool / name).unlink()
+            work.remote.put(name, data)
+        self.assertEqual(Wav(self.fetch(work, CALL).out).samples, b''.join(data[44:] for _, data in legs))
+
+    def test_a_stale_local_file_is_not_served(self):
+        work, legs, _ = self.stitched_call()
+        work.leg('late.wav', pcm(ramp(0.3, 9)), age=7200)
+        work.cdr(CALL, 'late.wav', ago=600, sequence=9)
+        headers, body = self.headers(work, CALL)
+        self.assertEqual((headers['X-Recording-Source'], headers['X-Recording-Legs']), ('stitched-ondemand', '4'))
+        self.assertEqual(Wav(body).samples, b''.join(data[44:] for _, data in legs) + ramp(0.3, 9))
+
+    def test_a_stale_remote_file_is_not_served(self):
+        work, legs, _ = self.archived_call()
+        work.stitched_file(CALL).unlink()
+        work.remote.put('late.wav', pcm(ramp(0.3, 9)))
+        work.cdr(CALL, 'late.wav', ago=600, sequence=9)
+        headers, body = self.headers(work, CALL)
+        self.assertEqual(headers['X-Recording-Source'], 'stitched-ondemand')
+        self.assertEqual(Wav(body).samples, b''.join(data[44:] for _, data in legs) + ramp(0.3, 9))
+
+    def test_legs_counts_those_with_audio(self):
+        work = self.workdir()
+        work.call(CALL, [('a.wav', pcm(ramp(0.1))), ('silent.wav', sound.empty()), ('b.wav', pcm(ramp(0.2, 2)))])
+        self.assertEqual(self.headers(work, CALL)[0]['X-Recording-Legs'], '2')
+        self.assertEqual(self.headers(work, CALL)[0]['X-Recording-Legs'], '2')
+
+    def test_a_call_whose_other_legs_are_on_another_node_yet_is_served_as_far_as_it_is_and_not_cached(self):
+        work = self.workdir()
+        work.call(CALL, [('a.wav', pcm(ramp(0.1))), ('b.wav', pcm(ramp(0.2, 2))), ('elsewhere.wav', None)], ago=600)
+        headers, body = self.headers(work, CALL)
+        self.assertEqual((headers['X-Recording-Missing'], headers['X-Recording-Legs']), ('1', '2'))
+        self.assertEqual(Wav(body).samples, ramp(0.1) + ramp(0.2, 2))
+        self.assertFalse(work.stitched_file(CALL).exists())
+
+    def test_a_damaged_leg_is_left_out_and_the_rest_is_served(self):
+        work = self.workdir()
+        work.call(CALL, [('a.wav', pcm(ramp(0.1))), ('broken.wav', os.urandom(3000)), ('b.wav', pcm(ramp(0.2, 2)))])
+        result = work.run('pbx-recording-fetch', CALL)
+        self.assertIn(result.status, (0, 65), str(result))
+        self.assertEqual(Wav(result.out).samples, ramp(0.1) + ramp(0.2, 2))
+        self.says(result, r'broken\.wav')
+
+
+class SingleLegs(Fetching):
+    def test_a_call_of_one_leg_is_that_leg_as_it_is(self):
+        for kind in ('wav', 'gsm', 'stereo'):
+            with self.subTest(kind):
+                work = self.workdir()
+                data = tone(440, 0.5, kind)
+                work.call(CALL, [('only.wav', data)])
+                headers, body = self.headers(work, CALL)
+                self.assertEqual(body, data)
+                self.assertEqual((headers['X-Recording-Source'], headers['X-Recording-Legs']), ('leg-local', '1'))
+                self.assertEqual(headers['Content-Length'], str(len(data)))
+                self.assertFalse(work.stitched.exists() and list(work.stitched.glob('*.wav')))
+
+    def test_after_it_went_to_the_bucket_it_comes_from_there(self):
+        for kind in ('gcs', 'local', 'webdav'):
+            with self.subTest(kind):
+                work = self.workdir(remote=kind)
+                work.call(CALL, [('only.wav', tone())])
+                self.status(work.run('pbx-archive'), 0)
+                headers, body = self.headers(work, CALL)
+                self.assertEqual((body, headers['X-Recording-Source']), (tone(), 'leg-remote'))
+
+    def test_rows_that_repeat_the_leg_do_not_make_it_two(self):
+        work = self.workdir()
+        work.call(CALL, [('only.wav', tone())])
+        for sequence in range(9):
+            work.cdr(CALL, 'only.wav', sequence=sequence)
+        self.assertEqual(self.headers(work, CALL)[0]['X-Recording-Source'], 'leg-local')
+
+    def test_leg_n_is_the_nth_leg_as_it_is(self):
+        work, legs, _ = self.stitched_call()
+        for number, (_, data) in enumerate(legs, 1):
+            self.assertEqual(self.fetch(work, CALL, '--leg', number).out, data)
+        self.assertEqual(self.headers(work, CALL, '--leg', '2')[0]['X-Recording-Source'], 'leg-local')
+        self.status(work.run('pbx-archive'), 0)
+        headers, body = self.headers(work, CALL, '--leg', '3')
+        self.assertEqual((body, headers['X-Recording-Source']), (legs[2][1], 'leg-remote'))
+        for number in ('0', '4', '-1', 'x'):
+            self.assertIn(work.run('pbx-recording-fetch', CALL, '--leg', number).status, (64, 66))
+
+    def test_an_object_of_a_longer_name_is_never_served_for_a_shorter_one(self):
+        work = self.workdir()
+        work.call(CALL, [('a', None)], ago=3 * 3600)
+        work.remote.put('a/secret.wav', b'another tenant')
+        work.remote.put('a.wav', b'another tenant')
+        self.assertNotIn(b'another', work.run('pbx-recording-fetch', CALL).out)
+
+
+class NamingTheCall(Fetching):
+    def test_a_cdr_id_a_uniqueid_and_a_linkedid_name_the_same_call(self):
+        work = self.workdir()
+        ids = work.call(CALL, [('a.wav', pcm(ramp(0.1))), ('b.wav', pcm(ramp(0.2, 2)))])
+        whole = self.fetch(work, CALL).out
+        self.assertEqual(self.fetch(work, f'{CALL}1').out, whole)
+        for identity in ids:
+            self.assertEqual(self.fetch(work, identity).out, whole)
+
+    def test_no_such_call_is_66(self):
+        work = self.workdir()
+        for call in ('1776599999.9', '999999', '99999999999999999999999999', 'nonsense'):
+            result = self.fetch(work, call, status=66)
+            self.says(result, re.escape(call))
+
+    def test_a_call_without_a_recording_is_66(self):
+        work = self.workdir()
+        work.cdr(CALL, '')
+        work.cdr(CALL, None)
+        self.fetch(work, CALL, status=66)
+
+    def test_a_recording_that_is_nowhere_is_66(self):
+        work = self.workdir()
+        work.call(CALL, [('gone.wav', None)], ago=3 * 3600)
+        self.fetch(work, CALL, status=66)
+        work.call('1776500000.2', [('gone1.wav', None), ('gone2.wav', None)], ago=3 * 3600)
+        self.fetch(work, '1776500000.2', status=66)
+
+    def test_no_call_and_two_calls_are_usage_errors(self):
+        work = self.workdir()
+        for arguments in ((), ('1', '2'), ('--nonsense', '1')):
+            self.fetch(work, *arguments, status=64)
+        self.assertIn(self.fetch(work, '', status=64).status, (64,))
+
+    def test_hostile_call_names_reach_no_file_and_no_shell(self):
+        work = self.workdir()
+        work.three_legs(CALL)
+        (work.path / 'secret.wav').write_bytes(tone())
+        for call in ('../secret', '../../secret.wav', '/etc/passwd', '.', '..', '%', "' or true --", '$(touch x)', 'a\nb', 'é' * 300,
+                     '\x1b[2J', 'x' * 70000):
+            result = work.run('pbx-recording-fetch', call)
+            self.assertIn(result.status, (64, 65, 66), str(result)[:600])
+            self.assertEqual(result.out, b'')
+            self.assertNotIn('\x1b', result.err)
+        self.assertIn(work.run('pbx-recording-fetch', '--', '-x').status, (64, 66))
+        self.assertFalse((work.path / 'x').exists())
+
+    def test_hostile_recordingfiles_are_refused(self):
+        work = self.workdir()
+        (work.path / 'secret.wav').write_bytes(tone())
+        (work.path / 'monitor' / 'sub').mkdir()
+        (work.path / 'monitor' / 'sub' / 'x.wav').write_bytes(tone())
+        (work.spool / 'link.wav').symlink_to(work.path / 'secret.wav')
+        for number, name in enumerate(('../secret.wav', '/etc/hostname', 'sub/x.wav', '-x.wav', '.h.wav', 'link.wav', 'a\nb.wav')):
+            work.cdr(f'1776500000.{number}', name, ago=3 * 3600)
+            result = work.run('pbx-recording-fetch', f'1776500000.{number}')
+            self.assertIn(result.status, (65, 66, 77), f'{name!r} {result}')
+            self.assertEqual(result.out, b'')
+
+    def test_an_object_outside_the_remote_is_out_of_reach(self):
+        work = self.workdir()
+        work.cloud.put('astra_pbx/other-tenant.wav', tone())
+        work.cdr(CALL, '../other-tenant.wav', ago=3 * 3600)
+        result = work.run('pbx-recording-fetch', CALL)
+        self.assertIn(result.status, (65, 66), str(result))
+        self.assertEqual(result.out, b'')
+
+
+class Tenants(Fetching):
+    def both(self):
+        work = self.workdir()
+        work.call(CALL, [('a1.wav', pcm(ramp(0.1, 1))), ('a2.wav', pcm(ramp(0.1, 2)))])
+        ids = work.call(CALL, [('b1.wav', pcm(ramp(0.1, 3))), ('b2.wav', pcm(ramp(0.1, 4)))], OTHER_ACCOUNT)
+        return work, ids
+
+    def test_a_linkedid_of_two_accounts_is_a_usage_error_that_lists_them(self):
+        work, _ = self.both()
+        result = self.fetch(work, CALL, status=64)
+        self.says(result, ACCOUNT, OTHER_ACCOUNT)
+        self.hints(result)
+
+    def test_with_account_each_gets_its_own_audio_from_every_tier(self):
+        work, _ = self.both()
+        for _ in range(2):
+            self.assertEqual(Wav(self.fetch(work, CALL, '--account', ACCOUNT).out).samples, ramp(0.1, 1) + ramp(0.1, 2))
+            self.assertEqual(Wav(self.fetch(work, CALL, '--account', OTHER_ACCOUNT).out).samples, ramp(0.1, 3) + ramp(0.1, 4))
+        self.status(work.run('pbx-archive'), 0)
+        for path in work.stitched.glob('*.wav'):
+            path.unlink()
+        headers, body = self.headers(work, CALL, '--account', OTHER_ACCOUNT)
+        self.assertEqual(headers['X-Recording-Source'], 'stitched-remote')
+        self.assertEqual(Wav(body).samples, ramp(0.1, 3) + ramp(0.1, 4))
+
+    def test_a_cdr_id_tells_whose_call_it_is(self):
+        work, ids = self.both()
+        self.assertEqual(Wav(self.fetch(work, ids[0]).out).samples, ramp(0.1, 3) + ramp(0.1, 4))
+
+    def test_a_call_of_another_account_is_answered_exactly_like_one_that_does_not_exist(self):
+        work = self.workdir()
+        ids = work.call(CALL, [('a.wav', pcm(ramp(0.1, 1))), ('b.wav', pcm(ramp(0.1, 2)))])
+        for asked, absent in ((CALL, '1776500000.2'), (ids[0], '9' * len(str(ids[0])))):
+            theirs = self.fetch(work, asked, '--account', OTHER_ACCOUNT, status=66)
+            nowhere = self.fetch(work, absent, '--account', OTHER_ACCOUNT, status=66)
+            self.assertEqual(theirs.err.replace(str(asked), 'X'), nowhere.err.replace(absent, 'X'))
+
+    def test_a_plain_stitched_file_of_the_first_account_is_not_served_to_the_second(self):
+        work = self.workdir()
+        work.call(CALL, [('a1.wav', pcm(ramp(0.1, 1))), ('a2.wav', pcm(ramp(0.1, 2)))])
+        self.status(work.run('pbx-stitch'), 0)
+        work.call(CALL, [('b1.wav', pcm(ramp(0.1, 3))), ('b2.wav', pcm(ramp(0.1, 4)))], OTHER_ACCOUNT)
+        self.assertEqual(Wav(self.fetch(work, CALL, '--account', OTHER_ACCOUNT).out).samples, ramp(0.1, 3) + ramp(0.1, 4))
+
+    def test_a_forged_stitched_file_of_another_account_is_not_served(self):
+        work, _, _ = self.stitched_call()
+        work.three_legs('1776500000.7', OTHER_ACCOUNT, stamp='20260419-1500')
+        self.status(work.run('pbx-stitch'), 0)
+        work.stitched_file(CALL).write_bytes(work.stitched_file('1776500000.7').read_bytes())
+        self.assertEqual(Wav(self.fetch(work, CALL).out).info['IART'], ACCOUNT)
+
+
+class Output(Fetching):
+    def test_through_a_pipe_the_bytes_are_exact(self):
+        work, _, whole = self.stitched_call()
+        out = subprocess.run(['sh', '-c', '"$0" "$1" | cat', work.command('pbx-recording-fetch')[0], CALL],
+                             env=work.environment(), stdout=subprocess.PIPE, check=True).stdout
+        self.assertEqual(out, whole)
+
+    def test_into_a_file_it_appears_whole(self):
+        work, _, whole = self.stitched_call()
+        target = work.path / 'call.wav'
+        result = self.fetch(work, CALL, '-o', target)
+        self.assertEqual((target.read_bytes(), result.out), (whole, b''))
+        self.assertEqual([path for path in work.path.iterdir() if 'call' in path.name], [target])
+
+    def test_a_failed_fetch_leaves_the_named_file_as_it_was(self):
+        work, _, _ = self.archived_call()
+        work.stitched_file(CALL).unlink()
+        target = work.path / 'call.wav'
+        for before in (None, b'an older recording'):
+            if before:
+                target.write_bytes(before)
+            work.cloud.clear()
+            work.cloud.fault(match='alt=media|/download/', corrupt=True)
+            result = work.run('pbx-recording-fetch', CALL, '-o', target, timeout=90)
+            self.assertNotEqual(result.status, 0, str(result))
+            self.assertEqual(target.read_bytes() if target.exists() else None, before)
+            self.assertEqual([path.name for path in work.path.iterdir() if 'call.wav' in path.name], ['call.wav'] if before else [])
+
+    def test_headers_go_before_the_body_into_a_file_or_onto_stderr(self):
+        work, _, whole = self.stitched_call()
+        headers, body = self.headers(work, CALL)
+        self.assertEqual(body, whole)
+        dumped = work.path / 'headers'
+        self.assertEqual(self.fetch(work, CALL, '-D', dumped).out, whole)
+        text = dumped.read_text(encoding='utf-8').replace('\r', '')
+        for name, value in headers.items():
+            self.assertIn(f'{name}: {value}\n', text)
+        result = self.fetch(work, CALL, '-v')
+        self.assertEqual(result.out, whole)
+        self.assertIn('X-Recording-Source: stitched-local', result.err)
+        self.assertIn('X-Recording-Legs: 3', result.err)
+
+    def test_without_options_only_audio_is_written_and_nothing_is_said(self):
+        work, _, whole = self.stitched_call()
+        result = self.fetch(work, CALL)
+        self.assertEqual((result.out, result.err), (whole, ''))
+
+    def test_i_and_d_together_are_a_usage_error(self):
+        work, _, _ = self.stitched_call()
+        self.fetch(work, CALL, '-i', '-D', work.path / 'headers', status=64)
+
+    def test_it_ends_quietly_when_the_reader_goes_away(self):
+        work = self.workdir()
+        work.call(CALL, [('a.wav', pcm(ramp(1.0) * 200)), ('b.wav', pcm(ramp(1.0, 2) * 200))])
+        self.status(work.run('pbx-stitch'), 0)
+        tool = work.command('pbx-recording-fetch')[0]
+        for tier in ('local', 'remote'):
+            if tier == 'remote':
+                self.status(work.run('pbx-archive'), 0)
+                work.stitched_file(CALL).unlink()
+            script = 'set -o pipefail; "$0" "$1" 2>err | head -c 100; echo "${PIPESTATUS[0]}" >&2'
+            done = subprocess.run(['bash', '-c', script, tool, CALL], env=work.environment(), cwd=work.path, check=False,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60 * SLOW)
+            self.assertEqual(done.stdout[:4], b'RIFF')
+            self.assertEqual(len(done.stdout), 100)
+            self.assertEqual((work.path / 'err').read_text(encoding='utf-8'), '', tier)
+            self.assertIn(done.stderr.decode().strip(), ('0', '141'), tier)
+
+    def test_it_refuses_to_write_audio_to_a_terminal(self):
+        work, _, whole = self.stitched_call()
+        result = work.run_on_terminal('pbx-recording-fetch', CALL)
+        self.assertEqual(result.status, 64, str(result))
+        self.assertNotIn(b'RIFF', result.out)
+        self.says(result, 'terminal', 'hint')
+        target = work.path / 'x.wav'
+        self.assertEqual(work.run_on_terminal('pbx-recording-fetch', CALL, '-o', target).status, 0)
+        self.assertEqual(target.read_bytes(), whole)
+
+    def test_a_full_disk_behind_stdout_or_the_file_is_73(self):
+        work, _, _ = self.stitched_call()
+        with open('/dev/full', 'wb') as full:
+            done = subprocess.run(work.command('pbx-recording-fetch', CALL), env=work.environment(), stdout=full,
+                                  stderr=subprocess.PIPE, check=False)
+        self.assertEqual(done.returncode, 73, done.stderr.decode())
+
+    def test_a_file_in_a_folder_that_is_not_there_is_73(self):
+        work, _, _ = self.stitched_call()
+        self.hints(self.fetch(work, CALL, '-o', work.path / 'nowhere' / 'x.wav', status=73))
+
+    def test_a_cache_that_cannot_be_written_does_not_keep_the_call_from_the_listener(self):
+        work = self.workdir(remote=None)
+        legs = work.three_legs(CALL)
+        (work.path / 'file').write_text('no folder', encoding='utf-8')
+        result = work.run('pbx-recording-fetch', CALL, '--stitched', work.path / 'file' / 'stitched')
+        self.assertIn(result.status, (0, 73), str(result))
+        if result.status == 0:
+            self.assertEqual(Wav(result.out).samples, b''.join(data[44:] for _, data in legs))
+        else:
+            self.assertEqual(result.out, b'')
+            self.hints(result)
+
+
+class TroubledRemote(Fetching):
+    def test_a_remote_that_is_down_is_69_and_never_not_found(self):
+        work, _, _ = self.archived_call()
+        work.stitched_file(CALL).unlink()
+        work.call('1776500000.5', [('single.wav', None)], ago=3 * 3600)
+        work.remote_down()
+        for call in (CALL, '1776500000.5'):
+            result = self.fetch(work, call, status=69, timeout=90)
+            self.hints(result)
+            self.assertNotRegex(result.err, '(?i)not found|no such call|no recording')
+
+    def test_an_object_that_the_bucket_forbids_is_77_and_never_not_found(self):
+        work = self.workdir()
+        work.call(CALL, [('single.wav', None)], ago=3 * 3600)
+        work.remote.put('single.wav', tone())
+        work.cloud.fault(match=r'single\.wav', status=403, reason='forbidden')
+        result = self.fetch(work, CALL, status=77, timeout=90)
+        self.hints(result)
+        self.assertNotRegex(result.err, '(?i)not found|no such call')
+
+    def test_an_object_that_the_bucket_fails_to_give_is_69_and_never_not_found(self):
+        for status in (500, 503, 429):
+            with self.subTest(status):
+                work = self.workdir()
+                work.call(CALL, [('single.wav', None)], ago=3 * 3600)
+                work.remote.put('single.wav', tone())
+                work.cloud.fault(match=r'single\.wav', status=status)
+                result = self.fetch(work, CALL, status=69, timeout=90)
+                self.assertNotRegex(result.err, '(?i)not found|no such call')
+
+    def test_one_leg_of_three_that_is_forbidden_or_failing_never_counts_as_missing(self):
+        for status, expected in ((403, 77), (503, 69)):
+            with self.subTest(status):
+                work, legs, whole = self.archived_call()
+                work.stitched_file(CALL).unlink()
+                work.remote.remove(f'stitched/{CALL}.wav')
+                work.cloud.fault(match=re.escape(legs[1][0]), status=status, reason='forbidden')
+                self.fetch(work, CALL, status=expected, timeout=90)
+                self.assertFalse(work.stitched_file(CALL).exists())
+                work.cloud.clear()
+                self.assertEqual(self.fetch(work, CALL).out, whole)
+
+    def test_a_forbidden_stitched_recording_is_never_not_found(self):
+        for status, expected in ((403, (0, 77)), (503, (0, 69))):
+            with self.subTest(status):
+                work, _, whole = self.archived_call()
+                work.stitched_file(CALL).unlink()
+                work.cloud.fault(match=r'stitched(/|%2F)', status=status, reason='forbidden')
+                result = work.run('pbx-recording-fetch', CALL, timeout=90)
+                self.assertIn(result.status, expected, str(result))
+                self.assertEqual(result.out, whole if result.status == 0 else b'')
+
+    def test_a_cut_or_corrupted_download_of_the_stitched_recording_never_ends_in_0(self):
+        for fault in ({'truncate': 5000}, {'corrupt': True}):
+            for times in (None, 1):
+                with self.subTest(f'{fault}, times {times}'):
+                    work, _, whole = self.archived_call()
+                    work.stitched_file(CALL).unlink()
+                    struck = work.cloud.fault(match='alt=media|/download/', times=times, **fault)
+                    result = work.run('pbx-recording-fetch', CALL, timeout=90)
+                    self.assertTrue(result.status != 0 or result.out == whole, str(result)[:1500])
+                    self.assertNotEqual(result.status, 66, str(result)[:1500])
+                    self.assertGreater(struck['struck'], 0, 'the fault met no request')
+                    if times is None:
+                        self.assertNotEqual(result.status, 0, str(result)[:1500])
+
+    def test_a_cut_or_corrupted_download_of_a_leg_never_ends_in_0(self):
+        for fault in ({'truncate': 5000}, {'corrupt': True}):
+            for legs in (1, 2):
+                with self.subTest(f'{fault}, legs {legs}'):
+                    work = self.workdir()
+                    for number in range(legs):
+                        work.call(CALL, [(f'{number}.wav', None)], ago=3 * 3600 - number)
+                        work.remote.put(f'{number}.wav', tone(400 + number))
+                    work.cloud.fault(match='alt=media|/download/', **fault)
+                    result = work.run('pbx-recording-fetch', CALL, timeout=90)
+                    self.assertNotIn(result.status, (0, 66, 70), str(result)[:1500])
+                    self.assertFalse(work.stitched_file(CALL).exists())
+                    self.assertEqual(list(work.stitch_src.rglob('*.wav')) if work.stitch_src.exists() else [], [])
+
+    def test_an_object_without_md5_that_arrives_corrupted_is_served_by_no_claim_of_being_checked(self):
+        work, _, whole = self.archived_call()
+        work.stitched_file(CALL).unlink()
+        work.cloud.fault(match='.', no_md5=True)
+        result = work.run('pbx-recording-fetch', CALL, timeout=90)
+        self.assertTrue(result.status != 0 or result.out == whole, str(result)[:1500])
+
+    def test_a_server_that_never_answers_is_given_up_at_the_deadline(self):
+        work, _, _ = self.archived_call()
+        work.stitched_file(CALL).unlink()
+        for match in ('.', 'alt=media|/download/'):
+            with self.subTest(match):
+                work.cloud.clear()
+                work.cloud.fault(match=match, hang=True)
+                started = time.monotonic()
+                result = work.run('pbx-recording-fetch', CALL, '--timeout', '6s', timeout=40)
+                self.assertLess(time.monotonic() - started, 20 * SLOW)
+                self.assertIn(result.status, (69, 75), str(result))
+
+    def test_a_database_that_is_down_is_69(self):
+        work = self.workdir()
+        self.hints(self.fetch(work, CALL, '--database', f'host={work.path} dbname=x connect_timeout=2', status=69))
+
+    def test_without_a_remote_what_is_here_is_served_and_what_is_not_is_said(self):
+        work, _, whole = self.stitched_call(remote=None)
+        self.assertEqual(self.fetch(work, CALL).out, whole)
+        work.call('1776500000.5', [('single.wav', None)], ago=3 * 3600)
+        result = work.run('pbx-recording-fetch', '1776500000.5')
+        self.assertIn(result.status, (66, 69, 78), str(result))
+        self.says(result, 'remote')
+
+
+class ManyAtOnce(Fetching):
+    def test_ten_fetches_of_one_call_at_once_all_get_it_whole(self):
+        work, _, whole = self.archived_call()
+        work.stitched_file(CALL).unlink()
+        work.remote.remove(f'stitched/{CALL}.wav')
+        runs = [work.start('pbx-recording-fetch', CALL, '-o', work.path / f'out-{number}.wav') for number in range(10)]
+        for number, run in enumerate(runs):
+            self.status(work.finish(run), 0)
+            self.assertEqual((work.path / f'out-{number}.wav').read_bytes(), whole)
+        self.assertEqual(work.stitched_file(CALL).read_bytes(), whole)
+
+    def test_a_fetch_does_not_wait_for_a_running_archive(self):
+        work, _, whole = self.stitched_call()
+        work.cloud.fault(hang=True)
+        archive = work.start('pbx-archive')
+        deadline = time.monotonic() + 20
+        while not work.cloud.log and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self.assertEqual(self.fetch(work, CALL, timeout=20).out, whole)
+        work.cloud.clear()
+        self.status(work.finish(archive), 0)
+
+
+if __name__ == '__main__':
+    main()
