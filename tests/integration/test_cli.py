@@ -1,0 +1,258 @@
+#!/usr/bin/env python3
+"""What all tools share: --help and --version, where settings come from, exit statuses, manual pages."""
+import os
+import re
+import subprocess
+
+from sound import Wav, pcm, ramp
+from workdir import BIN, SOURCE, Case, main
+
+TOOLS = sorted(path.stem for path in (SOURCE / 'tools').glob('pbx-*.cpp'))
+# The settings of pbx.conf(5): flag, variable, and which tools take them.
+RECORDING = ('pbx-stitch', 'pbx-archive', 'pbx-recording-fetch')
+SETTINGS = {
+    'database': ('PBX_DATABASE', ('pbx-stitch', 'pbx-recording-fetch', 'pbx-migrate', 'pbx-dialplan-gen', 'pbx-calls',
+                                  'pbx-provision')),
+    'spool': ('PBX_SPOOL', RECORDING),
+    'stitched': ('PBX_STITCHED', RECORDING),
+    'stitch-src': ('PBX_STITCH_SRC', ('pbx-stitch', 'pbx-recording-fetch')),
+    'remote': ('PBX_REMOTE', RECORDING),
+    'rclone': ('PBX_RCLONE', RECORDING),
+    'migrations': ('PBX_MIGRATIONS', ('pbx-migrate',)),
+    'asterisk-dir': ('PBX_ASTERISK_DIR', ('pbx-dialplan-gen',)),
+}
+FLAGS = {  # of the contract, tool by tool
+    'pbx-migrate': ('lock-timeout',),
+    'pbx-dialplan-gen': ('org', 'deploy', 'check', 'validate', 'reload', 'explain', 'force'),
+    'pbx-stitch': ('since', 'jobs', 'dry-run', 'json', 'timeout'),
+    'pbx-archive': ('min-age', 'dry-run', 'json', 'timeout'),
+    'pbx-recording-fetch': ('account', 'leg', 'timeout'),
+    'pbx-calls': ('org', 'since', 'until', 'number', 'disposition', 'limit', 'json', 'csv'),
+}
+SECTIONS = ['NAME', 'SYNOPSIS', 'DESCRIPTION', 'ENVIRONMENT', 'FILES', 'EXIT STATUS', 'EXAMPLES', 'SEE ALSO']
+
+
+def long_options(text):
+    return set(re.findall(r'(?<![\w-])--[a-z][a-z-]+', text))
+
+
+class EveryTool(Case):
+    def test_each_tool_of_the_source_tree_is_built(self):
+        self.assertTrue(TOOLS)
+        for tool in TOOLS:
+            self.assertTrue((BIN / tool).exists(), tool)
+
+    def test_version_is_one_line_with_the_tools_name(self):
+        work = self.workdir(remote=None, database=False)
+        for tool in TOOLS:
+            with self.subTest(tool):
+                result = self.status(work.run(tool, '--version'), 0)
+                self.assertRegex(result.text, rf'^{tool} \d+\.\d+\.\d+\n$')
+                self.assertEqual(result.err, '')
+
+    def test_help_goes_to_stdout_and_names_the_contracts_flags(self):
+        work = self.workdir(remote=None, database=False)
+        for tool in TOOLS:
+            with self.subTest(tool):
+                result = self.status(work.run(tool, '--help'), 0)
+                self.assertEqual(result.err, '')
+                wanted = {'--help', '--version', '--quiet', '--verbose', '--config'}
+                wanted |= {'--' + flag for flag in FLAGS.get(tool, ())}
+                wanted |= {'--' + flag for flag, (_, takers) in SETTINGS.items() if tool in takers}
+                self.assertEqual(wanted - long_options(result.text), set())
+
+    def test_a_wrong_command_line_is_64_with_a_hint_and_nothing_on_stdout(self):
+        work = self.workdir(remote=None, database=False)
+        for tool in TOOLS:
+            with self.subTest(tool):
+                result = self.status(work.run(tool, '--no-such-option'), 64)
+                self.hints(result)
+                self.assertEqual(result.out, b'')
+
+    def test_help_on_a_full_disk_is_no_success(self):
+        work = self.workdir(remote=None, database=False)
+        for tool in TOOLS:
+            with self.subTest(tool), open('/dev/full', 'wb') as full:
+                done = subprocess.run(work.command(tool, '--help'), stdout=full, stderr=subprocess.PIPE, check=False,
+                                      env=work.environment())
+                self.assertEqual(done.returncode, 73, done.stderr)
+
+    def test_quiet_leaves_errors_only(self):
+        work = self.workdir(remote=None)
+        work.call('1776500000.1', [('a.wav', pcm(ramp(0.1))), ('b.wav', pcm(ramp(0.1, 2)))])
+        self.quiet(self.status(work.run('pbx-stitch', '-q'), 0))
+        result = self.status(work.run('pbx-recording-fetch', '-q', 'nonsense'), 66)
+        self.assertNotEqual(result.err, '')
+
+
+class Settings(Case):
+    """Flag, then environment, then [tool] section, then the top of the file, then the default: shown with pbx-stitch, whose
+    --stitched tells by where the file appears which one counted."""
+
+    def where(self, *arguments, env=None, conf=None):
+        work = self.workdir(remote=None)
+        work.call('1776500000.1', [('a.wav', pcm(ramp(0.1))), ('b.wav', pcm(ramp(0.1, 2)))])
+        env = {key: value.replace('@', str(work.path)) for key, value in (env or {}).items()}
+        if conf is not None:
+            (work.path / 'pbx.conf').write_text(conf.replace('@', str(work.path)), encoding='utf-8')
+            env.setdefault('PBX_CONFIG', str(work.path / 'pbx.conf'))
+        result = self.status(work.run('pbx-stitch', *(part.replace('@', str(work.path)) for part in arguments), env=env), 0)
+        found = [path.parent for path in work.path.rglob('1776500000.1.wav')]
+        self.assertEqual(len(found), 1, str(result))
+        Wav(found[0] / '1776500000.1.wav').check()
+        return str(found[0].relative_to(work.path))
+
+    CONF = 'stitched = "@/top"\n[pbx-stitch]\nstitched = "@/section"\n[pbx-archive]\nstitched = "@/foreign"\n'
+
+    def test_a_flag_comes_before_everything(self):
+        self.assertEqual(self.where('--stitched', '@/flag', env={'PBX_STITCHED': '@/environment'}, conf=self.CONF), 'flag')
+
+    def test_the_environment_comes_before_the_file(self):
+        self.assertEqual(self.where(env={'PBX_STITCHED': '@/environment'}, conf=self.CONF), 'environment')
+
+    def test_the_tools_section_comes_before_the_top_of_the_file(self):
+        self.assertEqual(self.where(conf=self.CONF), 'section')
+
+    def test_the_top_of_the_file_comes_before_the_default(self):
+        self.assertEqual(self.where(conf='stitched = "@/top"\n[pbx-archive]\nmin-age = "1m"\n'), 'top')
+
+    def test_the_default_is_stitched_in_the_spool(self):
+        self.assertEqual(self.where(conf='# nothing\n'), 'monitor/stitched')
+
+    def test_an_empty_variable_counts_as_none(self):
+        self.assertEqual(self.where(env={'PBX_STITCHED': ''}, conf=self.CONF), 'section')
+
+    def test_config_on_the_command_line_comes_before_pbx_config(self):
+        work = self.workdir(remote=None, database=False)
+        (work.path / 'other.conf').write_text(f'stitched = "{work.path}/by-flag"\n', encoding='utf-8')
+        work.close()
+        other = self.workdir(remote=None)
+        other.call('1776500000.1', [('a.wav', pcm(ramp(0.1))), ('b.wav', pcm(ramp(0.1, 2)))])
+        for name in ('one', 'two'):
+            (other.path / f'{name}.conf').write_text(f'stitched = "{other.path}/{name}"\n', encoding='utf-8')
+        self.status(other.run('pbx-stitch', '--config', other.path / 'one.conf',
+                              env={'PBX_CONFIG': str(other.path / 'two.conf')}), 0)
+        self.assertTrue((other.path / 'one' / '1776500000.1.wav').exists())
+
+    def test_an_unknown_key_is_78_and_named(self):
+        work = self.workdir(remote=None)
+        for tool in TOOLS:
+            for conf in ('no-such-key = 1\n', f'[{tool}]\nno-such-key = 1\n'):
+                with self.subTest(f'{tool}: {conf!r}'):
+                    (work.path / 'pbx.conf').write_text(conf, encoding='utf-8')
+                    extra = ('status',) if tool == 'pbx-migrate' else ('1',) if tool == 'pbx-recording-fetch' else ()
+                    result = self.status(work.run(tool, *extra, env={'PBX_CONFIG': str(work.path / 'pbx.conf')}), 78)
+                    self.says(result, 'no-such-key')
+                    self.hints(result)
+
+    def test_a_config_file_that_is_named_and_missing_or_broken_is_78(self):
+        work = self.workdir(remote=None)
+        result = self.status(work.run('pbx-stitch', '--config', work.path / 'none.conf'), 78)
+        self.says(result, 'none.conf')
+        (work.path / 'broken.conf').write_bytes(b'[[[\n= =\n\x00')
+        self.status(work.run('pbx-stitch', '--config', work.path / 'broken.conf'), 78)
+
+    def test_one_file_serves_all_tools_and_other_tools_sections_do_no_harm(self):
+        work = self.workdir()
+        legs = work.three_legs()
+        conf = work.path / 'pbx.conf'
+        conf.write_text(f'database = "{work.db.conninfo}"\nspool = "{work.spool}"\nremote = "{work.remote.path}"\n'
+                        f'migrations = "{SOURCE}/migrations"\nasterisk-dir = "{work.path}"\n'
+                        '[pbx-stitch]\nsince = "30h"\njobs = 2\n[pbx-archive]\nmin-age = "1m"\n', encoding='utf-8')
+        plain = {name: None for name in ('PBX_DATABASE', 'PBX_SPOOL', 'PBX_REMOTE')}
+        plain['PBX_CONFIG'] = str(conf)
+        self.status(work.run('pbx-stitch', env=plain), 0)
+        self.status(work.run('pbx-archive', env=plain), 0)
+        self.assertEqual(set(work.remote.files()), {name for name, _ in legs} | {'stitched/1776500000.1.wav'})
+        self.assertEqual(work.run('pbx-recording-fetch', '1776500000.1', env=plain).out,
+                         work.stitched_file('1776500000.1').read_bytes())
+
+    def test_nonsense_values_are_usage_errors(self):
+        work = self.workdir()
+        for tool, flag, value in (('pbx-stitch', '--since', 'yestermorrow'), ('pbx-stitch', '--since', '-5h'),
+                                  ('pbx-stitch', '--jobs', '0'), ('pbx-stitch', '--jobs', 'many'),
+                                  ('pbx-archive', '--min-age', '5 parsecs'), ('pbx-archive', '--timeout', '0x'),
+                                  ('pbx-stitch', '--since', '99999999999999999999h')):
+            with self.subTest(f'{tool} {flag} {value}'):
+                self.assertEqual(work.run(tool, f'{flag}={value}').status, 64)
+
+    def test_a_connection_uri_serves_as_database(self):
+        work = self.workdir(remote=None)
+        work.call('1776500000.1', [('a.wav', pcm(ramp(0.1))), ('b.wav', pcm(ramp(0.1, 2)))])
+        folder = work.db.cluster.folder.replace('/', '%2F')
+        self.status(work.run('pbx-stitch', '--database', f'postgresql://postgres@{folder}/{work.db.name}'), 0)
+        self.assertTrue(work.stitched_file('1776500000.1').exists())
+
+    def test_without_a_database_setting_libpqs_own_variables_count(self):
+        work = self.workdir(remote=None)
+        work.call('1776500000.1', [('a.wav', pcm(ramp(0.1))), ('b.wav', pcm(ramp(0.1, 2)))])
+        self.status(work.run('pbx-stitch', env={'PBX_DATABASE': None, 'PGHOST': work.db.cluster.folder, 'PGUSER': 'postgres',
+                                                'PGDATABASE': work.db.name}), 0)
+        self.assertTrue(work.stitched_file('1776500000.1').exists())
+
+    def test_a_password_in_the_connection_string_is_never_shown(self):
+        work = self.workdir(remote=None)
+        result = work.run('pbx-stitch', '-v', '--database', f'host={work.path} dbname=x user=y password=s3cret-word')
+        self.assertEqual(result.status, 69, str(result))
+        self.assertNotIn('s3cret-word', result.err + result.text)
+
+
+class ManualPages(Case):
+    def test_each_tool_has_a_page_that_names_every_long_option_of_its_help(self):
+        work = self.workdir(remote=None, database=False)
+        for tool in TOOLS:
+            with self.subTest(tool):
+                page = SOURCE / 'man' / f'{tool}.1'
+                self.assertTrue(page.exists(), page)
+                text = subprocess.run(['mandoc', '-T', 'ascii', page], stdout=subprocess.PIPE, check=True).stdout.decode()
+                text = re.sub('.\b', '', text)
+                words = set(re.findall(r'--[a-z][a-z-]+', text))
+                helped = long_options(work.run(tool, '--help').text)
+                for verb in re.findall(r'(?m)^  ([a-z]+) {2,}', work.run(tool, '--help').text.partition('Subcommands:')[2]):
+                    helped |= long_options(work.run(tool, verb, '--help').text)
+                self.assertEqual(helped - words, set())
+
+    def test_each_page_has_the_suites_sections_in_order(self):
+        for tool in TOOLS:
+            page = SOURCE / 'man' / f'{tool}.1'
+            if page.exists():
+                with self.subTest(tool):
+                    found = re.findall(r'(?m)^\.Sh (.*)$', page.read_text(encoding='utf-8'))
+                    self.assertEqual([section.strip('"') for section in found if section.strip('"') in SECTIONS], SECTIONS)
+
+    def test_the_pages_of_the_file_format_and_the_overview_name_all_settings_and_tools(self):
+        conf = (SOURCE / 'man' / 'pbx.conf.5').read_text(encoding='utf-8').replace('\\-', '-')
+        for flag, (variable, _) in SETTINGS.items():
+            self.assertIn(flag, conf)
+            self.assertIn(variable, conf)
+        overview = (SOURCE / 'man' / 'pbx-recording-tools.7').read_text(encoding='utf-8').replace('\\-', '-')
+        for tool in TOOLS:
+            self.assertIn(tool, overview)
+
+
+class TheTree(Case):
+    def test_the_readme_names_the_two_commands_and_every_package_that_a_build_needs(self):
+        readme = (SOURCE / 'README.md').read_text(encoding='utf-8')
+        for text in ('tests/demo', 'tests/run', '/etc/pbx/pbx.conf', 'cdr_pgsql.conf', '/etc/cron.d'):
+            self.assertIn(text, readme)
+        script = (SOURCE / 'tests' / 'support' / 'packages').read_text(encoding='utf-8')
+        needed = re.search(r'\[build\]="([^"]*)"', script).group(1).split()
+        for package in needed:
+            self.assertIn(package, readme)
+
+    def test_the_crontab_stitches_hourly_as_asterisk_and_archives_even_after_a_failure(self):
+        lines = [line for line in (SOURCE / 'crontab').read_text(encoding='utf-8').splitlines()
+                 if line and not line.startswith('#') and '=' not in line.split()[0]]
+        self.assertEqual(len(lines), 1)
+        minute, hour, day, month, weekday, user, command = lines[0].split(None, 6)
+        self.assertRegex(minute, r'^\d+$')
+        self.assertEqual((hour, day, month, weekday, user), ('*', '*', '*', '*', 'asterisk'))
+        self.assertRegex(command, r'^\S*pbx-stitch\b[^&|]*; *\S*pbx-archive\b')
+
+    def test_every_script_in_tests_is_executable(self):
+        for path in ('tests/run', 'tests/demo', 'tests/layers', 'tests/lint', 'tests/support/packages', '.ci/run'):
+            self.assertTrue(os.access(SOURCE / path, os.X_OK), path)
+
+
+if __name__ == '__main__':
+    main()
