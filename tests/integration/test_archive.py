@@ -514,4 +514,4 @@ class TheHour(Archiving):
 
 
 if __name__ == '__main__':
-    main()
+    main('pbx-stitch', 'pbx-archive', 'pbx-recording-fetch')

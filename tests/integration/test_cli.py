@@ -255,4 +255,4 @@ class TheTree(Case):
 
 
 if __name__ == '__main__':
-    main()
+    main('pbx-stitch', 'pbx-archive', 'pbx-recording-fetch', 'pbx-migrate')

@@ -728,4 +728,4 @@ class Running(Case):
 
 
 if __name__ == '__main__':
-    main()
+    main('pbx-stitch', 'pbx-archive')

@@ -443,8 +443,9 @@ class Case(unittest.TestCase):
         self.assertEqual((result.err, result.out), ('', b''), f'\n{result}')
 
 
-def main():
-    """Run the script's tests. Exits 77, loudly, where a program that they need is missing."""
+def main(*tools):
+    """Run the script's tests. Exits 77, loudly, where a program that they need is missing, or one of the `tools` that they
+    judge is not written yet."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     missing = [program for program in (*sound.missing_programs(), *(
         program for program in ('psql', 'rclone', 'setpriv') if not shutil.which(program)))]
@@ -452,6 +453,10 @@ def main():
         postgres.server_programs()
     except postgres.Missing as why:
         missing.append(str(why))
+    unwritten = [tool for tool in tools if not (SOURCE / 'tools' / f'{tool}.cpp').exists()]
+    if unwritten:
+        print(f"SKIPPED: not written yet: {', '.join(unwritten)}", file=sys.stderr)
+        sys.exit(77)
     if missing:
         print(f"SKIPPED: missing: {', '.join(missing)}. tests/run installs them.", file=sys.stderr)
         sys.exit(77)
