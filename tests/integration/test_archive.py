@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import time
+from pathlib import Path
 
 import sound
 from sound import pcm, ramp
@@ -205,8 +206,7 @@ class LegsThatStay(Archiving):
         for name in ('foreign.wav', 'young.wav'):
             (work.spool / name).chmod(0o644)
         tool = work.path / 'pbx-archive'
-        with open(work.command('pbx-archive')[0], 'rb') as built:
-            tool.write_bytes(built.read())
+        tool.write_bytes(Path(work.command('pbx-archive')[0]).read_bytes())
         tool.chmod(0o755)
         result = work.run(str(tool), '-v', before=before)
         self.assertEqual(result.status, 0, str(result))

@@ -9,6 +9,7 @@
 """
 import contextlib
 import fcntl
+import hashlib
 import os
 import pty
 import re
@@ -361,13 +362,15 @@ class Workdir:
         return sorted(entry.name for entry in self.spool.iterdir() if entry.is_file())
 
     def snapshot(self, *folders):
-        """{path: (inode, size, mtime_ns, bytes)} of every file: equal snapshots mean that no byte was written."""
+        """{path: (inode, size, mtime_ns, SHA-256)} of every file but locks and logs: equal snapshots mean that no byte was
+        written."""
         seen = {}
         for folder in folders or (self.path,):
             for file in sorted(Path(folder).rglob('*')):
-                if file.is_file() and file.name not in ('webdav.log', 'rclone.log'):
+                if file.is_file() and file.suffix not in ('.lock', '.log'):
                     status = file.stat()
-                    seen[str(file)] = (status.st_ino, status.st_size, status.st_mtime_ns, file.read_bytes())
+                    seen[str(file)] = (status.st_ino, status.st_size, status.st_mtime_ns,
+                                       hashlib.sha256(file.read_bytes()).hexdigest())
         return seen
 
 
