@@ -273,7 +273,7 @@ class LegsThatStay(Archiving):
         self.assertNotIn('plain.wav', work.legs_in_spool())
         self.assertNotIn('\x1b', result.err)
         self.assertTrue(all(line.startswith('pbx-archive: ') for line in result.err.splitlines()), str(result))
-        for name in ('-x.wav', 'new\nline.wav', 'a:b.wav'):
+        for name in ('-x.wav', 'new\nline.wav', '.hidden.wav'):
             self.assertTrue((work.spool / name).exists(), f'{name!r} is no name of a leg, and went')
 
 
@@ -514,4 +514,4 @@ class TheHour(Archiving):
 
 
 if __name__ == '__main__':
-    main('pbx-stitch', 'pbx-archive', 'pbx-recording-fetch')
+    main()

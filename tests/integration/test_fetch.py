@@ -538,4 +538,4 @@ class ManyAtOnce(Fetching):
 
 
 if __name__ == '__main__':
-    main('pbx-stitch', 'pbx-archive', 'pbx-recording-fetch')
+    main()

@@ -359,7 +359,8 @@ class Workdir:
         return self.stitched / f'{linkedid}.wav'
 
     def legs_in_spool(self):
-        return sorted(entry.name for entry in self.spool.iterdir() if entry.is_file())
+        """Files in the spool, but for those that pbx-archive hides there for itself."""
+        return sorted(entry.name for entry in self.spool.iterdir() if entry.is_file() and not entry.name.startswith('.'))
 
     def snapshot(self, *folders):
         """{path: (inode, size, mtime_ns, SHA-256)} of every file but locks and logs: equal snapshots mean that no byte was
