@@ -416,6 +416,10 @@ class Case(unittest.TestCase):
     maxDiff = 4000
     longMessage = True
 
+    def setUp(self):
+        started = time.monotonic()
+        self.addCleanup(lambda: print(f'[{time.monotonic() - started:.1f} s] ', end='', file=sys.stderr, flush=True))
+
     def workdir(self, **how):
         work = Workdir(**how)
         self.addCleanup(work.close)
