@@ -25,24 +25,6 @@ constexpr mode_t private_mode = 0640;
 // Files that are open at once while a batch is written.
 constexpr std::size_t batch = 64;
 
-std::optional<std::string> read(const Folder& folder, const std::string& name) {
-    const auto found = folder.look(name);
-    if (!found)
-        return std::nullopt;
-    const auto path = folder.path_of(name);
-    if (!S_ISREG(found->st_mode))
-        throw Error{Exit::config, path + " is not a regular file",
-                    "put the file itself in the place of the link, or name its folder with --asterisk-dir"};
-    const auto fd = folder.find(name);
-    if (!fd)
-        return std::nullopt;
-    std::string text;
-    std::array<char, 65536> buffer{};
-    while (const auto count = read_at(fd->get(), buffer, text.size(), path))
-        text.append(buffer.data(), count);
-    return text;
-}
-
 bool is_ours(const Folder& folder, const std::string& name) {
     const auto found = folder.look(name);
     if (!found || !S_ISREG(found->st_mode))
@@ -148,6 +130,35 @@ std::string diff_of(const Folder& folder, const Change& change) {
 }
 
 } // namespace
+
+std::optional<std::string> read(const Folder& folder, const std::string& name) {
+    const auto found = folder.look(name);
+    if (!found)
+        return std::nullopt;
+    const auto path = folder.path_of(name);
+    if (!S_ISREG(found->st_mode))
+        throw Error{Exit::config, path + " is not a regular file",
+                    "put the file itself in the place of the link, or name its folder with --asterisk-dir"};
+    const auto fd = folder.find(name);
+    if (!fd)
+        return std::nullopt;
+    std::string text;
+    std::array<char, 65536> buffer{};
+    while (const auto count = read_at(fd->get(), buffer, text.size(), path))
+        text.append(buffer.data(), count);
+    return text;
+}
+
+void add_others(const Folder& folder, const std::set<std::string>& active, std::vector<File>& files) {
+    std::set<std::string> there;
+    for (const auto& file : files)
+        there.insert(file.name);
+    folder.for_each_name([&](const std::string& name) {
+        if (active.contains(std::string{dialplan::prefix_of_file(name)}) && !there.contains(name))
+            if (auto text = read(folder, name))
+                files.push_back({name, std::move(*text)});
+    });
+}
 
 std::set<std::string> deployed_prefixes(const Folder& folder) {
     std::set<std::string> prefixes;

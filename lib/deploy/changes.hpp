@@ -31,6 +31,13 @@ struct Changes {
     bool empty() const { return files.empty() && mains.empty() && removals.empty(); }
 };
 
+/// The file `name`, whole; nothing when there is none. Throws Error: config when it is something else than a regular
+/// file, io, no_permission.
+std::optional<std::string> read(const Folder& folder, const std::string& name);
+
+/// Adds to `files` those that `folder` holds of other organizations that are active.
+void add_others(const Folder& folder, const std::set<std::string>& active, std::vector<File>& files);
+
 /// Compares `folder` with what it should hold. `active` are the prefixes of all active organizations, of which `wanted`
 /// may hold only some: the files of the others stay. Files that we did not write are never removed. Throws Error.
 Changes compare(const Folder& folder, std::vector<File> wanted, const std::set<std::string>& active);

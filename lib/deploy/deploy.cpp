@@ -1,11 +1,14 @@
 // Loads, checks, and does one of: print, explain, compare, deploy.
 #include "deploy/deploy.hpp"
 
+#include "base/atomic_file.hpp"
 #include "base/deadline.hpp"
+#include "base/fd.hpp"
 #include "base/folder.hpp"
 #include "base/lock.hpp"
 #include "base/words.hpp"
 #include "db/session.hpp"
+#include "deploy/asterisk.hpp"
 #include "deploy/changes.hpp"
 #include "deploy/organizations.hpp"
 #include "dialplan/includes.hpp"
@@ -30,6 +33,10 @@ using dialplan::Plan;
 
 constexpr const char* lock_name = ".pbx-dialplan-gen.lock";
 
+// Names the main files whose content Asterisk has not loaded yet: there from before the first change until after the
+// last reload, so that the run after one that was killed knows.
+constexpr const char* pending_name = ".pbx-dialplan-gen.reload";
+
 void print(std::string_view text) {
     // Whoever reads may go away early, which is no error; finish_stdout() tells a full disk from that.
     errno = 0;
@@ -51,13 +58,15 @@ class Run {
         load();
         select();
         report();
+        if (request_.validate && !request_.deploy)
+            validate();
         if (request_.explain)
             explain();
         else if (request_.check)
             check();
         else if (request_.deploy)
             deploy();
-        else
+        else if (!request_.validate)
             for (const auto* plan : selected_)
                 print(dialplan::extensions_text(*plan, request_.spool));
         flush();
@@ -179,12 +188,54 @@ class Run {
         status_ = worst(status_, Exit::differs);
     }
 
+    // What Asterisk would have: what we are about to write, and what stays of other organizations.
+    void validate() const {
+        const auto folder = Folder::open(request_.folder);
+        auto candidate = files();
+        if (!request_.organizations.empty())
+            add_others(folder, active_, candidate);
+        Asterisk{request_.asterisk, request_.folder}.validate(candidate, deadline_);
+    }
+
     void deploy() {
         const auto folder = Folder::open(request_.folder);
         const RunLock lock{folder, lock_name};
         stop_before_harm(folder);
         const auto changes = compare(folder, files(), active_);
+        if (request_.validate && !changes.empty())
+            validate();
+        auto pending = request_.reload ? pending_reloads(folder) : std::set<std::string>{};
+        if (request_.reload && !changes.empty()) {
+            for (const auto* group : {&changes.files, &changes.mains, &changes.removals})
+                for (const auto& change : *group)
+                    pending.insert(dialplan::main_file_of(change.name));
+            write_pending(folder, pending);
+        }
         apply(folder, changes, deadline_);
+        if (pending.empty())
+            return;
+        const Asterisk asterisk{request_.asterisk, request_.folder};
+        for (const auto& main_file : pending)
+            asterisk.reload(main_file, deadline_);
+        folder.remove(pending_name);
+    }
+
+    static std::set<std::string> pending_reloads(const Folder& folder) {
+        std::set<std::string> result;
+        const auto text = read(folder, pending_name).value_or("");
+        for (const auto& kind : dialplan::kinds)
+            if (text.find(kind.main_file) != std::string::npos)
+                result.insert(kind.main_file);
+        return result;
+    }
+
+    void write_pending(const Folder& folder, const std::set<std::string>& pending) const {
+        std::string text;
+        for (const auto& main_file : pending)
+            text += main_file + '\n';
+        AtomicFile file{folder, pending_name, 0640, deadline_};
+        write_all(file.fd(), text, folder.path_of(pending_name));
+        file.commit();
     }
 
     const Request& request_;

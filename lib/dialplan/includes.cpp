@@ -93,6 +93,13 @@ std::string_view prefix_of_file(std::string_view name) {
     return {};
 }
 
+std::string main_file_of(std::string_view name) {
+    for (const auto& kind : kinds)
+        if (name.starts_with(kind.begin))
+            return kind.main_file;
+    return std::string{name};
+}
+
 std::string maintain_includes(std::string_view main, std::string_view folder, const std::vector<std::string>& wanted,
                               const std::function<bool(const std::string& file)>& stale) {
     std::string kept;

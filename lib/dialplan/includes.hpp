@@ -19,6 +19,9 @@ inline constexpr Kind kinds[] = {{"ext_", "extensions.conf"}, {"pjsip_", "pjsip.
 /// nothing.
 std::string_view prefix_of_file(std::string_view name);
 
+/// The main file that `name` belongs to: for "ext_acme.conf" extensions.conf, for a main file itself.
+std::string main_file_of(std::string_view name);
+
 /// `main` with the organizations' files in order: lines that include an organization's file of which `stale` says so
 /// are taken out; then each of `wanted` that no line includes is added as #tryinclude "<file>". Every other line stays
 /// byte for byte, whatever its line end and whether or not the last one has any.

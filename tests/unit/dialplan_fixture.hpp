@@ -1,0 +1,59 @@
+// An organization with one row of everything, for the tests of the dialplan.
+#pragma once
+
+#include "dialplan/organization.hpp"
+#include "dialplan/plan.hpp"
+#include "dialplan/render.hpp"
+
+#include "catch.hpp"
+
+#include <string>
+
+namespace fixture {
+
+inline constexpr const char* spool = "/var/spool/asterisk/monitor";
+
+/// Extension 1001, trunk "carrier", route "out", queue 5001 with 1001 as its agent, DID 74950001 to that queue.
+inline pbx::dialplan::Organization organization(const std::string& prefix = "acme") {
+    pbx::dialplan::Organization result;
+    result.id = "11111111-2222-3333-4444-555555555555";
+    result.name = prefix;
+    result.context_prefix = prefix;
+    result.status = "active";
+    result.users.push_back({"u1", "1001", "Alice", "active", "secret", "", "ext", "", {}});
+    result.trunks.push_back({"t1t1t1t1t1", "carrier", "sip.example.org", 5060, "udp", "peer", "", "", "", "active"});
+    result.routes.push_back({"r1", "out", "t1t1t1t1t1", "_X.", 0, "", "", 10, "active", {}});
+    result.queues.push_back(
+        {"q1", "5001", "Sales", "", "ringall", 15, 5, 300, "default", "", "", "active", {}, {{"u1", 0, false}}});
+    result.dids.push_back({"d1", "74950001", "queue", "5001", "active", {}});
+    return result;
+}
+
+/// The plan of the only organization, all of whose rows must be fit.
+inline pbx::dialplan::Plan plan(const pbx::dialplan::Organization& organization) {
+    auto checked = pbx::dialplan::check({organization});
+    for (const auto& refusal : checked.refusals)
+        FAIL(refusal.row << ": " << refusal.fault);
+    REQUIRE(checked.plans.size() == 1);
+    return std::move(checked.plans.front());
+}
+
+inline std::string extensions(const pbx::dialplan::Organization& organization) {
+    return pbx::dialplan::extensions_text(plan(organization), spool);
+}
+
+/// The lines of one extension: from "exten => NAME," to the next extension, context or comment.
+inline std::string extension(const std::string& text, const std::string& context, const std::string& name) {
+    const auto section = text.find("\n[" + context + "]\n");
+    const auto begin = text.find("exten => " + name + ",1,", section);
+    if (section == std::string::npos || begin == std::string::npos)
+        return {};
+    if (const auto next = text.find("\n[", section + 1); next != std::string::npos && next < begin)
+        return {};
+    auto end = text.find('\n', begin) + 1;
+    while (text.compare(end, 8, " same =>") == 0)
+        end = text.find('\n', end) + 1;
+    return text.substr(begin, end - begin);
+}
+
+} // namespace fixture
