@@ -54,7 +54,8 @@ std::string_view value_fault(std::string_view text) {
 }
 
 std::string escaped_value(std::string_view text) {
-    std::string result;
+    // "key=>value" is another way to write "key=value".
+    std::string result = text.starts_with('>') ? " " : "";
     for (const char c : text) {
         if (c == ';')
             result += '\\';
