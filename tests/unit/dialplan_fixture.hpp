@@ -1,11 +1,10 @@
 // An organization with one row of everything, for the tests of the dialplan.
 #pragma once
 
+#include "catch.hpp"
 #include "dialplan/organization.hpp"
 #include "dialplan/plan.hpp"
 #include "dialplan/render.hpp"
-
-#include "catch.hpp"
 
 #include <string>
 

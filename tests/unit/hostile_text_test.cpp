@@ -72,13 +72,76 @@ class Strings {
     explicit Strings(unsigned seed) : random_{seed} {}
 
     std::string hostile() {
-        static const std::vector<std::string> pieces{
-            "\n", "\r\n", "\r", "\n[evil]\n", "\n#include /etc/passwd\n", "#exec id", ";", ";--", "--;", "\\;", "\\", "]",
-            "[", "(", ")", "((", "))", ",", "&", "|", "^", "\"", "'", "`", "=", "=>", " => ", "${SHELL(id)}", "$[1/0]",
-            "${EXTEN}", "same => n,System(id)", "\nexten => 1,1,System(id)", "~P", "~", "%", "\t", " ", "@", "/", "../",
-            "victim_1001", "victim__trunk_carrier", "victim__5001", "general", "global", "1", "42", "1001", "_X.", "_.", "X",
-            "+49", "*", "#", "é", "\xc3", "\xff\xfe", "\xe2\x80\xa8", "\x7f", "\x01", std::string(1, '\0'), "a", "Zz", "-",
-            ".", "_", "sip:x@y", "Local/1@victim__internal/n", std::string(10000, 'x'), std::string(300, '9')};
+        static const std::vector<std::string> pieces{"\n",
+                                                     "\r\n",
+                                                     "\r",
+                                                     "\n[evil]\n",
+                                                     "\n#include /etc/passwd\n",
+                                                     "#exec id",
+                                                     ";",
+                                                     ";--",
+                                                     "--;",
+                                                     "\\;",
+                                                     "\\",
+                                                     "]",
+                                                     "[",
+                                                     "(",
+                                                     ")",
+                                                     "((",
+                                                     "))",
+                                                     ",",
+                                                     "&",
+                                                     "|",
+                                                     "^",
+                                                     "\"",
+                                                     "'",
+                                                     "`",
+                                                     "=",
+                                                     "=>",
+                                                     " => ",
+                                                     "${SHELL(id)}",
+                                                     "$[1/0]",
+                                                     "${EXTEN}",
+                                                     "same => n,System(id)",
+                                                     "\nexten => 1,1,System(id)",
+                                                     "~P",
+                                                     "~",
+                                                     "%",
+                                                     "\t",
+                                                     " ",
+                                                     "@",
+                                                     "/",
+                                                     "../",
+                                                     "victim_1001",
+                                                     "victim__trunk_carrier",
+                                                     "victim__5001",
+                                                     "general",
+                                                     "global",
+                                                     "1",
+                                                     "42",
+                                                     "1001",
+                                                     "_X.",
+                                                     "_.",
+                                                     "X",
+                                                     "+49",
+                                                     "*",
+                                                     "#",
+                                                     "é",
+                                                     "\xc3",
+                                                     "\xff\xfe",
+                                                     "\xe2\x80\xa8",
+                                                     "\x7f",
+                                                     "\x01",
+                                                     std::string(1, '\0'),
+                                                     "a",
+                                                     "Zz",
+                                                     "-",
+                                                     ".",
+                                                     "_",
+                                                     "sip:x@y",
+                                                     "Local/1@victim__internal/n",
+                                                     std::string(10000, 'x'),
+                                                     std::string(300, '9')};
         std::string result;
         for (auto count = random_() % 4 + (random_() % 8 == 0 ? 0 : 1); count > 0; --count)
             result += pieces[random_() % pieces.size()];
@@ -147,8 +210,8 @@ void judge_dialplan(const std::string& text, const std::string& prefix) {
     static const std::set<std::string> contexts{"internal", "incoming", "incoming_sub", "outbound",
                                                 "queue",    "rec",      "rec-up",       "caller-id"};
     static const std::set<std::string> applications{
-        "Set",      "Gosub", "GotoIf",         "Goto",   "Dial", "Queue",  "Answer", "Hangup",
-        "ExecIf",   "Wait",  "StopMixMonitor", "Return", "MixMonitor", "ForkCDR"};
+        "Set",    "Gosub",  "GotoIf", "Goto",           "Dial",   "Queue",      "Answer",
+        "Hangup", "ExecIf", "Wait",   "StopMixMonitor", "Return", "MixMonitor", "ForkCDR"};
     static const std::regex priority{R"(([^,]+),(1|n|n\([a-z]+\)),([A-Za-z]+)\(.*\))"};
     static const std::regex following{R"((n|n\([a-z]+\)),([A-Za-z]+)\(.*\))"};
     std::set<std::string> seen;
@@ -204,7 +267,8 @@ void judge_sections(const std::string& text, const std::set<std::string>& keys, 
             REQUIRE(name == user.full_name);
         } else if (line.key == "member") {
             REQUIRE(std::regex_match(
-                line.value, std::regex{R"(Local/[0-9A-Za-z]+@[a-z0-9_]+__internal/n,\d+,[0-9A-Za-z]+,(PJSIP/[0-9A-Za-z_.-]+)?)"}));
+                line.value,
+                std::regex{R"(Local/[0-9A-Za-z]+@[a-z0-9_]+__internal/n,\d+,[0-9A-Za-z]+,(PJSIP/[0-9A-Za-z_.-]+)?)"}));
         } else {
             REQUIRE(std::regex_match(line.value, std::regex{"[0-9A-Za-z_.,:;@=*#+~!%\\[\\]-]*"}));
         }
@@ -212,9 +276,9 @@ void judge_sections(const std::string& text, const std::set<std::string>& keys, 
 }
 
 const std::set<std::string> pjsip_keys{
-    "type",     "context",      "disallow",     "allow",    "auth",          "aors",         "callerid",
-    "password", "accountcode",  "set_var",      "username", "direct_media",  "rtp_symmetric", "rewrite_contact",
-    "contact",  "max_contacts", "remove_existing", "endpoint", "match",      "outbound_auth", "from_user",
+    "type",     "context",      "disallow",        "allow",    "auth",         "aors",          "callerid",
+    "password", "accountcode",  "set_var",         "username", "direct_media", "rtp_symmetric", "rewrite_contact",
+    "contact",  "max_contacts", "remove_existing", "endpoint", "match",        "outbound_auth", "from_user",
     "line",     "server_uri",   "client_uri"};
 const std::set<std::string> queue_keys{"strategy", "timeout", "retry", "musicclass", "ringinuse", "member"};
 
@@ -301,11 +365,13 @@ TEST_CASE("a row that cannot be made safe is named with its organization and rea
     CHECK_THAT(checked.refusals[1].fault, ContainsSubstring("begins like a name of another organization"));
     REQUIRE(checked.plans.size() == 2);
     CHECK(checked.plans[0].organization.users.size() == 1);
-    CHECK_FALSE(fixture::extension(extensions_text(checked.plans[0], fixture::spool), "acme__internal", "1001").empty());
+    CHECK_FALSE(
+        fixture::extension(extensions_text(checked.plans[0], fixture::spool), "acme__internal", "1001").empty());
 }
 
 TEST_CASE("a text that Asterisk can hold arrives there as it is") {
-    for (const std::string password : {"a;b", "a\\;b", "\\", ";;--", "${x}", "a,b]", "#include", "p\xc3\xa4ss", "=>", ">"}) {
+    for (const std::string password :
+         {"a;b", "a\\;b", "\\", ";;--", "${x}", "a,b]", "#include", "p\xc3\xa4ss", "=>", ">"}) {
         auto organization = fixture::organization();
         organization.users.front().sip_password = password;
         bool found = false;
@@ -368,7 +434,8 @@ TEST_CASE("patterns of routes are what Asterisk knows as patterns") {
         CHECK(written(good) == good);
     CHECK(written("X.") == "_X.");
     CHECK(written("0[12]X") == "_0[12]X");
-    for (const std::string bad : {"_.", "_!", "", "_", "_X.,1,System(id)", "_X.5", "_[1-", "_[]X", "_A", "_X X", "h", "s"})
+    for (const std::string bad :
+         {"_.", "_!", "", "_", "_X.,1,System(id)", "_X.5", "_[1-", "_[]X", "_A", "_X X", "h", "s"})
         CHECK(written(bad) == "refused");
 }
 

@@ -1,8 +1,7 @@
 // The main files' include lines, and the diff that shows what changes.
+#include "catch.hpp"
 #include "dialplan/diff.hpp"
 #include "dialplan/includes.hpp"
-
-#include "catch.hpp"
 
 #include <random>
 
@@ -157,8 +156,9 @@ TEST_CASE("a diff shows three lines around each change, as diff -u does") {
     auto after = before;
     after.replace(after.find("10\n"), 3, "ten\n");
     after.replace(after.find("25\n"), 3, "");
-    CHECK(unified_diff(before, after, "a", "b") == "--- a\n+++ b\n@@ -7,7 +7,7 @@\n 7\n 8\n 9\n-10\n+ten\n 11\n 12\n 13\n"
-                                                   "@@ -22,7 +22,6 @@\n 22\n 23\n 24\n-25\n 26\n 27\n 28\n");
+    CHECK(unified_diff(before, after, "a", "b") ==
+          "--- a\n+++ b\n@@ -7,7 +7,7 @@\n 7\n 8\n 9\n-10\n+ten\n 11\n 12\n 13\n"
+          "@@ -22,7 +22,6 @@\n 22\n 23\n 24\n-25\n 26\n 27\n 28\n");
     CHECK(unified_diff("", "x", "/dev/null", "b") ==
           "--- /dev/null\n+++ b\n@@ -0,0 +1 @@\n+x\n\\ No newline at end of file\n");
 }
