@@ -1,0 +1,58 @@
+// What an operator does to organizations and their rows, without SQL. What pbx-dialplan-gen would leave out for its
+// text never enters the database this way.
+#pragma once
+
+#include "base/error.hpp"
+#include "dialplan/organization.hpp"
+
+#include <chrono>
+#include <string>
+
+namespace pbx::provision {
+
+/// What all commands share.
+struct Context {
+    std::string database;
+    std::chrono::seconds timeout{60};
+    bool json = false;
+};
+
+/// The kinds of rows that an organization has. The names of rows are: a user's extension, a number, a route's or
+/// trunk's name.
+enum class Kind { user, did, queue, route, trunk };
+
+// An `organization` is given by its name, prefix or id. All of these throw Error: usage for a text that cannot be, or a
+// name that is taken; no_input for an organization or row that is not there; unavailable, no_permission, config.
+
+/// Prints the new organization's id and prefix. An empty prefix is made up.
+Exit add_organization(const Context& context, const std::string& name, const std::string& prefix, bool recording);
+Exit list_organizations(const Context& context);
+/// `status`: active, suspended, deleted. Nothing is erased: recordings of a deleted organization stay its own.
+Exit set_status(const Context& context, const std::string& organization, const std::string& status);
+
+/// Prints the extension and the password when that was empty, and is made up.
+Exit add_user(const Context& context, const std::string& organization, dialplan::User user, std::string username);
+/// `trunk`: a trunk's name, or empty.
+Exit add_did(const Context& context, const std::string& organization, const dialplan::Did& did,
+             const std::string& trunk);
+Exit add_queue(const Context& context, const std::string& organization, const dialplan::Queue& queue);
+Exit add_route(const Context& context, const std::string& organization, dialplan::Route route,
+               const std::string& trunk);
+Exit add_trunk(const Context& context, const std::string& organization, const dialplan::Trunk& trunk);
+
+/// Rows of one organization, or of all when it is empty. Passwords are not shown.
+Exit list_rows(const Context& context, Kind kind, const std::string& organization);
+Exit remove_row(const Context& context, Kind kind, const std::string& organization, const std::string& name);
+
+Exit join_queue(const Context& context, const std::string& organization, const std::string& queue,
+                const std::string& extension, int penalty);
+Exit leave_queue(const Context& context, const std::string& organization, const std::string& queue,
+                 const std::string& extension);
+
+/// Every row that can be recorded, with its own flag, the organization's, and what follows from both.
+Exit show_recording(const Context& context, const std::string& organization);
+/// The organization's master switch.
+Exit switch_organization(const Context& context, const std::string& organization, bool on);
+Exit switch_row(const Context& context, const std::string& organization, Kind kind, const std::string& name, bool on);
+
+} // namespace pbx::provision

@@ -1,0 +1,39 @@
+// getrandom(2) until enough of its bytes fit.
+#include "provision/secret.hpp"
+
+#include "base/error.hpp"
+
+#include <sys/random.h>
+
+#include <array>
+#include <cerrno>
+
+namespace pbx::provision {
+
+std::string random_text(std::string_view alphabet, std::size_t length) {
+    // Bytes from the last, incomplete round of the alphabet would favour its first letters.
+    const std::size_t fair = 256 - 256 % alphabet.size();
+    std::string result;
+    while (result.size() < length) {
+        std::array<unsigned char, 64> bytes{};
+        const auto got = ::getrandom(bytes.data(), bytes.size(), 0);
+        if (got < 0 && errno != EINTR)
+            throw system_error(Exit::software, "cannot get random bytes", errno);
+        for (ssize_t i = 0; i < got && result.size() < length; ++i)
+            if (bytes.at(static_cast<std::size_t>(i)) < fair)
+                result += alphabet[bytes.at(static_cast<std::size_t>(i)) % alphabet.size()];
+    }
+    return result;
+}
+
+std::string make_password() {
+    constexpr std::size_t length = 24;
+    return random_text("abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789", length);
+}
+
+std::string make_prefix() {
+    constexpr std::size_t length = 8;
+    return "org_" + random_text("abcdefghijklmnopqrstuvwxyz0123456789", length);
+}
+
+} // namespace pbx::provision

@@ -1,0 +1,37 @@
+// Passwords that are made up.
+#include "catch.hpp"
+#include "provision/secret.hpp"
+
+#include <algorithm>
+#include <set>
+
+using pbx::provision::make_password;
+using pbx::provision::make_prefix;
+using pbx::provision::random_text;
+
+TEST_CASE("a made-up password is long, of letters and digits, and never the same") {
+    std::set<std::string> seen;
+    for (int i = 0; i < 200; ++i) {
+        const auto password = make_password();
+        CHECK(password.size() == 24);
+        CHECK(password.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") ==
+              std::string::npos);
+        CHECK(seen.insert(password).second);
+    }
+}
+
+TEST_CASE("a made-up prefix can begin the name of a context") {
+    const auto prefix = make_prefix();
+    CHECK(prefix.size() == 12);
+    CHECK(prefix.starts_with("org_"));
+    CHECK(prefix.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string::npos);
+}
+
+TEST_CASE("every character of an alphabet comes, about as often as the others") {
+    const auto text = random_text("abc", 30000);
+    for (const char c : {'a', 'b', 'c'}) {
+        const auto times = std::count(text.begin(), text.end(), c);
+        CHECK(times > 9000);
+        CHECK(times < 11000);
+    }
+}
