@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdio>
 #include <utility>
 
@@ -59,21 +60,29 @@ std::string joined(const std::vector<std::string>& cells, char between) {
     return line;
 }
 
-// Length of the UTF-8 character that begins here and is harmless to show; 0 where there is none.
-std::size_t harmless_character(std::string_view text) {
+struct Character {
+    std::size_t length = 0; ///< 0: no UTF-8 begins here
+    std::uint32_t code = 0;
+};
+
+Character first_character(std::string_view text) {
     const auto first = static_cast<unsigned char>(text.front());
     if (first < 0x80)
-        return first >= 0x20 && first != 0x7f ? 1 : 0;
+        return {1, first};
     const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-    const auto character = text.substr(0, length);
-    if (!is_utf8(character))
-        return 0;
-    // C1 controls; marks that turn the direction of text.
-    const bool control = character >= "\xc2\x80" && character <= "\xc2\x9f";
-    const bool turns = (character >= "\xe2\x80\xaa" && character <= "\xe2\x80\xae") ||
-                       (character >= "\xe2\x81\xa6" && character <= "\xe2\x81\xa9") || character == "\xe2\x80\xa8" ||
-                       character == "\xe2\x80\xa9" || character == "\xe2\x80\x8e" || character == "\xe2\x80\x8f";
-    return control || turns ? 0 : length;
+    if (!is_utf8(text.substr(0, length)))
+        return {};
+    std::uint32_t code = first & (0x7fU >> length);
+    for (std::size_t i = 1; i < length; ++i)
+        code = (code << 6U) | (static_cast<unsigned char>(text[i]) & 0x3fU);
+    return {length, code};
+}
+
+// Control characters, line and paragraph separators, and marks that turn the direction of text.
+bool is_harmless(std::uint32_t code) {
+    const auto within = [&](std::uint32_t first, std::uint32_t last) { return code >= first && code <= last; };
+    return !(code < 0x20 || within(0x7f, 0x9f) || within(0x200e, 0x200f) || within(0x2028, 0x202e) ||
+             within(0x2066, 0x2069) || code == 0x061c);
 }
 
 } // namespace
@@ -81,14 +90,14 @@ std::size_t harmless_character(std::string_view text) {
 std::string printable(std::string_view text) {
     std::string result;
     while (!text.empty()) {
-        auto length = harmless_character(text);
-        if (length > 0) {
+        const auto [length, code] = first_character(text);
+        if (length > 0 && is_harmless(code)) {
             result += text.substr(0, length);
+            text.remove_prefix(length);
         } else {
-            length = 1;
             result += fmt::format("\\x{:02x}", static_cast<unsigned char>(text.front()));
+            text.remove_prefix(1);
         }
-        text.remove_prefix(length);
     }
     return result;
 }

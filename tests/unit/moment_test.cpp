@@ -40,8 +40,8 @@ constexpr std::int64_t now = 1776522604; // 2026-04-18T14:30:04Z
 } // namespace
 
 TEST_CASE("a time ago is counted from now") {
-    CHECK(parse_moment("25h", now) == now - 25 * 3600);
-    CHECK(parse_moment("7d", now) == now - 7 * 86400);
+    CHECK(parse_moment("25h", now) == now - 90000);
+    CHECK(parse_moment("7d", now) == now - 604800);
     CHECK(parse_moment("90s", now) == now - 90);
     CHECK(parse_moment("now", now) == now);
 }
