@@ -67,9 +67,10 @@ bool AtomicFile::take(mode_t mode) {
     const auto named = folder_->look(hidden_);
     if (::fstat(fd.get(), &held) != 0 || !named || named->st_ino != held.st_ino || named->st_dev != held.st_dev)
         return false;
-    if (!S_ISREG(held.st_mode) || ::ftruncate(fd.get(), 0) != 0 || ::fchmod(fd.get(), mode) != 0)
-        throw system_error(Exit::cant_create, "cannot prepare the temporary file for " + path, errno);
+    // From here on it is ours, and goes with us when something fails.
     fd_ = std::move(fd);
+    if (!S_ISREG(held.st_mode) || ::ftruncate(fd_.get(), 0) != 0 || ::fchmod(fd_.get(), mode) != 0)
+        throw system_error(Exit::cant_create, "cannot prepare the temporary file for " + path, errno);
     return true;
 }
 

@@ -1,0 +1,181 @@
+"""Several of the tools at once, a recorder that writes meanwhile, and parents that are killed: no leg is ever lost."""
+import os
+import random
+import struct
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import sound
+import sweep
+from workdir import LONG, SLOW, Case, Wav, main, processes_with
+
+PAIRS = 1000 if LONG else 6
+ROUNDS = 50 if LONG else 3
+
+
+class Recorder(threading.Thread):
+    """Writes a leg as Asterisk does: a header of zero sizes, 32 KiB at a time, the sizes at close."""
+
+    def __init__(self, path, samples, seconds):
+        super().__init__(daemon=True)
+        self.path, self.samples, self.seconds = path, samples, seconds
+
+    def run(self):
+        with open(self.path, 'wb', buffering=32768) as file:
+            file.write(sound.unfinished(sound.pcm(b'')))
+            pieces = 20
+            size = -(-len(self.samples) // pieces)
+            for start in range(0, len(self.samples), size):
+                file.write(self.samples[start:start + size])
+                time.sleep(self.seconds / pieces)
+            file.seek(4)
+            file.write(struct.pack('<I', len(self.samples) + 36))
+            file.seek(40)
+            file.write(struct.pack('<I', len(self.samples)))
+
+
+class Concurrency(Case):
+    def legs(self, work, number):
+        legs = {f'20260418-150000-{n:05}-1.wav': sound.pcm(sound.ramp(0.1, n)) for n in range(number)}
+        for name, data in legs.items():
+            work.leg(name, data)
+        return legs
+
+    def none_lost(self, work, legs, fault):
+        there = work.remote.files()
+        lost = [name for name, data in legs.items()
+                if there.get(name) != data and not _same(work.spool / name, data)]
+        sweep.counts.add(fault, lost=len(lost), mended=0)
+        self.assertEqual(lost, [], 'LOST')
+
+    def all_archived(self, work, legs, fault):
+        self.status(work.run('pbx-archive'), 0)
+        there = work.remote.files()
+        self.assertEqual([name for name, data in legs.items() if there.get(name) != data], [], 'every leg is in the bucket')
+        self.assertEqual([name for name in work.legs_in_spool() if not name.startswith('.')], [])
+        sweep.counts.add(fault, tried=0, mended=1)
+
+    def test_two_archives_at_once_lose_no_leg(self):
+        work = self.workdir(database=False)
+        for _ in range(PAIRS):
+            legs = self.legs(work, 60)
+            one, two = work.start('pbx-archive'), work.start('pbx-archive')
+            results = [work.finish(one), work.finish(two)]
+            self.assertIn(0, [result.status for result in results], f'{results[0]}\n{results[1]}')
+            self.assertLessEqual({result.status for result in results}, {0, 75}, f'{results[0]}\n{results[1]}')
+            self.none_lost(work, legs, 'two archives at once, 60 legs')
+            self.all_archived(work, legs, 'two archives at once, 60 legs')
+            for name in list(work.remote.files()):
+                work.remote.remove(name)
+
+    def test_stitches_archives_and_fetches_at_once_hurt_nothing(self):
+        for turn in range(ROUNDS):
+            fault = 'two stitches, two archives and four fetches at once'
+            work = self.workdir()
+            calls = {f'1776500000.{n}': work.three_legs(f'1776500000.{n}', stamp=f'20260418-14{n:02}') for n in range(10, 20)}
+            legs = {name: data for call in calls.values() for name, data in call}
+            tools = [('pbx-stitch',), ('pbx-archive',), ('pbx-stitch',), ('pbx-archive',)]
+            tools += [('pbx-recording-fetch', call) for call in list(calls)[:4]]
+            random.Random(turn).shuffle(tools)
+            started = [work.start(*tool) for tool in tools]
+            for tool, result in zip(tools, [work.finish(process) for process in started]):
+                self.assertIn(result.status, (0, 75), f'{result}')
+                if tool[0] == 'pbx-recording-fetch' and result.status == 0:
+                    self.assertEqual(Wav(result.out).check().samples, _samples(calls[tool[1]]), f'{tool}')
+            self.none_lost(work, legs, fault)
+            self.status(work.run('pbx-stitch'), 0)
+            self.all_archived(work, legs, fault)
+            there = work.remote.files()
+            for call, parts in calls.items():
+                self.assertEqual(Wav(there[f'stitched/{call}.wav']).check().samples, _samples(parts))
+            self.assertEqual(sweep.temporary_files(work.spool, work.stitch_src), [])
+
+    def test_fifty_fetches_of_one_call_at_once_all_get_the_same_whole_recording(self):
+        work = self.workdir()
+        legs = work.three_legs(ago=7200, age=7000)
+        self.status(work.run('pbx-archive'), 0)  # every leg has to come back
+        with ThreadPoolExecutor(50) as pool:
+            results = list(pool.map(lambda _: work.run('pbx-recording-fetch', '1776500000.1', timeout=300), range(50)))
+        bodies = set()
+        for result in results:
+            self.status(result, 0)
+            bodies.add(result.out)
+        self.assertEqual(len(bodies), 1)
+        self.assertEqual(Wav(bodies.pop()).check().samples, _samples(legs))
+        self.assertEqual(sweep.temporary_files(work.spool, work.stitch_src), [])
+        sweep.counts.add('fifty fetches of one call at once', tried=50, mended=50)
+
+    def test_legs_that_are_being_recorded_stay_until_their_writer_is_done(self):
+        work = self.workdir(database=False)
+        legs, recorders = {}, []
+        for n in range(ROUNDS * 8):
+            name, samples = f'20260418-160000-{n:05}-1.wav', sound.ramp(0.2 + n % 5, n)
+            legs[name] = sound.pcm(samples)
+            recorders.append(Recorder(work.spool / name, samples, 1 + n % 4))
+            recorders[-1].start()
+        runs = 0
+        while any(recorder.is_alive() for recorder in recorders):
+            self.status(work.run('pbx-archive', '--min-age', '0'), 0)
+            runs += 1
+        for recorder in recorders:
+            recorder.join()
+        self.status(work.run('pbx-archive', '--min-age', '0'), 0)
+        there = work.remote.files()
+        broken = [name for name, data in legs.items() if there.get(name) != data]
+        sweep.counts.add('archive --min-age 0 beside 8 recorders', tried=runs, lost=len(broken), mended=0)
+        self.assertEqual(broken, [], 'every leg arrived with its last sample')
+
+    def test_a_killed_parent_and_the_next_run_at_once(self):
+        fault = 'archive killed at a random moment, next run at once'
+        work = self.workdir(database=False)
+        chance = random.Random(3)
+        legs = {}
+        for _ in range(ROUNDS * 4):
+            legs.update(self.legs(work, 30))
+            process = work.start('pbx-archive')
+            time.sleep(chance.uniform(0.02, 0.8) * SLOW)
+            process.kill()
+            work.finish(process)
+            result = work.run('pbx-archive')
+            self.assertIn(result.status, (0, 75), f'{result}')
+            self.none_lost(work, legs, fault)
+        until = time.monotonic() + 10 * SLOW
+        while processes_with('--files-from-raw') and processes_with(str(work.path)) and time.monotonic() < until:
+            time.sleep(0.1)
+        self.all_archived(work, legs, fault)
+
+    def test_stitch_killed_again_and_again_finishes_in_the_end(self):
+        fault = 'stitch killed at a random moment'
+        work = self.workdir()
+        calls = {f'1776500000.{n}': work.three_legs(f'1776500000.{n}', stamp=f'20260418-14{n:02}') for n in range(10, 60)}
+        chance = random.Random(5)
+        for _ in range(ROUNDS * 4):
+            process = work.start('pbx-stitch')
+            time.sleep(chance.uniform(0.01, 0.25) * SLOW)
+            process.kill()
+            work.finish(process)
+            for file in work.stitched.glob('*.wav') if work.stitched.exists() else ():
+                Wav(file).check()
+            sweep.counts.add(fault)
+        self.status(work.run('pbx-stitch'), 0)
+        for call, parts in calls.items():
+            self.assertEqual(Wav(work.stitched_file(call)).check().samples, _samples(parts))
+        self.assertEqual(sweep.temporary_files(work.spool), [])
+        sweep.counts.add(fault, tried=0, mended=ROUNDS * 4)
+
+
+def _samples(legs):
+    return b''.join(data[44:] for _, data in legs)
+
+
+def _same(path, data):
+    return os.path.exists(path) and path.read_bytes() == data
+
+
+def tearDownModule():  # pylint: disable=invalid-name
+    sweep.counts.show('at once')
+
+
+if __name__ == '__main__':
+    main()

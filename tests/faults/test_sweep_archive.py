@@ -1,0 +1,49 @@
+"""pbx-archive killed before, and failed by, each of its own steps."""
+import sound
+import sweep
+from workdir import Case, main
+
+
+class ArchiveWorld(sweep.RecordingWorld):
+    """Stitched recordings and legs that are due; a leg that the bucket has already, and one of which it has the first half."""
+    tool = 'pbx-archive'
+
+    def __init__(self, work):
+        super().__init__(work)
+        for number in range(1, 7):
+            name = f'20260418-14400{number}-0700{number}-1.wav'
+            data = self.legs[name] = sound.pcm(sound.ramp(0.3, number))
+            self.files['monitor/' + name] = (data, 600)
+            if number == 2:
+                self.remote[name] = data
+            if number == 3:
+                self.remote[name] = data[:len(data) // 2]
+        for number in (1, 2):
+            name = f'1776500000.{number}.wav'
+            data = sound.pcm(sound.ramp(0.6, 40 + number))
+            self.files['monitor/stitched/' + name] = (data, 600)
+            self.allowed[name] = [data]
+
+    def run(self, before=()):
+        return self.work.run(self.tool, before=before)
+
+
+class Archive(Case):
+    def setUp(self):
+        self.world = ArchiveWorld(self.workdir(database=False))
+        self.world.undisturbed(self)
+        self.assertEqual({name: self.world.end[1].get(name) for name in self.world.legs}, self.world.legs)
+
+    def test_killed_before_any_step_it_loses_no_leg_and_the_next_run_finishes(self):
+        sweep.kill_sweep(self, self.world, 35)
+
+    def test_any_step_that_fails_is_reported_and_mended_by_the_next_run(self):
+        sweep.error_sweep(self, self.world, 35)
+
+
+def tearDownModule():  # pylint: disable=invalid-name
+    sweep.counts.show('pbx-archive')
+
+
+if __name__ == '__main__':
+    main()
