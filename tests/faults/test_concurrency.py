@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import sound
 import sweep
-from workdir import LONG, SLOW, Case, Wav, main, processes_with
+from sound import Wav
+from workdir import LONG, SLOW, Case, main, processes_with
 
 PAIRS = 1000 if LONG else 6
 ROUNDS = 50 if LONG else 3
