@@ -14,7 +14,8 @@ import re
 import sys
 import time
 
-from workdir import LONG, SLOW
+import sound
+from workdir import ACCOUNT, LONG, SLOW
 
 # Calls that change files, or reach for another process or machine.
 CHANGES = ('write', 'writev', 'pwrite64', 'fsync', 'fdatasync', 'syncfs', 'rename', 'renameat', 'renameat2', 'unlink',
@@ -162,6 +163,24 @@ def strike(case, world, result, fault, complete):
         counts.add(fault)
         raise AssertionError(f'{broken}\nafter the fault: {result}\nthe next run: {again}') from None
     counts.add(fault, mended=1)
+
+
+def many_calls(work, numbers, ago=1800, age=600):
+    """Calls of three short legs, in one statement: {linkedid: [(name, bytes)]}."""
+    calls, rows = {}, []
+    for number in numbers:
+        linkedid = f'1776500000.{number}'
+        calls[linkedid] = []
+        for leg in range(3):
+            name = f'20260418-15{number:04}-070{number:04}-{leg}.wav'
+            data = sound.pcm(sound.ramp(0.05 + leg / 40, number * 3 + leg))
+            work.leg(name, data, age)
+            calls[linkedid].append((name, data))
+            rows.append((time.strftime('%Y-%m-%d %H:%M:%S+00', time.gmtime(time.time() - ago + 10 * leg)), ACCOUNT, linkedid,
+                         f'{linkedid}{leg or ""}', leg + 1, name, 9, 9))
+    work.db.copy('asterisk_cdr', ('calldate', 'accountcode', 'linkedid', 'uniqueid', 'sequence', 'recordingfile', 'duration',
+                                  'billsec'), rows)
+    return calls
 
 
 def temporary_files(*folders):

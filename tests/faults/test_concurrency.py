@@ -74,7 +74,7 @@ class Concurrency(Case):
         for turn in range(ROUNDS):
             fault = 'two stitches, two archives and four fetches at once'
             work = self.workdir()
-            calls = {f'1776500000.{n}': work.three_legs(f'1776500000.{n}', stamp=f'20260418-14{n:02}') for n in range(10, 20)}
+            calls = sweep.many_calls(work, range(10, 20))
             legs = {name: data for call in calls.values() for name, data in call}
             tools = [('pbx-stitch',), ('pbx-archive',), ('pbx-stitch',), ('pbx-archive',)]
             tools += [('pbx-recording-fetch', call) for call in list(calls)[:4]]
@@ -149,7 +149,7 @@ class Concurrency(Case):
     def test_stitch_killed_again_and_again_finishes_in_the_end(self):
         fault = 'stitch killed at a random moment'
         work = self.workdir()
-        calls = {f'1776500000.{n}': work.three_legs(f'1776500000.{n}', stamp=f'20260418-14{n:02}') for n in range(10, 60)}
+        calls = sweep.many_calls(work, range(10, 60))
         chance = random.Random(5)
         for _ in range(ROUNDS * 4):
             process = work.start('pbx-stitch')
