@@ -15,7 +15,7 @@ import sys
 import time
 
 import sound
-from workdir import ACCOUNT, LONG, SLOW
+from workdir import ACCOUNT, LONG
 
 # Calls that change files, or reach for another process or machine.
 CHANGES = ('write', 'writev', 'pwrite64', 'fsync', 'fdatasync', 'syncfs', 'rename', 'renameat', 'renameat2', 'unlink',
@@ -83,7 +83,7 @@ def spread(points, seconds, at_least=10):
         return
     mixed = list(points)
     random.Random(7).shuffle(mixed)
-    until = time.monotonic() + seconds * SLOW
+    until = time.monotonic() + seconds
     for number, point in enumerate(mixed):
         if number >= at_least and time.monotonic() > until:
             return
