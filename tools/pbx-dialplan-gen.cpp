@@ -13,7 +13,7 @@ int main(int argc, char** argv) {
         ->type_name("PROGRAM");
     app.add_option("--org", request.organizations, "Only this organization, by name or prefix; may be repeated")
         ->type_name("NAME|PREFIX")
-        ->expected(1);
+        ->allow_extra_args(false);
     auto* deploy = app.add_flag("--deploy", request.deploy, "Write what changed into the Asterisk folder");
     auto* check = app.add_flag("--check", request.check, "Print what --deploy would change, and exit 1 if anything");
     auto* explain = app.add_flag("--explain", request.explain, "Print who is recorded, and which row decides it");

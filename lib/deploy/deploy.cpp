@@ -37,6 +37,23 @@ constexpr const char* lock_name = ".pbx-dialplan-gen.lock";
 // last reload, so that the run after one that was killed knows.
 constexpr const char* pending_name = ".pbx-dialplan-gen.reload";
 
+Folder open_folder(const std::string& path) {
+    try {
+        return Folder::open(path);
+    } catch (const Error& error) {
+        throw Error{error.kind(), error.what(), "name the folder of Asterisk's configuration with --asterisk-dir"};
+    }
+}
+
+RunLock lock(const Folder& folder) {
+    try {
+        return RunLock{folder, lock_name};
+    } catch (const Error& error) {
+        throw Error{error.kind(), error.what(),
+                    error.kind() == Exit::temporary ? "it will finish by itself; try again then" : error.hint()};
+    }
+}
+
 void print(std::string_view text) {
     // Whoever reads may go away early, which is no error; finish_stdout() tells a full disk from that.
     errno = 0;
@@ -174,7 +191,7 @@ class Run {
     }
 
     void check() {
-        const auto folder = Folder::open(request_.folder);
+        const auto folder = open_folder(request_.folder);
         const auto changes = compare(folder, files(), active_);
         if (changes.empty())
             return;
@@ -190,7 +207,7 @@ class Run {
 
     // What Asterisk would have: what we are about to write, and what stays of other organizations.
     void validate() const {
-        const auto folder = Folder::open(request_.folder);
+        const auto folder = open_folder(request_.folder);
         auto candidate = files();
         if (!request_.organizations.empty())
             add_others(folder, active_, candidate);
@@ -198,8 +215,8 @@ class Run {
     }
 
     void deploy() {
-        const auto folder = Folder::open(request_.folder);
-        const RunLock lock{folder, lock_name};
+        const auto folder = open_folder(request_.folder);
+        const auto held = lock(folder);
         stop_before_harm(folder);
         const auto changes = compare(folder, files(), active_);
         if (request_.validate && !changes.empty())

@@ -1,0 +1,491 @@
+#!/usr/bin/env python3
+"""pbx-dialplan-gen: from the database to a folder that Asterisk can load at every instant."""
+import fcntl
+import itertools
+import json
+import os
+import re
+import shutil
+import stat
+import subprocess
+import uuid
+from pathlib import Path
+
+from workdir import SANITIZED, Case, cluster, main, quoted
+
+MAINS = {'extensions.conf': 'ext_', 'pjsip.conf': 'pjsip_', 'queues.conf': 'queues_'}
+
+
+class DialplanCase(Case):
+    def pbx(self):
+        """A workdir with an Asterisk folder, and nobody in the database."""
+        work = self.workdir()
+        work.etc = work.path / 'etc'
+        work.etc.mkdir()
+        work.env['PBX_ASTERISK_DIR'] = str(work.etc)
+        return work
+
+    @staticmethod
+    def insert(work, table, **row):
+        row.setdefault('id', str(uuid.uuid4()))
+        work.db.sql(f"insert into {table} ({', '.join(row)}) values ({', '.join(quoted(value) for value in row.values())})")
+        return row['id']
+
+    def organization(self, work, prefix, **more):
+        """A tenant with one row of everything: 1001, 5001, 7495<n>, a trunk, a route."""
+        row = {'id': str(uuid.uuid4()), 'name': prefix, 'context_prefix': prefix, **more}
+        host = f'{prefix}.example.org'.replace('_', '-')
+        number = '7495' + str(int(row['id'].replace('-', ''), 16))[:8]
+        work.db.sql(f"""
+            with org as (insert into organizations ({', '.join(row)}) values ({', '.join(map(quoted, row.values()))}) returning id),
+            person as (insert into users (org_id, extension, full_name, sip_password)
+                       select id, '1001', 'Alice', 'secret' from org returning id),
+            trunk as (insert into sip_trunks (org_id, name, host) select id, 'carrier', '{host}' from org returning id),
+            route as (insert into outbound_routes (org_id, trunk_id, name) select org.id, trunk.id, 'out' from org, trunk),
+            queue as (insert into queues (org_id, number) select id, '5001' from org returning id),
+            member as (insert into queue_members (queue_id, user_id) select queue.id, person.id from queue, person)
+            insert into did_numbers (org_id, number, routing_type, routing_destination)
+                select id, '{number}', 'queue', '5001' from org""")
+        return row['id']
+
+    def generate(self, work, *arguments, expect=0, **how):
+        return self.status(work.run('pbx-dialplan-gen', *arguments, **how), expect)
+
+    @staticmethod
+    def visible(work):
+        """{name: bytes} of the Asterisk folder, without what the tool keeps for itself."""
+        return {path.name: path.read_bytes() for path in work.etc.iterdir() if not path.name.startswith('.')}
+
+    def loadable(self, work, complete=False):
+        """What is included exists, and each organization's files are whole; `complete`: nothing is left over either."""
+        files = self.visible(work)
+        for main_file in MAINS:
+            for included in re.findall(rb'(?m)^#(?:try)?include "([^"]+)"', files.get(main_file, b'')):
+                self.assertIn(included.decode(), files, f'{main_file} includes a file that is not there')
+        for name, data in files.items():
+            self.assertTrue(not data or data.endswith(b'\n'), f'{name} is cut off')
+        if complete:
+            left = [path.name for path in work.etc.iterdir() if path.name.startswith('.') and path.name.endswith('.tmp')]
+            self.assertEqual(left, [])
+
+    def sections(self, text):
+        """{context: text below it}"""
+        parts = re.split(r'(?m)^\[([^]]+)\]\n', text)
+        return dict(zip(parts[1::2], parts[2::2]))
+
+
+class WhatIsPrinted(DialplanCase):
+    def test_all_active_organizations_are_printed_by_prefix_and_the_same_each_time(self):
+        work = self.pbx()
+        for prefix in ('zeta', 'acme', 'mid_1'):
+            self.organization(work, prefix)
+        self.organization(work, 'asleep', status='suspended')
+        self.organization(work, 'dead', status='deleted')
+        first = self.generate(work)
+        self.assertEqual(first.err, '')
+        self.assertEqual(re.findall(r'\[(\w+)__internal\]', first.text), ['acme', 'mid_1', 'zeta'])
+        self.assertEqual(self.generate(work).out, first.out)
+        only = self.generate(work, '--org', 'mid_1', '--org', 'zeta')
+        self.assertEqual(re.findall(r'\[(\w+)__internal\]', only.text), ['mid_1', 'zeta'])
+
+    def test_the_four_contexts_and_their_helpers_bear_the_prefix(self):
+        work = self.pbx()
+        self.organization(work, 'acme')
+        contexts = set(self.sections(self.generate(work).text))
+        self.assertLessEqual({f'acme__{name}' for name in ('internal', 'incoming', 'incoming_sub', 'outbound', 'queue')}, contexts)
+        self.assertTrue(all(context.startswith('acme__') for context in contexts), contexts)
+
+    def test_only_an_explicit_false_switches_a_point_or_an_organization_off(self):
+        work = self.pbx()
+        masters = {'missing': '{}', 'null': '{"recording_enabled": null}', 'true': '{"recording_enabled": true}',
+                   'text': '{"recording_enabled": "no"}', 'nothing': None, 'false': '{"recording_enabled": false}'}
+        for word, settings in masters.items():
+            self.organization(work, f'm_{word}', settings=settings)
+        for table in ('users', 'did_numbers', 'queues', 'outbound_routes'):
+            work.db.sql(f'update {table} set recording_enabled = null')
+        points = json.loads(self.generate(work, '--explain', '--json').text)
+        self.assertEqual(len(points), 4 * len(masters))
+        for point in points:
+            self.assertEqual(point['recorded'], point['context_prefix'] != 'm_false', point)
+        work.db.sql("update organizations set settings = '{\"recording_enabled\": true}'")
+        for table, kind in (('users', 'extension'), ('did_numbers', 'did'), ('queues', 'queue'), ('outbound_routes', 'route')):
+            work.db.sql(f'update {table} set recording_enabled = false')
+            points = json.loads(self.generate(work, '--explain', '--json').text)
+            off = {point['point'] for point in points if not point['recorded']}
+            self.assertEqual(off, {kind})
+            self.assertEqual({point['decided_by'] for point in points if not point['recorded']}, {f'{table}.recording_enabled'})
+            work.db.sql(f'update {table} set recording_enabled = true')
+
+    def test_no_mixmonitor_where_the_master_is_off(self):
+        work = self.pbx()
+        self.organization(work, 'acme', settings='{"recording_enabled": false}')
+        text = self.generate(work).text
+        self.assertIn('[acme__queue]', text)
+        self.assertNotIn('MixMonitor', text)
+
+    def test_explain_names_the_row_and_the_value_that_decided(self):
+        work = self.pbx()
+        self.organization(work, 'acme')
+        work.db.sql('update queues set recording_enabled = false')
+        lines = [line.split('\t') for line in self.generate(work, '--explain').text.splitlines()]
+        self.assertEqual(lines[0], ['organization', 'point', 'name', 'recorded', 'decided by', 'value'])
+        self.assertIn(['acme', 'queue', '5001', 'off', 'queues.recording_enabled', 'false'], lines)
+        self.assertIn(['acme', 'extension', '1001', 'on', 'users.recording_enabled', 'true'], lines)
+
+    def test_the_number_of_queries_does_not_grow_with_the_organizations(self):
+        work = self.pbx()
+        counts = []
+        work.db.sql(f"alter database {work.db.name} set log_statement = 'all'")
+        for number in range(2):
+            for place in range(1 + 8 * number):
+                self.organization(work, f'org_{number}_{place}')
+            before = len(cluster().log)
+            self.generate(work)
+            counts.append(len(re.findall(r'(?m)LOG: .*(?:statement|execute [^:]*): ', cluster().log[before:])))
+        self.assertEqual(counts[0], counts[1])
+        self.assertGreater(counts[0], 6, 'the log was not read')
+
+
+class Deploying(DialplanCase):
+    def test_files_and_main_files_are_written_with_passwords_out_of_sight(self):
+        work = self.pbx()
+        self.organization(work, 'acme')
+        self.generate(work, '--deploy')
+        files = self.visible(work)
+        self.assertEqual(set(files), {*MAINS, 'ext_acme.conf', 'pjsip_acme.conf', 'queues_acme.conf'})
+        self.assertIn(b'secret', files['pjsip_acme.conf'])
+        for name in files:
+            self.assertEqual(stat.S_IMODE((work.etc / name).stat().st_mode), 0o640, name)
+        for main_file, begin in MAINS.items():
+            self.assertEqual(files[main_file], f'#tryinclude "{begin}acme.conf"\n'.encode())
+        self.assertEqual(files['ext_acme.conf'], self.generate(work).out)
+
+    def test_a_second_run_touches_nothing(self):
+        work = self.pbx()
+        self.organization(work, 'acme')
+        self.generate(work, '--deploy')
+        before = {name: (work.etc / name).stat() for name in self.visible(work)}
+        self.quiet(self.generate(work, '--deploy'))
+        for name, status in before.items():
+            now = (work.etc / name).stat()
+            self.assertEqual((now.st_ino, now.st_mtime_ns), (status.st_ino, status.st_mtime_ns), name)
+
+    def test_only_what_changed_is_written(self):
+        work = self.pbx()
+        self.organization(work, 'acme')
+        self.organization(work, 'beta')
+        self.generate(work, '--deploy')
+        before = {name: (work.etc / name).stat().st_ino for name in self.visible(work)}
+        work.db.sql("update queues set strategy = 'rrmemory' where org_id = (select id from organizations where name = 'beta')")
+        self.generate(work, '--deploy')
+        changed = {name for name in before if (work.etc / name).stat().st_ino != before[name]}
+        self.assertEqual(changed, {'queues_beta.conf'})
+
+    def test_main_files_keep_every_foreign_byte_their_mode_and_their_owner(self):
+        work = self.pbx()
+        self.organization(work, 'acme')
+        foreign = (b'; \xff\xfe comment\r\n[general]\r\n#include "my-own.conf"\r\n;--\n#include "ext_acme.conf"\n--;\n'
+                   b'  #include   ext_gone.conf   ; stale\n#tryinclude </etc/elsewhere/ext_gone.conf>\n'
+                   b'exten => 1,1,NoOp(#include "ext_gone.conf")\r\n\r\nlast line')
+        main_file = work.etc / 'extensions.conf'
+        main_file.write_bytes(foreign)
+        main_file.chmod(0o664)
+        if os.geteuid() == 0:
+            os.chown(main_file, 12345, 54321)
+        (work.etc / 'my-own.conf').write_text('[x]\n')
+        self.generate(work, '--deploy')
+        stale = b'  #include   ext_gone.conf   ; stale\n'
+        self.assertEqual(main_file.read_bytes(), foreign.replace(stale, b'') + b'\r\n#tryinclude "ext_acme.conf"')
+        self.assertEqual(stat.S_IMODE(main_file.stat().st_mode), 0o664)
+        if os.geteuid() == 0:
+            self.assertEqual((main_file.stat().st_uid, main_file.stat().st_gid), (12345, 54321))
+        before = main_file.read_bytes()
+        self.generate(work, '--deploy')
+        self.assertEqual(main_file.read_bytes(), before)
+
+    def test_an_organization_that_is_gone_leaves_the_main_files_and_the_folder(self):
+        work = self.pbx()
+        for prefix in ('acme', 'beta', 'gone'):
+            self.organization(work, prefix)
+        self.generate(work, '--deploy')
+        with open(work.etc / 'pjsip.conf', 'a', encoding='utf-8') as pjsip:
+            pjsip.write(f'#include {work.etc}/pjsip_gone.conf\n; end\n')
+        work.db.sql("update organizations set status = 'suspended' where name = 'gone'")
+        self.generate(work, '--deploy')
+        files = self.visible(work)
+        self.assertFalse([name for name in files if 'gone' in name])
+        self.assertEqual(files['pjsip.conf'], b'#tryinclude "pjsip_acme.conf"\n#tryinclude "pjsip_beta.conf"\n; end\n')
+
+    def test_files_of_others_are_not_removed_although_their_name_is_an_organizations(self):
+        work = self.pbx()
+        self.organization(work, 'acme')
+        (work.etc / 'ext_theirs.conf').write_text('[theirs]\n')
+        (work.etc / 'ext_My-Own.conf').write_text('[mine]\n')
+        (work.etc / 'extensions.conf').write_text('#include "ext_theirs.conf"\n#include "ext_My-Own.conf"\n')
+        self.generate(work, '--deploy')
+        files = self.visible(work)
+        self.assertIn('ext_theirs.conf', files)
+        self.assertEqual(files['extensions.conf'], b'#include "ext_My-Own.conf"\n#tryinclude "ext_acme.conf"\n')
+
+    def test_one_organization_alone_leaves_the_others_files_and_lines(self):
+        work = self.pbx()
+        self.organization(work, 'acme')
+        self.organization(work, 'beta')
+        self.generate(work, '--deploy')
+        work.db.sql("update users set full_name = 'Changed'")
+        before = self.visible(work)
+        self.generate(work, '--deploy', '--org', 'acme')
+        after = self.visible(work)
+        self.assertEqual({name for name in after if after[name] != before[name]}, {'pjsip_acme.conf'})
+
+    def test_a_row_that_cannot_be_made_safe_is_named_and_the_rest_goes_on(self):
+        work = self.pbx()
+        org = self.organization(work, 'acme')
+        self.organization(work, 'beta')
+        self.insert(work, 'users', org_id=org, extension='1002', sip_password='a\n[evil]\n')
+        self.insert(work, 'users', org_id=org, extension='1,2', sip_password='x')
+        self.insert(work, 'users', org_id=org, extension='1003', sip_password='x', asterisk_endpoint='beta_1001')
+        self.insert(work, 'queues', org_id=org, number='5002', music_on_hold='x' * 10000)
+        self.insert(work, 'did_numbers', org_id=org, number='123', routing_type='external', routing_destination='1&PJSIP/beta_1001')
+        result = self.generate(work, '--deploy', expect=65)
+        self.says(result, 'user 1002 of acme is left out: sip_password: it has a line break', 'user 1,2 of acme',
+                  'user 1003 of acme .*another organization', 'queue 5002 of acme', 'did 123 of acme')
+        self.assertLess(max(map(len, result.err.splitlines())), 500)
+        files = self.visible(work)
+        self.assertNotIn(b'evil', files['pjsip_acme.conf'])
+        self.assertIn(b'[acme_1001]', files['pjsip_acme.conf'])
+        self.assertIn(b'[beta_1001]', files['pjsip_beta.conf'])
+        self.loadable(work)
+
+    def test_hostile_texts_add_no_line(self):
+        work = self.pbx()
+        org = self.organization(work, 'acme', name='x"\n[evil]\n#include "/etc/passwd"\n;--')
+        self.generate(work, '--deploy')
+        plain = {name: data.count(b'\n') for name, data in self.visible(work).items()}
+        trap = '\n[evil]\nexten => 1,1,System(id)\n#exec id ${SHELL(id)} ;--'
+        work.db.sql(f"update users set username = {quoted(trap)}, full_name = {quoted(trap.replace(chr(10), ' ').strip())} where org_id = '{org}';"
+                    f"update queues set name = {quoted(trap)}; update outbound_routes set name = {quoted(trap)}")
+        self.generate(work, '--deploy')
+        after = self.visible(work)
+        self.assertEqual({name: data.count(b'\n') for name, data in after.items()}, plain)
+        for data in after.values():
+            self.assertIsNone(re.search(rb'(?m)^\s*(\[evil\]|#exec|#include|exten => 1,1,System)', data))
+
+    def test_the_second_of_two_runs_names_the_first_and_ends_with_75(self):
+        work = self.pbx()
+        self.organization(work, 'acme')
+        with open(work.etc / '.pbx-dialplan-gen.lock', 'w', encoding='utf-8') as lock:
+            lock.write('somebody (pid 1)\n')
+            lock.flush()
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            result = self.generate(work, '--deploy', expect=75)
+            self.says(result, r'another run holds .*pid \d+')
+            self.hints(result)
+            self.assertEqual(self.visible(work), {})
+
+    def test_two_runs_at_once_leave_what_one_leaves(self):
+        work = self.pbx()
+        for number in range(20):
+            self.organization(work, f'org_{number}')
+        started = [work.start('pbx-dialplan-gen', '--deploy') for _ in range(6)]
+        statuses = {work.finish(process).status for process in started}
+        self.assertLessEqual(statuses, {0, 75})
+        self.assertIn(0, statuses)
+        self.assertEqual(self.generate(work, '--check').out, b'')
+
+
+class SafetyStop(DialplanCase):
+    def test_a_database_without_organizations_changes_nothing_without_force(self):
+        work = self.pbx()
+        self.organization(work, 'acme')
+        self.generate(work, '--deploy')
+        before = self.visible(work)
+        work.db.sql("update organizations set status = 'deleted'")
+        result = self.generate(work, '--deploy', expect=65)
+        self.says(result, 'no active organization')
+        self.hints(result)
+        self.assertEqual(self.visible(work), before)
+        self.generate(work, '--deploy', '--force')
+        self.assertEqual(self.visible(work), {name: b'' for name in MAINS})
+
+    def test_under_half_of_what_is_deployed_changes_nothing_without_force(self):
+        work = self.pbx()
+        for number in range(5):
+            self.organization(work, f'org_{number}')
+        self.generate(work, '--deploy')
+        before = self.visible(work)
+        work.db.sql("update organizations set status = 'deleted' where name in ('org_0', 'org_1', 'org_2')")
+        # As many others do not make it the right database.
+        for number in range(5):
+            self.organization(work, f'new_{number}')
+        result = self.generate(work, '--deploy', expect=65)
+        self.says(result, 'of 5 organizations deployed the database knows 2')
+        self.assertEqual(self.visible(work), before)
+        work.db.sql("update organizations set status = 'active' where name = 'org_0'")
+        self.generate(work, '--deploy')
+        self.assertNotIn('ext_org_1.conf', self.visible(work))
+
+
+class Checking(DialplanCase):
+    def test_check_prints_a_patch_that_makes_the_folder_what_deploy_makes_it(self):
+        work = self.pbx()
+        self.organization(work, 'acme')
+        (work.etc / 'extensions.conf').write_text('[general]\n#include "ext_gone.conf"\n; end')
+        before = work.snapshot(work.etc)
+        result = self.generate(work, '--check', expect=1)
+        self.assertEqual(work.snapshot(work.etc), before, '--check wrote something')
+        copy = work.path / 'copy'
+        shutil.copytree(work.etc, copy)
+        if shutil.which('patch'):
+            patch = re.sub(rf'(?m)^([-+]{{3}}) {re.escape(str(work.etc))}/', r'\1 ', result.text)
+            subprocess.run(['patch', '-s', '-p0', '-d', str(copy)], input=patch, text=True, check=True)
+            self.generate(work, '--deploy')
+            made = {path.name: path.read_bytes() for path in copy.iterdir()}
+            for name, data in self.visible(work).items():
+                if not name.startswith('pjsip_'):  # passwords are hidden
+                    self.assertEqual(made[name], data, name)
+        else:
+            self.generate(work, '--deploy')
+        self.quiet(self.generate(work, '--check'))
+
+    def test_check_tells_what_changes_in_policy_and_hides_passwords(self):
+        work = self.pbx()
+        self.organization(work, 'acme')
+        self.generate(work, '--deploy')
+        work.db.sql("update queues set recording_enabled = false; update users set sip_password = 'changed-one'")
+        result = self.generate(work, '--check', expect=1)
+        self.assertEqual(result.text.splitlines()[-1], 'stops recording: queue 5001 of acme')
+        self.assertNotIn('secret', result.text)
+        self.assertNotIn('changed-one', result.text)
+        self.assertIn('-password=<hidden, old>\n+password=<hidden, new>\n', result.text)
+        self.generate(work, '--deploy')
+        work.db.sql('update queues set recording_enabled = null; delete from did_numbers')
+        lines = self.generate(work, '--check', expect=1).text.splitlines()
+        self.assertIn('starts recording: queue 5001 of acme', lines)
+        self.assertRegex(lines[-1] + lines[-2], r'stops recording: did \d+ of acme, which is no longer there')
+
+
+class Killed(DialplanCase):
+    """At every step of a deployment that writes, rewrites and removes."""
+
+    def prepared(self):
+        work = self.pbx()
+        for prefix in ('acme', 'beta', 'gone'):
+            self.organization(work, prefix)
+        self.generate(work, '--deploy')
+        work.db.sql("update organizations set status = 'deleted' where name = 'gone'; update users set full_name = 'New';"
+                    "update queues set strategy = 'linear'; update did_numbers set recording_enabled = false")
+        self.organization(work, 'young')
+        return work
+
+    def sweep(self, syscalls, inject, expect):
+        work = self.prepared()
+        start = work.path / 'start'
+        shutil.copytree(work.etc, start)
+        self.generate(work, '--deploy')
+        wanted = self.visible(work)
+        tried = 0
+        for syscall in syscalls:
+            for number in itertools.count(1):
+                shutil.rmtree(work.etc)
+                shutil.copytree(start, work.etc)
+                result = work.run('pbx-dialplan-gen', '--deploy', check_sanitizers=False,
+                                  before=['strace', '-f', '-qq', '-o', '/dev/null', '-e', f'trace={syscall}', '-e',
+                                          f'inject={syscall}:{inject}:when={number}'])
+                if result.status == 0:
+                    break
+                tried += 1
+                self.assertIn(result.status, expect, f'{syscall} {number}\n{result}')
+                self.loadable(work)
+                again = self.generate(work, '--deploy')
+                self.assertEqual(self.visible(work), wanted, f'after {syscall} {number}\n{again}')
+                self.loadable(work, complete=True)
+                self.assertLess(number, 300, f'{syscall} has no end')
+        return tried
+
+    def test_killed_at_any_step_the_folder_loads_and_the_next_run_mends_it(self):
+        tried = self.sweep(('renameat', 'unlinkat', 'fsync', 'syncfs', 'fchmod', 'write'), 'signal=KILL', {-9, 137})
+        self.assertGreater(tried, 20, 'the sweep did not strike')
+
+    def test_a_full_or_broken_disk_at_any_step_is_reported_and_the_next_run_mends_it(self):
+        tried = self.sweep(('renameat', 'fsync', 'syncfs', 'write'), 'error=ENOSPC', {73, 74})
+        self.assertGreater(tried, 8, 'the sweep did not strike')
+
+
+class WhatGoesWrong(DialplanCase):
+    def test_each_failure_has_its_status_its_words_and_a_hint(self):
+        work = self.pbx()
+        self.organization(work, 'acme')
+        for arguments, env, status, words in (
+                (('--org', 'nobody'), {}, 66, 'no active organization has the name or prefix nobody'),
+                (('--database', 'host=/nowhere dbname=x'), {}, 69, 'cannot connect'),
+                (('--deploy', '--asterisk-dir', '/nowhere/etc'), {}, 74, '/nowhere/etc'),
+                (('--spool', '/a,b'), {}, 78, 'the spool /a,b is refused'),
+                (('--deploy', '--check'), {}, 64, '--check'),
+                (('--json',), {}, 64, '--json'),
+                (('--validate', '--asterisk', '/nowhere/asterisk'), {}, 69, '/nowhere/asterisk'),
+                (('--deploy', '--reload', '--asterisk', '/nowhere/asterisk'), {}, 69, '/nowhere/asterisk')):
+            with self.subTest(arguments=arguments):
+                result = self.generate(work, *arguments, env=env, expect=status)
+                self.says(result, re.escape(words))
+                self.hints(result)
+                self.assertEqual(result.out, b'')
+
+    def test_a_link_in_the_place_of_a_main_file_is_not_replaced(self):
+        work = self.pbx()
+        self.organization(work, 'acme')
+        (work.path / 'elsewhere').write_text('[general]\n')
+        (work.etc / 'pjsip.conf').symlink_to(work.path / 'elsewhere')
+        result = self.generate(work, '--deploy', expect=78)
+        self.says(result, 'pjsip.conf is not a regular file')
+        self.hints(result)
+        self.assertEqual(set(self.visible(work)), {'pjsip.conf'})
+
+    def test_a_reload_that_failed_is_made_up_for_by_the_next_run(self):
+        work = self.pbx()
+        self.organization(work, 'acme')
+        self.generate(work, '--deploy', '--reload', '--asterisk', '/nowhere/asterisk', expect=69)
+        said = work.path / 'said'
+        program = work.path / 'asterisk'
+        program.write_text(f'#!/bin/sh\nfor last; do :; done; echo "$last" >>{said}\n')
+        program.chmod(0o755)
+        self.generate(work, '--deploy', '--reload', '--asterisk', program)
+        self.assertEqual(sorted(said.read_text().splitlines()),
+                         ['dialplan reload', 'module reload res_pjsip.so', 'queue reload all'])
+        said.unlink()
+        self.generate(work, '--deploy', '--reload', '--asterisk', program)
+        self.assertFalse(said.exists(), 'a reload without a change')
+        work.db.sql("update queues set strategy = 'linear'")
+        self.generate(work, '--deploy', '--reload', '--asterisk', program)
+        self.assertEqual(said.read_text(), 'queue reload all\n')
+
+
+class Speed(DialplanCase):
+    def test_ten_times_the_organizations_take_about_ten_times_as_long(self):
+        if SANITIZED:
+            self.skipTest('a sanitizer measures itself')
+        work = self.pbx()
+        many = """
+            insert into organizations (name, context_prefix) select 'o' || n, 'o' || n from generate_series({first}, {last}) n;
+            insert into users (org_id, extension, sip_password) select o.id, 1000 + u, 'secret'
+                from organizations o, generate_series(1, 50) u where substr(o.name, 2)::int between {first} and {last};
+            analyze;"""
+        import resource  # pylint: disable=import-outside-toplevel
+
+        def seconds():
+            spent = []
+            for _ in range(3):
+                before = resource.getrusage(resource.RUSAGE_CHILDREN)
+                self.generate(work)
+                after = resource.getrusage(resource.RUSAGE_CHILDREN)
+                spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+            return min(spent)
+        work.db.sql(many.format(first=1, last=100))
+        few = seconds()
+        work.db.sql(many.format(first=101, last=1000))
+        # Processor time of the tool alone: the machine may be busy with other things. Well over 11 is no linear growth.
+        self.assertLess(seconds() / few, 16)
+
+
+if __name__ == '__main__':
+    main()
