@@ -1,0 +1,200 @@
+"""A whole PBX for the call test: database, provisioning, generated configuration, Asterisk, phones, a trunk for each
+organization. `async with Pbx() as pbx` starts it, and ends all of it however the block ends."""
+import asyncio
+import contextlib
+import json
+import os
+import re
+import shutil
+import time
+import uuid
+from pathlib import Path
+
+import sip
+import tones
+from private_asterisk import Asterisk
+from workdir import SOURCE, Workdir, quoted
+
+# The suite's base configuration, as it is installed for operators.
+EXAMPLES = SOURCE / 'asterisk'
+QUIET_CHANNELS = 30  # seconds that Asterisk has to write the last CDR rows in
+
+
+class Organization:
+    """One tenant: rows in the database, and its trunk's far end on a loopback address of its own."""
+    numbers = iter(range(2, 250))
+
+    def __init__(self, pbx, prefix, recorded=True, name=None):
+        self.pbx, self.prefix, self.recorded = pbx, prefix, recorded
+        self.address = f'127.0.0.{next(self.numbers)}'
+        self.id = pbx.insert('organizations', name=name or prefix, context_prefix=prefix,
+                             settings=json.dumps({'recording_enabled': recorded}))
+        self.phones = {}
+        self.trunk = sip.Line('carrier', address=self.address)
+        self.trunk_id = None
+
+    def _insert(self, table, **row):
+        return self.pbx.insert(table, org_id=self.id, **row)
+
+    async def open_trunk(self):
+        await self.trunk.open(self.pbx.asterisk.sip)
+        self.trunk_id = self._insert('sip_trunks', name='carrier', host=self.address, port=self.trunk.port)
+        return self.trunk_id
+
+    def route(self, recorded=None, **more):
+        return self._insert('outbound_routes', trunk_id=self.trunk_id, recording_enabled=recorded,
+                            **{'name': 'out', **more})
+
+    def user(self, extension, recorded=None, party='B', **more):
+        """A user with a phone; what the phone does with a call is its on_call."""
+        phone = sip.Line(f'{self.prefix}_{extension}', password=f'secret-{extension};x', party=party)
+        phone.extension = str(extension)
+        phone.id = self._insert('users', username=f'user{extension}', extension=extension, full_name=f'User {extension}',
+                                sip_password=phone.password, recording_enabled=recorded, **more)
+        self.phones[str(extension)] = phone
+        return phone
+
+    def queue(self, number, members, recorded=None, **more):
+        queue = self._insert('queues', number=number, name=f'Queue {number}', recording_enabled=recorded,
+                             **{'retry': 1, 'max_wait_time': 60, **more})
+        for member in members:
+            self.pbx.insert('queue_members', queue_id=queue, user_id=member.id)
+
+    def did(self, number, kind, destination, recorded=None):
+        self._insert('did_numbers', number=number, routing_type=kind, routing_destination=destination,
+                     trunk_id=self.trunk_id, recording_enabled=recorded)
+
+    async def start_phones(self):
+        for phone in self.phones.values():
+            await phone.open(self.pbx.asterisk.sip)
+            await phone.register()
+
+    async def stop_phones(self):
+        for line in (*self.phones.values(), self.trunk):
+            if line.transport:
+                with contextlib.suppress(Exception):
+                    await line.close()
+
+
+class Pbx:
+    """See above. `work` is the Workdir that the tools run in; its spool is Asterisk's."""
+
+    def __init__(self, remote='gcs'):
+        self.stack = contextlib.ExitStack()
+        self.organizations = []
+        self.inserts = []
+        try:
+            self.work = Workdir(remote=remote)
+            self.stack.callback(self.work.close)
+            self.asterisk = Asterisk(spool=self.work.spool)
+            self.stack.callback(self.asterisk.close)
+        except BaseException:
+            self.stack.close()
+            raise
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *_):
+        try:
+            await asyncio.gather(*(organization.stop_phones() for organization in self.organizations))
+        finally:
+            self.close()
+
+    def close(self):
+        self.stack.close()
+
+    async def organization(self, prefix, recorded=True, name=None):
+        organization = Organization(self, prefix, recorded, name)
+        self.organizations.append(organization)
+        await organization.open_trunk()
+        return organization
+
+    def configure(self):
+        """The suite's base configuration with this machine's ports and database, as its comments tell an operator to set.
+        The database lives in another time zone than Asterisk, and its user may do no more than it has to."""
+        self.work.db.sql(f'''alter database {self.work.db.name} set timezone to 'America/New_York';
+                             create role asterisk login;
+                             alter role asterisk set timezone to 'UTC';
+                             grant insert on asterisk_cdr to asterisk;
+                             grant usage on sequence asterisk_cdr_id_seq to asterisk;''')
+        etc = self.asterisk.etc
+        for example in sorted(EXAMPLES.glob('*.conf')):
+            shutil.copy(example, etc / example.name)
+        self.asterisk.write('cdr_pgsql.conf', self._adapted('cdr_pgsql.conf', {
+            'hostname': self.work.db.cluster.folder, 'dbname': self.work.db.name}))
+        self.asterisk.write('pjsip.conf', self._adapted('pjsip.conf', {
+            'bind': f'{self.asterisk.sip[0]}:{self.asterisk.sip[1]}'}))
+
+    def _adapted(self, name, values):
+        text = (self.asterisk.etc / name).read_text(encoding='utf-8')
+        for key, value in values.items():
+            text, found = re.subn(rf'(?m)^{key}=.*$', f'{key}={value}', text, count=1)
+            if not found:
+                raise RuntimeError(f'asterisk/{name} has no line for {key}')
+        return text
+
+    def insert(self, table, **row):
+        """A row, by the next deploy(); its id."""
+        row['id'] = str(uuid.uuid4())
+        self.inserts.append(f"insert into {table} ({', '.join(row)}) values "
+                            f"({', '.join(quoted(value) for value in row.values())});\n")
+        return row['id']
+
+    def deploy(self, *arguments):
+        """pbx-dialplan-gen --deploy, as an operator calls it."""
+        self.work.db.sql(f"begin;\n{''.join(self.inserts)}commit;")
+        self.inserts.clear()
+        return self.work.run('pbx-dialplan-gen', '--deploy', '--asterisk-dir', self.asterisk.etc, '--spool', self.work.spool,
+                             *arguments)
+
+    async def start(self):
+        (self.asterisk.folder / 'moh' / 'music.wav').write_bytes(tones.wav(tones.MUSIC, 30))
+        self.asterisk.start()
+        await asyncio.gather(*(organization.start_phones() for organization in self.organizations))
+
+    async def quiet(self):
+        """Wait until no channel is left and every row is in the database."""
+        deadline = time.monotonic() + QUIET_CHANNELS
+        while time.monotonic() < deadline:
+            if '0 active channels' in self.asterisk.cli('core show channels count'):
+                break
+            await asyncio.sleep(0.2)
+        else:
+            raise RuntimeError('channels are left over:\n' + self.asterisk.cli('core show channels concise'))
+        rows = None
+        while rows != (now := self.work.db.value('select count(*) from asterisk_cdr')):
+            rows = now
+            await asyncio.sleep(0.5)
+
+    # --- looking
+
+    def rows(self, where):
+        """CDR rows as dicts, in the order of legs."""
+        columns = ('id calldate src dst dcontext clid channel dstchannel lastapp disposition duration billsec accountcode uniqueid '
+                   'linkedid sequence recordingfile').split()
+        return [dict(zip(columns, row)) for row in self.work.db.sql(
+            f"select {', '.join(columns)} from asterisk_cdr where {where} order by calldate, sequence, recordingfile")]
+
+    def call_rows(self, call):
+        """All rows of the call that a Call placed, known by its number. From each caller there is one."""
+        return self.rows(f'linkedid in (select linkedid from asterisk_cdr where src = {quoted(call)})')
+
+
+def leg_names(rows):
+    return list(dict.fromkeys(row['recordingfile'] for row in rows if row['recordingfile']))
+
+
+def leg_bytes(spool, name):
+    return (Path(spool) / name).read_bytes()
+
+
+async def wait_for(event, seconds, what):
+    """An asyncio.Event with a deadline that says what did not come."""
+    try:
+        await asyncio.wait_for(event.wait(), seconds)
+    except asyncio.TimeoutError:
+        raise AssertionError(f'not within {seconds} s: {what}') from None
+
+
+__all__ = ['Organization', 'Pbx', 'leg_names', 'leg_bytes', 'wait_for']
