@@ -1,0 +1,242 @@
+"""A disk that is really full, folders that cannot be written, and a database that goes away, comes back, is slow or cut."""
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import sound
+import sweep
+from sound import Wav
+from workdir import SLOW, Case, cluster, main
+
+
+@contextlib.contextmanager
+def small_disk(path, size='256k'):
+    path.mkdir(parents=True, exist_ok=True)
+    if subprocess.run(['mount', '-t', 'tmpfs', '-o', f'size={size}', 'tmpfs', path], stderr=subprocess.PIPE, check=False).returncode:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        subprocess.run(['umount', '-l', path], check=False)
+
+
+class Disk(Case):
+    def on_small_disk(self, path, size='256k'):
+        stack = contextlib.ExitStack()
+        self.addCleanup(stack.close)
+        if not stack.enter_context(small_disk(path, size)):
+            self.skipTest('no right to mount a tmpfs here')
+
+    def test_stitching_on_a_full_disk_says_so_and_goes_on_when_there_is_room(self):
+        work = self.workdir()
+        self.on_small_disk(work.stitched)
+        calls = sweep.many_calls(work, range(10, 40))
+        ballast = work.stitched / 'ballast'
+        for room in (0, 4096, 12000, 100_000):
+            ballast.write_bytes(bytes(256 * 1024 - 8192 - room if room else 200_000))
+            with contextlib.suppress(OSError):
+                if not room:
+                    with open(ballast, 'ab') as file:
+                        while True:
+                            file.write(bytes(1024))
+                            file.flush()
+            result = self.status(work.run('pbx-stitch'), 73)
+            self.says(result, 'No space left on device')
+            for file in work.stitched.glob('*.wav'):
+                Wav(file).check()
+            self.assertEqual(sweep.temporary_files(work.stitched), [])
+            ballast.unlink()
+            sweep.counts.add('full disk under stitched')
+        subprocess.run(['mount', '-o', 'remount,size=8m', work.stitched], check=True)
+        self.status(work.run('pbx-stitch'), 0)
+        for call, parts in calls.items():
+            self.assertEqual(Wav(work.stitched_file(call)).check().samples, b''.join(data[44:] for _, data in parts))
+        sweep.counts.add('full disk under stitched', tried=0, mended=4)
+
+    def test_a_full_cache_of_fetched_legs_loses_nothing_and_still_mends(self):
+        work = self.workdir()
+        self.on_small_disk(work.stitch_src, '16k')
+        calls = sweep.many_calls(work, range(10, 20), ago=7200)
+        self.status(work.run('pbx-archive'), 0)
+        result = work.run('pbx-stitch', *calls)
+        self.assertIn(result.status, (73, 75), f'{result}')
+        for file in work.stitched.glob('*.wav'):
+            Wav(file).check()
+        for file in work.stitch_src.glob('*.wav'):
+            Wav(file).check()
+        subprocess.run(['mount', '-o', 'remount,size=8m', work.stitch_src], check=True)
+        self.status(work.run('pbx-stitch', *calls), 0)
+        for call, parts in calls.items():
+            self.assertEqual(Wav(work.stitched_file(call)).check().samples, b''.join(data[44:] for _, data in parts))
+        sweep.counts.add('full disk under stitch-src', mended=1)
+
+    def test_archive_from_a_full_spool_loses_nothing_and_makes_room(self):
+        work = self.workdir(database=False)
+        self.on_small_disk(work.spool, '64k')
+        legs = {f'20260418-150000-{n}-1.wav': sound.pcm(sound.ramp(0.2, n)) for n in range(3)}
+        for name, data in legs.items():
+            work.leg(name, data)
+        with contextlib.suppress(OSError), open(work.spool / 'ballast', 'wb', buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+        first = work.run('pbx-archive')
+        self.assertIn(first.status, (0, 73), f'{first}')
+        there = work.remote.files()
+        self.assertEqual([name for name, data in legs.items()
+                          if there.get(name) != data and not (work.spool / name).exists()], [], 'LOST')
+        (work.spool / 'ballast').unlink()
+        self.status(work.run('pbx-archive'), 0)
+        there = work.remote.files()
+        self.assertEqual([name for name, data in legs.items() if there.get(name) != data], [])
+        sweep.counts.add('full disk under the spool', mended=1)
+
+    def test_archive_from_a_read_only_spool_keeps_everything_and_says_so(self):
+        work = self.workdir(database=False)
+        self.on_small_disk(work.spool, '1m')
+        work.leg('a.wav', sound.tone())
+        subprocess.run(['mount', '-o', 'remount,ro', work.spool], check=True)
+        result = work.run('pbx-archive')
+        self.assertIn(result.status, (73, 77), f'{result}')
+        self.says(result, 'Read-only file system')
+        self.assertTrue((work.spool / 'a.wav').exists())
+        sweep.counts.add('read-only spool')
+
+
+class Relay:
+    """Between a tool and PostgreSQL: lets bytes pass, slowly, up to a number, or not at all."""
+
+    def __init__(self, folder, target, *, cut_after=None, delay=0.0, silent=False):
+        self.target, self.cut_after, self.delay, self.silent = target, cut_after, delay, silent
+        self.folder, self.over = str(folder), threading.Event()
+        os.makedirs(self.folder, exist_ok=True)
+        self.server = socket.socket(socket.AF_UNIX)
+        self.server.bind(f'{self.folder}/.s.PGSQL.5432')
+        self.server.listen(16)
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self.server.accept()
+                threading.Thread(target=self.serve, args=(client,), daemon=True).start()
+
+    def serve(self, client):
+        with client, socket.socket(socket.AF_UNIX) as server:
+            if self.silent:
+                self.over.wait(600)
+                return
+            with contextlib.suppress(OSError):
+                server.connect(self.target)
+                up = threading.Thread(target=self.pump, args=(client, server, None), daemon=True)
+                up.start()
+                self.pump(server, client, self.cut_after)
+                up.join()
+
+    def pump(self, source, sink, cut_after):
+        passed = 0
+        with contextlib.suppress(OSError):
+            while data := source.recv(4096):
+                if cut_after is not None and passed + len(data) > cut_after:
+                    sink.sendall(data[:cut_after - passed])
+                    break
+                time.sleep(self.delay)
+                sink.sendall(data)
+                passed += len(data)
+        for end in (source, sink):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def close(self):
+        self.over.set()
+        self.server.shutdown(socket.SHUT_RDWR)
+        self.server.close()
+
+
+class DatabaseFaults(Case):
+    def through(self, work, **fault):
+        relay = Relay(work.path / f'relay-{time.monotonic_ns()}', f'{cluster().folder}/.s.PGSQL.5432', **fault)
+        self.addCleanup(relay.close)
+        return {'PBX_DATABASE': f'host={relay.folder} dbname={work.db.name} user=postgres'}
+
+    def test_a_connection_cut_at_any_place_is_69_and_the_next_run_finishes(self):
+        for tool, arguments in (('pbx-stitch', ()), ('pbx-recording-fetch', ('1776500000.10',)), ('pbx-calls', ()),
+                                ('pbx-migrate', ('up',)), ('pbx-dialplan-gen', ())):
+            work = self.workdir()
+            sweep.many_calls(work, range(10, 60))
+            cut, done = 0, False
+            with self.subTest(tool=tool):
+                while not done:
+                    cut = cut * 2 + 97
+                    result = work.run(tool, *arguments, env=self.through(work, cut_after=cut), timeout=60)
+                    done = result.status == 0
+                    if done:
+                        break
+                    self.status(result, 69)
+                    for file in work.stitched.glob('*.wav') if work.stitched.exists() else ():
+                        Wav(file).check()
+                    sweep.counts.add(f'{tool}: connection to the database cut')
+                    self.assertLess(cut, 10_000_000)
+                self.status(work.run(tool, *arguments), 0)
+
+    def test_a_slow_database_is_waited_for_and_a_silent_one_given_up(self):
+        work = self.workdir()
+        calls = sweep.many_calls(work, range(10, 20))
+        self.status(work.run('pbx-stitch', env=self.through(work, delay=0.05)), 0)
+        self.assertEqual(len(list(work.stitched.glob('*.wav'))), len(calls))
+        for tool, arguments in (('pbx-stitch', ()), ('pbx-recording-fetch', ('1776500000.10',)), ('pbx-dialplan-gen', ())):
+            started = time.monotonic()
+            self.status(work.run(tool, *arguments, '--timeout', '3', env=self.through(work, silent=True)), 69)
+            self.assertLess(time.monotonic() - started, 20 * SLOW)
+            sweep.counts.add(f'{tool}: database never answers')
+
+    def test_a_server_that_is_restarted_in_the_middle_costs_nothing_but_a_run(self):
+        work = self.workdir()
+        calls = sweep.many_calls(work, range(1000, 1400))
+        for how in ('fast', 'immediate'):
+            process = work.start('pbx-stitch', '--jobs', '1')
+            time.sleep(0.15)
+            cluster().stop(how)
+            result = work.finish(process)
+            self.assertIn(result.status, (0, 69), f'{result}')
+            self.status(work.run('pbx-stitch'), 69)
+            for file in work.stitched.glob('*.wav') if work.stitched.exists() else ():
+                Wav(file).check()
+            cluster().start()
+            sweep.counts.add(f'database stopped ({how}) in the middle of a batch', mended=1)
+        self.status(work.run('pbx-stitch'), 0)
+        self.assertEqual(len(list(work.stitched.glob('*.wav'))), len(calls))
+
+    def test_a_server_out_of_connections_is_69(self):
+        work = self.workdir()
+        sweep.many_calls(work, range(10, 12))
+        work.db.sql(f'alter database {work.db.name} connection limit 0')
+        env = {'PBX_DATABASE': work.db.conninfo.replace('user=postgres', 'user=guest')}
+        work.db.sql("do $$ begin create role guest login; exception when duplicate_object then null; end $$")
+        self.status(work.run('pbx-stitch', env=env), 69)
+        sweep.counts.add('database out of connections')
+
+    def test_a_stopped_server_process_does_not_hold_a_tool_for_ever(self):
+        work = self.workdir()
+        sweep.many_calls(work, range(10, 12))
+        os.kill(cluster().process.pid, signal.SIGSTOP)
+        try:
+            started = time.monotonic()
+            self.status(work.run('pbx-stitch', '--timeout', '3'), 69)
+            self.assertLess(time.monotonic() - started, 20 * SLOW)
+        finally:
+            os.kill(cluster().process.pid, signal.SIGCONT)
+        self.status(work.run('pbx-stitch'), 0)
+        sweep.counts.add('database stopped without a word', mended=1)
+
+
+def tearDownModule():  # pylint: disable=invalid-name
+    sweep.counts.show('disk and database')
+
+
+if __name__ == '__main__':
+    main()

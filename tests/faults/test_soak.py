@@ -1,0 +1,86 @@
+"""Compressed time: recorders leave legs of calls all the while, stitch and archive run without a pause, and now and then one of
+them is killed. At the end every recorded sample is in the bucket once, and every call can be fetched."""
+import random
+import threading
+import time
+
+import sound
+import sweep
+from sound import Wav
+from test_concurrency import Recorder
+from workdir import ACCOUNT, LONG, SLOW, Case, main
+
+SECONDS = 3600 if LONG else 30
+EVERY = 0.05 if LONG else 0.25  # a call each
+
+
+class Soak(Case):
+    def test_at_the_end_every_sample_is_in_the_bucket_once_and_every_call_is_fetched(self):
+        work = self.workdir()
+        chance = random.Random(11)
+        kinds = {'killed': 0, 'runs': 0}
+        stop = threading.Event()
+        calls, recorders = {}, []
+        wrong = []
+
+        def run_for_ever(tool, *arguments):
+            own = random.Random(tool)
+            while not stop.is_set():
+                process = work.start(tool, *arguments)
+                kill = own.random() < 0.3
+                if kill:
+                    time.sleep(own.uniform(0.01, 0.5))
+                    process.kill()
+                result = work.finish(process)
+                kinds['runs'] += 1
+                kinds['killed'] += result.status == -9
+                if result.status not in (0, 75, -9):
+                    wrong.append(result)
+
+        workers = [threading.Thread(target=run_for_ever, args=args) for args in
+                   (('pbx-stitch',), ('pbx-archive', '--min-age', '0'))]
+        for worker in workers:
+            worker.start()
+        number, until = 0, time.monotonic() + SECONDS * SLOW
+        while time.monotonic() < until:
+            number += 1
+            linkedid = f'1776500000.{number}'
+            legs = []
+            for leg in range(chance.choice((1, 2, 3))):
+                name = f'20260418-{number:06}-0700{number}-{leg}.wav'
+                samples = sound.ramp(0.02 + chance.random() / 8, number * 3 + leg)
+                legs.append((name, sound.pcm(samples)))
+                recorders.append(Recorder(work.spool / name, samples, chance.uniform(0.05, 1.5)))
+                recorders[-1].start()
+            calls[linkedid] = legs
+            work.db.copy('asterisk_cdr', ('accountcode', 'linkedid', 'uniqueid', 'sequence', 'recordingfile', 'duration', 'billsec'),
+                         [(ACCOUNT, linkedid, linkedid, leg + 1, name, 1, 1) for leg, (name, _) in enumerate(legs)])
+            time.sleep(EVERY * SLOW)
+        for recorder in recorders:
+            recorder.join()
+        stop.set()
+        for worker in workers:
+            worker.join()
+        self.assertEqual([str(result) for result in wrong[:3]], [], f'{len(wrong)} runs ended wrongly')
+        self.status(work.run('pbx-stitch', timeout=600), 0)
+        self.status(work.run('pbx-archive', '--min-age', '0', timeout=600), 0)
+        there = work.remote.files()
+        legs = {name: data for parts in calls.values() for name, data in parts}
+        lost = [name for name, data in legs.items() if there.get(name) != data]
+        sweep.counts.add(f"soak: {number} calls, {len(legs)} legs, {kinds['runs']} runs, {kinds['killed']} killed",
+                         tried=kinds['runs'], lost=len(lost), mended=kinds['killed'])
+        self.assertEqual(lost, [], 'LOST')
+        self.assertEqual(sorted(name for name in there if '/' not in name), sorted(legs), 'each once, and nothing else')
+        self.assertEqual(sweep.temporary_files(work.spool, work.stitch_src), [])
+        asked = list(calls) if LONG else chance.sample(list(calls), min(len(calls), 15))
+        for linkedid in asked:
+            result = self.status(work.run('pbx-recording-fetch', linkedid), 0)
+            self.assertEqual(Wav(result.out).check().samples, b''.join(data[44:] for _, data in calls[linkedid]), linkedid)
+
+
+def tearDownModule():  # pylint: disable=invalid-name
+    sweep.counts.show('soak')
+
+
+if __name__ == '__main__':
+    main()
