@@ -10,7 +10,7 @@ import time
 import sound
 import sweep
 from sound import Wav
-from workdir import SLOW, Case, cluster, main
+from workdir import SLOW, SOURCE, Case, cluster, main
 
 
 @contextlib.contextmanager
@@ -165,9 +165,14 @@ class DatabaseFaults(Case):
 
     def test_a_connection_cut_at_any_place_is_69_and_the_next_run_finishes(self):
         for tool, arguments in (('pbx-stitch', ()), ('pbx-recording-fetch', ('1776500000.10',)), ('pbx-calls', ()),
-                                ('pbx-migrate', ('up',)), ('pbx-dialplan-gen', ())):
+                                ('pbx-migrate', ('up', '--migrations', str(SOURCE / 'migrations'))), ('pbx-dialplan-gen', ())):
             work = self.workdir()
-            sweep.many_calls(work, range(10, 60))
+            if tool == 'pbx-migrate':
+                work.db = cluster().database()
+                self.addCleanup(work.db.drop)
+                work.env['PBX_DATABASE'] = work.db.conninfo
+            else:
+                sweep.many_calls(work, range(10, 60))
             cut, done = 0, False
             with self.subTest(tool=tool):
                 while not done:

@@ -40,7 +40,7 @@ class MigrateWorld:
 
     @staticmethod
     def dump(database):
-        done = subprocess.run(['pg_dump', '-d', database.conninfo, '--exclude-table-data=schema_migrations'],
+        done = subprocess.run([f'{cluster().programs}/pg_dump', '-d', database.conninfo, '--exclude-table-data=schema_migrations'],
                               stdout=subprocess.PIPE, check=True, text=True)
         return [line for line in done.stdout.splitlines() if not line.startswith(('--', '\\restrict', '\\unrestrict'))]
 

@@ -1,0 +1,129 @@
+"""Hostile strings in every CDR column and as CALL, strange things where a leg should be, and legs that change into links between
+the look and the read: nothing leaves its folder, and the calls beside them are served."""
+import os
+import threading
+import time
+
+import sound
+import sweep
+from sound import Wav
+from workdir import ACCOUNT, LONG, SLOW, Case, main
+
+STRINGS = ['../../../etc/passwd', '/etc/passwd', '..', '.', '', '-rf', '--config=/etc/passwd', 'a:b.wav', ':local:/etc/passwd',
+           'firebase:bkt/x.wav', '$(touch pwned).wav', '`touch pwned`', '; touch pwned', '| touch pwned', '*', '?.wav', '{a,b}.wav',
+           '[a-z].wav', 'a\nb.wav', 'a\rb', 'a\tb', 'a\x1b[2Jb', "a'b", 'a"b', 'a\\b', "'; drop table asterisk_cdr; --", '%s%n%x',
+           '\u202ewav.exe', '\uff0e\uff0e\uff0fx.wav', '\u2024\u2024/x', 'x' * 255, 'x' * 256, 'x' * 65536, '.hidden.wav',
+           'stitched/1776500000.1.wav', 'CON', '~root', '#x.wav', ' x.wav', 'x.wav ', '\u00e9.wav', '.1776500000.10.wav.tmp']
+COLUMNS = ('clid', 'src', 'dst', 'dcontext', 'channel', 'dstchannel', 'lastapp', 'lastdata', 'disposition', 'accountcode',
+           'uniqueid', 'userfield', 'peeraccount', 'linkedid', 'recordingfile')
+SECRET = sound.pcm(sound.ramp(0.3, 999))
+
+
+class Hostile(Case):
+    def outside(self, work):
+        """What must not be read, nor changed: a recording beside the spool, which links point to."""
+        secret = work.path / 'secret.wav'
+        secret.write_bytes(SECRET)
+        return secret
+
+    def nothing_escaped(self, work, secret):
+        self.assertEqual(secret.read_bytes(), SECRET)
+        self.assertEqual([str(path) for path in work.path.rglob('pwned*')], [])
+        needle = SECRET[44:400]
+        for name, data in work.remote.files().items():
+            self.assertNotIn(needle, data, f'{name} in the bucket holds what lies outside the spool')
+        for folder in (work.stitched, work.stitch_src):
+            for where, _, files in os.walk(folder):
+                for name in files:
+                    with open(os.path.join(where, name), 'rb') as file:
+                        self.assertNotIn(needle, file.read(), f'{name} holds what lies outside the spool')
+        self.assertEqual(sorted(entry.name for entry in work.path.iterdir() if entry.name not in
+                                ('monitor', 'stitch-src', 'rclone.conf', 'cache', 'secret.wav', '.cache')), [])
+
+    def test_any_string_in_any_column_leaves_the_other_calls_as_they_are(self):
+        work = self.workdir()
+        secret = self.outside(work)
+        good = sweep.many_calls(work, range(10, 14))
+        tried = 0
+        for column in COLUMNS:
+            rows = []
+            for number, text in enumerate(STRINGS):
+                row = {'accountcode': ACCOUNT, 'linkedid': f'17760{number}.{COLUMNS.index(column)}', 'recordingfile': f'r{number}.wav',
+                       'duration': 1, 'billsec': 1}
+                row['uniqueid'] = row['linkedid']
+                for leg in range(2):
+                    rows.append([{**row, 'recordingfile': f'{leg}r{number}.wav', column: text}[key] for key in
+                                 ('accountcode', 'linkedid', 'uniqueid', 'recordingfile', 'duration', 'billsec')] +
+                                [text if column not in row else ''])
+                    tried += 1
+            other = column if column not in ('accountcode', 'linkedid', 'uniqueid', 'recordingfile') else 'userfield'
+            work.db.copy('asterisk_cdr', ('accountcode', 'linkedid', 'uniqueid', 'recordingfile', 'duration', 'billsec', other), rows)
+        for command in (('pbx-stitch',), ('pbx-stitch', '-v', '--json'), ('pbx-archive',), ('pbx-calls',), ('pbx-calls', '--json'),
+                        ('pbx-calls', '--csv'), ('pbx-stitch',), ('pbx-archive', 'audit')):
+            result = work.run(*command, timeout=300)
+            self.assertIn(result.status, {1, 64, *sweep.CONTRACT}, f'{result}')
+            self.assertNotIn('\x1b', result.err + (result.text if '--json' not in command and '--csv' not in command else ''),
+                             f'an escape sequence reaches the terminal: {command}')
+        for call, parts in good.items():
+            served = self.status(work.run('pbx-recording-fetch', call), 0)
+            self.assertEqual(Wav(served.out).check().samples, b''.join(data[44:] for _, data in parts))
+        self.nothing_escaped(work, secret)
+        sweep.counts.add('hostile strings in CDR columns', tried=tried)
+
+    def test_any_string_as_call_is_answered_and_reaches_nothing(self):
+        work = self.workdir()
+        secret = self.outside(work)
+        sweep.many_calls(work, range(10, 11))
+        for text in STRINGS + ['99999999999999999999', '-1', '1e9', '0x10', ' 1', '\ud800'.encode('utf-8', 'surrogatepass').decode(
+                'utf-8', 'surrogateescape'), '\udcff\udcfe', "1776500000.10'--"]:
+            for tool in ('pbx-recording-fetch', 'pbx-stitch', 'pbx-calls'):
+                arguments = ['show', '--', text] if tool == 'pbx-calls' else ['--', text]
+                result = work.run(tool, *arguments)
+                self.assertIn(result.status, (64, 65, 66), f'{result}')
+                self.assertEqual(result.out, b'')
+                self.assertNotIn('\x1b', result.err)
+                sweep.counts.add('hostile strings as CALL')
+        self.nothing_escaped(work, secret)
+
+    def test_a_leg_that_turns_into_a_link_while_it_is_worked_on_is_never_followed(self):
+        work = self.workdir()
+        secret = self.outside(work)
+        calls = sweep.many_calls(work, range(10, 12))
+        name, data = calls['1776500000.10'][1]
+        leg, stop, swaps = work.spool / name, threading.Event(), 0
+
+        def swap():
+            nonlocal swaps
+            link, plain = work.spool / '.link', work.spool / '.plain'
+            while not stop.is_set():
+                link.symlink_to(secret)
+                link.rename(leg)
+                plain.write_bytes(data)
+                os.utime(plain, (time.time() - 600,) * 2)
+                plain.rename(leg)
+                swaps += 1
+
+        swapper = threading.Thread(target=swap)
+        swapper.start()
+        try:
+            until = time.monotonic() + (120 if LONG else 8) * SLOW
+            runs = 0
+            while time.monotonic() < until or runs < 3:
+                for command in (('pbx-stitch',), ('pbx-archive',), ('pbx-recording-fetch', '1776500000.10')):
+                    result = work.run(*command)
+                    self.assertIn(result.status, sweep.CONTRACT, f'{result}')
+                    self.assertNotIn(SECRET[44:400], result.out)
+                    runs += 1
+        finally:
+            stop.set()
+            swapper.join()
+        self.nothing_escaped(work, secret)
+        sweep.counts.add(f'a leg swapped with a link, {swaps} times', tried=runs)
+
+
+def tearDownModule():  # pylint: disable=invalid-name
+    sweep.counts.show('hostile')
+
+
+if __name__ == '__main__':
+    main()
