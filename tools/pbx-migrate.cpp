@@ -1,14 +1,14 @@
 // pbx-migrate: brings the database's schema up to date.
+#include "base/installed.hpp"
 #include "cli/app.hpp"
 #include "db/migrations.hpp"
 
 #include <fmt/format.h>
-#include <version.hpp>
 
 int main(int argc, char** argv) {
     pbx::cli::App app{"pbx-migrate", "Bring the PBX database's schema up to date"};
     pbx::db::MigrateOptions options;
-    std::string folder = pbx::migrations_folder;
+    std::string folder = pbx::installed_migrations();
     std::string version;
     bool dry_run = false;
     bool json = false;

@@ -4,6 +4,7 @@
 #include "base/deadline.hpp"
 #include "base/fd.hpp"
 #include "base/words.hpp"
+#include "cli/completion.hpp"
 
 #include <version.hpp>
 
@@ -175,6 +176,12 @@ void App::add_rclone(std::string& value) {
 
 Exit App::parse_and_work(int argc, const char* const* argv, const std::function<Exit()>& work) {
     words::begin(get_name(), words::Level::normal);
+    // Asked by the build, before anything that the tool requires is looked for.
+    if (argc == 2 && std::string_view{argv[1]} == "--generate-completion") {
+        fmt::print("{}", bash_completion(*this));
+        finish_stdout();
+        return Exit::ok;
+    }
     try {
         parse(argc, argv);
     } catch (const CLI::CallForHelp&) {

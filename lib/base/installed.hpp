@@ -1,0 +1,12 @@
+// Where this copy of the suite was installed: a package, /usr/local and a folder of one's own all work.
+#pragma once
+
+#include <string>
+
+namespace pbx {
+
+/// The folder of migrations that came with the running program: the one beside its bin folder, else the one that the
+/// build was configured for.
+std::string installed_migrations();
+
+} // namespace pbx
