@@ -11,7 +11,8 @@ std::string installed_migrations() {
     std::error_code failed;
     const auto program = std::filesystem::read_symlink("/proc/self/exe", failed);
     if (!failed) {
-        const auto beside = (program.parent_path() / data_from_bin / "pbx-recording-tools/migrations").lexically_normal();
+        const auto beside =
+            (program.parent_path() / data_from_bin / "pbx-recording-tools/migrations").lexically_normal();
         if (std::filesystem::is_directory(beside, failed))
             return beside.native();
     }

@@ -1,0 +1,145 @@
+"""Bash completion: written by the build from each tool's options, tried in a real bash."""
+import os
+import pty
+import re
+import select
+import subprocess
+import time
+
+from workdir import BIN, SLOW, SOURCE, Case, main
+
+TOOLS = sorted(source.stem for source in (SOURCE / 'tools').glob('*.cpp'))
+COMPLETIONS = BIN.parent / 'completions'
+
+
+class Bash:
+    """An interactive bash on a terminal that knows the completion of one tool."""
+
+    def __init__(self, tool, folder):
+        self.leader, follower = pty.openpty()
+        # pylint: disable=consider-using-with
+        self.process = subprocess.Popen(['bash', '--norc', '--noprofile', '-i'], stdin=follower, stdout=follower,
+                                        stderr=follower, cwd=folder, start_new_session=True,
+                                        env={'PATH': os.environ['PATH'], 'TERM': 'dumb', 'HOME': str(folder),
+                                             'HISTFILE': '/dev/null', 'INPUTRC': '/dev/null'})
+        os.close(follower)
+        self.send("PS1=; bind 'set enable-bracketed-paste off'; "
+                  # M-* inserts everything that could stand here; C-t shows the line that came of it.
+                  "bind -x '\"\\C-t\": printf \"\\n<%s>\\n\" \"$READLINE_LINE\"'; "
+                  f". '{COMPLETIONS / tool}'; printf '<rea%s>\\n' dy\n")
+        self.until('<ready>')
+
+    def send(self, text):
+        os.write(self.leader, text.encode())
+
+    def until(self, expression):
+        seen, deadline = '', time.monotonic() + 30 * SLOW
+        while not re.search(expression, seen):
+            if time.monotonic() > deadline:
+                raise AssertionError(f'bash did not show {expression}: {seen[-2000:]}')
+            if select.select([self.leader], [], [], 0.2)[0]:
+                seen += os.read(self.leader, 65536).decode(errors='replace')
+        return re.search(expression, seen)
+
+    def line_after(self, keys):
+        """The words of the command line after `keys` were typed into an empty one."""
+        self.send('\x15' + keys + '\x14')
+        return self.until(r'\n<([^>]*)>').group(1).split()
+
+    def all_after(self, text):
+        """What bash offers after `text`, whose last word is unfinished."""
+        before = text.split()
+        line = self.line_after(text + '\x1b*')
+        return line[len(before) - (0 if text.endswith((' ', '=')) else 1):]
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        os.close(self.leader)
+
+
+def long_options(text):
+    return set(re.findall(r'(?<![\w-])--[a-z][a-z-]*', text))
+
+
+class Completion(Case):
+    def setUp(self):
+        self.w = self.workdir(remote=None, database=False)
+
+    def bash(self, tool):
+        shell = Bash(tool, self.w.path)
+        self.addCleanup(shell.close)
+        return shell
+
+    def options_in_help(self, tool, *command):
+        """Those that stand at the beginning of a line of --help."""
+        text = self.status(self.w.run(tool, *command, '--help'), 0).text
+        return {option for line in re.findall(r'(?m)^  (-\S.*)$', text)
+                for option in re.findall(r'^(?:-\w,\s?)?(--[a-z][a-z-]*)', line)}
+
+    def commands_in_help(self, tool, *command):
+        text = self.status(self.w.run(tool, *command, '--help'), 0).text
+        found = re.search(r'(?ms)^Subcommands:\n(.*?)(?:\n\n|\Z)', text)
+        return re.findall(r'(?m)^  ([a-z]\S*)', found.group(1)) if found else []
+
+    def test_every_tool_has_a_completion_that_bash_reads(self):
+        for tool in TOOLS:
+            with self.subTest(tool=tool):
+                done = subprocess.run(['bash', '-n', COMPLETIONS / tool], stderr=subprocess.PIPE, text=True, check=False)
+                self.assertEqual((done.returncode, done.stderr), (0, ''))
+
+    def test_every_long_option_that_help_shows_is_offered(self):
+        for tool in TOOLS:
+            with self.subTest(tool=tool):
+                wanted = self.options_in_help(tool)
+                self.assertLessEqual({'--help', '--version', '--quiet', '--verbose', '--config'}, wanted)
+                offered = self.bash(tool).all_after(f'{tool} --')
+                self.assertEqual(wanted - set(offered), set())
+
+    def test_every_command_and_each_ones_own_options_are_offered(self):
+        for tool in TOOLS:
+            paths = [(command,) for command in self.commands_in_help(tool)]
+            paths += [(command, below) for (command,) in paths for below in self.commands_in_help(tool, command)]
+            if not paths:
+                continue
+            shell = self.bash(tool)
+            for path in paths:
+                with self.subTest(tool=tool, command=' '.join(path)):
+                    self.assertIn(path[-1], shell.all_after(' '.join((tool, *path[:-1])) + ' '))
+                    offered = shell.all_after(' '.join((tool, *path)) + ' --')
+                    self.assertEqual(self.options_in_help(tool, *path) - set(offered), set())
+
+    def test_the_build_wrote_what_the_tool_says_now(self):
+        for tool in TOOLS:
+            with self.subTest(tool=tool):
+                said = self.status(self.w.run(tool, '--generate-completion'), 0)
+                self.assertEqual(said.out, (COMPLETIONS / tool).read_bytes())
+                self.assertNotIn('--generate-completion', self.w.run(tool, '--help').text)
+
+    def test_a_tab_finishes_an_option_and_a_command(self):
+        self.assertEqual(self.bash('pbx-stitch').line_after('pbx-stitch --dry\t'), ['pbx-stitch', '--dry-run'])
+        shell = self.bash('pbx-migrate')
+        self.assertEqual(shell.line_after('pbx-migrate sta\t'), ['pbx-migrate', 'status'])
+        self.assertEqual(shell.line_after('pbx-migrate status --js\t'), ['pbx-migrate', 'status', '--json'])
+        self.assertEqual(shell.line_after('pbx-migrate up --js\t'), ['pbx-migrate', 'up', '--js'])
+
+    def test_a_value_is_not_taken_for_a_command(self):
+        shell = self.bash('pbx-migrate')
+        self.assertIn('status', shell.all_after('pbx-migrate --database up '))
+        self.assertIn('status', shell.all_after('pbx-migrate --database=up '))
+        self.assertEqual(shell.line_after('pbx-migrate --database st\t'), ['pbx-migrate', '--database', 'st'])
+
+    def test_files_and_folders_are_offered_where_an_option_takes_them(self):
+        (self.w.path / 'afolder').mkdir()
+        (self.w.path / 'afile with blank').touch()
+        shell = self.bash('pbx-migrate')
+        for between in (' ', '='):
+            with self.subTest(between=between):
+                self.assertEqual(shell.line_after(f'pbx-migrate --migrations{between}a\t')[-1],
+                                 'afolder/' if between == ' ' else '--migrations=afolder/')
+                self.assertEqual(shell.line_after(f'pbx-migrate --config{between}afi\t')[-3:],
+                                 [f'--config{between}afile\\'.split()[-1], 'with\\', 'blank'])
+
+
+if __name__ == '__main__':
+    main()
