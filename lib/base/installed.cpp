@@ -1,22 +1,35 @@
 // The build does not know the last word about its prefix: cpack and `cmake --install --prefix` choose it later.
 #include "base/installed.hpp"
 
+#include <sys/auxv.h>
 #include <version.hpp>
 
 #include <filesystem>
 
 namespace pbx {
 
+namespace {
+
+std::filesystem::path running_program() {
+    std::error_code failed;
+    auto program = std::filesystem::read_symlink("/proc/self/exe", failed);
+    if (!failed)
+        return program;
+    // No /proc, as in a plain chroot: the path that was executed, which the kernel hands over as a number.
+    // NOLINTNEXTLINE(performance-no-int-to-ptr,cppcoreguidelines-pro-type-reinterpret-cast)
+    const auto* executed = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
+    return executed == nullptr ? std::filesystem::path{} : std::filesystem::canonical(executed, failed);
+}
+
+} // namespace
+
 std::string installed_migrations() {
     std::error_code failed;
-    const auto program = std::filesystem::read_symlink("/proc/self/exe", failed);
-    if (!failed) {
-        const auto beside =
-            (program.parent_path() / data_from_bin / "pbx-recording-tools/migrations").lexically_normal();
-        if (std::filesystem::is_directory(beside, failed))
-            return beside.native();
-    }
-    return migrations_folder;
+    const auto program = running_program();
+    if (program.empty())
+        return migrations_folder;
+    const auto beside = (program.parent_path() / data_from_bin / "pbx-recording-tools/migrations").lexically_normal();
+    return std::filesystem::is_directory(beside, failed) ? beside.native() : migrations_folder;
 }
 
 } // namespace pbx

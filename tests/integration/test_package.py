@@ -1,0 +1,143 @@
+"""The Debian package and a plain installation: what lies where, and that what was installed works from there."""
+import gzip
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+from workdir import BIN, SANITIZED, SLOW, SOURCE, Case, main
+
+BUILD = BIN.parent
+TOOLS = sorted(source.stem for source in (SOURCE / 'tools').glob('*.cpp'))
+PAGES = sorted(page.name for page in (SOURCE / 'man').glob('*.[157]'))
+MIGRATIONS = sorted(file.name for file in (SOURCE / 'migrations').glob('*.sql'))
+
+
+def command(*parts, **how):
+    done = subprocess.run([str(part) for part in parts], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          check=False, timeout=300 * SLOW, **how)
+    if done.returncode:
+        raise AssertionError(f"{' '.join(map(str, parts))} ended with {done.returncode}:\n{done.stdout}")
+    return done.stdout
+
+
+def tree(folder):
+    """{path below the folder: mode} of the files."""
+    return {str(file.relative_to(folder)): file.stat().st_mode & 0o7777 for file in Path(folder).rglob('*') if file.is_file()}
+
+
+@unittest.skipIf(SANITIZED, 'an operator installs the release build')
+class Package(Case):
+    """One package, built once."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = Path(tempfile.mkdtemp(prefix='pbx-package-'))
+        cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
+        command('cpack', '--config', BUILD / 'CPackConfig.cmake', '-B', cls.folder / 'out', cwd=BUILD)
+        cls.deb, = (cls.folder / 'out').glob('*.deb')
+        cls.root = cls.folder / 'root'
+        command('dpkg-deb', '-x', cls.deb, cls.root)
+        command('dpkg-deb', '-e', cls.deb, cls.folder / 'control')
+        cls.files = tree(cls.root)
+
+    def field(self, name):
+        return command('dpkg-deb', '-f', self.deb, name).strip()
+
+    def test_lintian_finds_no_error(self):
+        user = ['--allow-root'] if os.geteuid() == 0 else []
+        done = subprocess.run(['lintian', *user, '--fail-on', 'error', str(self.deb)], stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, check=False, timeout=300 * SLOW)
+        self.assertEqual((done.returncode, re.findall(r'(?m)^E: .*', done.stdout)), (0, []), done.stdout)
+
+    def test_it_holds_every_tool_with_its_page_and_its_completion(self):
+        self.assertGreaterEqual(len(TOOLS), 6)
+        for tool in TOOLS:
+            self.assertEqual(self.files.get(f'usr/bin/{tool}'), 0o755, tool)
+            self.assertEqual(self.files.get(f'usr/share/bash-completion/completions/{tool}'), 0o644, tool)
+            self.assertIn(f'complete -F _{tool.replace("-", "_")} {tool}\n',
+                          (self.root / 'usr/share/bash-completion/completions' / tool).read_text(encoding='utf-8'))
+        for page in PAGES:
+            packed = self.root / f'usr/share/man/man{page[-1]}/{page}.gz'
+            self.assertEqual(gzip.decompress(packed.read_bytes()), (SOURCE / 'man' / page).read_bytes())
+
+    def test_it_holds_the_migrations_the_examples_and_the_papers(self):
+        for name in MIGRATIONS:
+            self.assertEqual((self.root / 'usr/share/pbx-recording-tools/migrations' / name).read_bytes(),
+                             (SOURCE / 'migrations' / name).read_bytes())
+        doc = self.root / 'usr/share/doc/pbx-recording-tools'
+        self.assertEqual((doc / 'examples/pbx.conf.example').read_bytes(), (SOURCE / 'pbx.conf.example').read_bytes())
+        for conf in (SOURCE / 'asterisk').glob('*.conf'):
+            self.assertEqual((doc / 'examples/asterisk' / conf.name).read_bytes(), conf.read_bytes())
+        self.assertTrue((doc / 'README.md').exists())
+        self.assertIn('License: Expat', (doc / 'copyright').read_text(encoding='utf-8'))
+        first = gzip.decompress((doc / 'changelog.gz').read_bytes()).decode().splitlines()[0]
+        self.assertTrue(first.startswith(f"pbx-recording-tools ({self.field('Version')}) "), first)
+
+    def test_the_hourly_runs_are_a_configuration_file_of_the_package(self):
+        cron = self.root / 'etc/cron.d/pbx-recording-tools'
+        self.assertEqual(cron.read_bytes(), (SOURCE / 'crontab').read_bytes())
+        self.assertEqual(self.files['etc/cron.d/pbx-recording-tools'], 0o644)  # cron ignores one that others may write
+        self.assertEqual((self.folder / 'control/conffiles').read_text(encoding='utf-8'), '/etc/cron.d/pbx-recording-tools\n')
+
+    def test_nothing_is_run_and_nobody_is_made_when_it_is_installed(self):
+        self.assertEqual(sorted(os.listdir(self.folder / 'control')), ['conffiles', 'control', 'md5sums'])
+        for path in self.files:
+            self.assertRegex(path, r'^(usr/bin/pbx-|usr/share/|etc/cron\.d/pbx-recording-tools$)')
+            self.assertNotIn('systemd', path)
+
+    def test_it_depends_on_the_libraries_that_it_links_and_on_rclone(self):
+        depends = self.field('Depends')
+        for wanted in ('rclone', 'libc6', 'libpq5', 'libsndfile1', 'libsamplerate0', 'libsoci-core', 'libsoci-postgresql', 'libssl3'):
+            self.assertRegex(depends, rf'(^|, ){wanted}')
+
+    def test_the_packed_tools_work_where_they_lie_and_know_their_migrations(self):
+        w = self.workdir(remote=None, database=False)
+        for tool in TOOLS:
+            said = w.run(self.root / 'usr/bin' / tool, '--version')
+            self.assertEqual((said.status, said.text), (0, f"{tool} {self.field('Version')}\n"))
+        self.knows_its_migrations(self.root / 'usr/bin/pbx-migrate')
+
+    def knows_its_migrations(self, program):
+        """The program finds the migrations of its own installation, not those of the build's prefix."""
+        w = self.workdir(remote=None, database=True)
+        w.env.pop('PBX_MIGRATIONS', None)
+        own = program.parent.parent / 'share/pbx-recording-tools/migrations/20990101-newest.sql'
+        own.write_text('select 1;\n', encoding='utf-8')
+        try:
+            status = w.run(program, 'status')
+        finally:
+            own.unlink()
+        self.assertEqual(status.status, 1, f'\n{status}')
+        self.assertIn('20990101-newest', status.text)
+
+    def test_an_installation_elsewhere_stays_inside_its_prefix(self):
+        prefix = self.folder / 'prefix'
+        command('cmake', '--install', BUILD, '--prefix', prefix)
+        files = tree(prefix)
+        self.assertEqual((prefix / 'etc/cron.d/pbx-recording-tools').read_bytes(), (SOURCE / 'crontab').read_bytes())
+        for tool in TOOLS:
+            self.assertEqual(files[f'bin/{tool}'], 0o755)
+        for page in PAGES:
+            self.assertIn(f'share/man/man{page[-1]}/{page}', files)
+        self.knows_its_migrations(prefix / 'bin/pbx-migrate')
+
+    def test_an_installation_for_the_system_puts_the_hourly_runs_where_cron_looks(self):
+        for prefix in ('/usr/local', '/usr'):
+            stage = self.folder / f'stage{prefix.replace("/", "-")}'
+            command('cmake', '--install', BUILD, '--prefix', prefix, env={**os.environ, 'DESTDIR': str(stage)})
+            files = tree(stage)
+            self.assertEqual(files['etc/cron.d/pbx-recording-tools'], 0o644)
+            self.assertEqual(files[f'{prefix[1:]}/bin/pbx-stitch'], 0o755)
+
+
+if __name__ == '__main__':
+    for needed in ('cpack', 'lintian', 'dpkg-deb', 'dpkg-shlibdeps', 'file'):
+        if not shutil.which(needed):
+            print(f'SKIPPED: missing: {needed}. tests/run installs it.', file=sys.stderr)
+            sys.exit(77)
+    main()
