@@ -111,7 +111,9 @@ class Runner {
     }
 
     std::vector<Record> records() {
-        has_table_ = value("look for the records", fmt::format("select to_regclass('{}') is not null", table_)) == "t";
+        has_table_ =
+            value("look for the records",
+                  "select to_regclass(quote_ident(current_schema()) || '.schema_migrations') is not null") == "t";
         if (!has_table_)
             return {};
         const auto rows =
