@@ -3,6 +3,7 @@ tools make of it. All calls are placed at once, before the tests; each test judg
 tone of its own (tones.py), so a recording can be taken apart into who was heard when."""
 import asyncio
 import contextlib
+import json
 import os
 import re
 import sys
@@ -867,6 +868,36 @@ class WhatAsteriskSays(CallCase):
         for name, data in SPOOLED.items():
             self.assertEqual(int.from_bytes(data[40:44], 'little'), len(data) - 44, name)
             self.assertGreater(len(data), 44, f'{name} is empty')
+
+
+class WhatPbxCallsTells(CallCase):
+    """Direction, number dialled, who answered and after how long, of calls that Asterisk wrote."""
+
+    def check(self, name, direction, dialled, answered_by, waited=None):
+        outcome = self.outcome(name)
+        result = self.status(PBX.work.run('pbx-calls', '--since', '1h', '--number', outcome.seen.source, '--json'), 0)
+        call, = [call for call in json.loads(result.out) if call['linkedid'] == outcome.rows[0]['linkedid']]
+        self.assertEqual((call['direction'], call['dialled'], call['answered_by']), (direction, dialled, answered_by), f'\n{outcome}')
+        self.assertEqual(call['legs'], len(outcome.legs))
+        if waited is not None:  # CDR rows have whole seconds
+            self.assertAlmostEqual(call['waited'], waited, delta=1.6, msg=f'\n{outcome}')
+
+    def test_inbound_calls_name_the_did_and_the_extension_that_picked_up(self):
+        self.check('did_queue_extension', 'inbound', '74950001', '1001', DID_WAIT + 2.5)
+        self.check('did_extension', 'inbound', '74950002', '1002', RING)
+
+    def test_calls_inside_and_out_name_who_was_called(self):
+        self.check('extension_extension', 'internal', '1004', '1004', RING)
+        self.check('extension_out', 'outbound', '979031112233', '979031112233', RING)
+
+    def test_calls_that_nobody_answers_are_answered_by_nobody(self):
+        self.check('gives_up_in_the_queue', 'inbound', '74950006', None, 4)
+        self.check('busy_extension', 'internal', '1008', None)
+        self.check('did_busy_extension', 'inbound', '74950008', None)
+
+    def test_a_transfer_does_not_change_who_answered(self):
+        self.check('blind_transfer_by_refer', 'inbound', '74950009', '1009', RING)
+        self.check('blind_transfer_by_keys', 'inbound', '74950011', '1011', RING)
 
 
 class WhatTheToolsMakeOfIt(CallCase):
