@@ -143,24 +143,33 @@ std::int64_t unix_time(const std::string& text) {
     return when;
 }
 
-// One line of lsjson: an object, with '[' and ',' around it on lines or at its end. Lines that are none are passed
-// over; an answer that an error cut short has no end.
-void read_entries(std::string_view out, std::map<std::string, RemoteObject>& found) {
-    for_each_line(out, [&](std::string_view line) {
-        if (!line.empty() && line.back() == ',')
-            line.remove_suffix(1);
-        const auto entry = nlohmann::json::parse(line.begin(), line.end(), nullptr, false);
-        if (!entry.is_object() || entry.value("IsDir", false) || !entry.contains("Path") || !entry.contains("Size"))
-            return;
-        const auto size = entry.value("Size", std::int64_t{-1});
-        if (size < 0)
-            return;
+// One line of lsjson: an object, with '[' and ',' around it on lines or at its end. Nothing for lines that are none.
+std::optional<std::pair<std::string, RemoteObject>> read_entry(std::string_view line) {
+    if (!line.empty() && line.back() == ',')
+        line.remove_suffix(1);
+    const auto entry = nlohmann::json::parse(line.begin(), line.end(), nullptr, false);
+    if (!entry.is_object() || !entry.contains("Path") || !entry.contains("Size"))
+        return std::nullopt;
+    try {
+        const auto size = entry.at("Size").get<std::int64_t>();
+        if (entry.value("IsDir", false) || size < 0)
+            return std::nullopt;
         RemoteObject object;
         object.size = static_cast<std::uint64_t>(size);
         object.modified = unix_time(entry.value("ModTime", std::string{}));
         if (const auto hashes = entry.find("Hashes"); hashes != entry.end() && hashes->is_object())
             object.md5 = hashes->value("md5", std::string{});
-        found.insert_or_assign(entry.value("Path", std::string{}), std::move(object));
+        return std::pair{entry.at("Path").get<std::string>(), std::move(object)};
+    } catch (const nlohmann::json::exception&) {
+        return std::nullopt;
+    }
+}
+
+// An answer that an error cut short has no end, and what it says before that is true.
+void read_entries(std::string_view out, std::map<std::string, RemoteObject>& found) {
+    for_each_line(out, [&](std::string_view line) {
+        if (auto entry = read_entry(line))
+            found.insert_or_assign(std::move(entry->first), std::move(entry->second));
     });
 }
 
@@ -668,6 +677,32 @@ std::map<std::string, std::string> Remote::read_back(Shelf shelf, const std::vec
         });
     }
     return result;
+}
+
+void Remote::list(const std::function<void(const std::string&, const RemoteObject&)>& each,
+                  const Deadline& deadline) const {
+    std::string rest;
+    bool any = false;
+    // The server's own time: asking for the one that rclone keeps costs a question an object on some remotes.
+    const auto answer = run({"lsjson", "-R", "--files-only", "--no-mimetype", "--use-server-modtime", path_}, deadline,
+                            {}, [&](std::string_view data) {
+                                rest += data;
+                                const auto end = rest.rfind('\n');
+                                if (end == std::string::npos)
+                                    return;
+                                for_each_line(std::string_view{rest}.substr(0, end), [&](std::string_view line) {
+                                    if (const auto entry = read_entry(line)) {
+                                        any = true;
+                                        each(entry->first, entry->second);
+                                    }
+                                });
+                                rest.erase(0, end + 1);
+                            });
+    constexpr int not_found = 3;
+    if (!any && (answer.status == 0 || answer.status == not_found) && !answer.timed_out)
+        return require_root(deadline);
+    if (answer.status != 0 || answer.timed_out)
+        throw fault("list it", answer);
 }
 
 void Remote::sync(const Deadline& deadline) const {

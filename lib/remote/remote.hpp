@@ -78,6 +78,10 @@ class Remote {
     std::map<std::string, std::string> read_back(Shelf shelf, const std::vector<std::string>& names,
                                                  const Deadline& deadline) const;
 
+    /// Calls `each` with all that lies in the remote, names relative to it ("stitched/x.wav"), in one listing, as it
+    /// comes. Throws Error when the listing did not come to its end.
+    void list(const std::function<void(const std::string&, const RemoteObject&)>& each, const Deadline& deadline) const;
+
     /// Makes what was uploaded durable where the remote is a folder of this machine, which rclone writes unsynced.
     void sync(const Deadline& deadline) const;
 

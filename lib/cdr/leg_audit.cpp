@@ -1,0 +1,280 @@
+// COPY in, a join, cursors out.
+#include "cdr/leg_audit.hpp"
+
+#include "base/deadline.hpp"
+#include "base/name.hpp"
+#include "db/session.hpp"
+
+#include <fmt/format.h>
+
+#include <memory>
+
+namespace pbx::cdr {
+
+namespace {
+
+constexpr const char* doing = "audit the legs";
+constexpr std::size_t batch = 2000;
+
+// A leg of so few bytes is a header without audio: 44 of Asterisk's wav, 60 of its WAV49.
+constexpr int largest_empty = 60;
+
+// The rows in question, with their call, and the files found for them.
+constexpr const char* audited_rows = R"(
+    create temporary view pbx_audit_rows as
+    select c.id, c.calldate, coalesce(c.linkedid, '') as linkedid, coalesce(c.accountcode, '') as account,
+        c.recordingfile, c.disposition, c.dcontext, c.dst
+    from asterisk_cdr c
+    where c.id <= {last} and c.calldate >= to_timestamp({since}){account})";
+
+constexpr const char* found_files = R"(
+    create temporary table pbx_audit_files as
+    select name, l.size as local, r.size as remote, greatest(l.modified, r.modified) as modified
+    from pbx_audit_local l full join pbx_audit_remote r using (name))";
+
+constexpr const char* rows_with_files = R"(
+    declare pbx_audit no scroll cursor for
+    select c.id, cast(floor(extract(epoch from c.calldate)) as bigint), c.linkedid, c.account, c.recordingfile,
+        coalesce(f.local, -1), coalesce(f.remote, -1)
+    from pbx_audit_rows c left join pbx_audit_files f on f.name = c.recordingfile
+    where c.recordingfile <> ''
+    order by c.calldate, c.id)";
+
+// Whose a file is that no row names, its own name may tell: it ends with the number that was called. DIDs are unique;
+// an extension or a queue tells only when one organization alone has it. An hour's grace: rows are written when a call
+// ends.
+constexpr const char* orphans = R"(
+    create temporary table pbx_audit_orphans as
+    with orphan as (
+        select f.*, substring(f.name from '-([0-9A-Za-z]+)\.[A-Za-z]+$') as called
+        from pbx_audit_files f
+        where f.modified < extract(epoch from now()) - 3600 and f.modified >= {since}
+            and not exists (select 1 from asterisk_cdr c where c.recordingfile = f.name)
+    ), owner as (
+        select number, min(cast(org_id as text)) as account from (
+            select number, org_id from did_numbers
+            union select number, org_id from queues
+            union select extension, org_id from users) n
+        group by number having count(*) = 1
+    )
+    select o.name, o.local, o.remote, coalesce(w.account, '') as account
+    from orphan o left join owner w on w.number = o.called)";
+
+// Policy is per point: a row passed the point that its context and number name. What an extension dialled and is no
+// extension went out over a route.
+constexpr const char* summary_query = R"(
+    with organization as (
+        select id, cast(id as text) as account, name, context_prefix as prefix,
+            settings -> 'recording_enabled' is distinct from 'false'::jsonb as master, status
+        from organizations
+    ), point as (
+        select o.account, p.context, p.number, bool_or(p.recorded and o.master) as recorded
+        from organization o join (
+            select org_id, '__incoming' as context, number, recording_enabled is distinct from false as recorded
+                from did_numbers
+            union all select org_id, '__incoming_sub', number, recording_enabled is distinct from false
+                from did_numbers
+            union all select org_id, '__queue', number, recording_enabled is distinct from false from queues
+            union all select org_id, '__internal', extension, recording_enabled is distinct from false from users
+        ) p on p.org_id = o.id
+        group by 1, 2, 3
+    ), route as (
+        select o.account, bool_or(o.master and r.recording_enabled is distinct from false) as recorded
+        from organization o join outbound_routes r on r.org_id = o.id where r.status = 'active' group by 1
+    ), passed as (
+        select c.linkedid, c.account, c.disposition = 'ANSWERED' as answered, c.recordingfile <> '' as named,
+            coalesce(p.recorded,
+                case when right(c.dcontext, 10) in ('__internal', '__outbound') then t.recorded end, false) as policy
+        from pbx_audit_rows c
+            left join organization o on o.account = c.account
+            left join point p on p.account = c.account and c.dcontext = o.prefix || p.context and p.number = c.dst
+            left join route t on t.account = c.account
+    ), call as (
+        select account, linkedid, coalesce(bool_or(answered), false) and bool_or(policy) as due,
+            coalesce(bool_or(named), false) as named
+        from passed group by 1, 2
+    ), calls as (
+        select account, count(*) filter (where due) as due, count(*) filter (where due and not named) as unrecorded
+        from call group by 1
+    ), leg as (
+        select distinct account, recordingfile from pbx_audit_rows where recordingfile <> ''
+    ), legs as (
+        select leg.account, count(*) as legs,
+            count(*) filter (where f.local is not null and f.remote is null) as local,
+            count(*) filter (where f.local is null and f.remote is not null) as remote,
+            count(*) filter (where f.local is not null and f.remote is not null) as both,
+            count(*) filter (where f.name is null) as missing,
+            count(*) filter (where coalesce(f.local, f.remote) <= {empty}) as empty,
+            coalesce(sum(coalesce(f.local, f.remote)), 0) as bytes
+        from leg left join pbx_audit_files f on f.name = leg.recordingfile group by 1
+    ), stray as (
+        select account, count(*) as orphans from pbx_audit_orphans group by 1
+    ), known as (
+        select account from organization where status <> 'deleted'{only}
+        union select account from calls union select account from legs union select account from stray
+    )
+    select k.account, coalesce(o.name, ''), coalesce(c.due, 0), coalesce(c.unrecorded, 0), coalesce(l.legs, 0),
+        coalesce(l.local, 0), coalesce(l.remote, 0), coalesce(l.both, 0), coalesce(l.missing, 0),
+        coalesce(l.empty, 0), cast(coalesce(l.bytes, 0) as bigint), coalesce(s.orphans, 0)
+    from known k left join organization o using (account) left join calls c using (account)
+        left join legs l using (account) left join stray s using (account)
+    order by o.name collate "C" nulls last, k.account collate "C")";
+
+struct Clear {
+    void operator()(PGresult* result) const { PQclear(result); }
+};
+using Answer = std::unique_ptr<PGresult, Clear>;
+
+[[noreturn]] void fail(PGconn* connection, const PGresult* result) {
+    const char* state = result != nullptr ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : nullptr;
+    throw db::sql_error(doing, state != nullptr ? state : "", PQerrorMessage(connection));
+}
+
+Answer execute(soci::session& session, const std::string& sql) {
+    const Waiting waiting{"the database", Exit::unavailable};
+    auto* connection = db::connection(session);
+    Answer answer{PQexec(connection, sql.c_str())};
+    const auto status = PQresultStatus(answer.get());
+    if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && status != PGRES_COPY_IN)
+        fail(connection, answer.get());
+    return answer;
+}
+
+std::string literal(soci::session& session, const std::string& text) {
+    auto* connection = db::connection(session);
+    const std::unique_ptr<char, decltype(&PQfreemem)> quoted{PQescapeLiteral(connection, text.data(), text.size()),
+                                                             &PQfreemem};
+    if (!quoted)
+        throw Error{Exit::usage, "\"" + shown(text) + "\" is no account code"};
+    return quoted.get();
+}
+
+// COPY's text form; what is no UTF-8 cannot be the name that a row gives.
+std::string escaped(std::string_view text) {
+    std::string result;
+    for (const char c : text) {
+        if (c == '\\')
+            result += "\\\\";
+        else if (c == '\n')
+            result += "\\n";
+        else if (c == '\r')
+            result += "\\r";
+        else if (c == '\t')
+            result += "\\t";
+        else
+            result += c;
+    }
+    return result;
+}
+
+std::int64_t number(const PGresult* result, int row, int column) {
+    return std::strtoll(PQgetvalue(result, row, column), nullptr, 10);
+}
+
+std::string text(const PGresult* result, int row, int column) {
+    return {PQgetvalue(result, row, column), static_cast<std::size_t>(PQgetlength(result, row, column))};
+}
+
+void for_each(soci::session& session, const std::string& cursor,
+              const std::function<void(const PGresult*, int)>& each) {
+    for (;;) {
+        const auto answer = execute(session, fmt::format("fetch forward {} from {}", batch, cursor));
+        const int rows = PQntuples(answer.get());
+        if (rows == 0)
+            return;
+        for (int row = 0; row < rows; ++row)
+            each(answer.get(), row);
+    }
+}
+
+} // namespace
+
+const char* AuditedRow::state() const {
+    if (local >= 0)
+        return remote >= 0 ? "both" : "local";
+    return remote >= 0 ? "remote" : "missing";
+}
+
+LegAudit::LegAudit(soci::session& session, std::int64_t since, std::string account)
+    : session_{session}, since_{since}, account_{std::move(account)} {
+    execute(session_, "set client_encoding = 'UTF8'");
+    const auto answer = execute(session_, "select coalesce(max(id), 0) from asterisk_cdr");
+    last_ = number(answer.get(), 0, 0);
+    execute(session_, "create temporary table pbx_audit_local (name text, size bigint, modified bigint)");
+    execute(session_, "create temporary table pbx_audit_remote (name text, size bigint, modified bigint)");
+}
+
+void LegAudit::fill(Place place, const std::function<void(const Take&)>& list) {
+    auto* connection = db::connection(session_);
+    const char* table = place == Place::local ? "pbx_audit_local" : "pbx_audit_remote";
+    execute(session_, fmt::format("copy {} from stdin", table));
+    std::string pending;
+    const auto send = [&] {
+        if (!pending.empty() && PQputCopyData(connection, pending.data(), static_cast<int>(pending.size())) != 1)
+            fail(connection, nullptr);
+        pending.clear();
+    };
+    list([&](std::string_view name, std::uint64_t size, std::int64_t modified) {
+        if (!is_utf8(name) || name.find('\0') != std::string_view::npos)
+            return;
+        constexpr std::size_t enough = 65536;
+        pending += fmt::format("{}\t{}\t{}\n", escaped(name), size, modified);
+        if (pending.size() > enough)
+            send();
+    });
+    send();
+    if (PQputCopyEnd(connection, nullptr) != 1)
+        fail(connection, nullptr);
+    while (const Answer answer{PQgetResult(connection)})
+        if (PQresultStatus(answer.get()) != PGRES_COMMAND_OK)
+            fail(connection, answer.get());
+}
+
+void LegAudit::compare() {
+    execute(session_,
+            fmt::format(audited_rows, fmt::arg("last", last_), fmt::arg("since", since_),
+                        fmt::arg("account", account_.empty() ? std::string{}
+                                                             : " and c.accountcode = " + literal(session_, account_))));
+    execute(session_, found_files);
+    execute(session_, "analyze pbx_audit_files");
+    if (account_.empty())
+        execute(session_, fmt::format(orphans, fmt::arg("since", since_)));
+    else
+        execute(session_, "create temporary table pbx_audit_orphans (name text, local bigint, remote bigint, "
+                          "account text)");
+}
+
+void LegAudit::for_each_row(const std::function<void(const AuditedRow&)>& each) {
+    execute(session_, "begin");
+    execute(session_, rows_with_files);
+    for_each(session_, "pbx_audit", [&](const PGresult* result, int row) {
+        each({number(result, row, 0), number(result, row, 1), text(result, row, 2), text(result, row, 3),
+              text(result, row, 4), number(result, row, 5), number(result, row, 6)});
+    });
+    execute(session_, "commit");
+}
+
+void LegAudit::for_each_orphan(const std::function<void(const Orphan&)>& each) {
+    execute(session_, "begin");
+    execute(session_, "declare pbx_orphans no scroll cursor for select name, coalesce(local, -1), "
+                      "coalesce(remote, -1), account from pbx_audit_orphans order by name collate \"C\"");
+    for_each(session_, "pbx_orphans", [&](const PGresult* result, int row) {
+        each({text(result, row, 0), number(result, row, 1), number(result, row, 2), text(result, row, 3)});
+    });
+    execute(session_, "commit");
+}
+
+std::vector<AccountSummary> LegAudit::summary() {
+    const auto only = account_.empty() ? std::string{} : " and account = " + literal(session_, account_);
+    const auto answer =
+        execute(session_, fmt::format(summary_query, fmt::arg("empty", largest_empty), fmt::arg("only", only)));
+    std::vector<AccountSummary> result;
+    for (int row = 0; row < PQntuples(answer.get()); ++row) {
+        const auto n = [&](int column) { return number(answer.get(), row, column); };
+        result.push_back({text(answer.get(), row, 0), text(answer.get(), row, 1), n(2), n(3), n(4), n(5), n(6), n(7),
+                          n(8), n(9), n(10), n(11)});
+    }
+    return result;
+}
+
+} // namespace pbx::cdr

@@ -1,0 +1,67 @@
+// What the CDR rows name, held against what was found in the spool and in the archive.
+#pragma once
+
+#include <libpq-fe.h>
+#include <soci/soci.h>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pbx::cdr {
+
+/// Where a leg is. An account's numbers count each of its legs once, whatever number of rows name it.
+struct AuditedRow {
+    std::int64_t id = 0;
+    std::int64_t calldate = 0; ///< Unix time
+    std::string linkedid, accountcode, recordingfile;
+    std::int64_t local = -1; ///< size in the spool, -1: not there
+    std::int64_t remote = -1;
+
+    const char* state() const;
+    std::int64_t size() const { return local >= 0 ? local : remote; }
+};
+
+struct Orphan {
+    std::string name;
+    std::int64_t local = -1;
+    std::int64_t remote = -1;
+    std::string account; ///< of the organization whose number the name ends with, where only one has it
+};
+
+struct AccountSummary {
+    std::string account, organization;
+    std::int64_t calls = 0;      ///< answered calls that by today's policy are to be recorded
+    std::int64_t unrecorded = 0; ///< of those, calls of which no row names a leg
+    std::int64_t legs = 0, local = 0, remote = 0, both = 0, missing = 0, empty = 0, bytes = 0, orphans = 0;
+};
+
+/// Temporary tables in the database take the names, so that a million of them need no memory here. One a session.
+class LegAudit {
+  public:
+    enum class Place { local, remote };
+
+    /// Only rows that exist now are audited: their legs are in the spool already, or were.
+    explicit LegAudit(soci::session& session, std::int64_t since, std::string account);
+
+    /// Calls `list` with a function that takes name, size and modification time of every file in that place.
+    using Take = std::function<void(std::string_view, std::uint64_t, std::int64_t)>;
+    void fill(Place place, const std::function<void(const Take&)>& list);
+
+    /// Once both places are filled.
+    void compare();
+    void for_each_row(const std::function<void(const AuditedRow&)>& each);
+    /// Files older than an hour that no row names; none when only one account is audited, since they have none.
+    void for_each_orphan(const std::function<void(const Orphan&)>& each);
+    std::vector<AccountSummary> summary();
+
+  private:
+    soci::session& session_;
+    std::int64_t since_;
+    std::string account_;
+    std::int64_t last_ = 0;
+};
+
+} // namespace pbx::cdr
