@@ -11,6 +11,7 @@
 #include "base/open_files.hpp"
 #include "base/words.hpp"
 #include "recording/mark.hpp"
+#include "recording/metrics.hpp"
 #include "recording/moved.hpp"
 #include "remote/remote.hpp"
 
@@ -71,7 +72,9 @@ std::string described(std::uint64_t size, const std::string& md5) {
 // What happened, for people and for --json.
 class Report {
   public:
-    Report(bool json, bool dry_run) : json_{json} { document_["dry_run"] = dry_run; }
+    Report(bool json, bool dry_run, Metrics& metrics) : json_{json}, metrics_{metrics} {
+        document_["dry_run"] = dry_run;
+    }
 
     /// `what` is "legs" or "stitched"; the bytes are those of `key`.
     void count(const char* what, const char* key, std::uint64_t bytes = 0) {
@@ -82,6 +85,7 @@ class Report {
 
     void fail(const char* what, const std::string& name, const Error& error) {
         ++counts_[what]["failed"];
+        metrics_.fail(error.kind());
         status_ = worst(status_, error.kind());
         auto& same = said_[{error.what(), error.hint()}];
         same.names.push_back(name);
@@ -94,6 +98,7 @@ class Report {
     void fail(const Error& error) {
         if (error.what() != last_)
             words::error(error);
+        metrics_.fail(error.kind());
         last_ = error.what(); // both halves of a run may fail for one reason
         status_ = worst(status_, error.kind());
         if (json_)
@@ -112,6 +117,11 @@ class Report {
     }
 
     Exit finish() {
+        metrics_.add("legs_moved", "Legs that left the spool for the archive.", counts_["legs"]["moved"]);
+        metrics_.add("legs_moved_bytes", "Bytes of legs that left the spool for the archive.", bytes_["legs"]);
+        metrics_.add("stitched_copied", "Stitched recordings copied to the archive.", counts_["stitched"]["copied"]);
+        metrics_.add("stitched_copied_bytes", "Bytes of stitched recordings copied to the archive.",
+                     bytes_["stitched"]);
         if (json_) {
             for (const char* what : {"stitched", "legs"}) {
                 auto& part = document_[what] = nlohmann::json::object();
@@ -138,6 +148,7 @@ class Report {
     };
 
     bool json_;
+    Metrics& metrics_;
     nlohmann::json document_;
     std::map<std::string, std::map<std::string, std::uint64_t>> counts_;
     std::map<std::string, std::uint64_t> bytes_;
@@ -148,11 +159,11 @@ class Report {
 
 class Run {
   public:
-    Run(const ArchiveOptions& options, Folder spool)
+    Run(const ArchiveOptions& options, Folder spool, Metrics& metrics)
         : options_{options}, deadline_{Deadline::after(options.timeout)}, spool_{std::move(spool)}, lock_{take_lock()},
           remote_{options.places.remote, options.places.rclone, lock_ ? lock_->fd() : -1, RemoteRoot::may_be_new},
           stitched_mark_{options.places.remote + " stitched"}, leg_mark_{options.places.remote + " legs"},
-          report_{options.json, options.dry_run} {}
+          report_{options.json, options.dry_run, metrics} {}
 
     Exit work() {
         try {
@@ -590,8 +601,10 @@ Exit archive(const ArchiveOptions& options) {
     if (options.places.remote.empty())
         throw Error{Exit::config, "no remote is configured, so there is nowhere to archive to",
                     "set --remote or PBX_REMOTE to an rclone path such as gcs:bucket/recordings; see pbx.conf(5)"};
-    Run run{options, Folder::open(options.places.spool)};
-    return run.work();
+    return with_metrics(options.dry_run ? std::string{} : options.metrics, "archive", [&](Metrics& metrics) {
+        Run run{options, Folder::open(options.places.spool), metrics};
+        return run.work();
+    });
 }
 
 } // namespace pbx::recording

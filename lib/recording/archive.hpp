@@ -5,6 +5,7 @@
 #include "recording/places.hpp"
 
 #include <chrono>
+#include <string>
 
 namespace pbx::recording {
 
@@ -13,7 +14,8 @@ struct ArchiveOptions {
     std::chrono::seconds min_age = std::chrono::minutes{5};
     std::chrono::seconds timeout = std::chrono::minutes{50};
     bool dry_run = false;
-    bool json = false; ///< a report on stdout
+    bool json = false;   ///< a report on stdout
+    std::string metrics; ///< a file for monitoring, see metrics.hpp; not of a dry run
 };
 
 /// A leg leaves the spool only when the remote's own size and MD5 equal those of that very inode, the inode has not

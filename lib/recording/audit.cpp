@@ -130,8 +130,8 @@ void print_text(cdr::LegAudit& audit, const AuditOptions& options, const std::st
                             row.size() < 0 ? std::string{"-"} : std::to_string(row.size())));
     });
     audit.for_each_orphan([&](const cdr::Orphan& orphan) {
-        put(fmt::format("orphan\t{}\t{}\t{}\t-\t{}\n", printable(orphan.name), place_of(orphan),
-                        orphan.account.empty() ? "-" : printable(orphan.account),
+        put(fmt::format("orphan\t{}\t-\t{}\t{}\t{}\n", printable(orphan.name),
+                        orphan.account.empty() ? "-" : printable(orphan.account), place_of(orphan),
                         orphan.local >= 0 ? orphan.local : orphan.remote));
     });
     put(fmt::format("\nRecording audit, {}\nSpool {}, archive {}, calls {}\n\n", iso_time(now),

@@ -1,0 +1,41 @@
+// The file for monitoring: counters grow from run to run, and the lines of other tools stay.
+#include "catch.hpp"
+#include "recording/metrics.hpp"
+
+using pbx::Exit;
+using pbx::recording::Metrics;
+
+TEST_CASE("counters go on from where the last run left them") {
+    Metrics first;
+    first.add("legs_moved", "Legs.", 3);
+    first.fail(Exit::data);
+    const auto before = first.text("", "archive", Exit::data, 1.5, 1000);
+    CHECK_THAT(before,
+               ContainsSubstring("# TYPE pbx_archive_legs_moved_total counter\npbx_archive_legs_moved_total 3\n"));
+    CHECK_THAT(before, ContainsSubstring("pbx_archive_failures_total{kind=\"unreadable\"} 1\n"));
+    CHECK_THAT(before, ContainsSubstring("pbx_archive_last_success_timestamp_seconds 0\n"));
+
+    Metrics second;
+    second.add("legs_moved", "Legs.", 4);
+    const auto after = second.text(before, "archive", Exit::ok, 0.25, 2000);
+    CHECK_THAT(after, ContainsSubstring("pbx_archive_runs_total 2\n"));
+    CHECK_THAT(after, ContainsSubstring("pbx_archive_legs_moved_total 7\n"));
+    CHECK_THAT(after, ContainsSubstring("pbx_archive_failures_total{kind=\"unreadable\"} 1\n"));
+    CHECK_THAT(after, ContainsSubstring("pbx_archive_last_run_seconds 0.250\n"));
+    CHECK_THAT(after, ContainsSubstring("pbx_archive_last_success_timestamp_seconds 2000\n"));
+}
+
+TEST_CASE("a run that failed keeps the time of the last success") {
+    const auto good = Metrics{}.text("", "archive", Exit::ok, 1, 1000);
+    const auto bad = Metrics{}.text(good, "archive", Exit::unavailable, 1, 2000);
+    CHECK_THAT(bad, ContainsSubstring("pbx_archive_last_success_timestamp_seconds 1000\n"));
+    CHECK_THAT(bad, ContainsSubstring("pbx_archive_last_run_exit_status 69\n"));
+}
+
+TEST_CASE("two tools share a file, and what is no number of ours is passed over") {
+    const auto stitch = Metrics{}.text("", "stitch", Exit::ok, 1, 1000);
+    const auto both =
+        Metrics{}.text(stitch + "pbx_archive_runs_total rubbish\npbx_archive_\n", "archive", Exit::ok, 1, 2000);
+    CHECK(both.substr(0, stitch.size()) == stitch);
+    CHECK_THAT(both, ContainsSubstring("pbx_archive_runs_total 1\n"));
+}
