@@ -3,11 +3,11 @@
 
 #include "base/hash.hpp"
 #include "base/name.hpp"
+#include "base/private_folder.hpp"
 #include "base/words.hpp"
 
 #include <fcntl.h>
 #include <nlohmann/json.hpp>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -188,52 +188,6 @@ std::vector<std::vector<std::string>> batches(const std::vector<std::string>& na
                             names.begin() + static_cast<std::ptrdiff_t>(std::min(names.size(), i + size)));
     return result;
 }
-
-// A folder of our own inside `parent`/.incoming: downloads grow there, where nobody takes them for recordings. It is
-// held by flock, by us and by our rclone; those that nobody holds were left by killed runs and are swept.
-class Incoming {
-  public:
-    explicit Incoming(const Folder& parent) : above_{Folder::create(parent.path() / ".incoming")} {
-        sweep();
-        for (;;) {
-            auto path = (above_.path() / "XXXXXX").native();
-            if (::mkdtemp(path.data()) == nullptr)
-                throw system_error(Exit::cant_create, "cannot make a folder in " + above_.path().native(), errno);
-            name_ = std::filesystem::path{path}.filename();
-            folder_ = Folder::open(path);
-            // Between its making and its locking another run may have swept it.
-            struct stat held {};
-            const auto named = above_.look(name_);
-            if (::flock(folder_->fd(), LOCK_EX | LOCK_NB) == 0 && ::fstat(folder_->fd(), &held) == 0 && named &&
-                named->st_ino == held.st_ino)
-                return;
-        }
-    }
-    ~Incoming() {
-        std::error_code ignored;
-        std::filesystem::remove_all(folder_->path(), ignored);
-        std::filesystem::remove(above_.path(), ignored); // unless others are at work in it
-    }
-    Incoming(const Incoming&) = delete;
-    Incoming& operator=(const Incoming&) = delete;
-
-    const Folder& folder() const { return *folder_; }
-
-  private:
-    void sweep() const {
-        above_.for_each_name([&](const std::string& name) {
-            const Fd fd{::openat(above_.fd(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
-            if (!fd || ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0)
-                return;
-            std::error_code ignored;
-            std::filesystem::remove_all(above_.path() / name, ignored);
-        });
-    }
-
-    Folder above_;
-    std::string name_;
-    std::optional<Folder> folder_;
-};
 
 // rclone goes on asking a server that says 503 to an upload, whatever its time-outs: it is ended when its count of
 // bytes stood still for so long.
@@ -548,7 +502,7 @@ std::set<std::string> Remote::fetch(Shelf shelf, const std::vector<std::string>&
     const auto objects = look(shelf, names, deadline, failures);
     if (objects.empty())
         return there;
-    const Incoming incoming{folder};
+    const PrivateFolder incoming{folder, ".incoming"};
     const auto target = std::filesystem::absolute(incoming.folder().path()).native();
     for (const auto& wanted : batches(keys(objects), batch(objects.size(), deadline))) {
         const auto answer = transfer({"copy", "--error-on-no-transfer"}, wanted, {shelf_path(shelf), target}, deadline,

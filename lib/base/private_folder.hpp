@@ -1,0 +1,30 @@
+// A folder in which things grow until they are whole, swept by a later run when its own was killed.
+#pragma once
+
+#include "base/folder.hpp"
+
+#include <optional>
+#include <string>
+
+namespace pbx {
+
+/// Made as `parent`/`name`/XXXXXX, removed with what is in it at the end. It is held by flock(2), by us and by children
+/// that inherit folder().fd(); those that nobody holds any more are swept when the next one is made.
+class PrivateFolder {
+  public:
+    /// `name` is hidden, ".incoming". Throws Error (cant_create, no_permission).
+    PrivateFolder(const Folder& parent, const std::string& name);
+    ~PrivateFolder();
+    PrivateFolder(const PrivateFolder&) = delete;
+    PrivateFolder& operator=(const PrivateFolder&) = delete;
+
+    const Folder& folder() const { return *folder_; }
+
+  private:
+    void sweep() const;
+
+    Folder above_;
+    std::optional<Folder> folder_;
+};
+
+} // namespace pbx
