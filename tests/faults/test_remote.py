@@ -4,7 +4,7 @@ import sweep
 from test_sweep_archive import ArchiveWorld
 from test_sweep_fetch import StreamWorld
 from test_sweep_stitch import StitchWorld
-from workdir import SLOW, Case, main, processes_with
+from workdir import SANITIZED, Case, main, processes_with
 
 MEDIA = r'GET .*(alt=media|/download/)'
 UPLOAD = r'POST /upload|PUT /upload'
@@ -64,7 +64,7 @@ RCLONES = [
     ('nobody listens', lambda work: {'PBX_REMOTE': ':gcs,anonymous,endpoint="http://127.0.0.1:9/storage/v1/":bkt/x'}),
     ('encrypted configuration, no terminal', encrypted),
 ]
-TIMEOUT = 8
+TIMEOUT = 8 if not SANITIZED else 12
 
 
 class RemoteFaults(Case):
@@ -80,7 +80,7 @@ class RemoteFaults(Case):
             else:
                 world.work.env.update(make(world.work))
             with self.subTest(fault=name):
-                result = world.work.run(world.tool, *world.arguments, '--timeout', f'{TIMEOUT * SLOW}', timeout=TIMEOUT + 12)
+                result = world.work.run(world.tool, *world.arguments, '--timeout', f'{TIMEOUT}', timeout=TIMEOUT + 12)
                 world.work.cloud.clear()
                 world.work.env = before
                 self.assertIn(result.status, sweep.CONTRACT, f'\n{result}')
