@@ -83,6 +83,14 @@ def spread(points, seconds, at_least=10):
         return
     mixed = list(points)
     random.Random(7).shuffle(mixed)
+    # Every kind of call has its turn before any has a second one.
+    turn = collections.Counter()
+    order = []
+    for place, point in enumerate(mixed):
+        step = point[0] if isinstance(point[0], Step) else point
+        turn[step[0]] += 1
+        order.append((turn[step[0]], place))
+    mixed = [mixed[place] for _, place in sorted(order)]
     if SANITIZED:  # the same code once more, several times slower
         seconds, at_least = seconds / 2, at_least // 2
     until = time.monotonic() + seconds
