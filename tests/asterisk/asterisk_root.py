@@ -49,7 +49,7 @@ if [ "${{conf-}}" ] && [ -r "$conf" ] && ! grep -q '^ *astmoddir' "$conf"; then
         set -- "$@" "$argument"
     done
 fi
-exec "$root/{loader}" --library-path "$root/{libraries}" --argv0 asterisk "$root/usr/sbin/asterisk" "$@"
+exec "$root/{loader}" --library-path "$root/{libraries}" "$root/usr/sbin/asterisk" "$@"
 '''
 
 
@@ -153,7 +153,9 @@ def _run(*command):
 def _finish(part, root):
     """Write the program, see that it runs, and mark the folder as whole."""
     def only(pattern):
-        found = sorted(part.glob(pattern), key=lambda path: len(path.parts))
+        # A link to an absolute path would lead out of the folder.
+        found = sorted((path for path in part.glob(pattern) if not (path.is_symlink() and os.path.isabs(os.readlink(path)))),
+                       key=lambda path: len(path.parts))
         if not found:
             raise Unavailable(f'the packages hold no {pattern}')
         return found[0].relative_to(part)

@@ -333,9 +333,9 @@ class Line(asyncio.DatagramProtocol):
     def port(self):
         return self.transport.get_extra_info('sockname')[1]
 
-    async def close(self):
+    def close(self):
         for call in self.history:
-            await call.hang_up()
+            call.lost()
         for task in list(self.tasks):
             task.cancel()
         self.transport.close()

@@ -2,6 +2,7 @@
 tools make of it. All calls are placed at once, before the tests; each test judges one. Every second that a party says is a
 tone of its own (tones.py), so a recording can be taken apart into who was heard when."""
 import asyncio
+import atexit
 import contextlib
 import json
 import os
@@ -597,7 +598,7 @@ async def place_all():
     finally:
         PBX.asterisk.stop()
         for organization in PBX.organizations:
-            await organization.stop_phones()
+            organization.stop_phones()
         if os.environ.get('PBX_KEEP'):
             (PBX.asterisk.folder / 'log').rename(os.environ['PBX_KEEP'])
 
@@ -606,6 +607,7 @@ def setUpModule():  # pylint: disable=invalid-name
     global PBX, CALLS  # pylint: disable=global-statement
     PBX = Pbx()
     unittest.addModuleCleanup(PBX.close)
+    atexit.register(PBX.close)  # a test that is told to end runs no cleanups
     CALLS = Calls(PBX)
     started = time.monotonic()
     asyncio.run(place_all())
