@@ -161,8 +161,9 @@ def _finish(part, root):
         return found[0].relative_to(part)
     modules = only('usr/lib/**/asterisk/modules/cdr_pgsql.so').parent
     loader = only('**/ld-linux*.so.*')
-    # Packages from before the merge of / and /usr keep part of the libraries in /lib.
-    folders = [folder for folder in (modules.parent.parent, Path('lib') / modules.parent.parent.name) if (part / folder).is_dir()]
+    # Packages from before the merge of / and /usr keep part of the libraries in /lib, and Asterisk 16 its own in /usr/lib.
+    triplet = only('**/libc.so.6').parent.name
+    folders = [folder for folder in (Path('usr/lib') / triplet, Path('lib') / triplet, Path('usr/lib')) if (part / folder).is_dir()]
     libraries = f':{root}/'.join(map(str, folders))
     text = PROGRAM.format(root=root, modules=modules, loader=loader, libraries=libraries)
     with tempfile.NamedTemporaryFile('w', suffix='.sh', encoding='utf-8') as trial:  # before the folder has its final name
