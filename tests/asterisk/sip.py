@@ -367,15 +367,15 @@ class Line(asyncio.DatagramProtocol):
                 raise Refused(answer)
             authorization = self._authorization(answer, 'REGISTER', uri)
 
-    async def call(self, number, name='', user=None, speak=True, wait=True):
+    async def call(self, number, name='', user=None, party=None, wait=True):
         """INVITE; returns the Call at once with wait=False, else when it is answered. Refused when it is not.
         `user` and `name` go into From as they are, for callers who lie."""
         call = Call(self, outgoing=True)
         call.local_name = name
         call.local_uri = f'sip:{user if user is not None else self.user}@{self.address}'
         call.remote_uri = call.target = f'sip:{number}@{self.server[0]}:{self.server[1]}'
-        call.media = await Media.open(self.address, self.party)
-        call.media.speaking = speak
+        call.media = await Media.open(self.address, party or self.party)
+        call.media.speaking = True
         self.calls[call.call_id, call.local_tag] = call
         self.history.append(call)
         attempt = self.keep(self.invite(call))

@@ -78,15 +78,15 @@ def is_busy(phone):
     phone.on_call = on_call
 
 
-def far_end(organization, number, after=RING):
+def far_end(organization, number, after=RING, party='B'):
     """Who is called by `number` over the trunk answers; a future of the Call."""
     taken = asyncio.get_running_loop().create_future()
     ends = organization.trunk.__dict__.setdefault('ends', {})
-    ends[number] = (after, taken)
+    ends[number] = (after, party, taken)
 
     async def on_call(call):
         dialled = re.match(r'INVITE sip:([^@]*)@', call.invite.start).group(1)
-        wait, future = ends.get(dialled, (None, None))
+        wait, party, future = ends.get(dialled, (None, None, None))
         if future is None:
             call.refuse(404, 'Not Found')
             return
@@ -94,7 +94,7 @@ def far_end(organization, number, after=RING):
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(call.ended.wait(), wait)
             return
-        call.media.party = 'B'
+        call.media.party = party
         await call.answer()
         future.set_result(call)
     organization.trunk.on_call = on_call
@@ -303,8 +303,7 @@ class Calls:
         await talk(1.5)
         agent.media.speaking = False
         await agent.hold()
-        consultation = await phone.call('1014')
-        consultation.media.party = 'D'
+        consultation = await phone.call('1014', party='D')
         seen.streams['D'] = consultation.media
         await talk(1.5)
         await agent.transfer('1014', replaces=consultation)
@@ -336,7 +335,7 @@ class Calls:
     async def call_transfer_to_outside_after_queue(self):
         """An agent hands the caller on to a number outside."""
         seen = self.caller(self.acme, '79100000017')
-        taken, target = picks_up(self.acme.phones['1017']), far_end(self.acme, '974951112244')
+        taken, target = picks_up(self.acme.phones['1017']), far_end(self.acme, '974951112244', party='C')
         caller = await self.dial_in(seen, '74950017')
         agent = await asyncio.wait_for(taken, 15)
         seen.streams['B'] = agent.media
@@ -345,8 +344,6 @@ class Calls:
         gone = time.time()
         agent.media.speaking = False
         seen.during(caller.answered_at, gone)
-        callee = await asyncio.wait_for(target, 15)
-        callee.media.party = 'C'
         await self.transferred(seen, caller, agent, target)
         return seen
 
