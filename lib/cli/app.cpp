@@ -124,6 +124,7 @@ CLI::Option* App::add_setting(const std::string& flag, const std::string& variab
     return add_option(flag, value, description)->envname(variable);
 }
 
+// NOLINTNEXTLINE(readability-convert-member-functions-to-static): called on the application, as its sisters are
 CLI::Option* App::add_duration(CLI::App& where, const std::string& flag, std::chrono::seconds& value,
                                const std::string& description) {
     return where
@@ -214,7 +215,7 @@ Exit App::parse_and_work(int argc, const char* const* argv, const std::function<
 
 int App::run(int argc, const char* const* argv, const std::function<Exit()>& work) {
     // A reader that went away is seen as EPIPE where we write, and is no error there.
-    ::signal(SIGPIPE, SIG_IGN);
+    static_cast<void>(::signal(SIGPIPE, SIG_IGN));
     Exit status = Exit::software;
     try {
         status = parse_and_work(argc, argv, work);
