@@ -12,7 +12,7 @@ namespace pbx {
 class OpenFiles {
   public:
     static OpenFiles now();
-    bool written(const struct stat& file) const { return written_.count({file.st_dev, file.st_ino}) > 0; }
+    bool written(const struct stat& file) const { return written_.contains({file.st_dev, file.st_ino}); }
 
   private:
     std::set<std::pair<dev_t, ino_t>> written_;

@@ -21,7 +21,7 @@ class Moved {
     /// The legs that left at `since` (Unix time) or later. Throws Error (io).
     static Moved since(const Folder& spool, std::int64_t since);
 
-    bool contains(std::string_view name) const { return names_.count(std::string{name}) > 0; }
+    bool contains(std::string_view name) const { return names_.contains(std::string{name}); }
     std::size_t size() const { return names_.size(); }
 
   private:

@@ -425,7 +425,7 @@ std::map<std::string, RemoteObject> Remote::look(Shelf shelf, const std::vector<
 
     const auto fail_all = [&](const std::vector<std::string>& which, const Error& error) {
         for (const auto& name : which)
-            if (found.count(name) == 0)
+            if (!found.contains(name))
                 fail(name, error);
     };
     // One object's error ends rclone's whole run without naming it: halve until it stands alone. Not for ever, since a
@@ -448,7 +448,7 @@ std::map<std::string, RemoteObject> Remote::look(Shelf shelf, const std::vector<
         read_entries(answer.out, found);
         std::vector<std::string> open;
         std::copy_if(asked.begin(), asked.end(), std::back_inserter(open),
-                     [&](const std::string& name) { return found.count(name) == 0; });
+                     [&](const std::string& name) { return !found.contains(name); });
         if (answer.status == 0 && !answer.timed_out) {
             any_absent = any_absent || !open.empty();
             continue;
@@ -484,7 +484,7 @@ std::map<std::string, RemoteObject> Remote::look(Shelf shelf, const std::vector<
             require_root(deadline);
         } catch (const Error& error) {
             for (const auto& name : askable)
-                if (found.count(name) == 0 && (failures == nullptr || failures->count(name) == 0))
+                if (!found.contains(name) && (failures == nullptr || !failures->contains(name)))
                     fail(name, error);
         }
     }
