@@ -24,8 +24,8 @@ enum class Kind { user, did, queue, route, trunk };
 // An `organization` is given by its name, prefix or id. All of these throw Error: usage for a text that cannot be, or a
 // name that is taken; no_input for an organization or row that is not there; unavailable, no_permission, config.
 
-/// Prints the new organization's id and prefix. An empty prefix is made up.
-Exit add_organization(const Context& context, const std::string& name, const std::string& prefix, bool recording);
+/// Prints the new organization's id and prefix. `given`: its prefix; when empty one is made up.
+Exit add_organization(const Context& context, const std::string& name, const std::string& given, bool recording);
 Exit list_organizations(const Context& context);
 /// `status`: active, suspended, deleted. Nothing is erased: recordings of a deleted organization stay its own.
 Exit set_status(const Context& context, const std::string& organization, const std::string& status);
@@ -33,12 +33,12 @@ Exit set_status(const Context& context, const std::string& organization, const s
 /// Prints the extension and the password when that was empty, and is made up.
 Exit add_user(const Context& context, const std::string& organization, dialplan::User user, std::string username);
 /// `trunk`: a trunk's name, or empty.
-Exit add_did(const Context& context, const std::string& organization, const dialplan::Did& did,
+Exit add_did(const Context& context, const std::string& organization, const dialplan::Did& given,
              const std::string& trunk);
-Exit add_queue(const Context& context, const std::string& organization, const dialplan::Queue& queue);
+Exit add_queue(const Context& context, const std::string& organization, const dialplan::Queue& given);
 Exit add_route(const Context& context, const std::string& organization, dialplan::Route route,
                const std::string& trunk);
-Exit add_trunk(const Context& context, const std::string& organization, const dialplan::Trunk& trunk);
+Exit add_trunk(const Context& context, const std::string& organization, const dialplan::Trunk& given);
 
 /// Rows of one organization, or of all when it is empty. Passwords are not shown.
 Exit list_rows(const Context& context, Kind kind, const std::string& organization);
