@@ -212,8 +212,8 @@ WavFormat join(const std::vector<LegAudio>& legs, Manifest& manifest, int out, c
     Frames total = 0;
     for (std::size_t i = 0; i < legs.size(); ++i) {
         manifest.legs.at(i).start = total;
-        manifest.legs.at(i).length = frames_at(legs[i], format.rate);
-        total += manifest.legs[i].length;
+        manifest.legs.at(i).frames = frames_at(legs[i], format.rate);
+        total += manifest.legs[i].frames;
     }
     Output output{out, format, total * format.block, manifest, what};
     for (std::size_t i = 0; i < legs.size(); ++i) {

@@ -20,7 +20,7 @@ class LegFault : public std::runtime_error {
 };
 
 /// Writes the legs, none of them empty, one after the other into the empty file `out`, and the manifest before them;
-/// fills in the start and length of manifest.legs, which name the same legs in the same order.
+/// fills in the start and frames of manifest.legs, which name the same legs in the same order.
 ///
 /// 16-bit PCM of one format is copied as it is. Anything else is decoded and brought to the highest rate and the
 /// highest channel count among the legs, 16-bit PCM. From 4 GiB on the file is RF64. The same legs give the same bytes.

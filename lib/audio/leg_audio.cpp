@@ -55,9 +55,10 @@ struct LegDecoder::State {
     sf_count_t position = 0;
     SNDFILE* file = nullptr;
     SF_INFO info{};
+    Frames left;                   ///< libsndfile rounds GSM up to a block more than there is
     std::exception_ptr read_error; ///< must not fly through libsndfile
 
-    explicit State(const LegAudio& audio) : leg{audio} {}
+    explicit State(const LegAudio& audio) : leg{audio}, left{audio.frames()} {}
 
     sf_count_t length() const { return static_cast<sf_count_t>(header.size() + leg.data_bytes()); }
 
@@ -116,12 +117,14 @@ LegDecoder::~LegDecoder() {
 
 Frames LegDecoder::read(std::span<short> samples) {
     const auto channels = static_cast<std::size_t>(state_->info.channels);
-    const auto got = ::sf_readf_short(state_->file, samples.data(), static_cast<sf_count_t>(samples.size() / channels));
+    const auto want = std::min<Frames>(samples.size() / channels, state_->left);
+    const auto got = ::sf_readf_short(state_->file, samples.data(), static_cast<sf_count_t>(want));
     if (state_->read_error)
         std::rethrow_exception(state_->read_error);
     if (got < 0 || ::sf_error(state_->file) != SF_ERR_NO_ERROR)
         throw Error{Exit::data,
                     fmt::format("{} cannot be decoded: {}", state_->leg.what(), ::sf_strerror(state_->file))};
+    state_->left -= static_cast<Frames>(got);
     return static_cast<Frames>(got);
 }
 

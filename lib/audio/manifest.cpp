@@ -54,7 +54,7 @@ bool Manifest::mentions(std::string_view name) const {
 std::string Manifest::comment() const {
     auto list = nlohmann::json::array();
     for (const auto& leg : legs)
-        list.push_back({{"name", leg.name}, {"start", leg.start}, {"length", leg.length}});
+        list.push_back({{"name", leg.name}, {"start", leg.start}, {"frames", leg.frames}});
     return text_of({{"legs", list}, {"empty", empty}, {"missing", missing}, {"unreadable", unreadable}});
 }
 
@@ -69,7 +69,7 @@ std::optional<Manifest> Manifest::from(const WavHeader& header) {
     try {
         for (const auto& leg : json.at("legs"))
             manifest.legs.push_back(
-                {leg.at("name").get<std::string>(), leg.at("start").get<Frames>(), leg.at("length").get<Frames>()});
+                {leg.at("name").get<std::string>(), leg.at("start").get<Frames>(), leg.at("frames").get<Frames>()});
         json.at("empty").get_to(manifest.empty);
         json.at("missing").get_to(manifest.missing);
         json.at("unreadable").get_to(manifest.unreadable);

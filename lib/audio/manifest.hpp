@@ -15,7 +15,7 @@ struct Manifest {
     struct Leg {
         std::string name;
         Frames start = 0;
-        Frames length = 0;
+        Frames frames = 0;
         bool operator==(const Leg&) const = default;
     };
 

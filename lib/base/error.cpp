@@ -19,9 +19,40 @@ Exit worst(Exit a, Exit b) {
     });
 }
 
+namespace {
+
+// What to do about the errors of the system that operators meet.
+std::string hint_for(int error_number) {
+    switch (error_number) {
+    case EACCES:
+    case EPERM:
+        return "run it as the user that Asterisk runs as, or give this user the right";
+    case ENOSPC:
+    case EDQUOT:
+        return "make room on that file system; nothing is lost, and the next run goes on";
+    case EROFS:
+        return "that file system is mounted read-only";
+    case ENOENT:
+        return "check the path; pbx.conf(5) tells where settings come from";
+    case ENOTDIR:
+        return "a part of that path is a file, not a folder";
+    case EIO:
+        return "the disk reports an error: look at the kernel's log";
+    case EMFILE:
+    case ENFILE:
+        return "too many files are open: raise the limit (ulimit -n)";
+    default:
+        return {};
+    }
+}
+
+} // namespace
+
 Error system_error(Exit kind, const std::string& message, int error_number, std::string hint) {
     if (error_number == EACCES || error_number == EPERM)
         kind = Exit::no_permission;
+    if (hint.empty())
+        hint = hint_for(error_number);
     return {kind, message + ": " + std::strerror(error_number), std::move(hint)};
 }
 

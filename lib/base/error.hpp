@@ -40,7 +40,8 @@ class Error : public std::runtime_error {
     std::string hint_;
 };
 
-/// An Error from errno: "<message>: <strerror>". EACCES and EPERM become no_permission, whatever `kind` says.
+/// An Error from errno: "<message>: <strerror>". EACCES and EPERM become no_permission, whatever `kind` says. Without
+/// a hint of the caller's, it has one that fits the errno.
 Error system_error(Exit kind, const std::string& message, int error_number, std::string hint = {});
 
 } // namespace pbx

@@ -53,10 +53,6 @@ Sorted sort_legs(const cdr::Call& call, const LocalLegs& legs, Built& built) {
             if (::fstat(file->get(), &status) != 0)
                 throw system_error(Exit::io, "cannot look at leg " + name, errno);
             sorted.newest = std::max(sorted.newest, modified_at(status));
-            if (status.st_size == 0) {
-                built.manifest.empty.push_back(name);
-                continue;
-            }
             audio::LegAudio leg{*std::move(file), "leg " + name};
             if (leg.truncated()) {
                 built.status = Exit::data;
@@ -177,7 +173,7 @@ Built build(const cdr::Call& call, const LocalLegs& legs, int out, const std::st
         try {
             const auto format = audio::join(sorted.audible, built.manifest, out, what);
             for (const auto& leg : built.manifest.legs)
-                built.length += std::chrono::duration<double>{static_cast<double>(leg.length) / format.rate};
+                built.length += std::chrono::duration<double>{static_cast<double>(leg.frames) / format.rate};
             break;
         } catch (const audio::LegFault& fault) {
             built.status = Exit::data;

@@ -82,15 +82,23 @@ class Report {
 
 class Run {
   public:
-    Run(const StitchOptions& options, Folder spool, Folder stitched)
-        : options_{options}, deadline_{Deadline::after(options.timeout)}, stitched_{std::move(stitched)},
-          lock_{stitched_, ".pbx-stitch.lock"}, report_{options.json}, legs_{std::move(spool)} {
+    explicit Run(const StitchOptions& options)
+        : options_{options}, deadline_{Deadline::after(options.timeout)}, legs_{Folder::open(options.places.spool)} {
+        // A dry run makes nothing, not even a folder or a lock.
+        std::error_code ignored;
+        if (!options.dry_run)
+            stitched_ = Folder::create(options.places.stitched);
+        else if (std::filesystem::exists(options.places.stitched, ignored))
+            stitched_ = Folder::open(options.places.stitched);
+        if (!options.dry_run)
+            lock_.emplace(*stitched_, ".pbx-stitch.lock");
         open_stitch_src(false);
         if (!options_.places.remote.empty())
-            remote_.emplace(options_.places.remote, options_.places.rclone, lock_.fd());
+            remote_.emplace(options_.places.remote, options_.places.rclone, lock_ ? lock_->fd() : -1);
     }
 
     Exit work(cdr::DueCalls due) {
+        report_.emplace(options_.json);
         bool more = true;
         while (more) {
             std::vector<Task> block;
@@ -99,6 +107,7 @@ class Run {
                 more = call.has_value();
                 if (!more)
                     break;
+                named_.erase(call->linkedid);
                 if (call->legs.size() < 2) {
                     words::note("{} has one leg, which needs no stitching", shown(*call));
                     continue;
@@ -117,7 +126,12 @@ class Run {
                 break;
             }
         }
-        report_.finish(status_);
+        for (const auto& linkedid : named_) {
+            words::error(
+                {Exit::no_input, "no recorded call \"" + pbx::shown(linkedid) + "\"", "pbx-calls lists calls"});
+            met(Exit::no_input);
+        }
+        report_->finish(status_);
         return status_;
     }
 
@@ -129,13 +143,13 @@ class Run {
 
     void failed(const cdr::Call& call, const Error& error) {
         words::error({error.kind(), "call " + shown(call) + ": " + error.what(), error.hint()});
-        report_.call(call, error.kind() == Exit::temporary ? "left" : "failed", error.what());
+        report_->call(call, error.kind() == Exit::temporary ? "left" : "failed", error.what());
         met(error.kind());
     }
 
     void left(const cdr::Call& call, const std::string& reason) {
         words::note("left {}: {}", shown(call), reason);
-        report_.call(call, "left", reason);
+        report_->call(call, "left", reason);
     }
 
     // The cache of legs fetched back is made when the first leg needs it.
@@ -154,7 +168,8 @@ class Run {
             auto& task = block[i];
             try {
                 static_cast<void>(stitched_name(task.call));
-                task.standing = examine_file(task.call, stitched_, legs_);
+                task.standing =
+                    stitched_ ? examine_file(task.call, *stitched_, legs_) : Standing{false, false, "new", {}};
             } catch (const Error& error) {
                 failed(task.call, error);
                 task.call.legs.clear();
@@ -168,7 +183,7 @@ class Run {
                 continue;
             }
             words::note("up to date {}", shown(task.call));
-            report_.up_to_date();
+            report_->up_to_date();
             if (!task.standing.manifest.missing.empty() && remote_ && !options_.dry_run)
                 missing_.push_back(std::move(task));
         }
@@ -213,13 +228,13 @@ class Run {
                 continue;
             }
             words::note("passed over {}: this node has none of its legs", shown(task.call));
-            report_.call(task.call, "elsewhere", "no leg here");
+            report_->call(task.call, "elsewhere", "no leg here");
         }
         if (options_.dry_run) {
             for (const auto& task : tasks) {
                 words::warn("would stitch {}: {} legs ({})", shown(task.call), task.call.legs.size(),
                             task.standing.reason);
-                report_.call(task.call, "would-stitch", task.standing.reason);
+                report_->call(task.call, "would-stitch", task.standing.reason);
             }
             return;
         }
@@ -288,7 +303,7 @@ class Run {
                 finished.push_back(*std::move(file));
         std::string trouble;
         try {
-            AtomicFile::commit_all(finished, stitched_);
+            AtomicFile::commit_all(finished, *stitched_);
         } catch (const Error& error) {
             words::error(error);
             met(error.kind());
@@ -296,21 +311,21 @@ class Run {
         }
         for (std::size_t i = 0; i < tasks.size(); ++i)
             if (files[i])
-                trouble.empty() ? done(tasks[i], built[i]) : report_.call(tasks[i].call, "failed", trouble);
+                trouble.empty() ? done(tasks[i], built[i]) : report_->call(tasks[i].call, "failed", trouble);
     }
 
     void build_one(Task& task, std::optional<AtomicFile>& file, Built& built) {
         const auto name = stitched_name(task.call);
-        auto mine = AtomicFile::try_begin(stitched_, name, 0640);
+        auto mine = AtomicFile::try_begin(*stitched_, name, 0640);
         if (!mine) {
             left(task.call, "another process is writing it at this moment");
             return;
         }
         // It may have been written, by a fetch, since we looked.
-        if (task.standing = examine_file(task.call, stitched_, legs_);
+        if (task.standing = examine_file(task.call, *stitched_, legs_);
             task.standing.current && task.standing.manifest.missing.empty())
             return;
-        built = build(task.call, legs_, mine->fd(), stitched_.path_of(name));
+        built = build(task.call, legs_, mine->fd(), stitched_->path_of(name));
         if (!built.being_written.empty()) {
             left(task.call, "leg " + built.being_written.front() + " is still being recorded");
             return;
@@ -327,17 +342,18 @@ class Run {
                         pbx::shown(name));
         words::note("stitched {}: {} legs, {:.1f} s ({})", shown(task.call), manifest.legs.size(), built.length.count(),
                     task.standing.reason);
-        report_.call(task.call, "stitched", task.standing.reason, &built);
+        report_->call(task.call, "stitched", task.standing.reason, &built);
         met(built.status);
     }
 
     const StitchOptions& options_;
     Deadline deadline_;
-    Folder stitched_;
-    RunLock lock_;
-    Report report_;
+    std::optional<Folder> stitched_;
+    std::optional<RunLock> lock_;
+    std::optional<Report> report_;
     LocalLegs legs_;
     std::optional<Folder> stitch_src_;
+    std::set<std::string> named_{options_.linkedids.begin(), options_.linkedids.end()}; ///< not seen yet
     std::optional<Remote> remote_;
     std::vector<Task> pending_;
     std::vector<Task> missing_; ///< up to date, with legs that were missing
@@ -348,11 +364,9 @@ class Run {
 } // namespace
 
 Exit stitch(const StitchOptions& options) {
-    auto spool = Folder::open(options.places.spool);
-    auto stitched = Folder::create(options.places.stitched);
+    Run run{options};
     soci::session session;
     db::connect(session, options.database, options.timeout);
-    Run run{options, std::move(spool), std::move(stitched)};
     return run.work(options.linkedids.empty() ? cdr::DueCalls::since(session, options.since)
                                               : cdr::DueCalls::named(session, options.linkedids));
 }

@@ -19,3 +19,8 @@ TEST_CASE("a refused permission is status 77 whatever was tried") {
     CHECK(pbx::system_error(Exit::io, "cannot open x", EACCES).kind() == Exit::no_permission);
     CHECK(pbx::system_error(Exit::io, "cannot open x", EIO).kind() == Exit::io);
 }
+
+TEST_CASE("errors of the system come with a hint what to do") {
+    CHECK(pbx::system_error(Exit::cant_create, "cannot write x", ENOSPC).hint().find("room") != std::string::npos);
+    CHECK(pbx::system_error(Exit::cant_create, "cannot write x", ENOSPC, "mine").hint() == "mine");
+}
