@@ -3,6 +3,8 @@
 #include "recording/fetch.hpp"
 
 int main(int argc, char** argv) {
+    using pbx::audio::Encoding;
+    using pbx::recording::Overlap;
     pbx::recording::FetchOptions options;
     pbx::cli::App app{"pbx-recording-fetch",
                       "Write one call's recording to stdout: stitched here, from the archive, or rebuilt"};
@@ -24,6 +26,11 @@ int main(int argc, char** argv) {
     app.add_option("-D,--dump-header", options.answer.headers_file, "Write the headers to FILE")
         ->excludes(include)
         ->type_name("FILE");
+    app.add_choice("--overlap", options.overlap, {{"keep", Overlap::keep}, {"trim", Overlap::trim}},
+                   "Audio that two legs have: keep (legs one after the other) or trim (the later leg wins)");
+    app.add_choice("--format", options.answer.encoding,
+                   {{"wav", Encoding::wav}, {"flac", Encoding::flac}, {"opus", Encoding::opus}, {"mp3", Encoding::mp3}},
+                   "wav (as recorded), flac, opus or mp3");
     app.add_timeout(options.timeout);
     return app.run(argc, argv, [&] {
         options.places.resolve();

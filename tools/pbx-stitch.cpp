@@ -3,6 +3,7 @@
 #include "recording/stitch.hpp"
 
 int main(int argc, char** argv) {
+    using pbx::recording::Overlap;
     pbx::recording::StitchOptions options;
     pbx::cli::App app{"pbx-stitch", "Join the legs of each call into one recording, stitched/<linkedid>.wav"};
     app.add_database(options.database);
@@ -16,6 +17,8 @@ int main(int argc, char** argv) {
     app.add_flag("--dry-run", options.dry_run, "Say what would be done, and do nothing");
     app.add_flag("--json", options.json, "Report on stdout as JSON");
     app.add_option("LINKEDID", options.linkedids, "Only these calls, whenever they were");
+    app.add_choice("--overlap", options.overlap, {{"keep", Overlap::keep}, {"trim", Overlap::trim}},
+                   "Audio that two legs have: keep (legs one after the other) or trim (the later leg wins)");
     app.add_timeout(options.timeout);
     return app.run(argc, argv, [&] {
         options.places.resolve();

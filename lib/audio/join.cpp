@@ -33,8 +33,8 @@ WavFormat common_format(const std::vector<LegAudio>& legs) {
 }
 
 // Rounded to the nearest frame; the resampler is made to give just that many.
-Frames frames_at(const LegAudio& leg, std::uint32_t rate) {
-    return (leg.frames() * rate + leg.format().rate / 2) / leg.format().rate;
+Frames frames_at(std::uint32_t rate, const LegAudio& leg, Frames frames) {
+    return (frames * rate + leg.format().rate / 2) / leg.format().rate;
 }
 
 class Output {
@@ -115,7 +115,7 @@ class Output {
 class Converter {
   public:
     Converter(const LegAudio& leg, const WavFormat& format, Output& output)
-        : leg_{leg}, format_{format}, output_{output}, wanted_{frames_at(leg, format.rate)} {}
+        : leg_{leg}, format_{format}, output_{output}, wanted_{frames_at(format.rate, leg, leg.frames())} {}
 
     void run() {
         LegDecoder decoder{leg_};
@@ -211,9 +211,11 @@ WavFormat join(const std::vector<LegAudio>& legs, Manifest& manifest, int out, c
                                  [&](const LegAudio& leg) { return leg.is_raw() && leg.format() == format; });
     Frames total = 0;
     for (std::size_t i = 0; i < legs.size(); ++i) {
-        manifest.legs.at(i).start = total;
-        manifest.legs.at(i).frames = frames_at(legs[i], format.rate);
-        total += manifest.legs[i].frames;
+        auto& entry = manifest.legs.at(i);
+        entry.start = total;
+        entry.frames = frames_at(format.rate, legs[i], legs[i].frames());
+        entry.dropped = frames_at(format.rate, legs[i], legs[i].whole_frames()) - entry.frames;
+        total += entry.frames;
     }
     Output output{out, format, total * format.block, manifest, what};
     for (std::size_t i = 0; i < legs.size(); ++i) {

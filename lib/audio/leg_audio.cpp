@@ -47,6 +47,13 @@ LegAudio::LegAudio(Fd file, std::string what) : file_{std::move(file)}, what_{st
     data_bytes_ -= data_bytes_ % header_.format.block;
     const auto blocks = data_bytes_ / header_.format.block;
     frames_ = header_.format.tag == WavFormat::gsm ? blocks * gsm_block_frames : blocks;
+    whole_ = frames_;
+}
+
+void LegAudio::keep_first(Frames frames) {
+    frames_ = std::min(frames, frames_);
+    if (is_raw())
+        data_bytes_ = frames_ * header_.format.block;
 }
 
 struct LegDecoder::State {

@@ -18,7 +18,11 @@ class LegAudio {
     LegAudio(Fd file, std::string what);
 
     const WavFormat& format() const { return header_.format; }
+    const WavInfo& info() const { return header_.info; }
     Frames frames() const { return frames_; }
+    /// From here on only its first `frames` count; whole_frames() goes on to say how many there are.
+    void keep_first(Frames frames);
+    Frames whole_frames() const { return whole_; }
     bool unfinished() const { return unfinished_; } ///< sizes were still zero
     bool truncated() const { return truncated_; }   ///< fewer bytes than the header promises
 
@@ -36,6 +40,7 @@ class LegAudio {
     WavHeader header_;
     std::uint64_t data_bytes_ = 0;
     Frames frames_ = 0;
+    Frames whole_ = 0;
     bool unfinished_ = false;
     bool truncated_ = false;
 };

@@ -42,6 +42,11 @@ bool Manifest::lists(const std::vector<std::string>& names) const {
     return leg == legs.end() && others == empty.size() + missing.size() + unreadable.size();
 }
 
+std::size_t Manifest::audible() const {
+    return static_cast<std::size_t>(
+        std::count_if(legs.begin(), legs.end(), [](const Leg& leg) { return leg.frames > 0; }));
+}
+
 bool Manifest::mentions(std::string_view name) const {
     const auto written = as_written(std::string{name});
     const auto in = [&](const std::vector<std::string>& list) {
@@ -53,9 +58,15 @@ bool Manifest::mentions(std::string_view name) const {
 
 std::string Manifest::comment() const {
     auto list = nlohmann::json::array();
-    for (const auto& leg : legs)
+    for (const auto& leg : legs) {
         list.push_back({{"name", leg.name}, {"start", leg.start}, {"frames", leg.frames}});
-    return text_of({{"legs", list}, {"empty", empty}, {"missing", missing}, {"unreadable", unreadable}});
+        if (trimmed)
+            list.back()["dropped"] = leg.dropped;
+    }
+    nlohmann::json json{{"legs", list}, {"empty", empty}, {"missing", missing}, {"unreadable", unreadable}};
+    if (trimmed)
+        json["overlap"] = "trim";
+    return text_of(json);
 }
 
 std::optional<Manifest> Manifest::from(const WavHeader& header) {
@@ -68,8 +79,9 @@ std::optional<Manifest> Manifest::from(const WavHeader& header) {
     manifest.started = header.info.date;
     try {
         for (const auto& leg : json.at("legs"))
-            manifest.legs.push_back(
-                {leg.at("name").get<std::string>(), leg.at("start").get<Frames>(), leg.at("frames").get<Frames>()});
+            manifest.legs.push_back({leg.at("name").get<std::string>(), leg.at("start").get<Frames>(),
+                                     leg.at("frames").get<Frames>(), leg.value("dropped", Frames{0})});
+        manifest.trimmed = json.value("overlap", "keep") == "trim";
         json.at("empty").get_to(manifest.empty);
         json.at("missing").get_to(manifest.missing);
         json.at("unreadable").get_to(manifest.unreadable);

@@ -16,12 +16,14 @@ struct Manifest {
         std::string name;
         Frames start = 0;
         Frames frames = 0;
+        Frames dropped = 0; ///< frames of its end that were left out, because a later leg has them too
         bool operator==(const Leg&) const = default;
     };
 
     std::string linkedid;
     std::string accountcode;
-    std::string started; ///< ISO 8601, UTC
+    std::string started;  ///< ISO 8601, UTC
+    bool trimmed = false; ///< where legs overlapped, only the later one was kept
     std::vector<Leg> legs;
     std::vector<std::string> empty;
     std::vector<std::string> missing;
@@ -29,6 +31,8 @@ struct Manifest {
 
     /// Whether it accounts for exactly these legs, in this order.
     bool lists(const std::vector<std::string>& names) const;
+    /// How many of its legs can be heard in it.
+    std::size_t audible() const;
     /// Whether `name` is among its legs, or among those that it knows to be empty, missing or unreadable.
     bool mentions(std::string_view name) const;
 

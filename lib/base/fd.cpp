@@ -5,10 +5,12 @@
 
 #include <fcntl.h>
 #include <sys/sendfile.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <vector>
 
 namespace pbx {
@@ -62,6 +64,25 @@ std::string read_file(const std::filesystem::path& path) {
         if (got < block)
             return text;
     }
+}
+
+std::uint64_t size_of(int fd, std::string_view what) {
+    struct stat status {};
+    if (::fstat(fd, &status) != 0)
+        throw system_error(Exit::io, "cannot look at " + std::string{what}, errno);
+    return static_cast<std::uint64_t>(status.st_size);
+}
+
+std::filesystem::path temporary_folder() {
+    const char* named = std::getenv("TMPDIR");
+    return named != nullptr && *named != '\0' ? named : "/tmp";
+}
+
+Fd nameless_file() {
+    Fd file{::open(temporary_folder().c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)};
+    if (!file)
+        throw system_error(Exit::cant_create, "cannot make a temporary file in " + temporary_folder().native(), errno);
+    return file;
 }
 
 void copy_bytes(int in, std::uint64_t offset, std::uint64_t length, int out, std::string_view what) {

@@ -47,6 +47,15 @@ std::size_t read_at(int fd, std::span<char> buffer, std::uint64_t offset, std::s
 /// The whole file. Throws Error (io, or no_permission).
 std::string read_file(const std::filesystem::path& path);
 
+/// Bytes in an open file. Throws Error (io).
+std::uint64_t size_of(int fd, std::string_view what);
+
+/// Where temporary things go: $TMPDIR, or /tmp.
+std::filesystem::path temporary_folder();
+
+/// An open file without a name in temporary_folder(). Throws Error (cant_create).
+Fd nameless_file();
+
 /// Copies `length` bytes from one descriptor to another: in the kernel where source and target allow it. `in` is read
 /// from `offset`, `out` is written at its own position. Throws Error, io when `in` is shorter than promised;
 /// ReaderGone.

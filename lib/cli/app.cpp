@@ -27,8 +27,8 @@ namespace {
 constexpr const char* default_config = "/etc/pbx/pbx.conf";
 
 // What may stand at the top of pbx.conf: a tool passes over those of them that it does not take.
-constexpr std::array shared_settings{"database", "spool",   "stitched",   "stitch-src",  "remote",
-                                     "rclone",   "timeout", "migrations", "asterisk-dir"};
+constexpr std::array shared_settings{"database", "spool",   "stitched", "stitch-src", "remote",
+                                     "rclone",   "timeout", "overlap",  "migrations", "asterisk-dir"};
 
 // CLI11 takes the file before the environment, and knows sections only as subcommands. This reader drops what the
 // environment or another section decides, and lifts the tool's own section to the top.
@@ -222,6 +222,8 @@ int App::run(int argc, const char* const* argv, const std::function<Exit()>& wor
     } catch (const Error& error) {
         words::error(error);
         status = error.kind();
+    } catch (const ReaderGone&) {
+        status = Exit::ok;
     } catch (const std::bad_alloc&) {
         words::error({Exit::temporary, "out of memory"});
         status = Exit::temporary;

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <string>
 
 namespace pbx::cli {
@@ -24,6 +25,15 @@ class App : public CLI::App {
     /// An option that takes "90s", "5m", "25h", "7d".
     CLI::Option* add_duration(CLI::App& where, const std::string& flag, std::chrono::seconds& value,
                               const std::string& description);
+
+    /// An option that takes one of some words.
+    template <typename Value>
+    CLI::Option* add_choice(const std::string& flag, Value& value, const std::map<std::string, Value>& choices,
+                            const std::string& description) {
+        return add_option(flag, value, description)
+            ->transform(CLI::CheckedTransformer(choices).description(""))
+            ->type_name("WORD");
+    }
 
     /// --timeout: run() arms the watchdog with it.
     void add_timeout(std::chrono::seconds standard);

@@ -23,8 +23,8 @@ mode_t ordinary_mode() {
     return 0666U & ~mask;
 }
 
-std::vector<std::string> lines_of(const AnswerHeaders& headers) {
-    std::vector<std::string> lines{"Content-Type: " + headers.content_type};
+std::vector<std::string> lines_of(const AnswerHeaders& headers, const char* content_type) {
+    std::vector<std::string> lines{std::string{"Content-Type: "} + content_type};
     if (headers.length)
         lines.push_back(fmt::format("Content-Length: {}", *headers.length));
     lines.push_back(fmt::format("X-Recording-Legs: {}", headers.legs));
@@ -43,7 +43,17 @@ Answer::Answer(AnswerOptions options) : options_{std::move(options)} {
 }
 
 void Answer::begin(const AnswerHeaders& headers) {
-    const auto lines = lines_of(headers);
+    if (options_.encoding == audio::Encoding::wav) {
+        open(headers, audio::media_type(options_.encoding));
+        return;
+    }
+    headers_ = headers;
+    wav_ = nameless_file();
+    fd_ = wav_.get();
+}
+
+void Answer::open(const AnswerHeaders& headers, const char* content_type) {
+    const auto lines = lines_of(headers, content_type);
     std::string text;
     for (const auto& line : lines) {
         words::note("{}", line);
@@ -66,7 +76,12 @@ void Answer::begin(const AnswerHeaders& headers) {
     } else if (!file_) {
         const std::filesystem::path path{options_.output};
         const auto parent = path.parent_path();
-        folder_ = Folder::open(parent.empty() ? "." : parent);
+        try {
+            folder_ = Folder::open(parent.empty() ? "." : parent);
+        } catch (const Error& error) {
+            const auto kind = error.kind() == Exit::io ? Exit::cant_create : error.kind();
+            throw Error{kind, "cannot write " + options_.output + ": " + error.what(), error.hint()};
+        }
         file_.emplace(*folder_, path.filename().native(), ordinary_mode(), Deadline::after(std::chrono::seconds{5}));
         fd_ = file_->fd();
     }
@@ -84,11 +99,20 @@ void Answer::add(int fd, std::uint64_t offset, std::uint64_t length, std::string
 }
 
 void Answer::finish() {
+    if (wav_) {
+        const audio::LegAudio wav{std::move(wav_), "the recording"};
+        const auto encoded = nameless_file();
+        audio::encode(wav, options_.encoding, encoded.get(), "the recording");
+        headers_.length = size_of(encoded.get(), "the recording");
+        open(headers_, audio::media_type(options_.encoding));
+        add(encoded.get(), 0, *headers_.length, "the recording");
+    }
     if (file_)
         file_->commit();
 }
 
 bool Answer::take_back() {
+    wav_.reset();
     if (!begun_)
         return true;
     if (!file_ || ::ftruncate(fd_, 0) != 0 || ::lseek(fd_, 0, SEEK_SET) != 0)

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <array>
 #include <ctime>
+#include <limits>
 
 namespace pbx::recording {
 
@@ -33,6 +34,7 @@ std::int64_t now() {
 // Legs sorted by what can be done with them.
 struct Sorted {
     std::vector<audio::LegAudio> audible;
+    std::vector<std::int64_t> written; ///< when each of them was last written, Unix nanoseconds
     std::int64_t newest = 0;
 };
 
@@ -62,7 +64,8 @@ Sorted sort_legs(const cdr::Call& call, const LocalLegs& legs, Built& built) {
                 built.manifest.empty.push_back(name);
                 continue;
             }
-            built.manifest.legs.push_back({name, 0, 0});
+            built.manifest.legs.push_back({name, 0, 0, 0});
+            sorted.written.push_back(modified_at(status));
             sorted.audible.push_back(std::move(leg));
         } catch (const Error& error) {
             if (error.kind() != Exit::data)
@@ -73,6 +76,21 @@ Sorted sort_legs(const cdr::Call& call, const LocalLegs& legs, Built& built) {
         }
     }
     return sorted;
+}
+
+// Ends each leg where a later one begins.
+void trim(Sorted& sorted) {
+    auto limit = std::numeric_limits<std::int64_t>::max();
+    for (std::size_t i = sorted.audible.size(); i-- > 0;) {
+        auto& leg = sorted.audible[i];
+        const auto rate = leg.format().rate;
+        const auto began = sorted.written[i] - static_cast<std::int64_t>(leg.frames() * second / rate);
+        const auto kept =
+            static_cast<audio::Frames>(std::max<std::int64_t>(std::min(limit, sorted.written[i]) - began, 0));
+        // Seconds apart, since frames times nanoseconds would overflow; rounded, so that a whole leg stays whole.
+        leg.keep_first(kept / second * rate + (kept % second * rate + second / 2) / second);
+        limit = std::min(limit, began);
+    }
 }
 
 } // namespace
@@ -116,12 +134,14 @@ std::vector<std::string> LocalLegs::absent(const cdr::Call& call) const {
 }
 
 Standing examine(const cdr::Call& call, std::optional<audio::Manifest> manifest, std::int64_t modified,
-                 const LocalLegs& legs) {
+                 const LocalLegs& legs, Overlap overlap) {
     const auto stale = [](std::string reason) { return Standing{false, true, std::move(reason), {}}; };
     if (!manifest)
         return stale("it has no manifest");
     if (manifest->linkedid != call.linkedid || manifest->accountcode != call.accountcode)
         return stale("it is another call's");
+    if (manifest->trimmed != (overlap == Overlap::trim))
+        return stale(manifest->trimmed ? "it was made with --overlap trim" : "it was made with --overlap keep");
     if (!manifest->lists(call.legs))
         return stale("its legs are not those of the CDR");
     for (const auto& name : call.legs) {
@@ -137,7 +157,7 @@ Standing examine(const cdr::Call& call, std::optional<audio::Manifest> manifest,
     return {true, true, {}, *std::move(manifest)};
 }
 
-Standing examine_file(const cdr::Call& call, const Folder& stitched, const LocalLegs& legs, Fd* keep) {
+Standing examine_file(const cdr::Call& call, const Folder& stitched, const LocalLegs& legs, Overlap overlap, Fd* keep) {
     try {
         const auto name = stitched_name(call);
         auto file = stitched.find(name);
@@ -149,7 +169,7 @@ Standing examine_file(const cdr::Call& call, const Folder& stitched, const Local
         const auto header = audio::read_wav_header(file->get(), name);
         if (header.data_offset + header.data_size != static_cast<std::uint64_t>(status.st_size))
             return {false, true, "it is not whole", {}};
-        auto standing = examine(call, audio::Manifest::from(header), modified_at(status), legs);
+        auto standing = examine(call, audio::Manifest::from(header), modified_at(status), legs, overlap);
         if (standing.current && keep != nullptr)
             *keep = *std::move(file);
         return standing;
@@ -160,7 +180,7 @@ Standing examine_file(const cdr::Call& call, const Folder& stitched, const Local
     }
 }
 
-Built build(const cdr::Call& call, const LocalLegs& legs, int out, const std::string& what) {
+Built build(const cdr::Call& call, const LocalLegs& legs, Overlap overlap, int out, const std::string& what) {
     const auto began = now();
     Built built;
     built.manifest.linkedid = call.linkedid;
@@ -169,6 +189,9 @@ Built build(const cdr::Call& call, const LocalLegs& legs, int out, const std::st
     auto sorted = sort_legs(call, legs, built);
     if (!built.being_written.empty())
         return built;
+    built.manifest.trimmed = overlap == Overlap::trim;
+    if (built.manifest.trimmed)
+        trim(sorted);
     for (;;) {
         try {
             const auto format = audio::join(sorted.audible, built.manifest, out, what);

@@ -53,15 +53,23 @@ struct Standing {
     audio::Manifest manifest; ///< of a current one
 };
 
+/// What becomes of audio that two legs of a call have, as those of dialplans before ours do: every recorder ran until
+/// the hangup.
+enum class Overlap {
+    keep, ///< legs one after the other, whole
+    trim, ///< on the call's timeline (a leg ends when its file was last written), the later leg wins; gaps are left out
+};
+
 /// Looks at a stitched recording that was modified at `modified` (Unix nanoseconds) and holds `manifest`. It is current
 /// when the manifest is this call's, lists exactly its legs, no leg in the spool is newer, and none that it calls
 /// missing is on this machine by now.
 Standing examine(const cdr::Call& call, std::optional<audio::Manifest> manifest, std::int64_t modified,
-                 const LocalLegs& legs);
+                 const LocalLegs& legs, Overlap overlap);
 
 /// examine() for the file `stitched_name(call)` in `stitched`; also looks that the file is as long as its header says.
 /// A current file stays open in `keep`, if given.
-Standing examine_file(const cdr::Call& call, const Folder& stitched, const LocalLegs& legs, Fd* keep = nullptr);
+Standing examine_file(const cdr::Call& call, const Folder& stitched, const LocalLegs& legs, Overlap overlap,
+                      Fd* keep = nullptr);
 
 /// What came of a build.
 struct Built {
@@ -75,6 +83,6 @@ struct Built {
 /// Joins the call's legs that this machine has into the empty file `out`; the others are listed as missing. Sets the
 /// file's modification time to when reading began, or to the newest leg's where that is later, so that a leg which
 /// changes from now on is newer. Throws Error (cant_create, io, no_permission).
-Built build(const cdr::Call& call, const LocalLegs& legs, int out, const std::string& what);
+Built build(const cdr::Call& call, const LocalLegs& legs, Overlap overlap, int out, const std::string& what);
 
 } // namespace pbx::recording

@@ -10,9 +10,7 @@
 #include "recording/build.hpp"
 #include "remote/remote.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -27,11 +25,6 @@ namespace {
 
 // How much of an object is looked at before any of it is served: enough for the longest manifest.
 constexpr std::size_t most_header = 1U << 20U;
-
-std::filesystem::path temporary_folder() {
-    const char* named = std::getenv("TMPDIR");
-    return named != nullptr && *named != '\0' ? named : "/tmp";
-}
 
 // A folder for legs when the shared cache cannot be written: gone with this process's work.
 class PrivateFolder {
@@ -53,20 +46,6 @@ class PrivateFolder {
   private:
     std::filesystem::path path_;
 };
-
-Fd nameless_file() {
-    Fd file{::open(temporary_folder().c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)};
-    if (!file)
-        throw system_error(Exit::cant_create, "cannot make a temporary file in " + temporary_folder().native(), errno);
-    return file;
-}
-
-std::uint64_t size_of(int fd, const std::string& what) {
-    struct stat status {};
-    if (::fstat(fd, &status) != 0)
-        throw system_error(Exit::io, "cannot look at " + what, errno);
-    return static_cast<std::uint64_t>(status.st_size);
-}
 
 bool cannot_write(const Error& error) {
     return error.kind() == Exit::cant_create || error.kind() == Exit::no_permission;
@@ -105,7 +84,7 @@ class Fetch {
             const audio::LegAudio leg{Fd{::dup(file->get())}, what};
             if (leg.frames() == 0)
                 throw nothing_to_hear(call);
-            answer_.begin({"audio/wav", size, 1, "leg-local", 0});
+            answer_.begin({size, 1, "leg-local", 0});
             answer_.add(file->get(), 0, size, what);
             answer_.finish();
             return Exit::ok;
@@ -140,7 +119,7 @@ class Fetch {
                 throw;
             throw Error{Exit::data, "leg " + name + " in the archive: " + error.what()};
         }
-        return AnswerHeaders{"audio/wav", std::nullopt, 1, "leg-remote", 0};
+        return AnswerHeaders{std::nullopt, 1, "leg-remote", 0};
     }
 
     static Error nothing_to_hear(const cdr::Call& call) {
@@ -173,14 +152,14 @@ class Fetch {
             return false;
         const auto stitched = Folder::open(options_.places.stitched);
         Fd file;
-        const auto standing = examine_file(call, stitched, legs_, &file);
+        const auto standing = examine_file(call, stitched, legs_, options_.overlap, &file);
         if (!standing.current) {
             words::note("no stitched recording here: {}", standing.reason);
             return false;
         }
         if (has_come_back(standing.manifest))
             return false;
-        if (standing.manifest.legs.empty())
+        if (standing.manifest.audible() == 0)
             throw nothing_to_hear(call);
         send_file(file.get(), standing.manifest, "stitched-local");
         return true;
@@ -207,7 +186,7 @@ class Fetch {
 
     void send_file(int fd, const audio::Manifest& manifest, const char* source) {
         const auto size = size_of(fd, "the recording");
-        answer_.begin({"audio/wav", size, manifest.legs.size(), source, manifest.missing.size()});
+        answer_.begin({size, manifest.audible(), source, manifest.missing.size()});
         answer_.add(fd, 0, size, "the recording");
         answer_.finish();
     }
@@ -228,15 +207,15 @@ class Fetch {
                                  return std::nullopt;
                              // rclone keeps whole seconds in some remotes: take the last instant of the second.
                              const auto modified = (object->second.modified + 1) * 1'000'000'000 - 1;
-                             const auto standing = examine(call, manifest, modified, legs_);
+                             const auto standing = examine(call, manifest, modified, legs_, options_.overlap);
                              if (!standing.current || has_come_back(standing.manifest)) {
                                  words::note("stitched recording in the archive: {}", standing.reason);
                                  throw Stale{};
                              }
-                             if (standing.manifest.legs.empty())
+                             if (standing.manifest.audible() == 0)
                                  throw nothing_to_hear(call);
-                             return AnswerHeaders{"audio/wav", std::nullopt, standing.manifest.legs.size(),
-                                                  "stitched-remote", standing.manifest.missing.size()};
+                             return AnswerHeaders{std::nullopt, standing.manifest.audible(), "stitched-remote",
+                                                  standing.manifest.missing.size()};
                          });
             return true;
         } catch (const Stale&) {
@@ -295,14 +274,14 @@ class Fetch {
             return Exit::ok;
         const Fd nameless = file ? Fd{} : nameless_file();
         const int out = file ? file->fd() : nameless.get();
-        const auto built = build(call, legs_, out, "the stitched recording of call " + shown(call));
+        const auto built = build(call, legs_, options_.overlap, out, "the stitched recording of call " + shown(call));
         if (!built.being_written.empty())
             throw Error{Exit::temporary,
                         "call " + shown(call) + ": leg " + built.being_written.front() + " is still being recorded",
                         "try again when the call has ended"};
         for (const auto& fault : built.faults)
             words::error({built.status, "call " + shown(call) + ": " + fault});
-        if (built.manifest.legs.empty())
+        if (built.manifest.audible() == 0)
             throw built.status == Exit::ok ? nothing_to_hear(call)
                                            : Error{built.status, "no leg of call " + shown(call) + " can be read"};
         // Another descriptor on the same file: the commit closes nothing that is still to be sent.
@@ -363,6 +342,8 @@ cdr::Call choose(std::vector<cdr::Call> calls, const FetchOptions& options) {
 } // namespace
 
 Exit fetch(const FetchOptions& options) {
+    if (options.call.empty())
+        throw Error{Exit::usage, "the call's name is empty", "name it by its CDR id, uniqueid or linkedid"};
     Fetch work{options};
     return work.serve(choose(look_up(options), options));
 }

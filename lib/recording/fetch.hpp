@@ -3,6 +3,7 @@
 
 #include "base/error.hpp"
 #include "recording/answer.hpp"
+#include "recording/build.hpp"
 #include "recording/places.hpp"
 
 #include <chrono>
@@ -17,6 +18,7 @@ struct FetchOptions {
     std::string call;                   ///< a CDR id, a uniqueid or a linkedid
     std::optional<std::string> account; ///< only this accountcode's
     std::optional<std::size_t> leg;     ///< one leg as it is, counted from 1
+    Overlap overlap = Overlap::keep;
     AnswerOptions answer;
     std::chrono::seconds timeout = std::chrono::hours{1};
 };

@@ -10,6 +10,7 @@
 #include "cdr/legs.hpp"
 #include "db/session.hpp"
 #include "recording/build.hpp"
+#include "recording/moved.hpp"
 #include "remote/remote.hpp"
 
 #include <fmt/format.h>
@@ -168,8 +169,8 @@ class Run {
             auto& task = block[i];
             try {
                 static_cast<void>(stitched_name(task.call));
-                task.standing =
-                    stitched_ ? examine_file(task.call, *stitched_, legs_) : Standing{false, false, "new", {}};
+                task.standing = stitched_ ? examine_file(task.call, *stitched_, legs_, options_.overlap)
+                                          : Standing{false, false, "new", {}};
             } catch (const Error& error) {
                 failed(task.call, error);
                 task.call.legs.clear();
@@ -212,12 +213,18 @@ class Run {
     }
 
     // A call belongs to the nodes that hold, or held, a leg of it.
-    bool is_ours(const Task& task) const {
+    bool is_ours(const Task& task) {
         if (!options_.linkedids.empty() || task.standing.exists)
             return true;
-        return std::any_of(task.call.legs.begin(), task.call.legs.end(), [&](const std::string& name) {
-            return !name_fault(name).empty() || legs_.spool().look(name);
-        });
+        const auto& names = task.call.legs;
+        if (std::any_of(names.begin(), names.end(),
+                        [&](const std::string& name) { return !name_fault(name).empty() || legs_.spool().look(name); }))
+            return true;
+        // Its legs left before it was stitched: after a run that failed, or was killed.
+        if (!moved_)
+            moved_ =
+                Moved::since(legs_.spool(), std::time(nullptr) - options_.since.count() - patience_for_other_nodes);
+        return std::any_of(names.begin(), names.end(), [&](const std::string& name) { return moved_->contains(name); });
     }
 
     void build_pending() {
@@ -322,10 +329,10 @@ class Run {
             return;
         }
         // It may have been written, by a fetch, since we looked.
-        if (task.standing = examine_file(task.call, *stitched_, legs_);
+        if (task.standing = examine_file(task.call, *stitched_, legs_, options_.overlap);
             task.standing.current && task.standing.manifest.missing.empty())
             return;
-        built = build(task.call, legs_, mine->fd(), stitched_->path_of(name));
+        built = build(task.call, legs_, options_.overlap, mine->fd(), stitched_->path_of(name));
         if (!built.being_written.empty()) {
             left(task.call, "leg " + built.being_written.front() + " is still being recorded");
             return;
@@ -340,7 +347,7 @@ class Run {
         for (const auto& name : manifest.missing)
             words::warn("call {}: leg {} is missing: it is neither in the spool nor in the archive", shown(task.call),
                         pbx::shown(name));
-        words::note("stitched {}: {} legs, {:.1f} s ({})", shown(task.call), manifest.legs.size(), built.length.count(),
+        words::note("stitched {}: {} legs, {:.1f} s ({})", shown(task.call), manifest.audible(), built.length.count(),
                     task.standing.reason);
         report_->call(task.call, "stitched", task.standing.reason, &built);
         met(built.status);
@@ -353,6 +360,7 @@ class Run {
     std::optional<Report> report_;
     LocalLegs legs_;
     std::optional<Folder> stitch_src_;
+    std::optional<Moved> moved_;                                                        ///< legs that this node held
     std::set<std::string> named_{options_.linkedids.begin(), options_.linkedids.end()}; ///< not seen yet
     std::optional<Remote> remote_;
     std::vector<Task> pending_;

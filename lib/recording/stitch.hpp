@@ -3,6 +3,7 @@
 
 #include "base/error.hpp"
 #include "base/parallel.hpp"
+#include "recording/build.hpp"
 #include "recording/places.hpp"
 
 #include <chrono>
@@ -16,6 +17,7 @@ struct StitchOptions {
     std::string database;
     std::chrono::seconds since = std::chrono::hours{25};
     std::chrono::seconds timeout = std::chrono::minutes{50};
+    Overlap overlap = Overlap::keep;
     unsigned jobs = default_jobs();
     bool dry_run = false;
     bool json = false;                  ///< a report on stdout

@@ -28,7 +28,7 @@ std::string joined(const TemporaryFolder& folder, const std::vector<LegAudio>& l
     const auto path = folder.path() / "joined.wav";
     const Fd out{::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
     for (std::size_t i = 0; i < legs.size(); ++i)
-        manifest.legs.push_back({"leg" + std::to_string(i), 0, 0});
+        manifest.legs.push_back({"leg" + std::to_string(i), 0, 0, 0});
     join(legs, manifest, out.get(), "joined.wav");
     return pbx::read_file(path);
 }
@@ -104,7 +104,7 @@ TEST_CASE("legs of one format are joined byte for byte, and the manifest says wh
     manifest.missing = {"gone.wav"};
     const auto bytes = joined(folder, legs, manifest);
     CHECK(data_of(bytes) == "aabbccddee");
-    CHECK(manifest.legs == std::vector<Manifest::Leg>{{"leg0", 0, 2}, {"leg1", 2, 3}});
+    CHECK(manifest.legs == std::vector<Manifest::Leg>{{"leg0", 0, 2, 0}, {"leg1", 2, 3, 0}});
 
     const auto found = find_manifest(bytes);
     REQUIRE(found);
@@ -113,7 +113,24 @@ TEST_CASE("legs of one format are joined byte for byte, and the manifest says wh
     CHECK(found->started == "2026-04-18T14:40:04Z");
     CHECK(found->legs == manifest.legs);
     CHECK(found->missing == manifest.missing);
+    CHECK_FALSE(found->trimmed);
     CHECK(parse_wav_header(bytes)->info.software.substr(0, 11) == "pbx-stitch ");
+}
+
+TEST_CASE("a leg of which only the beginning counts leaves the rest out, and the manifest says how much") {
+    const TemporaryFolder folder;
+    std::vector<LegAudio> legs;
+    legs.push_back(open_leg(folder, wav::leg("aabbcc")));
+    legs.push_back(open_leg(folder, wav::leg("ddee")));
+    legs.front().keep_first(1);
+    Manifest manifest;
+    manifest.trimmed = true;
+    const auto bytes = joined(folder, legs, manifest);
+    CHECK(data_of(bytes) == "aaddee");
+    const auto found = find_manifest(bytes);
+    REQUIRE(found);
+    CHECK(found->trimmed);
+    CHECK(found->legs == std::vector<Manifest::Leg>{{"leg0", 0, 1, 2}, {"leg1", 1, 2, 0}});
 }
 
 TEST_CASE("the same legs give the same bytes") {
@@ -138,13 +155,13 @@ TEST_CASE("a u-law leg beside a wide one is decoded to the higher rate and both 
     const auto header = parse_wav_header(bytes);
     CHECK(header->format.rate == 16000);
     CHECK(header->format.channels == 2);
-    CHECK(manifest.legs == std::vector<Manifest::Leg>{{"leg0", 0, 1600}, {"leg1", 1600, 100}});
+    CHECK(manifest.legs == std::vector<Manifest::Leg>{{"leg0", 0, 1600, 0}, {"leg1", 1600, 100, 0}});
     CHECK(data_of(bytes) == std::string(6400, '\0') + std::string(400, '\x11'));
 }
 
 TEST_CASE("a manifest lists a call's legs when it accounts for each, in order, and for no other") {
     Manifest manifest;
-    manifest.legs = {{"a", 0, 1}, {"c", 1, 1}};
+    manifest.legs = {{"a", 0, 1, 0}, {"c", 1, 1, 0}};
     manifest.empty = {"b"};
     CHECK(manifest.lists({"a", "b", "c"}));
     CHECK_FALSE(manifest.lists({"a", "c"}));

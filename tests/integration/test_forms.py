@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+"""Recordings in other forms: encoded for a mail, and with the overlaps of old dialplans trimmed."""
+import os
+import subprocess
+import time
+
+import sound
+from sound import Wav, pcm, ramp, tone
+from workdir import ACCOUNT, Case, main
+
+CALL = '1776500000.1'
+
+
+class Formats(Case):
+    """--format"""
+
+    def encoded(self, word):
+        work = self.workdir(remote=None)
+        work.call(CALL, [('20260418-144004-1-2.wav', tone(440, 1.0)), ('20260418-144009-1-3.wav', tone(880, 1.0))])
+        out = work.path / f'call.{word}'
+        headers = work.path / 'headers'
+        self.status(work.run('pbx-recording-fetch', '--format', word, '-o', str(out), '-D', str(headers), CALL), 0)
+        return work, out, headers.read_text()
+
+    def test_flac_loses_nothing(self):
+        work, out, headers = self.encoded('flac')
+        self.assertIn('Content-Type: audio/flac\n', headers)
+        self.assertIn(f'Content-Length: {out.stat().st_size}\n', headers)
+        whole = Wav(work.stitched_file(CALL))
+        raw = subprocess.run(['sox', str(out), '-t', 'raw', '-'], stdout=subprocess.PIPE, check=True).stdout
+        self.assertTrue(raw == bytes(whole.samples), 'other samples')
+
+    def test_opus_and_mp3_are_small_and_sound_the_same(self):
+        for word, media_type in (('opus', 'audio/ogg'), ('mp3', 'audio/mpeg')):
+            with self.subTest(word):
+                work, out, headers = self.encoded(word)
+                self.assertIn(f'Content-Type: {media_type}\n', headers)
+                self.assertLess(out.stat().st_size, work.stitched_file(CALL).stat().st_size / 2)
+                decoded = work.path / 'decoded.wav'
+                subprocess.run(['sndfile-convert', '-pcm16', str(out), str(decoded)], check=True, stdout=subprocess.DEVNULL)
+                self.assertAlmostEqual(sound.pitch(decoded, 0.3, 0.4), 440, delta=15)
+                self.assertAlmostEqual(sound.pitch(decoded, 1.3, 0.4), 880, delta=15)
+
+    def test_another_word_is_a_usage_error(self):
+        work = self.workdir(remote=None)
+        self.hints(self.status(work.run('pbx-recording-fetch', '--format', 'wma', CALL), 64))
+
+
+class Overlaps(Case):
+    """--overlap: a call of 14 s of which the dialplan before ours left files of 14, 11 and 8 s that end together."""
+
+    def old_call(self):
+        work = self.workdir(remote=None)
+        self.talk = ramp(14.0, seed=1)
+        end = time.time() - 600
+        for number, seconds in enumerate((14, 11, 8)):
+            name = f'20260418-14400{number}-1-{number}.wav'
+            path = work.leg(name, pcm(self.talk[-seconds * 16000:]))
+            os.utime(path, (end, end))
+            work.cdr(CALL, name, ACCOUNT, ago=700 - 3 * number, sequence=number)
+        return work
+
+    def test_by_default_legs_are_kept_whole(self):
+        work = self.old_call()
+        self.status(work.run('pbx-stitch'), 0)
+        self.assertEqual(Wav(work.stitched_file(CALL)).seconds, 33)
+
+    def test_trimmed_the_talk_is_heard_once_and_the_manifest_says_what_was_dropped(self):
+        work = self.old_call()
+        self.status(work.run('pbx-stitch', '--overlap', 'trim'), 0)
+        wav = Wav(work.stitched_file(CALL))
+        self.assertTrue(bytes(wav.samples) == self.talk, 'other samples')
+        self.assertEqual([(leg['start'], leg['frames'], leg['dropped']) for leg in wav.manifest['legs']],
+                         [(0, 24000, 88000), (24000, 24000, 64000), (48000, 64000, 0)])
+        self.assertEqual(wav.manifest['overlap'], 'trim')
+        before = work.snapshot()
+        self.quiet(self.status(work.run('pbx-stitch', '--overlap', 'trim'), 0))
+        self.assertEqual(work.snapshot(), before)
+
+    def test_a_fetch_that_asks_for_the_other_way_does_not_get_the_one_that_is_there(self):
+        work = self.old_call()
+        self.status(work.run('pbx-stitch'), 0)
+        result = self.status(work.run('pbx-recording-fetch', '--overlap', 'trim', CALL), 0)
+        self.assertTrue(bytes(Wav(result.out).samples) == self.talk, 'other samples')
+
+    def test_the_way_may_be_set_for_both_tools_in_the_configuration(self):
+        work = self.old_call()
+        config = work.path / 'pbx.conf'
+        config.write_text('overlap = trim\n', encoding='utf-8')
+        env = {'PBX_CONFIG': str(config)}
+        self.status(work.run('pbx-stitch', env=env), 0)
+        self.assertEqual(Wav(work.stitched_file(CALL)).seconds, 14)
+        result = self.status(work.run('pbx-recording-fetch', '-i', CALL, env=env), 0)
+        self.assertIn(b'X-Recording-Source: stitched-local\n', result.out[:300])
+
+    def test_pauses_between_legs_stay_out_and_legs_that_follow_one_another_stay_whole(self):
+        work = self.workdir(remote=None)
+        now = time.time()
+        for number, name in enumerate(('a.wav', 'b.wav')):
+            path = work.leg(name, pcm(ramp(2.0, seed=number)))
+            os.utime(path, (now - 700 + 30 * number,) * 2)
+            work.cdr(CALL, name, ACCOUNT, ago=710 - 30 * number, sequence=number)
+        self.status(work.run('pbx-stitch', '--overlap', 'trim'), 0)
+        self.assertTrue(bytes(Wav(work.stitched_file(CALL)).samples) == ramp(2.0, seed=0) + ramp(2.0, seed=1), 'other samples')
+
+
+if __name__ == '__main__':
+    main('pbx-stitch', 'pbx-recording-fetch')
