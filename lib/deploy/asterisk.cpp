@@ -227,7 +227,7 @@ Names extensions_in(const std::vector<File>& files) {
             if (line.starts_with('['))
                 context = line.substr(1, line.find(']') - 1);
             else if (line.starts_with(exten))
-                names.insert(context + ' ' + std::string{line.substr(exten.size(), line.find(',') - exten.size())});
+                names.insert(fmt::format("{} {}", context, line.substr(exten.size(), line.find(',') - exten.size())));
         });
     }
     return names;
@@ -243,7 +243,7 @@ Names extensions_shown(const std::string& shown) {
             context = line.substr(0, line.find('\''));
         } else if (line.starts_with("  '")) {
             line.remove_prefix(3);
-            names.insert(context + ' ' + std::string{line.substr(0, line.find('\''))});
+            names.insert(fmt::format("{} {}", context, line.substr(0, line.find('\''))));
         }
     });
     return names;
@@ -291,7 +291,7 @@ std::vector<std::string> endpoints_shown(const std::string& shown) {
 void compare(const Names& written, const Names& there, const std::string& what, std::vector<std::string>& faults) {
     for (const auto& name : written)
         if (!there.contains(name))
-            faults.push_back(what + " " + name + " is in the files, and not in Asterisk");
+            faults.push_back(fmt::format("{} {} is in the files, and not in Asterisk", what, name));
 }
 
 // A name server that does not answer is no fault of the configuration; Asterisk asks again when it loads it.

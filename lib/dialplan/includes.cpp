@@ -4,6 +4,7 @@
 
 #include "dialplan/text.hpp"
 
+#include <fmt/format.h>
 #include <fnmatch.h>
 #include <strings.h>
 
@@ -52,9 +53,10 @@ std::string_view included(std::string_view code) {
     if (code.empty() || code.front() != '#')
         return {};
     code.remove_prefix(1);
-    const auto end =
-        std::find_if(code.begin(), code.end(), [](char c) { return static_cast<unsigned char>(c) <= ' '; });
-    const std::string word{code.begin(), end};
+    std::size_t length = 0;
+    while (length < code.size() && static_cast<unsigned char>(code[length]) > ' ')
+        ++length;
+    const std::string word{code.substr(0, length)};
     if (::strcasecmp(word.c_str(), "include") != 0 && ::strcasecmp(word.c_str(), "tryinclude") != 0)
         return {};
     auto name = trimmed(code.substr(word.size()));
@@ -135,7 +137,7 @@ std::string maintain_includes(std::string_view main, std::string_view folder, co
     const std::string line_end = crlf ? "\r\n" : "\n";
     std::string added;
     for (const auto& file : missing)
-        added += "#tryinclude \"" + file + '"' + line_end;
+        added += fmt::format("#tryinclude \"{}\"{}", file, line_end);
     // Behind a block comment that nobody closed, a line would not be read.
     if (inside)
         return kept.insert(comment_begin, added);

@@ -1,6 +1,7 @@
 // The lines of a main file (extensions.conf, pjsip.conf, queues.conf) that include the organizations' files.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -13,7 +14,8 @@ struct Kind {
     const char* begin;
     const char* main_file;
 };
-inline constexpr Kind kinds[] = {{"ext_", "extensions.conf"}, {"pjsip_", "pjsip.conf"}, {"queues_", "queues.conf"}};
+inline constexpr std::array kinds{Kind{"ext_", "extensions.conf"}, Kind{"pjsip_", "pjsip.conf"},
+                                  Kind{"queues_", "queues.conf"}};
 
 /// The organization's prefix if `name` is the name of an organization's file ("acme" for "queues_acme.conf"), else
 /// nothing.

@@ -4,6 +4,8 @@
 #include "dialplan/render.hpp"
 #include "dialplan/text.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 
@@ -81,15 +83,15 @@ std::vector<std::string> policy_changes(std::string_view before, std::string_vie
         const auto now = new_points.find(point);
         if (now == new_points.end()) {
             if (recorded)
-                sentences.push_back("stops recording: " + point + of + ", which is no longer there");
+                sentences.push_back(fmt::format("stops recording: {}{}, which is no longer there", point, of));
         } else if (recorded != now->second) {
-            sentences.push_back((recorded ? "stops recording: " : "starts recording: ") + point + of);
+            sentences.push_back(fmt::format("{} recording: {}{}", recorded ? "stops" : "starts", point, of));
         }
     }
     for (const auto& [point, recorded] : new_points)
         if (!old_points.contains(point))
-            sentences.push_back((recorded ? "starts recording: " : "does not record: ") + point + of +
-                                ", which is new");
+            sentences.push_back(
+                fmt::format("{}: {}{}, which is new", recorded ? "starts recording" : "does not record", point, of));
     return sentences;
 }
 

@@ -108,7 +108,7 @@ std::string fill(std::string_view pattern, std::initializer_list<std::pair<char,
         result += pattern.substr(0, mark);
         if (mark == std::string_view::npos)
             return result;
-        const auto value = std::find_if(values.begin(), values.end(), [&](const auto& each) {
+        const auto* value = std::find_if(values.begin(), values.end(), [&](const auto& each) {
             return mark + 1 < pattern.size() && each.first == pattern[mark + 1];
         });
         if (value == values.end())

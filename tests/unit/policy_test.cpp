@@ -58,10 +58,10 @@ TEST_CASE("a point records unless its row or the master says false, at each of t
                     INFO(point << ", master " << master.value_or(true) << master.has_value() << ", row "
                                << row.value_or(true) << row.has_value());
                     CHECK(starts_at(text, point) == expected);
-                    const auto name = point == "extension" ? "1001"
-                                      : point == "did"     ? "74950001"
-                                      : point == "queue"   ? "5001"
-                                                           : "out";
+                    const auto* name = point == "extension" ? "1001"
+                                       : point == "did"     ? "74950001"
+                                       : point == "queue"   ? "5001"
+                                                            : "out";
                     CHECK((text.find("; recorded: " + point + ' ' + name + '\n') != std::string::npos) == expected);
                     for (const auto& each : points(fixture::plan(organization)))
                         if (each.kind == point)
@@ -130,7 +130,7 @@ TEST_CASE("a user whose calls ring a telephone is recorded as the extension says
             user.phone_number = "+4930123";
             user.recording_enabled = extension_word;
             organization.routes.front().recording_enabled = route_word;
-            const auto tag = extension_word.value_or(true) ? "1001" : "-";
+            const auto* tag = extension_word.value_or(true) ? "1001" : "-";
             CHECK(extension(fixture::extensions(organization), "acme__internal", "1001")
                       .find(std::string{"Gosub(acme__outbound,+4930123,1("} + tag + "))") != std::string::npos);
         }
