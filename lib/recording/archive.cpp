@@ -369,18 +369,11 @@ class Run {
         std::vector<Item> upload;
         for (auto& item : items) {
             const auto there = objects.find(item.name);
-            if (there == objects.end()) {
-                upload.push_back(std::move(item));
-            } else if (there->second.size == item.size() && there->second.md5 == item.md5) {
-                report_.count("stitched", "archived");
-                mark(item, item.md5);
-            } else if (const auto leg = other_nodes_leg(item, there->second)) {
-                // Another node had more of the call. Ours waits until it has that leg too: then it is built anew.
-                words::note("kept the remote's {}: it has the leg {}, which ours lacks", item.name, shown(*leg));
-                report_.count("stitched", "kept");
-                mark(item, there->second.md5);
-            } else {
-                upload.push_back(std::move(item));
+            try {
+                if (there == objects.end() || !is_settled(item, there->second))
+                    upload.push_back(std::move(item));
+            } catch (const Error& error) {
+                report_.fail("stitched", item.name, error);
             }
         }
         if (options_.dry_run) {
@@ -405,26 +398,38 @@ class Run {
                     std::strerror(errno));
     }
 
-    // A leg in the remote's recording that ours lacks; nothing when ours may replace it.
-    std::optional<std::string> other_nodes_leg(const Item& item, const RemoteObject& object) {
-        constexpr std::size_t beginning = 65536;
-        try {
-            const auto theirs =
-                audio::find_manifest(remote_.head(Shelf::stitched, item.name, object, beginning, deadline_));
-            if (!theirs)
-                return std::nullopt;
-            std::string text(std::min<std::uint64_t>(beginning, item.size()), '\0');
-            text.resize(read_at(item.fd.get(), text, 0, item.name));
-            const auto ours = audio::find_manifest(text);
-            for (const auto& leg : theirs->legs)
-                if (!ours || std::none_of(ours->legs.begin(), ours->legs.end(),
-                                          [&](const auto& mine) { return mine.name == leg.name; }))
-                    return leg.name;
-            return std::nullopt;
-        } catch (const Error& error) {
-            report_.fail("stitched", item.name, error);
-            return "?";
+    // Whether the remote's recording stays as it is.
+    bool is_settled(const Item& item, const RemoteObject& object) {
+        if (object.size == item.size() && object.md5 == item.md5) {
+            report_.count("stitched", "archived");
+            mark(item, item.md5);
+            return true;
         }
+        const auto leg = other_nodes_leg(item, object);
+        if (!leg)
+            return false;
+        // Another node had more of the call. Ours waits until it has that leg too: then it is built anew.
+        words::note("kept the remote's {}: it has the leg {}, which ours lacks", item.name, shown(*leg));
+        report_.count("stitched", "kept");
+        mark(item, object.md5);
+        return true;
+    }
+
+    // A leg in the remote's recording that ours lacks; nothing when ours may replace it.
+    std::optional<std::string> other_nodes_leg(const Item& item, const RemoteObject& object) const {
+        constexpr std::size_t beginning = 65536;
+        const auto theirs =
+            audio::find_manifest(remote_.head(Shelf::stitched, item.name, object, beginning, deadline_));
+        if (!theirs)
+            return std::nullopt;
+        std::string text(std::min<std::uint64_t>(beginning, item.size()), '\0');
+        text.resize(read_at(item.fd.get(), text, 0, item.name));
+        const auto ours = audio::find_manifest(text);
+        for (const auto& leg : theirs->legs)
+            if (!ours || std::none_of(ours->legs.begin(), ours->legs.end(),
+                                      [&](const auto& mine) { return mine.name == leg.name; }))
+                return leg.name;
+        return std::nullopt;
     }
 
     // --- Legs are moved

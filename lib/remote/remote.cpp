@@ -176,6 +176,7 @@ void read_entries(std::string_view out, std::map<std::string, RemoteObject>& fou
 template <typename Key, typename Value>
 std::vector<Key> keys(const std::map<Key, Value>& map) {
     std::vector<Key> result;
+    result.reserve(map.size());
     for (const auto& [key, value] : map)
         result.push_back(key);
     return result;
@@ -409,7 +410,7 @@ std::map<std::string, RemoteObject> Remote::look(Shelf shelf, const std::vector<
     std::map<std::string, RemoteObject> found;
     const auto fail = [&](const std::string& name, const Error& error) {
         if (failures == nullptr)
-            throw error;
+            throw Error{error};
         failures->insert_or_assign(name, error);
     };
     std::vector<std::string> askable;
@@ -496,7 +497,7 @@ std::set<std::string> Remote::fetch(Shelf shelf, const std::vector<std::string>&
     std::set<std::string> there;
     const auto fail = [&](const std::string& name, const Error& error) {
         if (failures == nullptr)
-            throw error;
+            throw Error{error};
         failures->insert_or_assign(name, error);
     };
     const auto objects = look(shelf, names, deadline, failures);
@@ -517,10 +518,9 @@ std::set<std::string> Remote::fetch(Shelf shelf, const std::vector<std::string>&
                 const bool whole =
                     file && ::fstat(file->get(), &now) == 0 && static_cast<std::uint64_t>(now.st_size) == object.size;
                 if (!whole && (answer.status != 0 || answer.timed_out)) {
-                    auto error = fault("fetch " + pbx::shown(name), answer);
                     if (has_any(answer.err, {name + ": corrupted on transfer"}))
-                        error = fault(Exit::data, "fetch " + pbx::shown(name), "it arrived corrupted");
-                    throw error;
+                        throw fault(Exit::data, "fetch " + pbx::shown(name), "it arrived corrupted");
+                    throw fault("fetch " + pbx::shown(name), answer);
                 }
                 if (!whole)
                     throw fault(Exit::unavailable, "fetch " + pbx::shown(name), "it did not arrive whole");

@@ -3,7 +3,6 @@
 import os
 import sys
 
-from sound import pcm, ramp
 from workdir import BELOW, SLOW, Case, main
 
 LEG = b'RIFF' + bytes(40) + b'\1\2' * 500
@@ -79,6 +78,17 @@ class Archive(Case):
         self.assertNotEqual(whole.read_bytes(), theirs)
         self.quiet(work.run('pbx-archive', '--min-age', '7d'))
         self.assertEqual(work.cloud.objects(below=BELOW)['stitched/1776500000.1.wav'], theirs)
+
+    def test_a_stitched_recording_whose_older_version_cannot_be_read_is_tried_again(self):
+        work = self.workdir(database=False)
+        work.stitched.mkdir()
+        (work.stitched / '1.wav').write_bytes(LEG)
+        work.remote.put('stitched/1.wav', b'older')
+        work.cloud.fault(match=r'alt=media|/download/', status=403)
+        self.assertNotEqual(work.run('pbx-archive').status, 0)
+        work.cloud.clear()
+        self.quiet(work.run('pbx-archive'))
+        self.assertEqual(work.cloud.objects(below=BELOW), {'stitched/1.wav': LEG})
 
     def test_stitched_recordings_that_are_archived_are_not_asked_about_again(self):
         work = self.workdir(database=False)
