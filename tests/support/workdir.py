@@ -143,6 +143,8 @@ class Workdir:
     def __init__(self, remote='gcs', database=True):
         self.stack = contextlib.ExitStack()
         self.path = Path(tempfile.mkdtemp(prefix='pbx-test-'))
+        # calldate has whole seconds; and the rows of one call must not drift apart while they are made.
+        self.now = int(time.time())
         self.stack.callback(shutil.rmtree, self.path, ignore_errors=True)
         self.path.chmod(0o755)
         self.spool = self.path / 'monitor'
@@ -243,7 +245,7 @@ class Workdir:
                'billsec': 9, 'disposition': 'ANSWERED', 'amaflags': 3, 'accountcode': account,
                'uniqueid': uniqueid or linkedid, 'userfield': '', 'peeraccount': '', 'linkedid': linkedid,
                'sequence': sequence, 'recordingfile': recordingfile, **more}
-        return self.db.value(f"insert into asterisk_cdr (calldate, {', '.join(row)}) values (to_timestamp({time.time() - ago}), "
+        return self.db.value(f"insert into asterisk_cdr (calldate, {', '.join(row)}) values (to_timestamp({self.now - ago}), "
                              f"{', '.join(quoted(value) for value in row.values())}) returning id")
 
     def call(self, linkedid, legs, account=ACCOUNT, *, ago=1800, age=600):
