@@ -102,10 +102,10 @@ class Calls(Case):
         self.assertEqual(self.ids('--since', '2026-04-17T18:30Z', '--until', '2026-04-17T18:31Z'), ['1.2'])
 
     def test_yesterday_is_the_whole_day_before(self):
-        now = time.time()
+        now = self.w.now
         midnight = now - now % 86400
         for name, moment in {'1.1': midnight - 86401, '1.2': midnight - 86400, '1.3': midnight - 1, '1.4': midnight}.items():
-            self.w.cdr(name, 'a.wav', ago=time.time() - moment)
+            self.w.cdr(name, 'a.wav', ago=self.w.now - moment)
         self.assertEqual(self.ids('--since', 'yesterday', '--until', 'today'), ['1.3', '1.2'])
 
     def test_windows_side_by_side_show_a_call_that_spans_them_once(self):
