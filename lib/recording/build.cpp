@@ -55,6 +55,11 @@ Sorted sort_legs(const cdr::Call& call, const LocalLegs& legs, Built& built) {
             if (::fstat(file->get(), &status) != 0)
                 throw system_error(Exit::io, "cannot look at leg " + name, errno);
             sorted.newest = std::max(sorted.newest, modified_at(status));
+            // A file without a byte, as a full disk leaves one, holds no audio that could be unreadable.
+            if (status.st_size == 0) {
+                built.manifest.empty.push_back(name);
+                continue;
+            }
             audio::LegAudio leg{*std::move(file), "leg " + name};
             if (leg.truncated()) {
                 built.status = Exit::data;

@@ -98,7 +98,7 @@ class Joining(Case):
             expected.append((name, at, len(data[44:]) // 2))
             at += expected[-1][2]
         manifest = result.manifest
-        self.assertEqual([(leg['name'], leg['start'], leg['length']) for leg in manifest['legs']], expected, manifest)
+        self.assertEqual([(leg['name'], leg['start'], leg['frames']) for leg in manifest['legs']], expected, manifest)
 
     def test_files_are_0640_and_folders_0750_and_nothing_temporary_stays(self):
         work = self.workdir(remote=None)

@@ -442,7 +442,9 @@ class Case(unittest.TestCase):
 
     def hints(self, result):
         """An error comes with advice, and both in the suite's manner."""
-        tool = os.path.basename(result.command[0])
+        # Another program, such as setpriv, may have started the tool.
+        names = [os.path.basename(part) for part in result.command]
+        tool = next(name for name in names if name.startswith('pbx-'))
         lines = result.err.splitlines()
         self.assertTrue(any(line.startswith(f'{tool}: hint: ') for line in lines), f'no hint\n{result}')
         for line in lines:
