@@ -16,8 +16,7 @@ int main(int argc, char** argv) {
     app.add_duration(app, "--min-age", options.min_age, "Leave legs younger than this (default 5m)");
     app.add_flag("-n,--dry-run", options.dry_run, "Say what would be done, change nothing");
     app.add_flag("--json", options.json, "Report on stdout, as one JSON document");
-    app.add_option("--metrics", options.metrics, "Write numbers for Prometheus' textfile collector there")
-        ->type_name("FILE");
+    app.add_metrics(options.metrics);
     auto* audit = app.add_subcommand("audit", "Report where the leg of every recorded CDR row is");
     audit->add_option("--since", report.since, "Only rows from this moment on: 25h, yesterday, 2026-04-18")
         ->type_name("WHEN");

@@ -16,6 +16,7 @@ int main(int argc, char** argv) {
     app.add_option("--jobs", options.jobs, "Calls built at a time (default: one a core)")->check(CLI::Range(1U, 256U));
     app.add_flag("--dry-run", options.dry_run, "Say what would be done, and do nothing");
     app.add_flag("--json", options.json, "Report on stdout as JSON");
+    app.add_metrics(options.metrics);
     app.add_option("LINKEDID", options.linkedids, "Only these calls, whenever they were");
     app.add_choice("--overlap", options.overlap, {{"keep", Overlap::keep}, {"trim", Overlap::trim}},
                    "Audio that two legs have: keep (legs one after the other) or trim (the later leg wins)");

@@ -27,8 +27,8 @@ namespace {
 constexpr const char* default_config = "/etc/pbx/pbx.conf";
 
 // What may stand at the top of pbx.conf: a tool passes over those of them that it does not take.
-constexpr std::array shared_settings{"database", "spool",   "stitched", "stitch-src", "remote",
-                                     "rclone",   "timeout", "overlap",  "migrations", "asterisk-dir"};
+constexpr std::array shared_settings{"database", "spool",   "stitched",   "stitch-src",   "remote", "rclone",
+                                     "timeout",  "overlap", "migrations", "asterisk-dir", "metrics"};
 
 // CLI11 takes the file before the environment, and knows sections only as subcommands. This reader drops what the
 // environment or another section decides, and lifts the tool's own section to the top.
@@ -173,6 +173,10 @@ void App::add_remote(std::string& value) {
 
 void App::add_rclone(std::string& value) {
     add_setting("--rclone", "PBX_RCLONE", value, "The rclone program")->type_name("PROGRAM");
+}
+
+void App::add_metrics(std::string& value) {
+    add_option("--metrics", value, "Write numbers for Prometheus' textfile collector there")->type_name("FILE");
 }
 
 Exit App::parse_and_work(int argc, const char* const* argv, const std::function<Exit()>& work) {

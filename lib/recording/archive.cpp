@@ -117,11 +117,10 @@ class Report {
     }
 
     Exit finish() {
-        metrics_.add("legs_moved", "Legs that left the spool for the archive.", counts_["legs"]["moved"]);
-        metrics_.add("legs_moved_bytes", "Bytes of legs that left the spool for the archive.", bytes_["legs"]);
-        metrics_.add("stitched_copied", "Stitched recordings copied to the archive.", counts_["stitched"]["copied"]);
-        metrics_.add("stitched_copied_bytes", "Bytes of stitched recordings copied to the archive.",
-                     bytes_["stitched"]);
+        metrics_.add("legs_moved", counts_["legs"]["moved"]);
+        metrics_.add("legs_moved_bytes", bytes_["legs"]);
+        metrics_.add("stitched_copied", counts_["stitched"]["copied"]);
+        metrics_.add("stitched_copied_bytes", bytes_["stitched"]);
         if (json_) {
             for (const char* what : {"stitched", "legs"}) {
                 auto& part = document_[what] = nlohmann::json::object();
@@ -606,7 +605,13 @@ Exit archive(const ArchiveOptions& options) {
     if (options.places.remote.empty())
         throw Error{Exit::config, "no remote is configured, so there is nowhere to archive to",
                     "set --remote or PBX_REMOTE to an rclone path such as gcs:bucket/recordings; see pbx.conf(5)"};
-    return with_metrics(options.dry_run ? std::string{} : options.metrics, "archive", [&](Metrics& metrics) {
+    const Metrics::Counters counters{
+        {"legs_moved", "Legs that left the spool for the archive."},
+        {"legs_moved_bytes", "Bytes of legs that left the spool for the archive."},
+        {"stitched_copied", "Stitched recordings copied to the archive."},
+        {"stitched_copied_bytes", "Bytes of stitched recordings copied to the archive."},
+    };
+    return with_metrics(options.dry_run ? std::string{} : options.metrics, "archive", counters, [&](Metrics& metrics) {
         Run run{options, Folder::open(options.places.spool), metrics};
         return run.work();
     });

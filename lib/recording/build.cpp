@@ -214,6 +214,7 @@ Built build(const cdr::Call& call, const LocalLegs& legs, Overlap overlap, int o
                 throw system_error(Exit::cant_create, "cannot write " + what, errno);
         }
     }
+    built.bytes = size_of(out, what);
     const auto modified = std::max(began, sorted.newest);
     const timespec time{modified / second, modified % second};
     const std::array<timespec, 2> times{time, time};

@@ -75,6 +75,7 @@ Standing examine_file(const cdr::Call& call, const Folder& stitched, const Local
 struct Built {
     audio::Manifest manifest;
     std::chrono::duration<double> length{0};
+    std::uint64_t bytes = 0;                ///< of the file
     Exit status = Exit::ok;                 ///< data when a leg was unreadable or shorter than its header promises
     std::vector<std::string> faults;        ///< in words, a line a leg
     std::vector<std::string> being_written; ///< legs that a recorder still has open; then nothing was written

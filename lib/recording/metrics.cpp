@@ -48,7 +48,8 @@ Earlier read(std::string_view text, const std::string& prefix) {
         }
         const auto blank = line.rfind(' ');
         if (name.size() == line.size() && blank != std::string_view::npos)
-            earlier.values[std::string{line.substr(0, blank)}] = std::atof(std::string{line.substr(blank + 1)}.c_str());
+            earlier.values[std::string{line.substr(0, blank)}] =
+                std::strtod(std::string{line.substr(blank + 1)}.c_str(), nullptr);
     }
     return earlier;
 }
@@ -79,12 +80,6 @@ void write(const std::string& file, const std::string& tool, const Metrics& metr
 
 } // namespace
 
-void Metrics::add(const std::string& name, const std::string& help, std::uint64_t count) {
-    auto& counter = counters_[name];
-    counter.help = help;
-    counter.count += count;
-}
-
 std::string Metrics::text(std::string_view before, const std::string& tool, Exit status, double seconds,
                           std::int64_t now) const {
     const auto prefix = "pbx_" + tool + "_";
@@ -99,8 +94,10 @@ std::string Metrics::text(std::string_view before, const std::string& tool, Exit
             heading(name, help, "counter") + fmt::format("{} {:.0f}\n", name, was(name) + static_cast<double>(more));
     };
     count(prefix + "runs_total", "Runs that came to an end.", 1);
-    for (const auto& [name, counter] : counters_)
-        count(prefix + name + "_total", counter.help, counter.count);
+    for (const auto& [name, help] : counters_) {
+        const auto added = added_.find(name);
+        count(prefix + name + "_total", help, added == added_.end() ? 0 : added->second);
+    }
 
     const auto failures = prefix + "failures_total";
     text += heading(failures, "What could not be done, by kind; one run may count many.", "counter");
@@ -122,8 +119,9 @@ std::string Metrics::text(std::string_view before, const std::string& tool, Exit
     return text;
 }
 
-Exit with_metrics(const std::string& file, const std::string& tool, const std::function<Exit(Metrics&)>& work) {
-    Metrics metrics;
+Exit with_metrics(const std::string& file, const std::string& tool, const Metrics::Counters& counters,
+                  const std::function<Exit(Metrics&)>& work) {
+    Metrics metrics{counters};
     if (file.empty())
         return work(metrics);
     const auto start = std::chrono::steady_clock::now();

@@ -10,6 +10,7 @@
 #include "cdr/legs.hpp"
 #include "db/session.hpp"
 #include "recording/build.hpp"
+#include "recording/metrics.hpp"
 #include "recording/moved.hpp"
 #include "remote/remote.hpp"
 
@@ -83,8 +84,9 @@ class Report {
 
 class Run {
   public:
-    explicit Run(const StitchOptions& options)
-        : options_{options}, deadline_{Deadline::after(options.timeout)}, legs_{Folder::open(options.places.spool)} {
+    Run(const StitchOptions& options, Metrics& metrics)
+        : options_{options}, metrics_{metrics}, deadline_{Deadline::after(options.timeout)},
+          legs_{Folder::open(options.places.spool)} {
         // A dry run makes nothing, not even a folder or a lock.
         std::error_code ignored;
         if (!options.dry_run)
@@ -140,6 +142,8 @@ class Run {
     void met(Exit status) {
         const std::lock_guard lock{guard_};
         status_ = worst(status_, status);
+        if (status != Exit::ok)
+            metrics_.fail(status);
     }
 
     void failed(const cdr::Call& call, const Error& error) {
@@ -202,7 +206,7 @@ class Run {
             const auto there = remote_->look(Shelf::legs, names, deadline_);
             for (const auto& task : tasks)
                 for (const auto& name : task.standing.manifest.missing)
-                    if (there.count(name) > 0) {
+                    if (there.contains(name)) {
                         pending_.push_back(task);
                         pending_.back().standing.reason = name + " was missing and is in the archive now";
                         break;
@@ -350,10 +354,14 @@ class Run {
         words::note("stitched {}: {} legs, {:.1f} s ({})", shown(task.call), manifest.audible(), built.length.count(),
                     task.standing.reason);
         report_->call(task.call, "stitched", task.standing.reason, &built);
+        metrics_.add("calls_stitched", 1);
+        metrics_.add("calls_stitched_bytes", built.bytes);
+        metrics_.add("legs_missing", manifest.missing.size());
         met(built.status);
     }
 
     const StitchOptions& options_;
+    Metrics& metrics_;
     Deadline deadline_;
     std::optional<Folder> stitched_;
     std::optional<RunLock> lock_;
@@ -372,11 +380,18 @@ class Run {
 } // namespace
 
 Exit stitch(const StitchOptions& options) {
-    Run run{options};
-    soci::session session;
-    db::connect(session, options.database, options.timeout);
-    return run.work(options.linkedids.empty() ? cdr::DueCalls::since(session, options.since)
-                                              : cdr::DueCalls::named(session, options.linkedids));
+    const Metrics::Counters counters{
+        {"calls_stitched", "Calls whose stitched recording was written."},
+        {"calls_stitched_bytes", "Bytes of stitched recordings written."},
+        {"legs_missing", "Legs that a stitched recording lists as missing."},
+    };
+    return with_metrics(options.dry_run ? std::string{} : options.metrics, "stitch", counters, [&](Metrics& metrics) {
+        Run run{options, metrics};
+        soci::session session;
+        db::connect(session, options.database, options.timeout);
+        return run.work(options.linkedids.empty() ? cdr::DueCalls::since(session, options.since)
+                                                  : cdr::DueCalls::named(session, options.linkedids));
+    });
 }
 
 } // namespace pbx::recording

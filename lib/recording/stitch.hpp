@@ -21,6 +21,7 @@ struct StitchOptions {
     unsigned jobs = default_jobs();
     bool dry_run = false;
     bool json = false;                  ///< a report on stdout
+    std::string metrics;                ///< a file for monitoring, see metrics.hpp; not of a dry run
     std::vector<std::string> linkedids; ///< only these calls, whenever they were
 };
 

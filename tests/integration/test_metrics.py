@@ -4,6 +4,7 @@ import re
 import sys
 import time
 
+import sound
 from workdir import Case, main
 
 
@@ -56,6 +57,59 @@ class Metrics(Case):
         self.status(work.run('pbx-archive', '--metrics', str(file), '--spool', str(work.path / 'nowhere')), 74)
         self.assertEqual(numbers(file)['pbx_archive_failures_total{kind="cannot_read"}'], 1)
 
+    def test_what_was_counted_outlasts_a_run_that_cannot_begin(self):
+        work = self.workdir(database=False)
+        file = work.path / 'pbx.prom'
+        work.leg('a.wav', b'x' * 1000)
+        self.quiet(work.run('pbx-archive', '--metrics', str(file)))
+        self.status(work.run('pbx-archive', '--metrics', str(file), '--spool', str(work.path / 'nowhere')), 74)
+        self.assertEqual(numbers(file)['pbx_archive_legs_moved_bytes_total'], 1000)
+
+    def test_a_stitch_run_tells_what_it_stitched(self):
+        work = self.workdir()
+        file = work.path / 'pbx.prom'
+        work.three_legs('1776500000.1')
+        work.three_legs('1776500000.2', stamp='20260418-1550')
+        for _ in range(2):  # nothing is left to the second
+            self.quiet(work.run('pbx-stitch', '--metrics', str(file)))
+        found = numbers(file)
+        self.assertEqual(found['pbx_stitch_runs_total'], 2)
+        self.assertEqual(found['pbx_stitch_calls_stitched_total'], 2)
+        self.assertEqual(found['pbx_stitch_calls_stitched_bytes_total'],
+                         sum(work.stitched_file(f'1776500000.{n}').stat().st_size for n in (1, 2)))
+        self.assertEqual(found['pbx_stitch_legs_missing_total'], 0)
+        self.assertEqual(found['pbx_stitch_last_run_exit_status'], 0)
+        self.assertGreater(found['pbx_stitch_last_run_seconds'], 0)
+        self.assertLess(abs(found['pbx_stitch_last_success_timestamp_seconds'] - time.time()), 60)
+        self.assertEqual(sum(value for name, value in found.items() if 'failures' in name), 0)
+
+    def test_a_stitch_run_counts_what_it_could_not_read_or_find(self):
+        work = self.workdir()
+        file = work.path / 'pbx.prom'
+        work.call('1776500000.1', [('a.wav', sound.tone()), ('b.wav', b'no audio at all'), ('c.wav', None)], ago=90000 - 600)
+        self.status(work.run('pbx-stitch', '--metrics', str(file)), 65)
+        found = numbers(file)
+        self.assertEqual(found['pbx_stitch_calls_stitched_total'], 1)
+        self.assertEqual(found['pbx_stitch_legs_missing_total'], 1)
+        self.assertEqual(found['pbx_stitch_failures_total{kind="unreadable"}'], 1)
+        self.assertEqual(found['pbx_stitch_last_success_timestamp_seconds'], 0)
+        self.status(work.run('pbx-stitch', '--metrics', str(file), '--database', f'host={work.path} dbname=x'), 69)
+        found = numbers(file)
+        self.assertEqual(found['pbx_stitch_failures_total{kind="unavailable"}'], 1)
+        self.assertEqual(found['pbx_stitch_calls_stitched_total'], 1)
+
+    def test_both_hourly_tools_share_a_file_that_the_configuration_names(self):
+        work = self.workdir()
+        file = work.path / 'pbx.prom'
+        config = work.path / 'pbx.conf'
+        config.write_text(f'metrics = "{file}"\n')
+        work.three_legs()
+        for tool in ('pbx-stitch', 'pbx-archive', 'pbx-calls', 'pbx-stitch'):
+            self.status(work.run(tool, '--config', str(config)), 0)
+        found = numbers(file)
+        self.assertEqual(found['pbx_stitch_runs_total'], 2)
+        self.assertEqual(found['pbx_archive_legs_moved_total'], 3)
+
     def test_what_other_tools_wrote_into_the_file_stays(self):
         work = self.workdir(database=False)
         file = work.path / 'pbx.prom'
@@ -71,11 +125,13 @@ class Metrics(Case):
         self.assertEqual(work.legs_in_spool(), [])
 
     def test_a_dry_run_writes_none(self):
-        work = self.workdir(database=False)
+        work = self.workdir()
         file = work.path / 'pbx.prom'
         work.run('pbx-archive', '--dry-run', '--metrics', str(file))
+        self.assertFalse(file.exists())
+        work.run('pbx-stitch', '--dry-run', '--metrics', str(file))
         self.assertFalse(file.exists())
 
 
 if __name__ == '__main__':
-    sys.exit(main('pbx-archive'))
+    sys.exit(main('pbx-archive', 'pbx-stitch'))

@@ -5,9 +5,15 @@
 using pbx::Exit;
 using pbx::recording::Metrics;
 
+namespace {
+
+const Metrics::Counters counters{{"legs_moved", "Legs."}};
+
+} // namespace
+
 TEST_CASE("counters go on from where the last run left them") {
-    Metrics first;
-    first.add("legs_moved", "Legs.", 3);
+    Metrics first{counters};
+    first.add("legs_moved", 3);
     first.fail(Exit::data);
     const auto before = first.text("", "archive", Exit::data, 1.5, 1000);
     CHECK_THAT(before,
@@ -15,8 +21,8 @@ TEST_CASE("counters go on from where the last run left them") {
     CHECK_THAT(before, ContainsSubstring("pbx_archive_failures_total{kind=\"unreadable\"} 1\n"));
     CHECK_THAT(before, ContainsSubstring("pbx_archive_last_success_timestamp_seconds 0\n"));
 
-    Metrics second;
-    second.add("legs_moved", "Legs.", 4);
+    Metrics second{counters};
+    second.add("legs_moved", 4);
     const auto after = second.text(before, "archive", Exit::ok, 0.25, 2000);
     CHECK_THAT(after, ContainsSubstring("pbx_archive_runs_total 2\n"));
     CHECK_THAT(after, ContainsSubstring("pbx_archive_legs_moved_total 7\n"));
@@ -26,16 +32,24 @@ TEST_CASE("counters go on from where the last run left them") {
 }
 
 TEST_CASE("a run that failed keeps the time of the last success") {
-    const auto good = Metrics{}.text("", "archive", Exit::ok, 1, 1000);
-    const auto bad = Metrics{}.text(good, "archive", Exit::unavailable, 1, 2000);
+    const auto good = Metrics{counters}.text("", "archive", Exit::ok, 1, 1000);
+    const auto bad = Metrics{counters}.text(good, "archive", Exit::unavailable, 1, 2000);
     CHECK_THAT(bad, ContainsSubstring("pbx_archive_last_success_timestamp_seconds 1000\n"));
     CHECK_THAT(bad, ContainsSubstring("pbx_archive_last_run_exit_status 69\n"));
 }
 
+TEST_CASE("a run that counted nothing keeps what was counted") {
+    Metrics first{counters};
+    first.add("legs_moved", 3);
+    const auto after =
+        Metrics{counters}.text(first.text("", "archive", Exit::ok, 1, 1000), "archive", Exit::io, 1, 2000);
+    CHECK_THAT(after, ContainsSubstring("pbx_archive_legs_moved_total 3\n"));
+}
+
 TEST_CASE("two tools share a file, and what is no number of ours is passed over") {
-    const auto stitch = Metrics{}.text("", "stitch", Exit::ok, 1, 1000);
+    const auto stitch = Metrics{counters}.text("", "stitch", Exit::ok, 1, 1000);
     const auto both =
-        Metrics{}.text(stitch + "pbx_archive_runs_total rubbish\npbx_archive_\n", "archive", Exit::ok, 1, 2000);
+        Metrics{counters}.text(stitch + "pbx_archive_runs_total rubbish\npbx_archive_\n", "archive", Exit::ok, 1, 2000);
     CHECK(both.substr(0, stitch.size()) == stitch);
     CHECK_THAT(both, ContainsSubstring("pbx_archive_runs_total 1\n"));
 }
