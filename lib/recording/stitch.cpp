@@ -20,6 +20,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <ctime>
+#include <map>
 #include <mutex>
 #include <set>
 
@@ -33,6 +34,13 @@ constexpr std::size_t batch_size = 256;
 struct Task {
     cdr::Call call;
     Standing standing;
+};
+
+// Calls that one error of the archive holds up.
+struct Unfetched {
+    Exit kind;
+    std::size_t calls;
+    std::string names; ///< of the first few
 };
 
 // One document on stdout, written as calls come by, so that it need not fit into memory.
@@ -134,6 +142,7 @@ class Run {
                 {Exit::no_input, "no recorded call \"" + pbx::shown(linkedid) + "\"", "pbx-calls lists calls"});
             met(Exit::no_input);
         }
+        say_unfetched();
         report_->finish(status_);
         return status_;
     }
@@ -150,6 +159,30 @@ class Run {
         words::error({error.kind(), "call " + shown(call) + ": " + error.what(), error.hint()});
         report_->call(call, error.kind() == Exit::temporary ? "left" : "failed", error.what());
         met(error.kind());
+    }
+
+    // Remembers a call whose legs the archive did not give: what is the same for many calls is said once, at the end.
+    void unfetched(const cdr::Call& call, const Error& error) {
+        // An archive that is away now may be back at the next run.
+        const bool away = error.kind() == Exit::unavailable;
+        const auto kind = away ? Exit::temporary : error.kind();
+        words::note("left {}: {}", shown(call), error.what());
+        report_->call(call, away ? "left" : "failed", error.what());
+        met(kind);
+        auto& same = unfetched_.try_emplace({error.what(), error.hint()}, Unfetched{kind, 0, {}}).first->second;
+        constexpr std::size_t most_named = 3;
+        if (++same.calls <= most_named)
+            same.names += (same.names.empty() ? "" : ", ") + shown(call);
+        else if (same.calls == most_named + 1)
+            same.names += ", ...";
+    }
+
+    void say_unfetched() const {
+        for (const auto& [text, same] : unfetched_) {
+            const auto who =
+                same.calls == 1 ? "call " + same.names : fmt::format("{} calls ({})", same.calls, same.names);
+            words::error({same.kind, who + ": " + text.first, text.second});
+        }
     }
 
     void left(const cdr::Call& call, const std::string& reason) {
@@ -287,10 +320,7 @@ class Run {
                 const auto failure = failures.find(name);
                 if (failure == failures.end() && !general)
                     continue;
-                const auto& error = failure == failures.end() ? *general : failure->second;
-                // An archive that is away now may be back at the next run.
-                const auto kind = error.kind() == Exit::unavailable ? Exit::temporary : error.kind();
-                failed(task.call, {kind, error.what(), error.hint()});
+                unfetched(task.call, failure == failures.end() ? *general : failure->second);
                 return true;
             }
             return false;
@@ -372,7 +402,8 @@ class Run {
     std::set<std::string> named_{options_.linkedids.begin(), options_.linkedids.end()}; ///< not seen yet
     std::optional<Remote> remote_;
     std::vector<Task> pending_;
-    std::vector<Task> missing_; ///< up to date, with legs that were missing
+    std::vector<Task> missing_;                                          ///< up to date, with legs that were missing
+    std::map<std::pair<std::string, std::string>, Unfetched> unfetched_; ///< by the error's words and hint
     std::mutex guard_;
     Exit status_ = Exit::ok;
 };

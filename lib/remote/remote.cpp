@@ -436,6 +436,9 @@ std::map<std::string, RemoteObject> Remote::look(Shelf shelf, const std::vector<
     bool any_absent = false;
     std::vector<std::vector<std::string>> waiting;
     try {
+        // Of a remote that is away, one question is answered within a second; a list of names takes rclone a minute.
+        if (askable.size() > 1)
+            require_root(deadline);
         waiting = batches(askable, batch(askable.size(), deadline));
     } catch (const Error& error) {
         fail_all(askable, error);

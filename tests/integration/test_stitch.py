@@ -448,6 +448,32 @@ class LegsElsewhere(Case):
         self.status(work.run('pbx-stitch'), 0)
         self.assertEqual(Wav(work.stitched_file('1776500000.1')).samples, ramp(0.1) + ramp(0.3, 3))
 
+    def test_a_remote_that_is_down_is_said_once_however_many_calls_it_holds_up(self):
+        work = self.workdir()
+        calls = [f'1776500000.{number}' for number in range(10, 310)]  # more than one batch
+        work.db.copy('asterisk_cdr', ('calldate', 'accountcode', 'linkedid', 'uniqueid', 'sequence', 'recordingfile'),
+                     [(time.strftime('%Y-%m-%d %H:%M:%S+00', time.gmtime(time.time() - 7200 + leg)), ACCOUNT, call, call, leg,
+                       f'{call}-{leg}.wav') for call in calls for leg in (1, 2)])
+        for call in calls:
+            work.leg(f'{call}-1.wav', pcm(ramp(0.1)))
+            work.remote.put(f'{call}-2.wav', pcm(ramp(0.1, 2)))
+        work.remote_down()
+        result = self.status(work.run('pbx-stitch', timeout=120), 75)
+        self.says(result, r'(?m)^pbx-stitch: 300 calls \(1776500000\.\d+, 1776500000\.\d+, 1776500000\.\d+, \.\.\.\): remote ')
+        self.hints(result)
+        self.assertEqual(len(result.err.splitlines()), 2, str(result))
+        self.assertEqual(len(work.run('pbx-stitch', '-q', timeout=120).err.splitlines()), 2)
+        result = self.status(work.run('pbx-stitch', '--json', '-v', timeout=120), 75)
+        for call in calls:
+            self.says(result, rf'(?m)^pbx-stitch: left {re.escape(call)}: remote ')
+        report = json.loads(result.out)
+        self.assertEqual((report['left'], report['failed']), (300, 0))
+        self.assertEqual(sorted(entry['linkedid'] for entry in report['calls']), sorted(calls))
+        self.assertTrue(all(entry['action'] == 'left' and 'remote' in entry['reason'] for entry in report['calls']))
+        work.remote_up()
+        self.quiet(self.status(work.run('pbx-stitch'), 0))
+        self.assertEqual(len(list(work.stitched.glob('*.wav'))), 300)
+
     def test_a_bucket_that_forbids_or_fails_a_leg_is_not_one_that_misses_it(self):
         for status in (403, 503):
             with self.subTest(status):
