@@ -74,6 +74,10 @@ bool AtomicFile::take(mode_t mode) {
     return true;
 }
 
+void AtomicFile::start_writing_out() const {
+    ::sync_file_range(fd_.get(), 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
 void AtomicFile::rename() {
     if (::renameat(folder_->fd(), hidden_.c_str(), folder_->fd(), name_.c_str()) != 0)
         throw system_error(Exit::cant_create, "cannot rename the finished " + folder_->path_of(name_), errno);

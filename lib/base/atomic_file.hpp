@@ -37,6 +37,8 @@ class AtomicFile {
 
     /// Syncs the content, renames, syncs the folder. Throws Error (cant_create); then the final name is as it was.
     void commit();
+    /// Lets the disk begin with what was written, while others of the batch are made; commit_all() waits for it.
+    void start_writing_out() const;
 
     /// commit() for many files of one folder at the price of one: syncs the file system once, renames all, syncs the
     /// folder once. Throws Error (cant_create) before the first rename when the sync failed.

@@ -79,6 +79,8 @@ DueCalls DueCalls::named(soci::session& session, const std::vector<std::string>&
 
 bool DueCalls::more() {
     constexpr std::size_t rows_at_once = 2000;
+    if (rows_read_ % rows_at_once != 0)
+        return false; // the last block was not full: the server need not be asked whether there is another
     at_ = 0;
     rows_.linkedid.resize(rows_at_once);
     rows_.accountcode.resize(rows_at_once);
@@ -92,6 +94,7 @@ bool DueCalls::more() {
             soci::into(rows_.recordingfile), soci::into(rows_.started), soci::into(rows_.ended),
             soci::into(rows_.shared);
     });
+    rows_read_ += rows_.linkedid.size();
     return !rows_.linkedid.empty();
 }
 

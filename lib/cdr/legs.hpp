@@ -46,6 +46,7 @@ class DueCalls {
     soci::session* session_;
     Rows rows_;
     std::size_t at_ = 0;
+    std::uint64_t rows_read_ = 0;
 };
 
 /// The calls that an operator means by `name`: a CDR id (all digits), a linkedid or a uniqueid. One call for a CDR id,

@@ -314,14 +314,16 @@ void look_for_shared_addresses(Checked& checked) {
         for (const auto& trunk : plan.organization.trunks)
             if (trunk.trunk_type == "peer")
                 users_of[trunk.host].emplace(plan.prefix(), harmless(plan.organization.name));
-    for (const auto& [host, names] : users_of)
-        if (names.size() > 1)
-            for (auto other = std::next(names.begin()); other != names.end(); ++other)
-                checked.remarks.push_back(
-                    {other->first,
-                     fmt::format("trunks of {} and {} take calls from the same host {}: all of them reach the "
-                                 "first; trunks of type register are told apart",
-                                 names.begin()->second, other->second, host)});
+    for (const auto& [host, names] : users_of) {
+        if (names.size() < 2)
+            continue;
+        const auto& [first, second] = std::pair{*names.begin(), *std::next(names.begin())};
+        const auto others = names.size() == 2 ? "" : fmt::format(" and {} more", names.size() - 2);
+        checked.remarks.push_back(
+            {second.first, fmt::format("trunks of {}, {}{} take calls from the same host {}: all calls reach "
+                                       "the first; trunks of type register are told apart",
+                                       first.second, second.second, others, host)});
+    }
 }
 
 template <typename Row>

@@ -27,20 +27,20 @@ namespace {
 constexpr std::size_t most_header = 1U << 20U;
 
 // A folder for legs when the shared cache cannot be written: gone with this process's work.
-class PrivateFolder {
+class TemporaryFolder {
   public:
-    PrivateFolder() {
+    TemporaryFolder() {
         auto name = (temporary_folder() / "pbx-recording-fetch.XXXXXX").native();
         if (::mkdtemp(name.data()) == nullptr)
             throw system_error(Exit::cant_create, "cannot make a temporary folder " + name, errno);
         path_ = name;
     }
-    ~PrivateFolder() {
+    ~TemporaryFolder() {
         std::error_code ignored;
         std::filesystem::remove_all(path_, ignored);
     }
-    PrivateFolder(const PrivateFolder&) = delete;
-    PrivateFolder& operator=(const PrivateFolder&) = delete;
+    TemporaryFolder(const TemporaryFolder&) = delete;
+    TemporaryFolder& operator=(const TemporaryFolder&) = delete;
     const std::filesystem::path& path() const { return path_; }
 
   private:
@@ -250,8 +250,8 @@ class Fetch {
     }
 
     Exit serve_built(const cdr::Call& call, const std::string& name, const std::optional<Error>& trouble) {
-        std::optional<PrivateFolder> private_folder;
-        fetch_missing(call, private_folder);
+        std::optional<TemporaryFolder> own_folder;
+        fetch_missing(call, own_folder);
         const auto still = legs_.absent(call);
         // The archive may hold the whole call in the object that it did not give us.
         if (!still.empty() && trouble)
@@ -292,7 +292,7 @@ class Fetch {
         return built.status;
     }
 
-    void fetch_missing(const cdr::Call& call, std::optional<PrivateFolder>& private_folder) {
+    void fetch_missing(const cdr::Call& call, std::optional<TemporaryFolder>& own_folder) {
         const auto absent = legs_.absent(call);
         if (absent.empty() || !remote_)
             return;
@@ -304,9 +304,9 @@ class Fetch {
             if (!cannot_write(error) || ::access(options_.places.stitch_src.c_str(), W_OK) == 0)
                 throw;
             words::note("legs are not cached: {}", error.what());
-            private_folder.emplace();
-            remote_->fetch(Shelf::legs, absent, Folder::open(private_folder->path()), deadline_);
-            legs_.add_cache(Folder::open(private_folder->path()));
+            own_folder.emplace();
+            remote_->fetch(Shelf::legs, absent, Folder::open(own_folder->path()), deadline_);
+            legs_.add_cache(Folder::open(own_folder->path()));
         }
     }
 

@@ -371,6 +371,7 @@ class Run {
             left(task.call, "leg " + built.being_written.front() + " is still being recorded");
             return;
         }
+        mine->start_writing_out();
         file.emplace(*std::move(mine));
     }
 

@@ -168,3 +168,16 @@ TEST_CASE("a change of policy is told in a sentence for each point") {
     CHECK(policy_changes(before, "").size() == 4);
     CHECK(policy_changes("", before).size() == 4);
 }
+
+TEST_CASE("peers of many organizations on one host are told of once a host, not once an organization") {
+    std::vector<Organization> all;
+    for (const std::string prefix : {"a", "b", "c", "d"}) {
+        all.push_back(fixture::organization(prefix));
+        all.back().dids.clear();
+        all.back().trunks.front().host = prefix == "d" ? "other.example.org" : "sip.example.org";
+    }
+    const auto remarks = check(all).remarks;
+    REQUIRE(remarks.size() == 1);
+    CHECK(remarks.front().prefix == "b");
+    CHECK(remarks.front().words.find("trunks of a, b and 1 more take calls from the same host sip.example.org") == 0);
+}
