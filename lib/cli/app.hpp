@@ -26,13 +26,23 @@ class App : public CLI::App {
     CLI::Option* add_duration(CLI::App& where, const std::string& flag, std::chrono::seconds& value,
                               const std::string& description);
 
-    /// An option that takes one of some words.
+    /// An option that takes one of some words; completion finds them in its type's name.
     template <typename Value>
     CLI::Option* add_choice(const std::string& flag, Value& value, const std::map<std::string, Value>& choices,
                             const std::string& description) {
-        return add_option(flag, value, description)
-            ->transform(CLI::CheckedTransformer(choices).description(""))
-            ->type_name("WORD");
+        std::string words;
+        for (const auto& [word, meaning] : choices)
+            words += (words.empty() ? "" : ",") + word;
+        return add_option_function<std::string>(
+                   flag,
+                   [&value, choices, flag, words](const std::string& text) {
+                       const auto found = choices.find(text);
+                       if (found == choices.end())
+                           throw CLI::ValidationError{flag, "\"" + text + "\" is none of " + words};
+                       value = found->second;
+                   },
+                   description)
+            ->type_name("{" + words + "}");
     }
 
     /// --timeout: run() arms the watchdog with it.

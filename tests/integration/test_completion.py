@@ -126,6 +126,11 @@ class Completion(Case):
         self.assertIn('status', shell.all_after('pbx-migrate --database=up '))
         self.assertEqual(shell.line_after('pbx-migrate --database st\t'), ['pbx-migrate', '--database', 'st'])
 
+    def test_the_words_of_a_choice_are_offered(self):
+        self.assertEqual(set(self.bash('pbx-recording-fetch').all_after('pbx-recording-fetch --format ')),
+                         {'wav', 'flac', 'opus', 'mp3'})
+        self.assertEqual(set(self.bash('pbx-stitch').all_after('pbx-stitch --overlap ')), {'keep', 'trim'})
+
     def test_files_and_folders_are_offered_where_an_option_takes_them(self):
         (self.w.path / 'afolder').mkdir()
         (self.w.path / 'afile with blank').touch()

@@ -43,7 +43,11 @@ class Formats(Case):
 
     def test_another_word_is_a_usage_error(self):
         work = self.workdir(remote=None)
-        self.hints(self.status(work.run('pbx-recording-fetch', '--format', 'wma', CALL), 64))
+        for option, word, choices in (('--format', 'wma', 'flac,mp3,opus,wav'), ('--format', '1', 'flac,mp3,opus,wav'),
+                                      ('--overlap', 'cut', 'keep,trim')):
+            result = self.status(work.run('pbx-recording-fetch', option, word, CALL), 64)
+            self.hints(result)
+            self.says(result, f'(?m)^pbx-recording-fetch: {option}: "{word}" is none of {choices}$')
 
 
 class Overlaps(Case):
