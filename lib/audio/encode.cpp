@@ -2,6 +2,7 @@
 #include "audio/encode.hpp"
 
 #include "base/error.hpp"
+#include "base/progress.hpp"
 
 #include <fmt/format.h>
 #include <sndfile.h>
@@ -67,11 +68,14 @@ void encode(const LegAudio& wav, Encoding encoding, int out, const std::string& 
     constexpr std::size_t block_frames = 1U << 14U;
     std::vector<short> samples(block_frames * wav.format().channels);
     Frames done = 0;
+    Progress progress{"encoding", "samples"};
+    progress.expect(wav.frames(), 0);
     while (const auto got = decoder.read(samples)) {
         const auto frames = static_cast<sf_count_t>(got);
         if (::sf_writef_short(file.get(), samples.data(), frames) != frames)
             throw Error{Exit::cant_create, what + " cannot be encoded: " + ::sf_strerror(file.get())};
         done += got;
+        progress.add(got, 0);
     }
     if (done != wav.frames())
         throw Error{Exit::data, fmt::format("{} cannot be decoded: {} of {} frames", what, done, wav.frames())};

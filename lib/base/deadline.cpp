@@ -25,6 +25,7 @@ void give_up(int /*signal*/) {
     const auto say = [](const char* text) {
         [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text, std::strlen(text));
     };
+    say(words::erasure());
     say(watchdog_words.data());
     if (const char* what = waiting_for.load()) {
         say(" while waiting for ");

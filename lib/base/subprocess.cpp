@@ -131,14 +131,14 @@ class Child {
     Fd exited_;
 };
 
+} // namespace
+
 void keep_tail(std::string& text, std::string_view more) {
     constexpr std::size_t most = 65536;
     text += more;
     if (text.size() > 2 * most)
         text.erase(0, text.size() - most);
 }
-
-} // namespace
 
 Finished run_command(const Command& command, const Deadline& deadline, const Sink& out, const Sink& err) {
     Pipe out_pipe;

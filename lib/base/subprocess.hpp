@@ -23,6 +23,9 @@ struct Finished {
     std::string err;        ///< stderr, its last 64 KiB
 };
 
+/// Adds to words that may be many: of a long text the last 64 KiB at least are kept.
+void keep_tail(std::string& text, std::string_view more);
+
 using Sink = std::function<void(std::string_view)>;
 
 /// Runs to the end, or ends it (its whole process group: TERM, two seconds later KILL) at the deadline or when a sink

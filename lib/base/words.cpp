@@ -1,7 +1,11 @@
 // Writes each line with one write(2), so that lines of several threads and processes do not mix.
 #include "base/words.hpp"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
+
+#include <atomic>
+#include <mutex>
 
 namespace pbx::words {
 
@@ -9,6 +13,21 @@ namespace {
 
 std::string tool_name = "pbx";
 Level tool_level = Level::normal;
+
+constexpr const char* erase_line = "\r\x1b[K";
+std::mutex terminal;
+std::atomic<bool> drawn = false;
+
+void put(const std::string& text) {
+    // Nobody is left to tell when stderr cannot be written.
+    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text.data(), text.size());
+}
+
+std::size_t width() {
+    constexpr std::size_t standard = 80;
+    winsize size{};
+    return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : standard;
+}
 
 } // namespace
 
@@ -26,7 +45,10 @@ const std::string& tool() {
 }
 
 void line(std::string_view text) {
-    std::string out = tool_name + ": ";
+    const std::lock_guard lock{terminal};
+    std::string out = erasure();
+    drawn = false;
+    out += tool_name + ": ";
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
         if (byte < 0x20 || byte == 0x7f)
@@ -35,8 +57,22 @@ void line(std::string_view text) {
             out += c;
     }
     out += '\n';
-    // Nobody is left to tell when stderr cannot be written.
-    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, out.data(), out.size());
+    put(out);
+}
+
+void draw(std::string_view text) {
+    const std::lock_guard lock{terminal};
+    std::string out = erasure();
+    drawn = !text.empty();
+    // A terminal that is full to the last column may begin a new line.
+    if (drawn)
+        out = erase_line + fmt::format("{}: {}", tool_name, text).substr(0, width() - 1);
+    if (!out.empty())
+        put(out);
+}
+
+const char* erasure() {
+    return drawn ? erase_line : "";
 }
 
 void error(const Error& error) {

@@ -21,6 +21,13 @@ const std::string& tool();
 /// can neither forge a line nor drive a terminal. Safe to call from several threads.
 void line(std::string_view text);
 
+/// A line on the terminal, cut to its width, that the next one replaces and line() erases; empty: only that. Only for a
+/// stderr that is a terminal.
+void draw(std::string_view text);
+
+/// What erases the drawn line, for a signal handler that writes by itself; "" when there is none.
+const char* erasure();
+
 /// What went wrong, always shown: "tool: message", then "tool: hint: ...".
 void error(const Error& error);
 

@@ -33,11 +33,12 @@ constexpr const char* legs_of_due = R"(
         order by linkedid, accountcode, recordingfile, calldate, sequence
     ), counted as (
         select *, count(*) over (partition by linkedid, accountcode) as legs_of_call,
+               row_number() over (partition by linkedid, accountcode) as nth,
                min(accountcode) over linked <> max(accountcode) over linked as shared
         from legs window linked as (partition by linkedid)
     )
     select linkedid, accountcode, recordingfile, cast(floor(extract(epoch from started)) as bigint),
-           cast(ceil(extract(epoch from ended)) as bigint), cast(shared as int)
+           cast(ceil(extract(epoch from ended)) as bigint), cast(shared as int), calls_in_all
     from counted where legs_of_call >= least_legs
     order by linkedid collate "C", accountcode collate "C", calldate, sequence, recordingfile collate "C")";
 
@@ -47,33 +48,36 @@ std::string replaced(std::string text, const std::string& what, const std::strin
     return text.replace(text.find(what), what.size(), with);
 }
 
-void declare(soci::session& session, const std::string& due, int least_legs, const std::string& parameter) {
+// The sort at the end holds all rows in any case; counting reads them once more.
+void declare(soci::session& session, const std::string& due, int least_legs, bool count, const std::string& parameter) {
     const Waiting waiting{"the database", Exit::unavailable};
     db::guarded(reading, [&] {
-        const auto query = "declare due_calls no scroll cursor with hold for with due as materialized (" + due + ")" +
-                           replaced(legs_of_due, "least_legs", std::to_string(least_legs));
+        const auto rows = replaced(legs_of_due, "least_legs", std::to_string(least_legs));
+        const auto query =
+            "declare due_calls no scroll cursor with hold for with due as materialized (" + due + ")" +
+            replaced(rows, "calls_in_all", count ? "count(*) filter (where nth = 1) over ()" : "cast(0 as bigint)");
         session << query, soci::use(parameter);
     });
 }
 
 } // namespace
 
-DueCalls DueCalls::since(soci::session& session, std::chrono::seconds since) {
+DueCalls DueCalls::since(soci::session& session, std::chrono::seconds since, bool count) {
     declare(session,
             "select distinct linkedid from asterisk_cdr where linkedid <> '' and "
             "calldate >= now() - cast(:since as double precision) * interval '1 second'",
-            2, std::to_string(since.count()));
+            2, count, std::to_string(since.count()));
     return DueCalls{session};
 }
 
-DueCalls DueCalls::named(soci::session& session, const std::vector<std::string>& linkedids) {
+DueCalls DueCalls::named(soci::session& session, const std::vector<std::string>& linkedids, bool count) {
     for (const auto& linkedid : linkedids) {
         require_safe_name(linkedid, "linkedid");
         if (!is_utf8(linkedid))
             throw Error{Exit::data, "linkedid \"" + shown(linkedid) + "\" refused: it is not UTF-8"};
     }
     declare(session, "select distinct value as linkedid from json_array_elements_text(cast(:linkedids as json))", 1,
-            nlohmann::json(linkedids).dump());
+            count, nlohmann::json(linkedids).dump());
     return DueCalls{session};
 }
 
@@ -88,13 +92,16 @@ bool DueCalls::more() {
     rows_.started.resize(rows_at_once);
     rows_.ended.resize(rows_at_once);
     rows_.shared.resize(rows_at_once);
+    rows_.all.resize(rows_at_once);
     const Waiting waiting{"the database", Exit::unavailable};
     db::guarded(reading, [&] {
         *session_ << "fetch forward 2000 from due_calls", soci::into(rows_.linkedid), soci::into(rows_.accountcode),
             soci::into(rows_.recordingfile), soci::into(rows_.started), soci::into(rows_.ended),
-            soci::into(rows_.shared);
+            soci::into(rows_.shared), soci::into(rows_.all);
     });
     rows_read_ += rows_.linkedid.size();
+    if (!rows_.all.empty())
+        all_ = static_cast<std::uint64_t>(rows_.all.front());
     return !rows_.linkedid.empty();
 }
 

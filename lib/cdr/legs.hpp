@@ -26,18 +26,22 @@ struct Call {
 /// session.
 class DueCalls {
   public:
-    /// Calls with a CDR row in the last `since` and two or more legs, with all their legs.
-    static DueCalls since(soci::session& session, std::chrono::seconds since);
+    /// Calls with a CDR row in the last `since` and two or more legs, with all their legs. Only a query that is to
+    /// count them has the server do so.
+    static DueCalls since(soci::session& session, std::chrono::seconds since, bool count = false);
     /// The calls under these linkedids, whenever they were, whatever number of legs.
-    static DueCalls named(soci::session& session, const std::vector<std::string>& linkedids);
+    static DueCalls named(soci::session& session, const std::vector<std::string>& linkedids, bool count = false);
 
     std::optional<Call> next();
+    /// How many there are in all, once next() gave one; 0 when they are not counted.
+    std::uint64_t all() const { return all_; }
 
   private:
     struct Rows {
         std::vector<std::string> linkedid, accountcode, recordingfile;
         std::vector<long long> started, ended;
         std::vector<int> shared;
+        std::vector<long long> all;
     };
 
     explicit DueCalls(soci::session& session) : session_{&session} {}
@@ -47,6 +51,7 @@ class DueCalls {
     Rows rows_;
     std::size_t at_ = 0;
     std::uint64_t rows_read_ = 0;
+    std::uint64_t all_ = 0;
 };
 
 /// The calls that an operator means by `name`: a CDR id (all digits), a linkedid or a uniqueid. One call for a CDR id,

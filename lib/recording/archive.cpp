@@ -9,6 +9,7 @@
 #include "base/lock.hpp"
 #include "base/name.hpp"
 #include "base/open_files.hpp"
+#include "base/progress.hpp"
 #include "base/words.hpp"
 #include "recording/mark.hpp"
 #include "recording/metrics.hpp"
@@ -23,6 +24,7 @@
 #include <cerrno>
 #include <ctime>
 #include <map>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <utility>
@@ -51,6 +53,15 @@ bool same_time(const timespec& a, const timespec& b) {
 bool unchanged(const struct stat& a, const struct stat& b) {
     return a.st_dev == b.st_dev && a.st_ino == b.st_ino && a.st_size == b.st_size && same_time(a.st_mtim, b.st_mtim) &&
            same_time(a.st_ctim, b.st_ctim);
+}
+
+std::uint64_t add_size(std::uint64_t sum, const Item& item) {
+    return sum + item.size();
+}
+
+void say_doing(const char* doing, const char* what) {
+    if (auto* progress = Progress::youngest())
+        progress->doing(fmt::format("{} {}", doing, what));
 }
 
 bool ends_with(std::string_view name, std::string_view end) {
@@ -192,17 +203,35 @@ class Run {
         return deadline_.at_most(std::chrono::minutes{5} + std::chrono::seconds{bytes / slowest});
     }
 
+    // For those who watch: how much there will be to do. It looks at each file once more.
+    template <typename Due>
+    static void expect(const Folder& folder, const Due& due, Progress& progress) {
+        if (!Progress::wanted())
+            return;
+        std::uint64_t count = 0;
+        std::uint64_t bytes = 0;
+        folder.for_each_name([&](const std::string& name) {
+            if (const auto found = due(name)) {
+                ++count;
+                bytes += static_cast<std::uint64_t>(found->st_size);
+            }
+        });
+        progress.expect(count, bytes);
+    }
+
     // Passes the names that `pick` chooses to `work` in batches, as the folder is read. A batch that failed as a whole
     // tells that the remote is away: then the rest waits for the next run.
     template <typename Pick, typename Work>
-    void in_batches(const Folder& folder, const char* what, const Pick& pick, const Work& work) {
+    void in_batches(const Folder& folder, const char* what, const Pick& pick, Progress& progress, const Work& work) {
         std::vector<Item> items;
         bool go_on = true;
         std::size_t untried = 0;
         const auto run = [&] {
             const auto size = items.size();
             const auto before = report_.counted(what, "failed");
+            const auto bytes = std::accumulate(items.begin(), items.end(), std::uint64_t{0}, add_size);
             work(std::move(items));
+            progress.add(size, bytes);
             items.clear();
             report_.say(what);
             const bool all_failed = size > 0 && report_.counted(what, "failed") - before == size;
@@ -291,11 +320,11 @@ class Run {
     std::vector<Item> stored(const Folder& folder, Shelf shelf, const char* what, std::vector<Item> items) {
         if (items.empty())
             return items;
-        std::uint64_t bytes = 0;
-        for (const auto& item : items)
-            bytes += item.size();
+        const auto bytes = std::accumulate(items.begin(), items.end(), std::uint64_t{0}, add_size);
         Remote::Failures failures;
+        say_doing("uploading", what);
         remote_.upload(folder, shelf, names_of(items), transfer(bytes), failures);
+        say_doing("checking", what);
         const auto objects = ask(shelf, what, items);
         std::erase_if(items, [&](const Item& item) {
             const auto there = objects.find(item.name);
@@ -341,15 +370,24 @@ class Run {
                 return; // nothing was stitched yet
             throw;
         }
-        const auto pick = [&](const std::string& name) { return unarchived(*folder, name); };
-        in_batches(*folder, "stitched", pick, [&](std::vector<Item> items) { copy_batch(*folder, std::move(items)); });
+        Progress progress{"looking at stitched", "files"};
+        expect(
+            *folder, [&](const std::string& name) { return unmarked(*folder, name); }, progress);
+        in_batches(
+            *folder, "stitched", [&](const std::string& name) { return unarchived(*folder, name); }, progress,
+            [&](std::vector<Item> items) { copy_batch(*folder, std::move(items)); });
     }
 
-    std::optional<Item> unarchived(const Folder& folder, const std::string& name) const {
+    std::optional<struct stat> unmarked(const Folder& folder, const std::string& name) const {
         if (name.front() == '.' || !ends_with(name, ".wav"))
             return std::nullopt;
         const auto found = folder.look(name);
-        if (!found || !S_ISREG(found->st_mode) || stitched_mark_.is_on(folder.path_of(name), *found))
+        return found && S_ISREG(found->st_mode) && !stitched_mark_.is_on(folder.path_of(name), *found) ? found
+                                                                                                       : std::nullopt;
+    }
+
+    std::optional<Item> unarchived(const Folder& folder, const std::string& name) const {
+        if (!unmarked(folder, name))
             return std::nullopt;
         require_remote_name(name);
         auto item = opened(folder, name);
@@ -434,16 +472,27 @@ class Run {
     // --- Legs are moved
 
     void move_legs() {
+        Progress progress{"looking at legs", "files"};
+        const auto due = [&](const std::string& name) {
+            auto found = leg(name);
+            return found && S_ISREG(found->st_mode) && !is_young(*found) ? found : std::nullopt;
+        };
+        expect(spool_, due, progress);
         in_batches(
-            spool_, "legs", [&](const std::string& name) { return ripe(name); },
+            spool_, "legs", [&](const std::string& name) { return ripe(name); }, progress,
             [&](std::vector<Item> items) { move_batch(std::move(items)); });
     }
 
-    std::optional<Item> ripe(const std::string& name) {
+    std::optional<struct stat> leg(const std::string& name) const {
         if (name.front() == '.' || !(ends_with(name, ".wav") || ends_with(name, ".WAV")))
             return std::nullopt;
         const auto found = spool_.look(name);
-        if (!found || S_ISDIR(found->st_mode))
+        return found && !S_ISDIR(found->st_mode) ? found : std::nullopt;
+    }
+
+    std::optional<Item> ripe(const std::string& name) {
+        const auto found = leg(name);
+        if (!found)
             return std::nullopt;
         if (S_ISREG(found->st_mode) && is_young(*found)) {
             words::note("left {}: younger than {} s", shown(name), options_.min_age.count());

@@ -6,6 +6,7 @@
 #include "base/folder.hpp"
 #include "base/moment.hpp"
 #include "base/name.hpp"
+#include "base/progress.hpp"
 #include "base/table.hpp"
 #include "base/words.hpp"
 #include "cdr/leg_audit.hpp"
@@ -174,8 +175,10 @@ Exit audit(const AuditOptions& options) {
         });
     });
     audit.fill(Place::remote, [&](const cdr::LegAudit::Take& take) {
+        Progress progress{"listing the archive", "files"};
         remote.list(
             [&](const std::string& name, const RemoteObject& object) {
+                progress.add(1, 0);
                 if (is_leg(name) && name.find('/') == std::string::npos)
                     take(name, object.size, object.modified);
             },

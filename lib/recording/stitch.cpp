@@ -6,6 +6,7 @@
 #include "base/deadline.hpp"
 #include "base/lock.hpp"
 #include "base/name.hpp"
+#include "base/progress.hpp"
 #include "base/words.hpp"
 #include "cdr/legs.hpp"
 #include "db/session.hpp"
@@ -16,6 +17,7 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -46,12 +48,13 @@ struct Unfetched {
 // One document on stdout, written as calls come by, so that it need not fit into memory.
 class Report {
   public:
-    explicit Report(bool json) : json_{json} {
+    Report(bool json, Progress& progress) : json_{json}, progress_{progress} {
         if (json_)
             fmt::print("{{\"calls\":[");
     }
 
     void call(const cdr::Call& call, const char* action, const std::string& reason, const Built* built = nullptr) {
+        progress_.add(1, 0);
         const std::lock_guard lock{guard_};
         ++counts_[action];
         if (!json_)
@@ -71,7 +74,10 @@ class Report {
         first_ = false;
     }
 
-    void up_to_date() { ++up_to_date_; }
+    void up_to_date() {
+        progress_.add(1, 0);
+        ++up_to_date_;
+    }
 
     void finish(Exit status) {
         if (!json_)
@@ -84,6 +90,7 @@ class Report {
 
   private:
     bool json_;
+    Progress& progress_;
     bool first_ = true;
     std::mutex guard_;
     std::map<std::string, std::uint64_t> counts_;
@@ -109,7 +116,7 @@ class Run {
     }
 
     Exit work(cdr::DueCalls due) {
-        report_.emplace(options_.json);
+        report_.emplace(options_.json, progress_);
         bool more = true;
         while (more) {
             std::vector<Task> block;
@@ -125,6 +132,7 @@ class Run {
                 }
                 block.push_back({*std::move(call), {}});
             }
+            progress_.expect(due.all(), 0);
             consider(std::move(block));
             if (pending_.size() >= batch_size || !more)
                 recheck();
@@ -333,6 +341,7 @@ class Run {
         parallel_for(tasks.size(), options_.jobs, [&](std::size_t i) {
             try {
                 build_one(tasks[i], files[i], built[i]);
+                progress_.add(0, built[i].bytes);
             } catch (const Error& error) {
                 files[i].reset();
                 failed(tasks[i].call, error);
@@ -393,6 +402,8 @@ class Run {
 
     const StitchOptions& options_;
     Metrics& metrics_;
+    // A report on the same terminal is progress enough.
+    Progress progress_{"stitching", "calls", !options_.json || ::isatty(STDOUT_FILENO) != 1};
     Deadline deadline_;
     std::optional<Folder> stitched_;
     std::optional<RunLock> lock_;
@@ -421,8 +432,9 @@ Exit stitch(const StitchOptions& options) {
         Run run{options, metrics};
         soci::session session;
         db::connect(session, options.database, options.timeout);
-        return run.work(options.linkedids.empty() ? cdr::DueCalls::since(session, options.since)
-                                                  : cdr::DueCalls::named(session, options.linkedids));
+        const bool count = Progress::wanted();
+        return run.work(options.linkedids.empty() ? cdr::DueCalls::since(session, options.since, count)
+                                                  : cdr::DueCalls::named(session, options.linkedids, count));
     });
 }
 

@@ -4,6 +4,7 @@
 #include "base/hash.hpp"
 #include "base/name.hpp"
 #include "base/private_folder.hpp"
+#include "base/progress.hpp"
 #include "base/words.hpp"
 
 #include <fcntl.h>
@@ -196,26 +197,53 @@ constexpr auto stall = 60s;
 
 struct Stalled {};
 
-class Progress {
+// What rclone says with --use-json-log --stats: the numbers go to the terminal, the rest is kept as its plain log has
+// it.
+class TransferLog {
   public:
-    // "... NOTICE:   39.062 KiB / 3 MiB, 1%, 9.757 KiB/s, ETA 0s": what stands before the rate.
-    void look(std::string_view err) {
-        for_each_line(err, [&](std::string_view line) {
-            const auto mark = line.find("NOTICE:");
-            const auto percent = line.find("%, ");
-            if (mark == std::string_view::npos || percent == std::string_view::npos || percent < mark)
-                return;
-            if (const auto done = line.substr(mark, percent - mark); done != done_) {
-                done_ = done;
-                since_ = Deadline::after(stall);
-            }
-        });
+    void add(std::string_view err) {
+        rest_ += err;
+        const auto end = rest_.rfind('\n');
+        if (end != std::string::npos) {
+            for_each_line(std::string_view{rest_}.substr(0, end), [&](std::string_view line) { look(line); });
+            rest_.erase(0, end + 1);
+        }
         if (since_.passed())
             throw Stalled{};
     }
 
+    std::string words() && { return std::move(words_) + rest_; }
+
   private:
-    std::string done_;
+    void look(std::string_view line) {
+        const auto entry = nlohmann::json::parse(line, nullptr, false);
+        if (!entry.is_object())
+            return keep_tail(words_, std::string{line} + "\n");
+        try {
+            if (const auto stats = entry.find("stats"); stats != entry.end())
+                return count(*stats);
+            const auto level = entry.value("level", std::string{});
+            const auto object = entry.value("object", std::string{});
+            keep_tail(words_, fmt::format("{}{}{}\n", level == "warning" || level == "notice" ? "NOTICE: " : "ERROR : ",
+                                          object.empty() ? "" : object + ": ", entry.value("msg", std::string{})));
+        } catch (const nlohmann::json::exception&) {
+            keep_tail(words_, std::string{line} + "\n");
+        }
+    }
+
+    void count(const nlohmann::json& stats) {
+        const auto bytes = stats.at("bytes").get<std::uint64_t>();
+        if (bytes != bytes_) {
+            bytes_ = bytes;
+            since_ = Deadline::after(stall);
+        }
+        if (auto* progress = Progress::youngest())
+            progress->under_way(stats.at("transfers").get<std::uint64_t>(), bytes, stats.at("speed").get<double>());
+    }
+
+    std::string rest_;
+    std::string words_;
+    std::uint64_t bytes_ = 0;
     Deadline since_ = Deadline::after(stall);
 };
 
@@ -302,16 +330,18 @@ Finished Remote::transfer(std::vector<std::string> arguments, const std::vector<
                           const std::vector<std::string>& paths, const Deadline& deadline,
                           std::vector<int> inherited) const {
     const List list{names};
-    for (const char* flag :
-         {"--buffer-size=1M", "--transfers=8", "--stats=5s", "--stats-one-line", "--stats-log-level=NOTICE"})
+    for (const char* flag : {"--buffer-size=1M", "--transfers=8", "--use-json-log", "--stats-one-line",
+                             "--stats-log-level=NOTICE", Progress::wanted() ? "--stats=500ms" : "--stats=5s"})
         arguments.emplace_back(flag);
     arguments.push_back("--files-from-raw=" + list.path());
     arguments.push_back("--checkers=" + std::to_string(std::max<std::size_t>(8, names.size() / 2 + 1)));
     arguments.insert(arguments.end(), paths.begin(), paths.end());
     inherited.push_back(list.fd());
-    Progress progress;
+    TransferLog log;
     try {
-        return run(arguments, deadline, inherited, {}, [&](std::string_view err) { progress.look(err); });
+        auto finished = run(arguments, deadline, inherited, {}, [&](std::string_view err) { log.add(err); });
+        finished.err = std::move(log).words();
+        return finished;
     } catch (const Stalled&) {
         Finished ended;
         ended.timed_out = true;
@@ -506,12 +536,18 @@ std::set<std::string> Remote::fetch(Shelf shelf, const std::vector<std::string>&
     const auto objects = look(shelf, names, deadline, failures);
     if (objects.empty())
         return there;
+    Progress progress{"fetching legs", "files"};
+    std::uint64_t bytes = 0;
+    for (const auto& [name, object] : objects)
+        bytes += object.size;
+    progress.expect(objects.size(), bytes);
     const PrivateFolder incoming{folder, ".incoming"};
     const auto target = std::filesystem::absolute(incoming.folder().path()).native();
     for (const auto& wanted : batches(keys(objects), batch(objects.size(), deadline))) {
         const auto answer = transfer({"copy", "--error-on-no-transfer"}, wanted, {shelf_path(shelf), target}, deadline,
                                      {incoming.folder().fd()});
         std::vector<std::string> good;
+        std::uint64_t arrived = 0;
         std::optional<Error> unsynced;
         for (const auto& name : wanted) {
             const auto& object = objects.at(name);
@@ -532,6 +568,7 @@ std::set<std::string> Remote::fetch(Shelf shelf, const std::vector<std::string>&
                 if (::fchmod(file->get(), 0640) != 0 || (wanted.size() <= 4 && ::fsync(file->get()) != 0))
                     throw system_error(Exit::cant_create, "cannot sync " + folder.path_of(name), errno);
                 good.push_back(name);
+                arrived += object.size;
             } catch (const Error& error) {
                 fail(name, error);
             }
@@ -548,6 +585,7 @@ std::set<std::string> Remote::fetch(Shelf shelf, const std::vector<std::string>&
                 there.insert(name);
         }
         folder.sync();
+        progress.add(good.size(), arrived);
     }
     return there;
 }
@@ -557,6 +595,8 @@ void Remote::stream(Shelf shelf, const std::string& name, const RemoteObject& ob
     const auto doing = "read " + pbx::shown(name);
     if (const auto bad = remote_name_fault(name); !bad.empty())
         throw Error{Exit::data, "\"" + pbx::shown(name) + "\" cannot be asked of the remote: " + std::string{bad}};
+    Progress progress{"fetching", ""};
+    progress.expect(0, object.size);
     Hash hash{Hash::Kind::md5};
     std::uint64_t passed = 0;
     const auto answer =
@@ -564,6 +604,7 @@ void Remote::stream(Shelf shelf, const std::string& name, const RemoteObject& ob
             if (data.size() > object.size - passed)
                 throw fault(Exit::data, doing, "it is longer than the remote said");
             passed += data.size();
+            progress.add(0, data.size());
             hash.add(data);
             sink(data);
         });

@@ -320,11 +320,11 @@ class Workdir:
         no_report(result)
         return result
 
-    def run_on_terminal(self, tool, *arguments, env=None, timeout=60, stdout=True):
-        """Run with stderr, and stdout unless told otherwise, on a terminal of 100 columns. Both come back as `out`."""
+    def run_on_terminal(self, tool, *arguments, env=None, timeout=60, stdout=True, columns=100):
+        """Run with stderr, and stdout unless told otherwise, on a terminal. Both come back as `out`."""
         command = self.command(tool, *arguments)
         leader, follower = pty.openpty()
-        fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack('HHHH', 24, 100, 0, 0))
+        fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack('HHHH', 24, columns, 0, 0))
         plain = subprocess.DEVNULL
         with subprocess.Popen(command, env=self.environment({'TERM': 'xterm', **(env or {})}), cwd=self.path, stdin=plain,
                               stdout=follower if stdout else plain, stderr=follower) as process:
