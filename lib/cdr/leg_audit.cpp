@@ -23,7 +23,8 @@ constexpr int largest_empty = 60;
 constexpr const char* audited_rows = R"(
     create temporary view pbx_audit_rows as
     select c.id, c.calldate, coalesce(c.linkedid, '') as linkedid, coalesce(c.accountcode, '') as account,
-        c.recordingfile, c.disposition, c.dcontext, c.dst
+        c.recordingfile, c.disposition, c.dcontext, c.dst,
+        c.calldate + coalesce(c.duration, 0) * interval '1 second' as ended
     from asterisk_cdr c
     where c.id <= {last} and c.calldate >= to_timestamp({since}){account})";
 
@@ -32,11 +33,17 @@ constexpr const char* found_files = R"(
     select name, l.size as local, r.size as remote, greatest(l.modified, r.modified) as modified
     from pbx_audit_local l full join pbx_audit_remote r using (name))";
 
+// The calls of which another node may still hold a leg; once, so that rows and summary agree.
+constexpr const char* fresh_calls = R"(
+    create temporary table pbx_audit_fresh as
+    select distinct linkedid, account from pbx_audit_rows where ended > now() - {patience} * interval '1 second')";
+
 constexpr const char* rows_with_files = R"(
     declare pbx_audit no scroll cursor for
     select c.id, cast(floor(extract(epoch from c.calldate)) as bigint), c.linkedid, c.account, c.recordingfile,
-        coalesce(f.local, -1), coalesce(f.remote, -1)
+        coalesce(f.local, -1), coalesce(f.remote, -1), cast(n.linkedid is not null as int)
     from pbx_audit_rows c left join pbx_audit_files f on f.name = c.recordingfile
+        left join pbx_audit_fresh n on n.linkedid = c.linkedid and n.account = c.account
     where c.recordingfile <> ''
     order by c.calldate, c.id)";
 
@@ -97,13 +104,16 @@ constexpr const char* summary_query = R"(
         select account, count(*) filter (where due) as due, count(*) filter (where due and not named) as unrecorded
         from call group by 1
     ), leg as (
-        select distinct account, recordingfile from pbx_audit_rows where recordingfile <> ''
+        select r.account, r.recordingfile, bool_or(n.linkedid is not null) as fresh
+        from pbx_audit_rows r left join pbx_audit_fresh n using (linkedid, account)
+        where r.recordingfile <> '' group by 1, 2
     ), legs as (
         select leg.account, count(*) as legs,
             count(*) filter (where f.local is not null and f.remote is null) as local,
             count(*) filter (where f.local is null and f.remote is not null) as remote,
             count(*) filter (where f.local is not null and f.remote is not null) as both,
-            count(*) filter (where f.name is null) as missing,
+            count(*) filter (where f.name is null and leg.fresh) as awaited,
+            count(*) filter (where f.name is null and not leg.fresh) as missing,
             count(*) filter (where coalesce(f.local, f.remote) <= {empty}) as empty,
             coalesce(sum(coalesce(f.local, f.remote)), 0) as bytes
         from leg left join pbx_audit_files f on f.name = leg.recordingfile group by 1
@@ -114,7 +124,7 @@ constexpr const char* summary_query = R"(
         union select account from calls union select account from legs union select account from stray
     )
     select k.account, coalesce(o.name, ''), coalesce(c.due, 0), coalesce(c.unrecorded, 0), coalesce(l.legs, 0),
-        coalesce(l.local, 0), coalesce(l.remote, 0), coalesce(l.both, 0), coalesce(l.missing, 0),
+        coalesce(l.local, 0), coalesce(l.remote, 0), coalesce(l.both, 0), coalesce(l.awaited, 0), coalesce(l.missing, 0),
         coalesce(l.empty, 0), cast(coalesce(l.bytes, 0) as bigint), coalesce(s.orphans, 0)
     from known k left join organization o using (account) left join calls c using (account)
         left join legs l using (account) left join stray s using (account)
@@ -192,11 +202,13 @@ void for_each(soci::session& session, const std::string& cursor,
 const char* AuditedRow::state() const {
     if (local >= 0)
         return remote >= 0 ? "both" : "local";
-    return remote >= 0 ? "remote" : "missing";
+    if (remote >= 0)
+        return "remote";
+    return fresh ? "awaited" : "missing";
 }
 
-LegAudit::LegAudit(soci::session& session, std::int64_t since, std::string account)
-    : session_{session}, since_{since}, account_{std::move(account)} {
+LegAudit::LegAudit(soci::session& session, std::int64_t since, std::string account, std::int64_t patience)
+    : session_{session}, since_{since}, account_{std::move(account)}, patience_{patience} {
     execute(session_, "set client_encoding = 'UTF8'");
     const auto answer = execute(session_, "select coalesce(max(id), 0) from asterisk_cdr");
     last_ = number(answer.get(), 0, 0);
@@ -235,8 +247,9 @@ void LegAudit::compare() {
             fmt::format(audited_rows, fmt::arg("last", last_), fmt::arg("since", since_),
                         fmt::arg("account", account_.empty() ? std::string{}
                                                              : " and c.accountcode = " + literal(session_, account_))));
+    execute(session_, fmt::format(fresh_calls, fmt::arg("patience", patience_)));
     execute(session_, found_files);
-    execute(session_, "analyze pbx_audit_files");
+    execute(session_, "analyze pbx_audit_files, pbx_audit_fresh");
     if (account_.empty())
         execute(session_, fmt::format(orphans, fmt::arg("since", since_)));
     else
@@ -249,7 +262,7 @@ void LegAudit::for_each_row(const std::function<void(const AuditedRow&)>& each) 
     execute(session_, rows_with_files);
     for_each(session_, "pbx_audit", [&](const PGresult* result, int row) {
         each({number(result, row, 0), number(result, row, 1), text(result, row, 2), text(result, row, 3),
-              text(result, row, 4), number(result, row, 5), number(result, row, 6)});
+              text(result, row, 4), number(result, row, 5), number(result, row, 6), number(result, row, 7) != 0});
     });
     execute(session_, "commit");
 }
@@ -272,7 +285,7 @@ std::vector<AccountSummary> LegAudit::summary() {
     for (int row = 0; row < PQntuples(answer.get()); ++row) {
         const auto n = [&](int column) { return number(answer.get(), row, column); };
         result.push_back({text(answer.get(), row, 0), text(answer.get(), row, 1), n(2), n(3), n(4), n(5), n(6), n(7),
-                          n(8), n(9), n(10), n(11)});
+                          n(8), n(9), n(10), n(11), n(12)});
     }
     return result;
 }

@@ -19,6 +19,7 @@ struct AuditedRow {
     std::string linkedid, accountcode, recordingfile;
     std::int64_t local = -1; ///< size in the spool, -1: not there
     std::int64_t remote = -1;
+    bool fresh = false; ///< its call ended so lately that another node may still hold the leg
 
     const char* state() const;
     std::int64_t size() const { return local >= 0 ? local : remote; }
@@ -35,7 +36,7 @@ struct AccountSummary {
     std::string account, organization;
     std::int64_t calls = 0;      ///< answered calls that by today's policy are to be recorded
     std::int64_t unrecorded = 0; ///< of those, calls of which no row names a leg
-    std::int64_t legs = 0, local = 0, remote = 0, both = 0, missing = 0, empty = 0, bytes = 0, orphans = 0;
+    std::int64_t legs = 0, local = 0, remote = 0, both = 0, awaited = 0, missing = 0, empty = 0, bytes = 0, orphans = 0;
 };
 
 /// Temporary tables in the database take the names, so that a million of them need no memory here. One a session.
@@ -43,8 +44,9 @@ class LegAudit {
   public:
     enum class Place { local, remote };
 
-    /// Only rows that exist now are audited: their legs are in the spool already, or were.
-    explicit LegAudit(soci::session& session, std::int64_t since, std::string account);
+    /// Only rows that exist now are audited: their legs are in the spool already, or were. A leg that is in neither
+    /// place is awaited, not missing, until `patience` seconds after its call's end.
+    LegAudit(soci::session& session, std::int64_t since, std::string account, std::int64_t patience);
 
     /// Calls `list` with a function that takes name, size and modification time of every file in that place.
     using Take = std::function<void(std::string_view, std::uint64_t, std::int64_t)>;
@@ -61,6 +63,7 @@ class LegAudit {
     soci::session& session_;
     std::int64_t since_;
     std::string account_;
+    std::int64_t patience_;
     std::int64_t last_ = 0;
 };
 

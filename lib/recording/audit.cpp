@@ -11,6 +11,7 @@
 #include "base/words.hpp"
 #include "cdr/leg_audit.hpp"
 #include "db/session.hpp"
+#include "recording/build.hpp"
 #include "remote/remote.hpp"
 
 #include <nlohmann/json.hpp>
@@ -44,9 +45,11 @@ const char* place_of(const cdr::Orphan& orphan) {
 }
 
 nlohmann::json numbers(const cdr::AccountSummary& sum) {
-    return {{"calls", sum.calls},     {"unrecorded", sum.unrecorded}, {"legs", sum.legs},
-            {"local", sum.local},     {"remote", sum.remote},         {"both", sum.both},
-            {"missing", sum.missing}, {"empty", sum.empty},           {"orphans", sum.orphans},
+    return {{"calls", sum.calls},     {"unrecorded", sum.unrecorded},
+            {"legs", sum.legs},       {"local", sum.local},
+            {"remote", sum.remote},   {"both", sum.both},
+            {"awaited", sum.awaited}, {"missing", sum.missing},
+            {"empty", sum.empty},     {"orphans", sum.orphans},
             {"bytes", sum.bytes}};
 }
 
@@ -60,6 +63,7 @@ cdr::AccountSummary total_of(const std::vector<cdr::AccountSummary>& summary) {
         total.local += one.local;
         total.remote += one.remote;
         total.both += one.both;
+        total.awaited += one.awaited;
         total.missing += one.missing;
         total.empty += one.empty;
         total.orphans += one.orphans;
@@ -111,15 +115,15 @@ void print_json(cdr::LegAudit& audit, const AuditOptions& options, std::int64_t 
 std::string line_of(const cdr::AccountSummary& sum) {
     auto name = printable(sum.organization);
     if (name.empty())
-        name = sum.account.empty() ? "(no account)" : "(unknown) " + printable(shown(sum.account));
+        name = sum.account.empty() ? "(no account)" : "(unknown) " + printable(pbx::shown(sum.account));
     constexpr std::size_t width = 28;
     std::size_t characters = 0;
     std::size_t end = 0;
     while (end < name.size() && (characters < width || (static_cast<unsigned char>(name[end]) & 0xc0U) == 0x80U))
         characters += (static_cast<unsigned char>(name[end++]) & 0xc0U) != 0x80U ? 1 : 0;
-    return fmt::format("{}{} {:>8} {:>10} {:>8} {:>8} {:>8} {:>8} {:>8} {:>7} {:>8}\n", name.substr(0, end),
+    return fmt::format("{}{} {:>8} {:>10} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>7} {:>8}\n", name.substr(0, end),
                        std::string(width - std::min(width, characters), ' '), sum.calls, sum.unrecorded, sum.legs,
-                       sum.local, sum.remote, sum.both, sum.missing, sum.empty, sum.orphans);
+                       sum.local, sum.remote, sum.both, sum.awaited, sum.missing, sum.empty, sum.orphans);
 }
 
 void print_text(cdr::LegAudit& audit, const AuditOptions& options, const std::string& remote, std::int64_t since,
@@ -138,17 +142,23 @@ void print_text(cdr::LegAudit& audit, const AuditOptions& options, const std::st
     put(fmt::format("\nRecording audit, {}\nSpool {}, archive {}, calls {}\n\n", iso_time(now),
                     printable(options.places.spool), printable(remote),
                     options.since.empty() ? "of all times" : "since " + iso_time(since)));
-    put(fmt::format("{:<28} {:>8} {:>10} {:>8} {:>8} {:>8} {:>8} {:>8} {:>7} {:>8}\n", "organization", "calls",
-                    "unrecorded", "legs", "local", "remote", "both", "missing", "empty", "orphans"));
+    put(fmt::format("{:<28} {:>8} {:>10} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>7} {:>8}\n", "organization", "calls",
+                    "unrecorded", "legs", "local", "remote", "both", "awaited", "missing", "empty", "orphans"));
     for (const auto& one : summary)
         put(line_of(one));
     const auto total = total_of(summary);
     put(line_of(total));
     put("\ncalls: answered, and to be recorded by today's policy; unrecorded: of those, calls that name no leg\n"
-        "local, remote, both, missing: where each leg is; empty: legs without audio; orphans: files no row names\n\n");
-    put(total.missing == 0
-            ? fmt::format("All {} legs exist, {:.1f} MB.\n", total.legs, static_cast<double>(total.bytes) / 1e6)
-            : fmt::format("{} of {} legs are missing.\n", total.missing, total.legs));
+        "local, remote, both, missing: where each leg is; empty: legs without audio; orphans: files no row names\n"
+        "awaited: in neither place, of a call that ended within the hour; another node may still bring it\n\n");
+    const auto legs = [](std::int64_t count) { return fmt::format("{} {}", count, count == 1 ? "leg" : "legs"); };
+    if (total.missing > 0)
+        put(fmt::format("{} of {} legs are missing.\n", total.missing, total.legs));
+    else if (total.awaited > 0)
+        put(fmt::format("None of {} is missing, but {} cannot be vouched for yet: audit again in an hour.\n",
+                        legs(total.legs), legs(total.awaited)));
+    else
+        put(fmt::format("All {} legs exist, {:.1f} MB.\n", total.legs, static_cast<double>(total.bytes) / 1e6));
 }
 
 } // namespace
@@ -165,7 +175,7 @@ Exit audit(const AuditOptions& options) {
     soci::session session;
     db::connect(session, options.database, options.timeout);
 
-    cdr::LegAudit audit{session, since, options.account};
+    cdr::LegAudit audit{session, since, options.account, patience_for_other_nodes};
     using Place = cdr::LegAudit::Place;
     audit.fill(Place::local, [&](const cdr::LegAudit::Take& take) {
         spool.for_each_name([&](const std::string& name) {

@@ -29,7 +29,7 @@ class Audit(Case):
 
     @staticmethod
     def row(work, linkedid, name, account=ACME, **more):
-        return work.cdr(linkedid, name, account, **{'dcontext': 'org_acme__internal', 'dst': '1003', **more})
+        return work.cdr(linkedid, name, account, **{'dcontext': 'org_acme__internal', 'dst': '1003', 'ago': 7200, **more})
 
     def report(self, work, *arguments, status=65):
         return json.loads(self.status(work.run('pbx-archive', 'audit', '--json', *arguments), status).out)
@@ -57,6 +57,24 @@ class Audit(Case):
         result = self.status(work.run('pbx-archive', 'audit'), 0)
         self.assertNotRegex(result.out.decode(), r'(?m)^missing\t')
         self.assertEqual(result.err, '')
+
+    def test_a_leg_that_another_node_may_still_bring_is_awaited_until_an_hour_after_the_call(self):
+        work = self.pbx()
+        work.leg('gone.wav', LEG)
+        self.row(work, '1776500006.1', 'elsewhere.wav', ago=5400, duration=3000)   # ended 40 minutes ago
+        report = self.report(work, status=0)
+        self.assertEqual([row['state'] for row in report['rows'] if row['recordingfile'] == 'elsewhere.wav'], ['awaited'])
+        self.assertEqual((report['total']['awaited'], report['total']['missing']), (1, 0))
+        result = self.status(work.run('pbx-archive', 'audit', '--summary'), 0)
+        self.assertIn('1 leg cannot be vouched for yet', result.text)
+        self.assertRegex(result.text, r'(?m)^awaited\telsewhere\.wav\t')
+        # Any row of the call tells how long it went on.
+        self.row(work, '1776500006.2', 'early.wav', ago=7200, duration=60)
+        self.assertEqual(self.report(work)['total']['missing'], 1)
+        self.row(work, '1776500006.2', '', ago=7100, duration=6000)
+        self.assertEqual(self.report(work, status=0)['total']['awaited'], 2)
+        self.row(work, '1776500006.3', 'late.wav', ago=7200, duration=3000)        # ended over an hour ago
+        self.assertEqual(self.report(work)['total']['missing'], 1)
 
     def test_a_call_that_policy_wants_recorded_and_that_names_no_leg_is_counted(self):
         work = self.pbx()
