@@ -1,0 +1,71 @@
+// A flag that is not set is told from one that is off.
+#include "provision/print.hpp"
+
+#include "base/table.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace pbx::provision {
+
+namespace {
+
+std::string cell_text(const Json& value) {
+    if (value.is_null())
+        return "unset";
+    if (value.is_boolean())
+        return value.get<bool>() ? "on" : "off";
+    return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+std::size_t width_of(const std::string& column) {
+    if (column == "id")
+        return 36;
+    if (column == "organization" || column == "name" || column == "host" || column == "endpoint")
+        return 20;
+    return std::max<std::size_t>(column.size(), 10);
+}
+
+} // namespace
+
+Json json_of(dialplan::Recording recording) {
+    return recording ? Json(*recording) : Json(nullptr);
+}
+
+Json or_null(const std::string& text) {
+    return text.empty() ? Json(nullptr) : Json(text);
+}
+
+void print(const Json& document) {
+    fmt::print("{}\n", document.dump(2, ' ', true, Json::error_handler_t::replace));
+}
+
+void print_rows(const std::vector<Cells>& rows, bool json) {
+    if (json) {
+        Json document = Json::array();
+        for (const auto& row : rows) {
+            Json item;
+            for (const auto& [column, value] : row)
+                item[column] = value;
+            document.push_back(std::move(item));
+        }
+        print(document);
+        return;
+    }
+    if (rows.empty())
+        return;
+    std::vector<Column> columns;
+    for (const auto& [column, value] : rows.front())
+        columns.push_back({column, width_of(column), value.is_number()});
+    Table table{std::move(columns), Table::Form::automatic};
+    for (const auto& row : rows) {
+        std::vector<std::string> cells;
+        cells.reserve(row.size());
+        for (const auto& [column, value] : row)
+            cells.push_back(cell_text(value));
+        table.row(cells);
+    }
+}
+
+} // namespace pbx::provision

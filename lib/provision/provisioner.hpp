@@ -1,0 +1,60 @@
+// The database as provisioning sees it: every organization, a change tried on them in memory, then one statement.
+#pragma once
+
+#include "base/deadline.hpp"
+#include "base/words.hpp"
+#include "db/session.hpp"
+#include "dialplan/organization.hpp"
+#include "provision/provision.hpp"
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace pbx::provision {
+
+/// Sorts behind every real id, so that of two rows that exclude each other the new one is refused.
+inline constexpr const char* new_id = "ffffffff-ffff-4fff-bfff-ffffffffffff";
+
+class Provisioner {
+  public:
+    /// Throws Error (unavailable, config) when the database cannot be read.
+    explicit Provisioner(const Context& context);
+
+    const std::vector<dialplan::Organization>& all() const { return all_; }
+
+    /// By its name, prefix or id. Throws Error: no_input, usage where several have it.
+    dialplan::Organization& organization(const std::string& wanted);
+
+    /// Organizations to list: one, or all.
+    std::vector<const dialplan::Organization*> chosen(const std::string& wanted);
+
+    /// Makes `change` to the organizations in memory, and throws Error (usage) when a row is then left out that was not
+    /// before. What an operator should know all the same is said.
+    void attempt(dialplan::Organization& organization, const std::function<void()>& change);
+
+    /// One statement; its number of rows. `values` are bound to its parameters in order.
+    template <typename... Value>
+    long long execute(const std::string& doing, const std::string& sql, Value&... values) {
+        const Waiting waiting{"the database", Exit::unavailable};
+        const auto rows = db::guarded(doing, [&] {
+            soci::statement statement{session_};
+            (statement.exchange(soci::use(values)), ...);
+            statement.alloc();
+            statement.prepare(sql);
+            statement.define_and_bind();
+            statement.execute(true);
+            return statement.get_affected_rows();
+        });
+        words::note("pbx-dialplan-gen --deploy --reload brings it to Asterisk");
+        return rows;
+    }
+
+    std::string insert_organization(const std::string& name, const std::string& prefix, bool recording);
+
+  private:
+    soci::session session_;
+    std::vector<dialplan::Organization> all_;
+};
+
+} // namespace pbx::provision

@@ -1,0 +1,53 @@
+// The rows of an organization in memory: finding one by the name that an operator gives, and what is said of it.
+#pragma once
+
+#include "base/error.hpp"
+#include "dialplan/organization.hpp"
+#include "provision/provision.hpp"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+namespace pbx::provision {
+
+using dialplan::Organization;
+
+// What the organizations' rows have in common, as one table.
+struct KindOfRow {
+    const char* word;
+    const char* table;
+    const char* column;
+};
+
+KindOfRow of(Kind kind);
+
+template <typename Row>
+const Row* find(const std::vector<Row>& rows, std::string Row::*key, const std::string& name) {
+    const auto found = std::find_if(rows.begin(), rows.end(), [&](const Row& row) { return row.*key == name; });
+    return found == rows.end() ? nullptr : &*found;
+}
+
+// These throw Error (no_input) for a row that is not there.
+
+/// The id of a trunk by its name; empty for none.
+std::string trunk_id(const Organization& owner, const std::string& name);
+const dialplan::User& user_of(const Organization& owner, const std::string& extension);
+const dialplan::Queue& queue_of(const Organization& owner, const std::string& number);
+/// What the database holds of a row under this name: a DID may be given with or without its plus.
+std::string stored_name(const Organization& owner, Kind kind, const std::string& name);
+
+void remove_from(Organization& owner, Kind kind, const std::string& name);
+
+/// A number with or without its plus is the same number.
+std::string without_plus(const std::string& number);
+/// The organization's name, for messages.
+std::string name_of(const Organization& organization);
+/// A flag as SQL has it.
+std::string boolean(dialplan::Recording recording);
+
+Error taken(Kind kind, const std::string& name, const Organization& owner);
+/// Says what an operator who leaves something unrecorded, on purpose or not, should know.
+void warn_of_silence(Kind kind, const std::string& name, const Organization& owner, dialplan::Recording own);
+
+} // namespace pbx::provision

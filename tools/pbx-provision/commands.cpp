@@ -1,0 +1,255 @@
+// Each command fills in the line and says what is to be done with it; main does it.
+#include "commands.hpp"
+
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <tuple>
+
+namespace pbx::provision {
+
+namespace {
+
+CLI::App* command(CLI::App& parent, Line& line, const std::string& name, const std::string& description,
+                  std::function<Exit()> work) {
+    auto* sub = parent.add_subcommand(name, description);
+    sub->callback([&line, work = std::move(work)] { line.work = work; });
+    return sub;
+}
+
+CLI::App* group(CLI::App& app, const std::string& name, const std::string& description) {
+    auto* sub = app.add_subcommand(name, description);
+    sub->require_subcommand(1);
+    return sub;
+}
+
+void take_org(CLI::App* sub, Line& line, bool required = true) {
+    sub->add_option("--org", line.organization, "The organization, by name, prefix or id")
+        ->type_name("ORG")
+        ->required(required);
+}
+
+void take_unrecorded(CLI::App* sub, Line& line) {
+    sub->add_flag("--no-recording", line.unrecorded, "Do not record it");
+}
+
+// A password on the command line is seen by everybody on the machine: "-" reads it from stdin.
+void take_password(CLI::App* sub, std::string& password) {
+    sub->add_option_function<std::string>(
+           "--password",
+           [&password](const std::string& text) {
+               password = text;
+               if (text == "-" && !std::getline(std::cin, password))
+                   throw CLI::ValidationError{"--password", "there is no line on stdin"};
+           },
+           "SIP password; - reads it from stdin")
+        ->type_name("TEXT");
+}
+
+// What every kind of row has: add, list, remove.
+CLI::App* row(CLI::App& app, Line& line, Kind kind, const std::string& word, const std::string& name,
+              std::function<Exit()> add) {
+    auto* rows = group(app, word, "Add, list or remove a " + word);
+    auto* adding = command(*rows, line, "add", "Add a " + word, std::move(add));
+    adding->add_option(name, line.name, "Its name")->required();
+    take_org(adding, line);
+    auto* list = command(*rows, line, "list", "List them",
+                         [&line, kind] { return list_rows(line.context, kind, line.organization); });
+    take_org(list, line, false);
+    auto* remove = command(*rows, line, "remove", "Remove one",
+                           [&line, kind] { return remove_row(line.context, kind, line.organization, line.name); });
+    remove->add_option(name, line.name, "Its name")->required();
+    take_org(remove, line);
+    return rows;
+}
+
+void organizations(CLI::App& app, Line& line) {
+    auto* org = group(app, "org", "Add, list, suspend, resume or delete an organization");
+    auto* add = command(*org, line, "add", "Add an organization; prints its id and prefix",
+                        [&line] { return add_organization(line.context, line.name, line.prefix, !line.unrecorded); });
+    add->add_option("NAME", line.name, "Its name")->required();
+    add->add_option("--prefix", line.prefix, "What its names in Asterisk begin with (default: made up)")
+        ->type_name("TEXT");
+    take_unrecorded(add, line);
+    command(*org, line, "list", "List them", [&line] { return list_organizations(line.context); });
+    for (const auto& [word, status, text] :
+         {std::tuple{"suspend", "suspended", "Take it out of Asterisk, until it is resumed"},
+          std::tuple{"resume", "active", "Bring back what was suspended or deleted"},
+          std::tuple{"delete", "deleted", "Take it out of Asterisk; its recordings stay"}}) {
+        auto* sub = command(*org, line, word, text, [&line, status = std::string{status}] {
+            return set_status(line.context, line.organization, status);
+        });
+        sub->add_option("NAME", line.organization, "Its name, prefix or id")->required();
+    }
+}
+
+void users(CLI::App& app, Line& line) {
+    auto* rows = row(app, line, Kind::user, "user", "EXTENSION", [&line] {
+        line.user.extension = line.name;
+        line.user.recording_enabled = line.recording();
+        return add_user(line.context, line.organization, line.user, line.username);
+    });
+    auto* add = rows->get_subcommand("add");
+    add->add_option("--name", line.user.full_name, "Full name")->type_name("TEXT");
+    add->add_option("--username", line.username, "Name to log in with (default: the extension)")->type_name("TEXT");
+    add->add_option("--phone", line.user.phone_number, "Ring this number outside instead of a phone here")
+        ->type_name("NUMBER");
+    add->add_option("--endpoint", line.user.asterisk_endpoint, "Endpoint's name (default PREFIX_EXTENSION)")
+        ->type_name("TEXT");
+    take_password(add, line.user.sip_password);
+    take_unrecorded(add, line);
+}
+
+void dids(CLI::App& app, Line& line) {
+    auto* rows = row(app, line, Kind::did, "did", "NUMBER", [&line] {
+        line.did.number = line.name;
+        line.did.recording_enabled = line.recording();
+        return add_did(line.context, line.organization, line.did, line.trunk);
+    });
+    auto* add = rows->get_subcommand("add");
+    auto* target = add->add_option_group("destination", "Where its calls go");
+    for (const auto* type : {"extension", "queue", "external"})
+        target
+            ->add_option_function<std::string>(
+                std::string{"--"} + type,
+                [&line, type](const std::string& text) {
+                    line.did.routing_type = type;
+                    line.did.routing_destination = text;
+                },
+                std::string{"Its calls go to this "} + (std::string_view{type} == "external" ? "number outside" : type))
+            ->type_name("NUMBER");
+    target->require_option(1);
+    add->add_option("--trunk", line.trunk, "The trunk that brings its calls")->type_name("NAME");
+    take_unrecorded(add, line);
+}
+
+void queues(CLI::App& app, Line& line) {
+    auto* rows = row(app, line, Kind::queue, "queue", "NUMBER", [&line] {
+        line.queue.number = line.name;
+        line.queue.recording_enabled = line.recording();
+        return add_queue(line.context, line.organization, line.queue);
+    });
+    line.queue.strategy = "ringall";
+    line.queue.timeout = 15;
+    line.queue.retry = 5;
+    line.queue.max_wait_time = 300;
+    line.queue.music_on_hold = "default";
+    auto* add = rows->get_subcommand("add");
+    add->add_option("--name", line.queue.name, "A name for people")->type_name("TEXT");
+    add->add_option("--strategy", line.queue.strategy, "Who rings: ringall, leastrecent, ... (default ringall)")
+        ->type_name("WORD");
+    add->add_option("--ring", line.queue.timeout, "Seconds that a member's phone rings (default 15)")->type_name("N");
+    add->add_option("--retry", line.queue.retry, "Seconds before the next try (default 5)")->type_name("N");
+    add->add_option("--max-wait", line.queue.max_wait_time, "Seconds that a caller waits, 0: for ever (default 300)")
+        ->type_name("N");
+    add->add_option("--music", line.queue.music_on_hold, "Class of music on hold (default \"default\")")
+        ->type_name("WORD");
+    auto* target = add->add_option_group("overflow", "Where callers go who waited too long");
+    for (const auto* type : {"extension", "queue", "external"})
+        target
+            ->add_option_function<std::string>(
+                std::string{"--overflow-"} + type,
+                [&line, type](const std::string& text) {
+                    line.queue.timeout_destination_type = type;
+                    line.queue.timeout_destination = text;
+                },
+                std::string{"Then to this "} + (std::string_view{type} == "external" ? "number outside" : type))
+            ->type_name("NUMBER");
+    target->require_option(0, 1);
+    take_unrecorded(add, line);
+    for (const auto& [word, text] : {std::pair{"join", "Let a user answer a queue"}, std::pair{"leave", "No longer"}}) {
+        const bool join = std::string_view{word} == "join";
+        auto* sub = command(*rows, line, word, text, [&line, join] {
+            return join ? join_queue(line.context, line.organization, line.name, line.extension, line.penalty)
+                        : leave_queue(line.context, line.organization, line.name, line.extension);
+        });
+        sub->add_option("NUMBER", line.name, "The queue")->required();
+        sub->add_option("EXTENSION", line.extension, "The user")->required();
+        take_org(sub, line);
+        if (join)
+            sub->add_option("--penalty", line.penalty, "Rings after those with a lower one (default 0)")
+                ->check(CLI::Range(0, 1000))
+                ->type_name("N");
+    }
+}
+
+void routes(CLI::App& app, Line& line) {
+    auto* rows = row(app, line, Kind::route, "route", "NAME", [&line] {
+        line.route.name = line.name;
+        line.route.recording_enabled = line.recording();
+        return add_route(line.context, line.organization, line.route, line.trunk);
+    });
+    line.route.dial_pattern = "_X.";
+    line.route.priority = 100;
+    auto* add = rows->get_subcommand("add");
+    add->add_option("--trunk", line.trunk, "The trunk that takes its calls")->type_name("NAME");
+    add->add_option("--pattern", line.route.dial_pattern, "Numbers that it takes (default _X.)")->type_name("PATTERN");
+    add->add_option("--strip", line.route.strip_digits, "Digits to cut off in front (default 0)")->type_name("N");
+    add->add_option("--prepend", line.route.prepend_digits, "Digits to put in front")->type_name("DIGITS");
+    add->add_option("--caller-id", line.route.caller_id_override, "Number to show to those who are called")
+        ->type_name("NUMBER");
+    add->add_option("--priority", line.route.priority, "Lower ones are tried first (default 100)")->type_name("N");
+    take_unrecorded(add, line);
+}
+
+void trunks(CLI::App& app, Line& line) {
+    auto* rows = row(app, line, Kind::trunk, "trunk", "NAME", [&line] {
+        line.peer.name = line.name;
+        return add_trunk(line.context, line.organization, line.peer);
+    });
+    line.peer.transport = "udp";
+    line.peer.trunk_type = "peer";
+    auto* add = rows->get_subcommand("add");
+    add->add_option("--host", line.peer.host, "The carrier's host name or address")->required()->type_name("HOST");
+    add->add_option("--port", line.peer.port, "Its port (default 5060)")->type_name("N");
+    add->add_option("--transport", line.peer.transport, "udp, tcp or tls (default udp)")->type_name("WORD");
+    add->add_option("--type", line.peer.trunk_type, "peer: known by its address; register: we log in (default peer)")
+        ->type_name("WORD");
+    add->add_option("--username", line.peer.username, "Name to log in with")->type_name("TEXT");
+    take_password(add, line.peer.password);
+}
+
+void recording(CLI::App& app, Line& line) {
+    auto* rows = group(app, "recording", "Show or switch who is recorded");
+    auto* show = command(*rows, line, "show", "Every row with its own flag, the organization's, and what follows",
+                         [&line] { return show_recording(line.context, line.organization); });
+    take_org(show, line, false);
+    for (const bool on : {true, false}) {
+        auto kind = std::make_shared<std::optional<Kind>>();
+        auto* sub = command(*rows, line, on ? "on" : "off",
+                            on ? "Record an organization, or one of its rows" : "Do not record it", [&line, kind, on] {
+                                return *kind ? switch_row(line.context, line.organization, **kind, line.name, on)
+                                             : switch_organization(line.context, line.organization, on);
+                            });
+        take_org(sub, line);
+        auto* target = sub->add_option_group("row", "Only this row");
+        for (const auto& [flag, what, type] :
+             {std::tuple{"--did", Kind::did, "NUMBER"}, std::tuple{"--queue", Kind::queue, "NUMBER"},
+              std::tuple{"--user", Kind::user, "EXTENSION"}, std::tuple{"--route", Kind::route, "NAME"}})
+            target
+                ->add_option_function<std::string>(
+                    flag,
+                    [&line, kind, what = what](const std::string& text) {
+                        *kind = what;
+                        line.name = text;
+                    },
+                    std::string{"Only this "} + (flag + 2))
+                ->type_name(type);
+        target->require_option(0, 1);
+    }
+}
+
+} // namespace
+
+void add_commands(cli::App& app, Line& line) {
+    app.require_subcommand(1);
+    organizations(app, line);
+    users(app, line);
+    dids(app, line);
+    queues(app, line);
+    routes(app, line);
+    trunks(app, line);
+    recording(app, line);
+}
+
+} // namespace pbx::provision

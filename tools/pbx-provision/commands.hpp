@@ -1,0 +1,30 @@
+// pbx-provision's commands and their options.
+#pragma once
+
+#include "cli/app.hpp"
+#include "provision/provision.hpp"
+
+#include <functional>
+#include <string>
+
+namespace pbx::provision {
+
+// The command line as it is filled in; `work` is what the given subcommand wants.
+struct Line {
+    Context context;
+    std::string organization, name, prefix, username, trunk, extension;
+    bool unrecorded = false;
+    int penalty = 0;
+    dialplan::User user;
+    dialplan::Did did;
+    dialplan::Queue queue;
+    dialplan::Route route;
+    dialplan::Trunk peer;
+    std::function<Exit()> work;
+
+    dialplan::Recording recording() const { return !unrecorded; }
+};
+
+void add_commands(cli::App& app, Line& line);
+
+} // namespace pbx::provision
