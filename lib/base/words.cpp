@@ -1,6 +1,8 @@
 // Writes each line with one write(2), so that lines of several threads and processes do not mix.
 #include "base/words.hpp"
 
+#include "base/table.hpp"
+
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -48,15 +50,7 @@ void line(std::string_view text) {
     const std::lock_guard lock{terminal};
     std::string out = erasure();
     drawn = false;
-    out += tool_name + ": ";
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x20 || byte == 0x7f)
-            out += fmt::format("\\x{:02x}", byte);
-        else
-            out += c;
-    }
-    out += '\n';
+    out += tool_name + ": " + printable(text) + "\n";
     put(out);
 }
 

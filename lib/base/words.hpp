@@ -17,8 +17,8 @@ void begin(std::string_view tool, Level level);
 Level level();
 const std::string& tool();
 
-/// One line "tool: <text>" on stderr. Control characters in `text` come out as \xNN, so that a name from the network
-/// can neither forge a line nor drive a terminal. Safe to call from several threads.
+/// One line "tool: <text>" on stderr, printable() (table.hpp), so that a name from the network can neither forge a line
+/// nor drive a terminal. Safe to call from several threads.
 void line(std::string_view text);
 
 /// A line on the terminal, cut to its width, that the next one replaces and line() erases; empty: only that. Only for a

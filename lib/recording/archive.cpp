@@ -587,7 +587,7 @@ class Run {
         } else {
             for (auto& item : stored(spool_, Shelf::legs, "legs", std::move(upload)))
                 verified.push_back(std::move(item));
-            release(verified);
+            release(std::move(verified));
         }
     }
 
@@ -596,25 +596,37 @@ class Run {
         report_.count("legs", "would-move", item.size());
     }
 
-    void release(const std::vector<Item>& items) {
+    void release(std::vector<Item> items) {
         if (items.empty())
             return;
+        const auto names = names_of(items);
+        auto next = items.begin();
         try {
             remote_.sync(deadline_);
-            Moved::append(spool_, names_of(items), std::time(nullptr));
-        } catch (const Error& error) {
-            for (const auto& item : items)
-                report_.fail("legs", item.name, error);
-            return;
-        }
-        for (const auto& item : items) {
             try {
-                unlink_if_unchanged(item);
+                Moved::append(spool_, names, std::time(nullptr));
             } catch (const Error& error) {
-                report_.fail("legs", item.name, error);
+                // A full spool has no room for the journal before a leg is gone, and nothing else makes room there.
+                words::note("{}; trying again without {}", error.what(), next->name);
+                let_go(*next++);
+                Moved::append(spool_, names, std::time(nullptr));
             }
+        } catch (const Error& error) {
+            for (; next != items.end(); ++next)
+                report_.fail("legs", next->name, error);
         }
+        for (; next != items.end(); ++next)
+            let_go(*next);
         spool_.sync();
+    }
+
+    void let_go(Item& item) {
+        try {
+            unlink_if_unchanged(item);
+            item.fd.reset(); // which held the room that it took
+        } catch (const Error& error) {
+            report_.fail("legs", item.name, error);
+        }
     }
 
     // Under a lease: whoever wants to write the leg now waits until it is gone, and then makes a new one.

@@ -38,13 +38,17 @@ struct Sorted {
     std::int64_t newest = 0;
 };
 
-Sorted sort_legs(const cdr::Call& call, const LocalLegs& legs, Built& built) {
+Sorted sort_legs(const cdr::Call& call, const LocalLegs& legs, const std::vector<std::string>& absent, Built& built) {
+    // A name that is no UTF-8 is asked for nowhere else (LocalLegs::absent).
+    const auto known_absent = [&](const std::string& name) {
+        return !is_utf8(name) || std::find(absent.begin(), absent.end(), name) != absent.end();
+    };
     Sorted sorted;
     for (const auto& name : call.legs) {
         try {
             auto file = legs.find(name);
             if (!file) {
-                built.manifest.missing.push_back(name);
+                (known_absent(name) ? built.manifest.missing : built.gone).push_back(name);
                 continue;
             }
             if (ReadLease{file->get()}.writer() == Writer::some) {
@@ -185,14 +189,15 @@ Standing examine_file(const cdr::Call& call, const Folder& stitched, const Local
     }
 }
 
-Built build(const cdr::Call& call, const LocalLegs& legs, Overlap overlap, int out, const std::string& what) {
+Built build(const cdr::Call& call, const LocalLegs& legs, const std::vector<std::string>& absent, Overlap overlap,
+            int out, const std::string& what) {
     const auto began = now();
     Built built;
     built.manifest.linkedid = call.linkedid;
     built.manifest.accountcode = call.accountcode;
     built.manifest.started = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(static_cast<std::time_t>(call.started)));
-    auto sorted = sort_legs(call, legs, built);
-    if (!built.being_written.empty())
+    auto sorted = sort_legs(call, legs, absent, built);
+    if (!built.being_written.empty() || !built.gone.empty())
         return built;
     built.manifest.trimmed = overlap == Overlap::trim;
     if (built.manifest.trimmed)

@@ -79,11 +79,14 @@ struct Built {
     Exit status = Exit::ok;                 ///< data when a leg was unreadable or shorter than its header promises
     std::vector<std::string> faults;        ///< in words, a line a leg
     std::vector<std::string> being_written; ///< legs that a recorder still has open; then nothing was written
+    std::vector<std::string> gone;          ///< legs that left for the archive meanwhile; then nothing was written
 };
 
-/// Joins the call's legs that this machine has into the empty file `out`; the others are listed as missing. Sets the
-/// file's modification time to when reading began, or to the newest leg's where that is later, so that a leg which
-/// changes from now on is newer. Throws Error (cant_create, io, no_permission).
-Built build(const cdr::Call& call, const LocalLegs& legs, Overlap overlap, int out, const std::string& what);
+/// Joins the call's legs that this machine has into the empty file `out`. Those of `absent`, as legs.absent(call) gave
+/// it when the archive was asked, are listed as missing. Sets the file's modification time to when reading began, or to
+/// the newest leg's where that is later, so that a leg which changes from now on is newer. Throws Error (cant_create,
+/// io, no_permission).
+Built build(const cdr::Call& call, const LocalLegs& legs, const std::vector<std::string>& absent, Overlap overlap,
+            int out, const std::string& what);
 
 } // namespace pbx::recording

@@ -274,11 +274,17 @@ class Fetch {
             return Exit::ok;
         const Fd nameless = file ? Fd{} : nameless_file();
         const int out = file ? file->fd() : nameless.get();
-        const auto built = build(call, legs_, options_.overlap, out, "the stitched recording of call " + shown(call));
+        const auto built =
+            build(call, legs_, still, options_.overlap, out, "the stitched recording of call " + shown(call));
         if (!built.being_written.empty())
             throw Error{Exit::temporary,
                         "call " + shown(call) + ": leg " + built.being_written.front() + " is still being recorded",
                         "try again when the call has ended"};
+        if (!built.gone.empty()) {
+            // The archive took a leg since we asked for those that are not here: it has that one too now.
+            file.reset();
+            return serve_built(call, name, trouble);
+        }
         for (const auto& fault : built.faults)
             words::error({built.status, "call " + shown(call) + ": " + fault});
         if (built.manifest.audible() == 0)

@@ -36,6 +36,7 @@ constexpr std::size_t batch_size = 256;
 struct Task {
     cdr::Call call;
     Standing standing;
+    std::vector<std::string> absent; ///< legs that are here no more when the archive has been asked
 };
 
 // Calls that one error of the archive holds up.
@@ -130,7 +131,7 @@ class Run {
                     words::note("{} has one leg, which needs no stitching", shown(*call));
                     continue;
                 }
-                block.push_back({*std::move(call), {}});
+                block.push_back({*std::move(call), {}, {}});
             }
             progress_.expect(due.all(), 0);
             consider(std::move(block));
@@ -304,11 +305,12 @@ class Run {
         if (!absent.empty() && remote_)
             fetch_or_drop(tasks, {absent.begin(), absent.end()});
         const auto now = std::time(nullptr);
+        for (auto& task : tasks)
+            task.absent = legs_.absent(task.call);
         std::erase_if(tasks, [&](const Task& task) {
-            const auto still = legs_.absent(task.call);
-            if (still.empty() || now - task.call.ended >= patience_for_other_nodes)
+            if (task.absent.empty() || now - task.call.ended >= patience_for_other_nodes)
                 return false;
-            left(task.call, "leg " + still.front() + " is neither here nor in the archive yet");
+            left(task.call, "leg " + task.absent.front() + " is neither here nor in the archive yet");
             return true;
         });
     }
@@ -375,9 +377,13 @@ class Run {
         if (task.standing = examine_file(task.call, *stitched_, legs_, options_.overlap);
             task.standing.current && task.standing.manifest.missing.empty())
             return;
-        built = build(task.call, legs_, options_.overlap, mine->fd(), stitched_->path_of(name));
+        built = build(task.call, legs_, task.absent, options_.overlap, mine->fd(), stitched_->path_of(name));
         if (!built.being_written.empty()) {
             left(task.call, "leg " + built.being_written.front() + " is still being recorded");
+            return;
+        }
+        if (!built.gone.empty()) {
+            left(task.call, "leg " + built.gone.front() + " left for the archive this moment");
             return;
         }
         mine->start_writing_out();

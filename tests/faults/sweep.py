@@ -147,7 +147,7 @@ def error_sweep(case, world, seconds):
                 case.assertEqual(left, [], f'temporary files stay\n{result}')
             strike(case, world, result, f'{world.tool}: {error} from {step.call}', complete=result.status == 0)
     print(f'{world.tool}: {len(points)} errors, {done} struck', file=sys.stderr, flush=True)
-    case.assertGreater(done, 5, 'errors strike')
+    case.assertGreater(done, 2, 'errors strike')
 
 
 def inject(step, what, log='/dev/null'):

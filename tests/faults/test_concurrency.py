@@ -2,6 +2,7 @@
 import os
 import random
 import struct
+import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -106,6 +107,61 @@ class Concurrency(Case):
         self.assertEqual(Wav(bodies.pop()).check().samples, _samples(legs))
         self.assertEqual(sweep.temporary_files(work.spool, work.stitch_src), [])
         sweep.counts.add('fifty fetches of one call at once', tried=50, mended=50)
+
+    def archive_takes(self, work, legs):
+        """What pbx-archive does with these legs, at this very moment."""
+        for name, data in legs:
+            work.remote.put(name, data)
+            os.unlink(work.spool / name)
+
+    def when_it_writes(self, folder, process):
+        """Waits for the first temporary file in `folder`; its name."""
+        until = time.monotonic() + 30 * SLOW
+        while time.monotonic() < until and process.poll() is None:
+            for name in os.listdir(folder) if folder.exists() else ():
+                if name.endswith('.tmp'):
+                    return name
+        raise AssertionError('it never began to write')
+
+    def test_a_leg_that_the_archive_takes_while_its_call_is_stitched_is_not_called_missing(self):
+        fault = 'legs archived between the look and the build'
+        work = self.workdir()
+        calls = sweep.many_calls(work, range(10, 20), ago=7200)
+        # Slow where it begins a file: all calls have been looked at by then.
+        work.env['ASAN_OPTIONS'] = os.environ.get('ASAN_OPTIONS', '') + ':detect_leaks=0'
+        process = subprocess.Popen(['strace', '-f', '-o', '/dev/null', '-e', 'trace=ftruncate', '-e',
+                                    'inject=ftruncate:delay_enter=100000', *work.command('pbx-stitch', '--jobs', '1')],
+                                   env=work.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        begun = self.when_it_writes(work.stitched, process)
+        taken = [parts[1] for call, parts in calls.items() if call not in begun]
+        self.archive_takes(work, taken)
+        result = work.finish(process)
+        self.assertEqual(result.status, 0, f'{result}')
+        self.assertNotIn('is missing', result.err)
+        for file in work.stitched.glob('*.wav'):
+            self.assertEqual(Wav(file).check().samples, _samples(calls[file.stem]), f'{file.name} lacks a leg')
+        self.quiet(self.status(work.run('pbx-stitch'), 0))
+        for call, parts in calls.items():
+            self.assertEqual(Wav(work.stitched_file(call)).check().samples, _samples(parts))
+        sweep.counts.add(fault, tried=len(taken), mended=len(taken))
+
+    def test_a_leg_that_the_archive_takes_while_its_call_is_fetched_is_served_all_the_same(self):
+        work = self.workdir()
+        legs = work.three_legs(ago=7200, age=7000)
+        work.env['ASAN_OPTIONS'] = os.environ.get('ASAN_OPTIONS', '') + ':detect_leaks=0'
+        process = subprocess.Popen(['strace', '-f', '-o', '/dev/null', '-e', 'trace=ftruncate', '-e',
+                                    'inject=ftruncate:delay_enter=1000000:when=1',
+                                    *work.command('pbx-recording-fetch', '1776500000.1', '-D', '/dev/stderr')],
+                                   env=work.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.when_it_writes(work.stitched, process)
+        self.archive_takes(work, legs[1:2])
+        result = work.finish(process)
+        self.assertEqual(result.status, 0, f'{result.err}')
+        self.assertEqual(Wav(result.out).check().samples, _samples(legs))
+        self.says(result, 'X-Recording-Legs: 3')
+        self.assertEqual(Wav(work.stitched_file('1776500000.1')).check().samples, _samples(legs))
+        self.assertEqual(sweep.temporary_files(work.spool, work.stitch_src), [])
+        sweep.counts.add('a leg archived while its call is fetched', mended=1)
 
     def test_legs_that_are_being_recorded_stay_until_their_writer_is_done(self):
         work = self.workdir(database=False)
