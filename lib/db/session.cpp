@@ -101,7 +101,9 @@ Error sql_error(const std::string& doing, const std::string& sqlstate, const std
     if (sqlstate == "42P01" || sqlstate == "42703" || sqlstate == "3F000")
         return {Exit::config, what, "the schema is missing or old: run pbx-migrate up"};
     if (sqlstate == "25006")
-        return {Exit::unavailable, what, "this server is a read-only standby: name the primary with --database"};
+        return {
+            Exit::unavailable, what,
+            "it is a standby, or set to read only (default_transaction_read_only): name the primary with --database"};
     if (in_class("23"))
         return {Exit::data, what, "another row, perhaps one that somebody added at this moment, excludes it"};
     if (in_class("57014") || in_class("55P03") || in_class("40"))

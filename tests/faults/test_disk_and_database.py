@@ -1,16 +1,19 @@
 """A disk that is really full, folders that cannot be written, and a database that goes away, comes back, is slow or cut."""
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 
+import postgres
 import sound
 import sweep
 from sound import Wav
-from workdir import SLOW, SOURCE, Case, cluster, main
+from workdir import SLOW, SOURCE, Case, Database, cluster, main
 
 
 @contextlib.contextmanager
@@ -234,6 +237,76 @@ class DatabaseFaults(Case):
             os.kill(cluster().process.pid, signal.SIGCONT)
         self.status(work.run('pbx-stitch'), 0)
         sweep.counts.add('database stopped without a word', mended=1)
+
+
+class Standby(postgres.Cluster):
+    """A hot standby of the script's server: it answers, and takes no writes."""
+
+    def __init__(self, primary):  # pylint: disable=super-init-not-called
+        self.programs, self.as_user, self.process = primary.programs, primary.as_user, None
+        self.folder = tempfile.mkdtemp(prefix='pbx-standby-')
+        self.data = os.path.join(self.folder, 'data')
+        owner = os.stat(primary.folder)
+        os.chown(self.folder, owner.st_uid, owner.st_gid)
+        os.chmod(self.folder, 0o755)
+        self._run('pg_basebackup', '-D', self.data, '-R', '-c', 'fast', '--no-sync', '-h', primary.folder, '-U', 'postgres')
+        with open(os.path.join(self.data, 'postgresql.auto.conf'), 'a', encoding='utf-8') as conf:
+            conf.write(f"unix_socket_directories = '{self.folder}'\n")
+        self.start()
+
+
+class ReadOnlyDatabase(Case):
+    """A standby, or a database set to read only, serves what only reads; what writes says why it cannot."""
+
+    def all_tools(self, work, calls, conninfo, fault):
+        env = {'PBX_DATABASE': conninfo}
+        self.quiet(self.status(work.run('pbx-stitch', env=env), 0))
+        for call, parts in calls.items():
+            self.assertEqual(Wav(work.stitched_file(call)).check().samples, b''.join(data[44:] for _, data in parts))
+        self.quiet(self.status(work.run('pbx-archive', env=env), 0))
+        self.assertEqual(work.legs_in_spool(), [])
+        for call, parts in calls.items():
+            served = self.status(work.run('pbx-recording-fetch', call, env=env), 0)
+            self.assertEqual(Wav(served.out).check().samples, b''.join(data[44:] for _, data in parts))
+        self.assertEqual(len(self.status(work.run('pbx-calls', env=env), 0).text.splitlines()), len(calls))
+        work.env['PBX_ASTERISK_DIR'] = str(work.path)
+        self.assertIn('[acme__internal]', self.status(work.run('pbx-dialplan-gen', env=env), 0).text)
+        self.assertIn('acme', self.status(work.run('pbx-provision', 'org', 'list', env=env), 0).text)
+        self.status(work.run('pbx-migrate', 'status', env=env), 0)
+        self.status(work.run('pbx-migrate', 'up', env=env), 0)  # nothing to do
+        folder = work.path / 'migrations'
+        shutil.copytree(SOURCE / 'migrations', folder, dirs_exist_ok=True)
+        (folder / '20991231-more.sql').write_text('create table more ();\n')
+        for command in (('pbx-migrate', 'up', '--migrations', folder), ('pbx-provision', 'org', 'add', 'New'),
+                        ('pbx-provision', 'recording', 'off', '--org', 'acme'), ('pbx-provision', 'user', 'add', '1009', '--org', 'acme'),
+                        ('pbx-provision', 'did', 'remove', '12', '--org', 'acme'),
+                        ('pbx-archive', 'audit')):  # which sorts names in a temporary table
+            result = self.status(work.run(*command, env=env, timeout=60), 69)
+            self.says(result, 'read-only|during recovery', 'standby')
+            self.hints(result)
+        sweep.counts.add(fault, tried=14, mended=14)
+
+    def some_work(self):
+        work = self.workdir()
+        calls = sweep.many_calls(work, range(10, 13))
+        work.env['PBX_MIGRATIONS'] = str(SOURCE / 'migrations')
+        self.status(work.run('pbx-provision', 'org', 'add', 'Acme', '--prefix', 'acme'), 0)
+        self.status(work.run('pbx-provision', 'did', 'add', '12', '--extension', '1001', '--org', 'acme'), 0)
+        return work, calls
+
+    def test_what_only_reads_works_on_a_read_only_database_and_what_writes_says_why_not(self):
+        work, calls = self.some_work()
+        work.db.sql(f'alter database {work.db.name} set default_transaction_read_only = on')
+        try:
+            self.all_tools(work, calls, work.db.conninfo, 'read-only database')
+        finally:
+            Database(cluster(), 'postgres').sql(f'alter database {work.db.name} reset default_transaction_read_only')
+
+    def test_what_only_reads_works_on_a_standby_and_what_writes_says_why_not(self):
+        work, calls = self.some_work()
+        standby = Standby(cluster())
+        self.addCleanup(standby.remove)
+        self.all_tools(work, calls, standby.conninfo(work.db.name), 'standby')
 
 
 def tearDownModule():  # pylint: disable=invalid-name
