@@ -1,13 +1,15 @@
 """Hostile strings in every CDR column and as CALL, strange things where a leg should be, and legs that change into links between
 the look and the read: nothing leaves its folder, and the calls beside them are served."""
+import json
 import os
+import re
 import threading
 import time
 
 import sound
 import sweep
 from sound import Wav
-from workdir import ACCOUNT, LONG, SLOW, Case, main
+from workdir import ACCOUNT, LONG, SLOW, Case, main, quoted
 
 STRINGS = ['../../../etc/passwd', '/etc/passwd', '..', '.', '', '-rf', '--config=/etc/passwd', 'a:b.wav', ':local:/etc/passwd',
            'firebase:bkt/x.wav', '$(touch pwned).wav', '`touch pwned`', '; touch pwned', '| touch pwned', '*', '?.wav', '{a,b}.wav',
@@ -26,11 +28,11 @@ class Hostile(Case):
         secret.write_bytes(SECRET)
         return secret
 
-    def no_escape(self, result, text):
-        """A terminal obeys ESC, and in UTF-8 the C1 controls too."""
-        self.assertNotRegex(text, '[\x00-\x08\x0e-\x1f\x7f-\x9f\u202a-\u202e]', f'reaches the terminal: {result.command}')
+    def no_escape(self, result, text, direction='\u202a-\u202e'):
+        """A terminal obeys ESC, and in UTF-8 the C1 controls too; marks of direction show another text than there is."""
+        self.assertNotRegex(text, f'[\x00-\x08\x0e-\x1f\x7f-\x9f{direction}]', f'reaches the terminal: {result.command}')
 
-    def nothing_escaped(self, work, secret):
+    def nothing_escaped(self, work, secret, *expected):
         self.assertEqual(secret.read_bytes(), SECRET)
         self.assertEqual([str(path) for path in work.path.rglob('pwned*')], [])
         needle = SECRET[44:400]
@@ -42,7 +44,7 @@ class Hostile(Case):
                     with open(os.path.join(where, name), 'rb') as file:
                         self.assertNotIn(needle, file.read(), f'{name} holds what lies outside the spool')
         self.assertEqual(sorted(entry.name for entry in work.path.iterdir() if entry.name not in
-                                ('monitor', 'stitch-src', 'rclone.conf', 'cache', 'secret.wav', '.cache')), [])
+                                ('monitor', 'stitch-src', 'rclone.conf', 'cache', 'secret.wav', '.cache', *expected)), [])
 
     def test_any_string_in_any_column_leaves_the_other_calls_as_they_are(self):
         work = self.workdir()
@@ -72,6 +74,69 @@ class Hostile(Case):
             self.assertEqual(Wav(served.out).check().samples, b''.join(data[44:] for _, data in parts))
         self.nothing_escaped(work, secret)
         sweep.counts.add('hostile strings in CDR columns', tried=tried)
+
+    def test_any_string_in_any_provisioning_column_stays_a_string(self):
+        work = self.workdir()
+        secret = self.outside(work)
+        folder = work.path / 'asterisk'
+        folder.mkdir()
+        work.env['PBX_ASTERISK_DIR'] = str(folder)
+        for arguments in (('org', 'add', 'Acme', '--prefix', 'acme'), ('trunk', 'add', 'carrier', '--host', 'sip.example.com', '--org', 'acme'),
+                          ('user', 'add', '1001', '--org', 'acme', '--password', 'x4Lk9-secret'), ('queue', 'add', '5001', '--org', 'acme'),
+                          ('did', 'add', '74950001', '--queue', '5001', '--org', 'acme'), ('route', 'add', 'all', '--org', 'acme')):
+            self.status(work.run('pbx-provision', *arguments), 0)
+        self.status(work.run('pbx-dialplan-gen', '--deploy'), 0)
+        before = {file.name: file.read_bytes() for file in folder.glob('*_acme.conf')}
+        tried = self.provision_hostile_rows(work)
+        work.call('1776500000.1', [('a.wav', sound.tone())], account=work.db.value("select id from organizations where context_prefix = 'evil'"))
+        for command in (('pbx-dialplan-gen',), ('pbx-dialplan-gen', '--explain'), ('pbx-dialplan-gen', '--deploy'),
+                        ('pbx-dialplan-gen', '--check'), ('pbx-calls',), ('pbx-calls', '--csv'), ('pbx-calls', 'show', '1776500000.1'),
+                        ('pbx-provision', 'org', 'list'), *(('pbx-provision', kind, 'list') for kind in ('user', 'did', 'queue', 'route', 'trunk')),
+                        ('pbx-provision', 'recording', 'show'), ('pbx-archive', 'audit'), ('pbx-stitch',), ('pbx-archive',),
+                        ('pbx-calls', '--json'), ('pbx-provision', '--json', 'recording', 'show'), ('pbx-archive', 'audit', '--json')):
+            result = work.run(*command, timeout=300)
+            self.assertIn(result.status, {0, 1, 65, 78}, f'{result}')
+            if '--json' in command:
+                json.loads(result.out)
+                self.assertNotIn('\x1b', result.text)
+            else:
+                # A name of a person may need such marks, and the dialplan takes it as it is.
+                self.no_escape(result, result.text, '' if command[0] == 'pbx-dialplan-gen' else '\u202a-\u202e')
+            self.no_escape(result, result.err)
+        self.assertEqual({file.name: file.read_bytes() for file in folder.glob('*_acme.conf')}, before, 'the neighbour stays as it was')
+        mains = {'extensions.conf', 'pjsip.conf', 'queues.conf'}
+        for file in folder.iterdir():
+            if file.name.startswith('.'):
+                continue
+            self.assertTrue(file.name in mains or re.fullmatch(r'(ext|pjsip|queues)_[a-z0-9_]{1,250}\.conf', file.name), file.name)
+            self.assertNotRegex(file.read_text(errors='surrogateescape'), r'(?m)^\s*(\[evil-|exten *=> *s,1,System|#exec)', file.name)
+        self.nothing_escaped(work, secret, 'asterisk')
+        sweep.counts.add('hostile strings in provisioning columns', tried=tried)
+
+    def provision_hostile_rows(self, work):
+        """Each string in each text column, as far as the schema takes it. The number of rows that it took."""
+        strings = [text for text in STRINGS if text] + [
+            'x\n[evil-general]\nexten => s,1,System(touch pwned)\n', 'x\r\n#exec touch pwned', '1001)\nexten => s,1,System(touch pwned)',
+            '${SHELL(touch pwned)}', '1,1,System(touch pwned)', '"><script>', '_X.,1,Hangup()', '[general]', 'general', 'global', ';--', 'a=b',
+            'a|b&c,d', '&PJSIP/x', '1001&Local/s@evil']
+        evil = work.db.value("insert into organizations (name, context_prefix) values ('Evil', 'evil') returning id")
+        plain = {'users': {'extension': '2{n}'}, 'queues': {'number': '6{n}'}, 'did_numbers': {'number': '7{n}', 'routing_destination': '1001'},
+                 'outbound_routes': {'name': 'r{n}'}, 'sip_trunks': {'name': 't{n}', 'host': 'h.example.com'}}
+        statements, number = ['\\set ON_ERROR_STOP 0', "set client_min_messages = 'fatal'"], 10
+        for place, text in enumerate(strings):
+            statements.append(f"insert into organizations (name, context_prefix) values ({quoted(text)}, 'evil_{place}')")
+            statements.append(f"insert into organizations (name, context_prefix) values ('evil {place}', {quoted(text)})")
+        columns = work.db.sql("""select table_name, column_name from information_schema.columns where data_type = 'text' and table_name in
+                                 ('users', 'queues', 'did_numbers', 'outbound_routes', 'sip_trunks')""")
+        for table, column in columns:
+            for text in strings:
+                number += 1
+                row = {key: value.format(n=number) for key, value in plain[table].items()} | {column: text}
+                statements.append(f"insert into {table} (org_id, {', '.join(row)}) values ('{evil}', {', '.join(map(quoted, row.values()))})")
+        work.db.sql(statements[0] + '\n' + ';\n'.join(statements[1:]) + ';')
+        taken = sum(int(work.db.value(f'select count(*) from {table}')) for table in ('organizations', *plain))
+        self.assertGreater(taken, 800)
+        return taken
 
     def test_any_string_as_call_is_answered_and_reaches_nothing(self):
         work = self.workdir()
