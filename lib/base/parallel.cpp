@@ -5,6 +5,7 @@
 #include <atomic>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -29,8 +30,12 @@ void parallel_for(std::size_t count, unsigned jobs, const std::function<void(std
     {
         std::vector<std::jthread> threads;
         const auto most = std::min<std::size_t>(count, std::max(jobs, 1U));
-        for (std::size_t i = 1; i < most; ++i)
-            threads.emplace_back(run);
+        try {
+            for (std::size_t i = 1; i < most; ++i)
+                threads.emplace_back(run);
+        } catch (const std::system_error&) {
+            // The system gives no more threads: those that there are do the work.
+        }
         run();
     }
     if (first)

@@ -1,4 +1,5 @@
 """The bucket misbehaves in every way that the test server knows, and so does rclone, under each tool that uses them."""
+import contextlib
 
 import sweep
 from test_sweep_archive import ArchiveWorld
@@ -9,26 +10,25 @@ from workdir import SANITIZED, Case, main, processes_with
 MEDIA = r'GET .*(alt=media|/download/)'
 UPLOAD = r'POST /upload|PUT /upload'
 
-# What the server does: (name, fault). Once is what the next request mends; always is what only an operator mends.
-FAULTS = [
-    ('500 once', {'status': 500, 'times': 1}), ('503 once', {'status': 503, 'times': 1}),
+OBJECT = r'GET .*\.wav(?!.*alt=media)'
+
+# What the server does, each once, which the next request mends, and always, which only an operator mends.
+KINDS = [
+    ('500', {'status': 500}), ('503', {'status': 503}), ('429', {'status': 429}), ('401', {'status': 401}), ('403', {'status': 403}),
     ('503 on uploads and downloads', {'status': 503, 'match': f'{MEDIA}|{UPLOAD}'}),
-    ('429 once', {'status': 429, 'times': 1}), ('429 for ever', {'status': 429}),
-    ('503 for ever', {'status': 503}), ('401 for ever', {'status': 401}), ('403 for ever', {'status': 403}),
     ('403 on one leg', {'status': 403, 'match': r'0700[23]-[12]\.wav|07001-3\.wav'}),
     ('403 on uploads', {'status': 403, 'match': UPLOAD}),
-    ('connection cut once', {'reset': True, 'times': 1}), ('connection cut for ever', {'reset': True}),
-    ('connection cut half-way through', {'reset': True, 'after': 4}),
-    ('bodies cut once', {'truncate': 700, 'times': 1, 'match': MEDIA}), ('bodies cut for ever', {'truncate': 700, 'match': MEDIA}),
-    ('bodies corrupted once', {'corrupt': True, 'times': 1, 'match': MEDIA}),
-    ('bodies corrupted for ever', {'corrupt': True, 'match': MEDIA}),
-    ('answers corrupted for ever', {'corrupt': True, 'match': r'GET .*/o[?/](?!.*alt=media)'}),
-    ('stored corrupted once', {'corrupt_store': True, 'times': 1}), ('stored corrupted for ever', {'corrupt_store': True}),
-    ('not found for a moment', {'status': 404, 'times': 1, 'match': r'GET .*\.wav'}),
-    ('every answer late', {'delay_ms': 150}), ('never answers', {'hang': True}),
-    ('never answers uploads and downloads', {'hang': True, 'match': f'{MEDIA}|{UPLOAD}'}),
+    ('connection cut', {'reset': True}), ('connection cut half-way through', {'reset': True, 'after': 4}),
+    ('503 half-way through', {'status': 503, 'after': 4}),
+    ('bodies cut', {'truncate': 700, 'match': MEDIA}), ('bodies corrupted', {'corrupt': True, 'match': MEDIA}),
+    ('answers cut', {'truncate': 100, 'match': OBJECT}), ('answers corrupted', {'corrupt': True, 'match': r'GET .*/o[?/](?!.*alt=media)'}),
+    ('stored corrupted', {'corrupt_store': True}),
+    ('not found', {'status': 404, 'match': r'GET .*\.wav'}),
+    ('every answer late', {'delay_ms': 150}), ('slow bodies', {'bytes_per_s': 4000, 'match': MEDIA}),
+    ('no answer', {'hang': True}), ('no answer to uploads and downloads', {'hang': True, 'match': f'{MEDIA}|{UPLOAD}'}),
     ('no MD5', {'no_md5': True}),
 ]
+FAULTS = [(f'{name}, {often}', {**fault, 'times': times}) for name, fault in KINDS for often, times in (('once', 1), ('always', None))]
 
 
 def script(text):
@@ -37,6 +37,14 @@ def script(text):
         path.write_text('#!/bin/sh\n' + text)
         path.chmod(0o755)
         return {'PBX_RCLONE': str(path)}
+    return make
+
+
+def only_the_first(text):
+    """A stand-in that does this once, and is the real rclone from then on."""
+    def make(work):
+        # Where the tool looks for rclone is all that it is told: the mark lies beside the stand-in.
+        return script(f'if mkdir {work.path}/rclone-struck 2>/dev/null; then\n{text}\nfi\nexec rclone "$@"\n')(work)
     return make
 
 
@@ -52,8 +60,10 @@ def encrypted(work):
 RCLONES = [
     ('rclone missing', lambda work: {'PBX_RCLONE': '/nonexistent/rclone'}),
     ('rclone not executable', lambda work: {'PBX_RCLONE': '/etc/passwd'}),
-    ('rclone killed', script('kill -9 $$\n')), ('rclone crashes', script('echo panic: oh >&2\nexit 2\n')),
-    ('rclone hangs', script('exec sleep 600\n')),
+    ('rclone killed, always', script('kill -9 $$\n')), ('rclone killed, once', only_the_first('kill -9 $$')),
+    ('rclone crashes, always', script('echo panic: oh >&2\nexit 2\n')),
+    ('rclone crashes, once', only_the_first('echo panic: oh >&2\nexit 2')),
+    ('rclone hangs, always', script('exec sleep 600\n')), ('rclone hangs, once', only_the_first('exec sleep 600')),
     ('rclone hangs with its output closed', script('exec sleep 600 >&- 2>&-\n')),
     ('rclone ignores SIGTERM', script("trap '' TERM\nwhile :; do sleep 1; done\n")),
     ('rclone writes nonsense', script('head -c 100000 /dev/urandom\nhead -c 100000 /dev/urandom >&2\nexit 1\n')),
@@ -72,8 +82,10 @@ class RemoteFaults(Case):
         points = [('server: ' + name, fault, None) for name, fault in FAULTS]
         points += [(name, None, make) for name, make in RCLONES]
 
-        for name, fault, make in sweep.spread(points, seconds, at_least=12):
+        for name, fault, make in sweep.spread(points, seconds, at_least=12, seed=world.tool):
             world.prepare()
+            with contextlib.suppress(FileNotFoundError):
+                (world.work.path / 'rclone-struck').rmdir()
             before = dict(world.work.env)
             if fault:
                 world.work.cloud.fault(**fault)

@@ -8,6 +8,7 @@ class StitchWorld(sweep.RecordingWorld):
     """Six calls: plain ones, one with a leg that went to the bucket, one of mixed codecs, one whose stitched recording is
     of before its last leg."""
     tool = 'pbx-stitch'
+    jobs = 1
 
     def __init__(self, work):
         super().__init__(work)
@@ -17,7 +18,7 @@ class StitchWorld(sweep.RecordingWorld):
             for leg, (name, kind) in enumerate(zip(names, kinds)):
                 data = sound.pcm(sound.ramp(0.3, number * 10 + leg)) if kind == 'wav' else sound.tone(300 + 50 * leg, 0.3, kind)
                 self.legs[name] = data
-                if number == 3 and leg == 1:
+                if number == 3 and leg == 1 and self.jobs == 1:
                     self.remote[name] = data
                 else:
                     self.files['monitor/' + name] = (data, 600)
@@ -37,7 +38,24 @@ class StitchWorld(sweep.RecordingWorld):
         return f'1776500000.{number}'
 
     def run(self, before=()):
-        return self.work.run(self.tool, '--jobs', '1', before=before)
+        return self.work.run(self.tool, '--jobs', str(self.jobs), before=before)
+
+
+class TwoAtATime(StitchWorld):
+    """Built by two threads; nothing has to be fetched, so that every thread that strace follows is the tool's own."""
+    jobs = 2
+
+
+class StitchInThreads(Case):
+    def setUp(self):
+        self.world = TwoAtATime(self.workdir())
+        self.world.undisturbed(self)
+
+    def test_killed_before_any_step_of_any_thread_it_loses_nothing_and_the_next_run_finishes(self):
+        sweep.kill_sweep(self, self.world, 20, threads=True)
+
+    def test_any_step_of_any_thread_that_fails_is_reported_and_mended_by_the_next_run(self):
+        sweep.error_sweep(self, self.world, 20, threads=True)
 
 
 class Stitch(Case):
