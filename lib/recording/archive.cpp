@@ -332,6 +332,8 @@ class Run {
                 return false;
             if (const auto why = failures.find(item.name); why != failures.end())
                 report_.fail(what, item.name, why->second);
+            else if (shelf == Shelf::stitched && is_replaced(folder, item))
+                words::note("left {}: it was stitched anew while it was copied", item.name);
             else if (there == objects.end())
                 report_.fail(what, item.name,
                              {Exit::unavailable, "remote " + remote_.shown() + " does not show it after the upload",
@@ -346,6 +348,11 @@ class Run {
             return true;
         });
         return items;
+    }
+
+    static bool is_replaced(const Folder& folder, const Item& item) {
+        const auto named = folder.look(item.name);
+        return !named || !unchanged(item.seen, *named);
     }
 
     bool hashed(const Folder& folder, const char* what, Item& item) {

@@ -114,7 +114,7 @@ def spread(points, seconds, at_least=10, seed=7):
         order.append((turn[step[0]], place))
     mixed = [mixed[place] for _, place in sorted(order)]
     if SANITIZED:  # the same code once more, several times slower
-        seconds, at_least = seconds / 2, at_least // 2
+        seconds, at_least = seconds / 4, at_least // 2
     until = time.monotonic() + seconds
     for number, point in enumerate(mixed):
         if number >= at_least and time.monotonic() > until:

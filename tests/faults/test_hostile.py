@@ -9,7 +9,7 @@ import time
 import sound
 import sweep
 from sound import Wav
-from workdir import ACCOUNT, LONG, SLOW, Case, main, quoted
+from workdir import ACCOUNT, LONG, SANITIZED, Case, main, quoted
 
 STRINGS = ['../../../etc/passwd', '/etc/passwd', '..', '.', '', '-rf', '--config=/etc/passwd', 'a:b.wav', ':local:/etc/passwd',
            'firebase:bkt/x.wav', '$(touch pwned).wav', '`touch pwned`', '; touch pwned', '| touch pwned', '*', '?.wav', '{a,b}.wav',
@@ -142,7 +142,7 @@ class Hostile(Case):
         work = self.workdir()
         secret = self.outside(work)
         sweep.many_calls(work, range(10, 11))
-        for text in STRINGS + ['99999999999999999999', '-1', '1e9', '0x10', ' 1', '\ud800'.encode('utf-8', 'surrogatepass').decode(
+        for text in STRINGS[::3 if SANITIZED and not LONG else 1] + ['99999999999999999999', '-1', '1e9', '0x10', ' 1', '\ud800'.encode('utf-8', 'surrogatepass').decode(
                 'utf-8', 'surrogateescape'), '\udcff\udcfe', "1776500000.10'--"]:
             for tool in ('pbx-recording-fetch', 'pbx-stitch', 'pbx-calls'):
                 arguments = ['show', '--', text] if tool == 'pbx-calls' else ['--', text]
@@ -174,7 +174,7 @@ class Hostile(Case):
         swapper = threading.Thread(target=swap)
         swapper.start()
         try:
-            until = time.monotonic() + (120 if LONG else 8) * SLOW
+            until = time.monotonic() + (120 if LONG else 8)
             runs = 0
             while time.monotonic() < until or runs < 3:
                 for command in (('pbx-stitch',), ('pbx-archive',), ('pbx-recording-fetch', '1776500000.10')):

@@ -82,7 +82,7 @@ class RemoteFaults(Case):
         points = [('server: ' + name, fault, None) for name, fault in FAULTS]
         points += [(name, None, make) for name, make in RCLONES]
 
-        for name, fault, make in sweep.spread(points, seconds, at_least=12, seed=world.tool):
+        for name, fault, make in sweep.spread(points, seconds, at_least=10, seed=world.tool):
             world.prepare()
             with contextlib.suppress(FileNotFoundError):
                 (world.work.path / 'rclone-struck').rmdir()
@@ -134,19 +134,19 @@ class RemoteFaults(Case):
         world = ArchiveWorld(self.workdir(database=False))
         world.arguments = ()
         world.undisturbed(self)
-        self.strike_all(world, 35)
+        self.strike_all(world, 25)
 
     def test_pbx_stitch_concludes_nothing_from_a_bucket_that_misbehaves(self):
         world = StitchWorld(self.workdir())
         world.arguments = ()
         world.undisturbed(self)
-        self.strike_all(world, 25)
+        self.strike_all(world, 20)
 
     def test_pbx_recording_fetch_serves_the_whole_recording_or_an_error(self):
         world = StreamWorld(self.workdir())
         world.arguments = ('1776500000.1',)
         world.undisturbed(self)
-        self.strike_all(world, 25)
+        self.strike_all(world, 20)
 
 
 def tearDownModule():  # pylint: disable=invalid-name

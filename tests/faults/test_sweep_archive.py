@@ -35,10 +35,10 @@ class Archive(Case):
         self.assertEqual({name: self.world.end[1].get(name) for name in self.world.legs}, self.world.legs)
 
     def test_killed_before_any_step_it_loses_no_leg_and_the_next_run_finishes(self):
-        sweep.kill_sweep(self, self.world, 35)
+        sweep.kill_sweep(self, self.world, 20)
 
     def test_any_step_that_fails_is_reported_and_mended_by_the_next_run(self):
-        sweep.error_sweep(self, self.world, 35)
+        sweep.error_sweep(self, self.world, 20)
 
 
 def tearDownModule():  # pylint: disable=invalid-name

@@ -80,10 +80,10 @@ class Deploy(Case):
         self.world = DeployWorld(self, self.workdir(remote=None))
 
     def test_killed_before_any_step_the_folder_can_be_loaded_and_the_next_run_finishes(self):
-        sweep.kill_sweep(self, self.world, 20)
+        sweep.kill_sweep(self, self.world, 12)
 
     def test_any_step_that_fails_is_reported_and_mended_by_the_next_run(self):
-        sweep.error_sweep(self, self.world, 20)
+        sweep.error_sweep(self, self.world, 12)
 
 
 def tearDownModule():  # pylint: disable=invalid-name

@@ -69,12 +69,12 @@ class Fetch(Case):
     def test_killed_before_any_step_it_leaves_no_partial_file_and_the_next_run_serves(self):
         world = FetchWorld(self.workdir())
         world.undisturbed(self)
-        sweep.kill_sweep(self, world, 30)
+        sweep.kill_sweep(self, world, 15)
 
     def test_any_step_that_fails_is_reported_or_served_around(self):
         world = StreamWorld(self.workdir())
         world.undisturbed(self)
-        sweep.error_sweep(self, world, 30)
+        sweep.error_sweep(self, world, 15)
 
 
 def tearDownModule():  # pylint: disable=invalid-name

@@ -91,10 +91,10 @@ class Migrate(Case):
         self.addCleanup(lambda: self.world.db and self.world.db.drop())
 
     def test_killed_before_any_step_the_schema_is_that_of_its_record_and_the_next_run_finishes(self):
-        sweep.kill_sweep(self, self.world, 25)
+        sweep.kill_sweep(self, self.world, 15)
 
     def test_any_step_that_fails_is_reported_and_mended_by_the_next_run(self):
-        sweep.error_sweep(self, self.world, 25)
+        sweep.error_sweep(self, self.world, 15)
 
 
 def tearDownModule():  # pylint: disable=invalid-name

@@ -52,10 +52,10 @@ class StitchInThreads(Case):
         self.world.undisturbed(self)
 
     def test_killed_before_any_step_of_any_thread_it_loses_nothing_and_the_next_run_finishes(self):
-        sweep.kill_sweep(self, self.world, 20, threads=True)
+        sweep.kill_sweep(self, self.world, 15, threads=True)
 
     def test_any_step_of_any_thread_that_fails_is_reported_and_mended_by_the_next_run(self):
-        sweep.error_sweep(self, self.world, 20, threads=True)
+        sweep.error_sweep(self, self.world, 15, threads=True)
 
 
 class Stitch(Case):
@@ -64,10 +64,10 @@ class Stitch(Case):
         self.world.undisturbed(self)
 
     def test_killed_before_any_step_it_loses_nothing_and_the_next_run_finishes(self):
-        sweep.kill_sweep(self, self.world, 30)
+        sweep.kill_sweep(self, self.world, 15)
 
     def test_any_step_that_fails_is_reported_and_mended_by_the_next_run(self):
-        sweep.error_sweep(self, self.world, 30)
+        sweep.error_sweep(self, self.world, 15)
 
 
 def tearDownModule():  # pylint: disable=invalid-name
