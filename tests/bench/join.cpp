@@ -16,7 +16,7 @@ double seconds_to_join(const pbx::cdr::Call& call, const pbx::Folder& folder) {
     const auto began = std::chrono::steady_clock::now();
     const pbx::recording::LocalLegs legs{pbx::Folder::open(folder.path())};
     const auto file = pbx::AtomicFile::try_begin(folder, pbx::recording::stitched_name(call), 0640);
-    pbx::recording::build(call, legs, pbx::recording::Overlap::keep, file.value().fd(), "the result");
+    pbx::recording::build(call, legs, {}, pbx::recording::Overlap::keep, file.value().fd(), "the result");
     return std::chrono::duration<double>{std::chrono::steady_clock::now() - began}.count();
 }
 
