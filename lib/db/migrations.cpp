@@ -337,6 +337,9 @@ class Runner {
             return "begin the file with the line \"-- pbx-migrate: no-transaction\"";
         if (state == "55P03")
             return "somebody uses the table; run it again, or look in pg_stat_activity for a long transaction";
+        if (state == "25006")
+            return "it is a standby, or set to read only (default_transaction_read_only): name the primary with "
+                   "--database";
         if (auto hint = field(result, PG_DIAG_MESSAGE_HINT); !hint.empty())
             return hint;
         if (state == "42P07" || state == "42710" || state == "42701")
