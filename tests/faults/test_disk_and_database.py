@@ -195,7 +195,7 @@ class DatabaseFaults(Case):
         self.assertEqual(len(list(work.stitched.glob('*.wav'))), len(calls))
         for tool, arguments in (('pbx-stitch', ()), ('pbx-recording-fetch', ('1776500000.10',)), ('pbx-dialplan-gen', ())):
             started = time.monotonic()
-            self.status(work.run(tool, *arguments, '--timeout', '3', env=self.through(work, silent=True)), 69)
+            self.status(work.run(tool, *arguments, '--timeout', str(3 * SLOW), env=self.through(work, silent=True)), 69)
             self.assertLess(time.monotonic() - started, 20 * SLOW)
             sweep.counts.add(f'{tool}: database never answers')
 
