@@ -1,6 +1,7 @@
 // FLAC loses nothing; Opus (RFC 6716) and MP3 are for a mail.
 #include "audio/encode.hpp"
 
+#include "audio/sndfile_writer.hpp"
 #include "base/error.hpp"
 #include "base/progress.hpp"
 
@@ -53,7 +54,7 @@ void encode(const LegAudio& wav, Encoding encoding, int out, const std::string& 
         throw Error{Exit::data,
                     fmt::format("{}: {} Hz cannot be encoded as {}", what, info.samplerate, media_type(encoding)),
                     "flac takes every rate"};
-    const std::unique_ptr<SNDFILE, int (*)(SNDFILE*)> file{::sf_open_fd(out, SFM_WRITE, &info, SF_FALSE), &::sf_close};
+    const std::unique_ptr<SNDFILE, int (*)(SNDFILE*)> file{open_to_write(out, info), &::sf_close};
     if (!file)
         throw Error{Exit::cant_create, what + " cannot be encoded: " + ::sf_strerror(nullptr)};
     const auto set = [&](int kind, const std::string& text) {

@@ -1,6 +1,7 @@
 // Raw copies where formats agree, libsndfile and libsamplerate where they do not.
 #include "audio/join.hpp"
 
+#include "audio/sndfile_writer.hpp"
 #include "base/error.hpp"
 
 #include <fmt/format.h>
@@ -45,7 +46,7 @@ class Output {
         info.samplerate = static_cast<int>(format.rate);
         info.channels = format.channels;
         info.format = (bytes > riff_limit ? SF_FORMAT_RF64 : SF_FORMAT_WAV) | SF_FORMAT_PCM_16;
-        file_ = ::sf_open_fd(fd, SFM_WRITE, &info, SF_FALSE);
+        file_ = open_to_write(fd, info);
         if (file_ == nullptr)
             fail(::sf_strerror(nullptr));
         set(SF_STR_TITLE, manifest.linkedid);

@@ -1,4 +1,5 @@
 // WAV headers that lie, legs of every kind, joining, and the manifest.
+#include "audio/encode.hpp"
 #include "audio/join.hpp"
 #include "audio/leg_audio.hpp"
 #include "audio/manifest.hpp"
@@ -131,6 +132,19 @@ TEST_CASE("a leg of which only the beginning counts leaves the rest out, and the
     REQUIRE(found);
     CHECK(found->trimmed);
     CHECK(found->legs == std::vector<Manifest::Leg>{{"leg0", 0, 1, 2}, {"leg1", 1, 2, 0}});
+}
+
+TEST_CASE("a result that cannot be written stays open, since others may have its descriptor once it is closed") {
+    const TemporaryFolder folder;
+    std::vector<LegAudio> legs;
+    legs.push_back(open_leg(folder, wav::leg("abcdef")));
+    const Fd full{::open("/dev/full", O_RDWR | O_CLOEXEC)};
+    Manifest manifest;
+    manifest.legs.push_back({"leg0", 0, 0, 0});
+    CHECK_THROWS_AS(join(legs, manifest, full.get(), "joined.wav"), pbx::Error);
+    CHECK(::fcntl(full.get(), F_GETFD) >= 0);
+    CHECK_THROWS_AS(encode(legs.front(), Encoding::flac, full.get(), "encoded.flac"), pbx::Error);
+    CHECK(::fcntl(full.get(), F_GETFD) >= 0);
 }
 
 TEST_CASE("the same legs give the same bytes") {
