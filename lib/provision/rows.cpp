@@ -105,8 +105,7 @@ std::string stored_name(const Organization& owner, Kind kind, const std::string&
 
 void remove_from(Organization& owner, Kind kind, const std::string& name) {
     const auto erase = [&](auto& rows, auto key) {
-        rows.erase(std::remove_if(rows.begin(), rows.end(), [&](const auto& row) { return row.*key == name; }),
-                   rows.end());
+        std::erase_if(rows, [&](const auto& row) { return row.*key == name; });
     };
     switch (kind) {
     case Kind::user:

@@ -90,11 +90,11 @@ void Answer::open(const AnswerHeaders& headers, const char* content_type) {
         write_all(fd_, text + "\n", "the headers");
 }
 
-void Answer::add(std::string_view data) {
+void Answer::add(std::string_view data) const {
     write_all(fd_, data, options_.output.empty() ? "to stdout" : options_.output);
 }
 
-void Answer::add(int fd, std::uint64_t offset, std::uint64_t length, std::string_view what) {
+void Answer::add(int fd, std::uint64_t offset, std::uint64_t length, std::string_view what) const {
     copy_bytes(fd, offset, length, fd_, what);
 }
 

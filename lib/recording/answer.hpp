@@ -35,9 +35,9 @@ class Answer {
     /// The body that follows is a WAV file; where another encoding is asked for it is encoded when it is whole. Writes
     /// the headers, and whatever opens the body's way. Nothing goes out before. Throws Error (cant_create), ReaderGone.
     void begin(const AnswerHeaders& headers);
-    void add(std::string_view data);
+    void add(std::string_view data) const;
     /// The next `length` bytes come from an open file.
-    void add(int fd, std::uint64_t offset, std::uint64_t length, std::string_view what);
+    void add(int fd, std::uint64_t offset, std::uint64_t length, std::string_view what) const;
     /// The body is whole: a file gets its name.
     void finish();
 

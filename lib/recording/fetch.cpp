@@ -96,14 +96,17 @@ class Fetch {
         const auto object = there.find(name);
         if (object == there.end())
             throw Error{Exit::no_input,
-                        "leg " + name + " of call " + shown(call) + " is neither in the spool nor in the archive"};
+                        "leg " + name + " of call " + shown(call) + " is neither in the spool nor in the archive",
+                        std::time(nullptr) - call.ended < patience_for_other_nodes
+                            ? "another node may still bring it: try again in an hour"
+                            : "pbx-archive audit lists every recording that is missing"};
         serve_object(Shelf::legs, name, object->second,
                      [&](std::string_view beginning, bool all) { return leg_headers(call, name, beginning, all); });
         return Exit::ok;
     }
 
-    std::optional<AnswerHeaders> leg_headers(const cdr::Call& call, const std::string& name, std::string_view beginning,
-                                             bool all) const {
+    static std::optional<AnswerHeaders> leg_headers(const cdr::Call& call, const std::string& name,
+                                                    std::string_view beginning, bool all) {
         try {
             const auto header = audio::parse_wav_header(beginning);
             if (!header && !all)
@@ -154,7 +157,7 @@ class Fetch {
         Fd file;
         const auto standing = examine_file(call, stitched, legs_, options_.overlap, &file);
         if (!standing.current) {
-            words::note("no stitched recording here: {}", standing.reason);
+            words::note("stitched recording here: {}", standing.reason);
             return false;
         }
         if (has_come_back(standing.manifest))
@@ -255,7 +258,7 @@ class Fetch {
         const auto still = legs_.absent(call);
         // The archive may hold the whole call in the object that it did not give us.
         if (!still.empty() && trouble)
-            throw *trouble;
+            throw Error{*trouble};
         const bool cache = still.empty() || std::time(nullptr) - call.ended >= patience_for_other_nodes;
         std::optional<Folder> stitched;
         std::optional<AtomicFile> file;

@@ -361,9 +361,14 @@ class Run {
             met(error.kind());
             trouble = error.what();
         }
-        for (std::size_t i = 0; i < tasks.size(); ++i)
-            if (files[i])
-                trouble.empty() ? done(tasks[i], built[i]) : report_->call(tasks[i].call, "failed", trouble);
+        for (std::size_t i = 0; i < tasks.size(); ++i) {
+            if (!files[i])
+                continue;
+            if (trouble.empty())
+                done(tasks[i], built[i]);
+            else
+                report_->call(tasks[i].call, "failed", trouble);
+        }
     }
 
     void build_one(Task& task, std::optional<AtomicFile>& file, Built& built) {

@@ -413,6 +413,15 @@ class TroubledRemote(Fetching):
             self.hints(result)
             self.assertNotRegex(result.err, '(?i)not found|no such call|no recording')
 
+    def test_a_leg_that_nobody_has_is_66_and_the_hint_tells_whether_it_may_still_come(self):
+        for ago, hint in ((600, 'another node may still bring it'), (3 * 3600, 'pbx-archive audit')):
+            with self.subTest(hint):
+                work = self.workdir()
+                work.call(CALL, [('single.wav', None)], ago=ago)
+                result = self.fetch(work, CALL, status=66)
+                self.assertIn('neither in the spool nor in the archive', result.err)
+                self.assertIn(hint, result.err)
+
     def test_an_object_that_the_bucket_forbids_is_77_and_never_not_found(self):
         work = self.workdir()
         work.call(CALL, [('single.wav', None)], ago=3 * 3600)

@@ -10,9 +10,7 @@ TEST_CASE("a name that rclone would rewrite is no name for the archive") {
     CHECK(remote_name_fault("20260418-144004-919944421125-queue-5001.wav").empty());
     CHECK(remote_name_fault("M\xc3\xbcller caf\xc3\xa9 (1).wav").empty());
     for (const std::string name : {"", "../x.wav", "a/b.wav", "-x.wav", ".x.wav", "a\nb.wav", "a\xff.wav",
-                                   "a\xef\xbc\x8f"
-                                   "b.wav",
-                                   "a\xe2\x90\x8a.wav", "a\xe2\x80\x9b.wav"}) {
+                                   "a\xef\xbc\x8f.wav", "a\xe2\x90\x8a.wav", "a\xe2\x80\x9b.wav"}) {
         INFO(name);
         CHECK_FALSE(remote_name_fault(name).empty());
     }

@@ -17,7 +17,7 @@ inline std::string chunk(const std::string& id, const std::string& body) {
     return id + number(body.size(), 4) + body + std::string(body.size() % 2, '\0');
 }
 
-inline std::string format(unsigned tag = 1, unsigned channels = 1, unsigned rate = 8000, unsigned block = 2,
+inline std::string format(unsigned tag = 1, unsigned channels = 1, std::uint64_t rate = 8000, unsigned block = 2,
                           unsigned bits = 16) {
     return chunk("fmt ", number(tag, 2) + number(channels, 2) + number(rate, 4) + number(rate * block, 4) +
                              number(block, 2) + number(bits, 2));
