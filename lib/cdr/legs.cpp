@@ -14,9 +14,9 @@ namespace pbx::cdr {
 
 namespace {
 
-// Rows of the table `due(linkedid)`, which stands before it. The lateral join with its OFFSET 0 keeps the planner at
-// one index look-up a linkedid, whatever it believes of the table's size; windows instead of joins keep it at two
-// sorts.
+// Rows of the table `due(linkedid)`, which stands before it, as far as they are `chosen`. The lateral join with its
+// OFFSET 0 keeps the planner at one index look-up a linkedid, whatever it believes of the table's size; windows instead
+// of joins keep it at two sorts.
 constexpr const char* legs_of_due = R"(
     , rows as (
         select r.* from due cross join lateral (
@@ -39,7 +39,7 @@ constexpr const char* legs_of_due = R"(
     )
     select linkedid, accountcode, recordingfile, cast(floor(extract(epoch from started)) as bigint),
            cast(ceil(extract(epoch from ended)) as bigint), cast(shared as int), calls_in_all
-    from counted where legs_of_call >= least_legs
+    from counted where chosen
     order by linkedid collate "C", accountcode collate "C", calldate, sequence, recordingfile collate "C")";
 
 constexpr const char* reading = "read the calls";
@@ -48,15 +48,17 @@ std::string replaced(std::string text, const std::string& what, const std::strin
     return text.replace(text.find(what), what.size(), with);
 }
 
-// The sort at the end holds all rows in any case; counting reads them once more.
-void declare(soci::session& session, const std::string& due, int least_legs, bool count, const std::string& parameter) {
+// The sort at the end holds all rows in any case; counting reads them once more. `tables` is due, and what it is made
+// from; each :value in them is the parameter.
+void declare(soci::session& session, const std::string& tables, const std::string& chosen, bool count,
+             const std::string& value) {
     const Waiting waiting{"the database", Exit::unavailable};
     db::guarded(reading, [&] {
-        const auto rows = replaced(legs_of_due, "least_legs", std::to_string(least_legs));
+        const auto rows = replaced(legs_of_due, "chosen", chosen);
         const auto query =
-            "declare due_calls no scroll cursor with hold for with due as materialized (" + due + ")" +
+            "declare due_calls no scroll cursor with hold for with " + tables +
             replaced(rows, "calls_in_all", count ? "count(*) filter (where nth = 1) over ()" : "cast(0 as bigint)");
-        session << query, soci::use(parameter);
+        session << query, soci::use(value, "value");
     });
 }
 
@@ -64,9 +66,9 @@ void declare(soci::session& session, const std::string& due, int least_legs, boo
 
 DueCalls DueCalls::since(soci::session& session, std::chrono::seconds since, bool count) {
     declare(session,
-            "select distinct linkedid from asterisk_cdr where linkedid <> '' and "
-            "calldate >= now() - cast(:since as double precision) * interval '1 second'",
-            2, count, std::to_string(since.count()));
+            "due as materialized (select distinct linkedid from asterisk_cdr where linkedid <> '' and "
+            "calldate >= now() - cast(:value as double precision) * interval '1 second')",
+            "legs_of_call >= 2", count, std::to_string(since.count()));
     return DueCalls{session};
 }
 
@@ -76,8 +78,10 @@ DueCalls DueCalls::named(soci::session& session, const std::vector<std::string>&
         if (!is_utf8(linkedid))
             throw Error{Exit::data, "linkedid \"" + shown(linkedid) + "\" refused: it is not UTF-8"};
     }
-    declare(session, "select distinct value as linkedid from json_array_elements_text(cast(:linkedids as json))", 1,
-            count, nlohmann::json(linkedids).dump());
+    declare(
+        session,
+        "due as materialized (select distinct value as linkedid from json_array_elements_text(cast(:value as json)))",
+        "true", count, nlohmann::json(linkedids).dump());
     return DueCalls{session};
 }
 
@@ -132,29 +136,20 @@ std::vector<Call> find_calls(soci::session& session, const std::string& name) {
         return {};
     // The first channel's uniqueid is the linkedid itself: a name that is both means the whole linkedid.
     const std::string rows =
-        all_digits ? "select linkedid, accountcode, false as whole from asterisk_cdr where id = cast(:name as bigint)"
-                   : "select linkedid, accountcode, true as whole from asterisk_cdr where linkedid = :name "
-                     "union all select linkedid, accountcode, false from asterisk_cdr where uniqueid = :name";
-    std::vector<std::string> linkedids(1000);
-    std::vector<std::string> accounts(1000);
-    std::vector<int> whole(1000);
-    const Waiting waiting{"the database", Exit::unavailable};
-    db::guarded("find the call", [&] {
-        const auto query =
-            "select distinct coalesce(linkedid, ''), coalesce(accountcode, ''), cast(whole as int) from (" + rows +
-            ") named where linkedid <> '' order by 3 desc, 1, 2 limit 1000";
-        session << query, soci::into(linkedids), soci::into(accounts), soci::into(whole), soci::use(name, "name");
-    });
-    if (linkedids.empty())
-        return {};
+        all_digits ? "select linkedid, accountcode, false as whole from asterisk_cdr where id = cast(:value as bigint)"
+                   : "select linkedid, accountcode, true as whole from asterisk_cdr where linkedid = :value "
+                     "union all select linkedid, accountcode, false from asterisk_cdr where uniqueid = :value";
+    declare(session,
+            "named as materialized (select linkedid, coalesce(accountcode, '') as accountcode, whole from (" + rows +
+                ") named where linkedid <> ''), "
+                "due as materialized (select linkedid from named order by whole desc, linkedid limit 1)",
+            "(select bool_or(whole) from named) or accountcode in (select accountcode from named where "
+            "named.linkedid = counted.linkedid)",
+            false, name);
+    DueCalls found{session};
     std::vector<Call> calls;
-    auto found = DueCalls::named(session, {linkedids.front()});
-    while (auto call = found.next()) {
-        const bool meant =
-            whole.front() != 0 || std::find(accounts.begin(), accounts.end(), call->accountcode) != accounts.end();
-        if (meant)
-            calls.push_back(*std::move(call));
-    }
+    while (auto call = found.next())
+        calls.push_back(*std::move(call));
     return calls;
 }
 

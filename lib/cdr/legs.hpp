@@ -37,6 +37,8 @@ class DueCalls {
     std::uint64_t all() const { return all_; }
 
   private:
+    friend std::vector<Call> find_calls(soci::session& session, const std::string& name);
+
     struct Rows {
         std::vector<std::string> linkedid, accountcode, recordingfile;
         std::vector<long long> started, ended;
