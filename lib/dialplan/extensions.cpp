@@ -31,6 +31,10 @@ constexpr std::string_view ring_seconds = "60";
 // start: whose arguments are the last part of the name and, where it is not the channel's own caller ID, the caller.
 // The name must not be that of another recording: GROUP_COUNT sees one that another channel begins at this moment, STAT
 // one that is on disk. FILTER makes the caller ID harmless, which comes from the network as it is.
+//
+// again: Asterisk decodes for a channel's recorders in one place, which takes RTP packets with lower sequence numbers
+// than the last one's for late ones, and drops them; after an attended transfer those of the new party are as often
+// lower as higher. It goes with the channel's last recorder, at the next frame: the pause is for that frame.
 constexpr std::string_view recorder = R"(
 [~P__rec]
 ; start(tag[,caller]): records this channel into a file of its own
@@ -46,12 +50,19 @@ exten => start,1,StopMixMonitor()
  same => n,Set(LOCAL(file)=${file}-${RAND(100000,999999)})
  same => n(free),MixMonitor(~S/${file}.wav)
  same => n,Set(CDR(recordingfile)=${file}.wav)
+ same => n,Set(PBX_FILE=${file}.wav)
  same => n,Return()
 ; stop: the recording on this channel ends. One that answered a call and was handed over has that call's file in its CDR
 ; variables, where it would hide the next one's; it has no row of its own yet, so that ResetCDR takes nothing else.
 exten => stop,1,StopMixMonitor()
  same => n,ExecIf($["${PBX_ANSWERER}"="1"]?ResetCDR())
  same => n,Set(PBX_ANSWERER=)
+ same => n,Set(CONNECTED_LINE_SEND_SUB=)
+ same => n,Return()
+; again: another party is on the line, after an attended transfer, and the recording goes on in the same file
+exten => again,1,StopMixMonitor()
+ same => n,Wait(0.1)
+ same => n,MixMonitor(~S/${PBX_FILE},a)
  same => n,Return()
 ; next: so does its leg, with a CDR row of its own, and the call goes on
 exten => next,1,StopMixMonitor()
@@ -84,6 +95,7 @@ exten => s,1,ExecIf($["x${ARG3}"!="x"]?Set(SHARED(PBX_ANSWERED,${ARG3})=1))
  same => n,GotoIf($["x${ARG1}"="x" | "${CHANNEL(channeltype)}"="Local"]?done)
  same => n,Set(PBX_ANSWERER=1)
  same => n,Gosub(~P__rec,start,1(${ARG1},${IF($["x${ARG2}"="x"]?anonymous:${ARG2})}))
+ same => n,Set(CONNECTED_LINE_SEND_SUB=~P__rec,again,1)
  same => n(done),Return()
 )";
 

@@ -98,10 +98,10 @@ class Media(asyncio.DatagramProtocol):
         self.party = party
         self.remote = None
         self.transport = None
-        # RTP begins with any number, but not here: after an attended transfer Asterisk 22's MixMonitor drops the audio of the
-        # new party for as long as its numbers are behind those of the party before, which nothing in a dialplan can
-        # help. So the caller's are ahead.
-        self.sequence = random.randrange(1 << 13) + (16384 if party == 'A' else 0)
+        # RTP begins with any number. Here a caller's are always behind: the audio of a new party whose numbers are behind
+        # those of the party before is what a recorder of Asterisk 22 drops after an attended transfer, unless it is
+        # started again.
+        self.sequence = random.randrange(1 << 13) + (0 if party == 'A' else 16384)
         self.stamp = random.randrange(1 << 31)
         self.source = random.randrange(1 << 32)
         self.speaking = False
