@@ -41,6 +41,7 @@ class Soak(Case):
 
         workers = [threading.Thread(target=run_for_ever, args=args) for args in
                    (('pbx-stitch',), ('pbx-archive', '--min-age', '0'))]
+        self.addCleanup(stop.set)  # a test that is told to end must not leave them
         for worker in workers:
             worker.start()
         number, until = 0, time.monotonic() + SECONDS
