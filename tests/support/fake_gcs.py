@@ -190,15 +190,20 @@ class _Handler(BaseHTTPRequestHandler):
     # --- requests
 
     def read_body(self):
+        """The request's body; None when its sender went away in the middle of it."""
         length = self.headers.get('Content-Length')
         if length is not None:
-            return self.rfile.read(int(length))
+            data = self.rfile.read(int(length))
+            return data if len(data) == int(length) else None
         data = bytearray()
         if 'chunked' in (self.headers.get('Transfer-Encoding') or ''):
             while True:
-                size = int(self.rfile.readline().split(b';')[0] or b'0', 16)
-                data += self.rfile.read(size)
-                self.rfile.readline()
+                line = self.rfile.readline()
+                size = int(line.split(b';')[0], 16) if line.strip() else -1
+                piece = self.rfile.read(max(size, 0))
+                if len(piece) != size or not self.rfile.readline():
+                    return None
+                data += piece
                 if size == 0:
                     break
         return bytes(data)
@@ -206,6 +211,8 @@ class _Handler(BaseHTTPRequestHandler):
     def handle_request(self):
         self.fault = {}
         body = self.read_body()
+        if body is None:
+            return self.drop()
         url = urlsplit(self.path)
         query = {key: values[0] for key, values in parse_qs(url.query).items()}
         if url.path.startswith('/_'):
