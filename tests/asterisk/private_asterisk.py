@@ -10,6 +10,8 @@
 For a test of `pbx-dialplan-gen --validate` only the program is needed: asterisk_root.program() is the path of an `asterisk`
 that can be put first into PATH (`os.path.dirname` of it), and that takes `-C /any/folder/asterisk.conf` as Asterisk itself does.
 """
+import contextlib
+import ctypes
 import os
 import random
 import re
@@ -67,6 +69,17 @@ def free_port(kind=socket.SOCK_DGRAM, address='127.0.0.1'):
     with socket.socket(socket.AF_INET, kind) as probe:
         probe.bind((address, 0))
         return probe.getsockname()[1]
+
+
+NEW_UTS = 0x04000000  # CLONE_NEWUTS of unshare(2)
+
+
+def _be_localhost():
+    """Asterisk looks up the machine's own name for every call, and falls behind where nothing resolves that, as in a root
+    that debootstrap made. Only root may give it another name; elsewhere it has to do with the machine's."""
+    with contextlib.suppress(OSError, AttributeError):
+        if ctypes.CDLL(None).unshare(NEW_UTS) == 0:
+            socket.sethostname('localhost')
 
 
 class Asterisk:
@@ -146,7 +159,7 @@ verbose = 4
             self.process = subprocess.Popen(  # pylint: disable=consider-using-with
                 [*first, 'setpriv', '--pdeathsig', 'KILL', str(self.program), '-f', '-C', str(self.etc / 'asterisk.conf')],
                 stdin=subprocess.DEVNULL, stdout=console, stderr=console, cwd=self.folder,
-                env={**os.environ, 'HOME': str(self.folder), 'TZ': 'Asia/Kolkata'})
+                env={**os.environ, 'HOME': str(self.folder), 'TZ': 'Asia/Kolkata'}, preexec_fn=_be_localhost)
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
