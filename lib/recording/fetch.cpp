@@ -133,8 +133,10 @@ class Fetch {
 
     Exit serve_stitched(const cdr::Call& call) {
         const auto name = stitched_name(call);
-        if (serve_local(call))
+        const auto why_not = serve_local(call);
+        if (why_not.empty())
             return Exit::ok;
+        words::note("{}", why_not);
         std::optional<Error> trouble;
         try {
             if (remote_ && serve_remote(call, name))
@@ -149,23 +151,23 @@ class Fetch {
         return serve_built(call, name, trouble);
     }
 
-    bool serve_local(const cdr::Call& call) {
+    // Nothing, when it was served; else why it was not.
+    std::string serve_local(const cdr::Call& call) {
+        constexpr const char* none = "no stitched recording here";
         std::error_code ignored;
         if (!std::filesystem::exists(options_.places.stitched, ignored))
-            return false;
+            return none;
         const auto stitched = Folder::open(options_.places.stitched);
         Fd file;
         const auto standing = examine_file(call, stitched, legs_, options_.overlap, &file);
-        if (!standing.current) {
-            words::note("stitched recording here: {}", standing.reason);
-            return false;
-        }
+        if (!standing.current)
+            return standing.exists ? "stitched recording here: " + standing.reason : none;
         if (has_come_back(standing.manifest))
-            return false;
+            return "stitched recording here: a leg that was missing is in the archive now";
         if (standing.manifest.audible() == 0)
             throw nothing_to_hear(call);
         send_file(file.get(), standing.manifest, "stitched-local");
-        return true;
+        return {};
     }
 
     // Whether the archive has by now what the manifest calls missing, as it may when another node was late.
@@ -273,7 +275,7 @@ class Fetch {
             }
         }
         // While we waited for another writer of the same file, it did our work.
-        if (file && serve_local(call))
+        if (file && serve_local(call).empty())
             return Exit::ok;
         const Fd nameless = file ? Fd{} : nameless_file();
         const int out = file ? file->fd() : nameless.get();

@@ -20,12 +20,14 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
 
 import asterisk_root
 from asterisk_root import Unavailable
+from workdir import BIN, main
 
 # What a PBX of our kind uses; everything else stays out, so that it is up in a second and says nothing that is not ours.
 # app_system and func_shell are there for the tests of hostile names: a hole would have something to run.
@@ -205,4 +207,18 @@ verbose = 4
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-__all__ = ['Asterisk', 'Unavailable', 'free_port']
+def main_with_asterisk(*programs):
+    """The tests of the script that calls this; says why, and ends with 77, where pbx-dialplan-gen, one of `programs` or an
+    Asterisk is not to be had."""
+    lacking = [program for program in (BIN / 'pbx-dialplan-gen', *programs) if not shutil.which(program)]
+    try:
+        if lacking:
+            raise Unavailable(', '.join(map(str, lacking)) + ' is not here')
+        asterisk_root.program()
+    except Unavailable as reason:
+        print(f'SKIPPED: no Asterisk to call: {reason}', file=sys.stderr)
+        sys.exit(77)
+    main()
+
+
+__all__ = ['Asterisk', 'Unavailable', 'free_port', 'main_with_asterisk']

@@ -11,11 +11,11 @@ import sys
 import time
 import unittest
 
-import asterisk_root
 import tones
 from pbx import Pbx, leg_names, wait_for
+from private_asterisk import main_with_asterisk
 from sound import Wav, sox_samples
-from workdir import BIN, Case, main, quoted
+from workdir import Case, quoted
 
 RING = 1.2       # seconds until a phone is picked up
 TALK = 2.5       # seconds of conversation
@@ -970,12 +970,4 @@ class WhatTheToolsMakeOfIt(CallCase):
 
 
 if __name__ == '__main__':
-    if not (BIN / 'pbx-dialplan-gen').exists():
-        print('SKIPPED: pbx-dialplan-gen is not built', file=sys.stderr)
-        sys.exit(77)
-    try:
-        asterisk_root.program()
-    except asterisk_root.Unavailable as reason:
-        print(f'SKIPPED: no Asterisk to call: {reason}', file=sys.stderr)
-        sys.exit(77)
-    main()
+    main_with_asterisk()

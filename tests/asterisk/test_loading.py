@@ -1,12 +1,11 @@
 #!/usr/bin/env python3
 """What Asterisk itself says of the generated configuration: pbx-dialplan-gen --validate and --reload."""
 import re
-import sys
 import uuid
 
 import asterisk_root
-from private_asterisk import Asterisk
-from workdir import BIN, Case, main, quoted
+from private_asterisk import Asterisk, main_with_asterisk
+from workdir import Case, quoted
 
 # Each holds something that Asterisk has an escape for, or that only looks dangerous.
 PASSWORDS = ['a;b', '\\', '"', '${EXTEN}', '#include', '>', '=>', ';--', 'a,b]', 'äöü', 'x' * 256]
@@ -117,12 +116,4 @@ class Loading(Case):
 
 
 if __name__ == '__main__':
-    if not (BIN / 'pbx-dialplan-gen').exists():
-        print('SKIPPED: pbx-dialplan-gen is not built', file=sys.stderr)
-        sys.exit(77)
-    try:
-        asterisk_root.program()
-    except asterisk_root.Unavailable as reason:
-        print(f'SKIPPED: no Asterisk to ask: {reason}', file=sys.stderr)
-        sys.exit(77)
-    main()
+    main_with_asterisk()

@@ -2,14 +2,12 @@
 """A call that sipp places, an implementation of SIP and RTP that is not ours: what it says is in the legs, once and in order,
 and comes back as one file."""
 import asyncio
-import shutil
-import sys
 from pathlib import Path
 
-import asterisk_root
 import tones
 from pbx import Pbx, leg_names
-from workdir import BIN, Case, main
+from private_asterisk import main_with_asterisk
+from workdir import Case
 
 SPEECH = 12  # seconds that sipp has to say; it hangs up before
 SAID = 7     # of them it surely said
@@ -76,12 +74,4 @@ class Sipp(Case):
 
 
 if __name__ == '__main__':
-    if not (BIN / 'pbx-dialplan-gen').exists() or not shutil.which('sipp'):
-        print('SKIPPED: it needs pbx-dialplan-gen and sipp', file=sys.stderr)
-        sys.exit(77)
-    try:
-        asterisk_root.program()
-    except asterisk_root.Unavailable as reason:
-        print(f'SKIPPED: no Asterisk to call: {reason}', file=sys.stderr)
-        sys.exit(77)
-    main()
+    main_with_asterisk('sipp')

@@ -189,6 +189,21 @@ class NamingTheCall(Fetching):
         for identity in ids:
             self.assertEqual(self.fetch(work, identity).out, whole)
 
+    def test_a_uniqueid_on_rows_of_two_calls_means_the_account_that_it_has_in_the_one_that_is_served(self):
+        work = self.workdir()
+        ours, uniqueid = pcm(ramp(0.1)), '1776500000.55'
+        for name, data in (('a.wav', ours), ('b.wav', pcm(ramp(0.2, 2))), ('c.wav', pcm(ramp(0.3, 3)))):
+            work.leg(name, data)
+        work.cdr(CALL, 'a.wav', uniqueid=uniqueid)
+        work.cdr(CALL, 'b.wav', OTHER_ACCOUNT, sequence=2, uniqueid=f'{CALL}2')
+        work.cdr('1776599999.9', 'c.wav', OTHER_ACCOUNT, uniqueid=uniqueid)
+        self.assertEqual(self.fetch(work, uniqueid).out, ours)
+
+    def test_a_rebuild_says_once_that_there_was_nothing_to_serve(self):
+        work = self.workdir()
+        work.three_legs(CALL)
+        self.assertEqual(self.fetch(work, CALL, '-v').err.count('no stitched recording here'), 1)
+
     def test_no_such_call_is_66(self):
         work = self.workdir()
         for call in ('1776599999.9', '999999', '99999999999999999999999999', 'nonsense'):
