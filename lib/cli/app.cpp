@@ -27,8 +27,9 @@ namespace {
 constexpr const char* default_config = "/etc/pbx/pbx.conf";
 
 // What may stand at the top of pbx.conf: a tool passes over those of them that it does not take.
-constexpr std::array shared_settings{"database", "spool",   "stitched",   "stitch-src",   "remote", "rclone",
-                                     "timeout",  "overlap", "migrations", "asterisk-dir", "metrics"};
+constexpr std::array shared_settings{"database", "spool",   "stitched", "stitch-src", "remote",
+                                     "rclone",   "timeout", "overlap",  "migrations", "asterisk-dir",
+                                     "metrics",  "node",    "emergency"};
 
 // CLI11 takes the file before the environment, and knows sections only as subcommands. This reader drops what the
 // environment or another section decides, and lifts the tool's own section to the top.
@@ -173,6 +174,16 @@ void App::add_remote(std::string& value) {
 
 void App::add_rclone(std::string& value) {
     add_setting("--rclone", "PBX_RCLONE", value, "The rclone program")->type_name("PROGRAM");
+}
+
+void App::add_node(std::string& value) {
+    add_setting("--node", "PBX_NODE", value, "This machine's name where several share a database or a remote")
+        ->type_name("NAME")
+        ->check([](const std::string& name) {
+            const bool fits = !name.empty() && name.size() <= 16 &&
+                              name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789") == std::string::npos;
+            return fits ? std::string{} : "\"" + name + "\" is not 1 to 16 of a-z and 0-9";
+        });
 }
 
 void App::add_metrics(std::string& value) {

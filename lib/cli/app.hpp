@@ -56,6 +56,7 @@ class App : public CLI::App {
     void add_stitch_src(std::string& value);
     void add_remote(std::string& value);
     void add_rclone(std::string& value);
+    void add_node(std::string& value);
     void add_metrics(std::string& value);
 
     /// Parses, runs `work`, turns every exception into words and the exit status of the contract.
