@@ -1,13 +1,17 @@
-// FLAC loses nothing; Opus (RFC 6716) and MP3 are for a mail.
+// FLAC loses nothing; Opus (RFC 6716) and MP3 make small files. No encoder of libsndfile 1.2.0 reports a full disk when
+// it is closed, so that every result is decoded again.
 #include "audio/encode.hpp"
 
 #include "audio/sndfile_writer.hpp"
 #include "base/error.hpp"
 #include "base/progress.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sndfile.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <memory>
 #include <vector>
 
@@ -27,6 +31,26 @@ int format_of(Encoding encoding) {
         break;
     }
     return SF_FORMAT_WAV | SF_FORMAT_PCM_16;
+}
+
+using SndFile = std::unique_ptr<SNDFILE, int (*)(SNDFILE*)>;
+
+constexpr std::size_t block_frames = 1U << 14U;
+
+// Frames that a decoder finds in the file, whatever its header promises.
+Frames decoded_frames(int fd, const std::string& what) {
+    SF_INFO info{};
+    const int own = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (own < 0 || ::lseek(own, 0, SEEK_SET) != 0)
+        throw system_error(Exit::io, "cannot read " + what + " back", errno);
+    const SndFile file{::sf_open_fd(own, SFM_READ, &info, SF_TRUE), &::sf_close};
+    if (!file)
+        return 0;
+    std::vector<short> samples(block_frames * static_cast<std::size_t>(info.channels));
+    Frames frames = 0;
+    while (const auto got = ::sf_readf_short(file.get(), samples.data(), block_frames))
+        frames += static_cast<Frames>(got);
+    return frames;
 }
 
 } // namespace
@@ -54,7 +78,7 @@ void encode(const LegAudio& wav, Encoding encoding, int out, const std::string& 
         throw Error{Exit::data,
                     fmt::format("{}: {} Hz cannot be encoded as {}", what, info.samplerate, media_type(encoding)),
                     "flac takes every rate"};
-    const std::unique_ptr<SNDFILE, int (*)(SNDFILE*)> file{open_to_write(out, info), &::sf_close};
+    SndFile file{open_to_write(out, info), &::sf_close};
     if (!file)
         throw Error{Exit::cant_create, what + " cannot be encoded: " + ::sf_strerror(nullptr)};
     const auto set = [&](int kind, const std::string& text) {
@@ -66,7 +90,6 @@ void encode(const LegAudio& wav, Encoding encoding, int out, const std::string& 
     set(SF_STR_DATE, wav.info().date);
 
     LegDecoder decoder{wav};
-    constexpr std::size_t block_frames = 1U << 14U;
     std::vector<short> samples(block_frames * wav.format().channels);
     Frames done = 0;
     Progress progress{"encoding", "samples"};
@@ -80,6 +103,12 @@ void encode(const LegAudio& wav, Encoding encoding, int out, const std::string& 
     }
     if (done != wav.frames())
         throw Error{Exit::data, fmt::format("{} cannot be decoded: {} of {} frames", what, done, wav.frames())};
+    file.reset();
+    if (const auto found = decoded_frames(out, what); found != done)
+        throw Error{Exit::cant_create,
+                    fmt::format("{} cannot be encoded as {}: {} of {} frames were written", what, media_type(encoding),
+                                found, done),
+                    "make room where the file is written, and look at its size limit (ulimit -f)"};
 }
 
 } // namespace pbx::audio

@@ -231,6 +231,8 @@ Exit App::parse_and_work(int argc, const char* const* argv, const std::function<
 int App::run(int argc, const char* const* argv, const std::function<Exit()>& work) {
     // A reader that went away is seen as EPIPE where we write, and is no error there.
     static_cast<void>(::signal(SIGPIPE, SIG_IGN));
+    // Nor does a file-size limit (ulimit -f) end a tool without a message: the write fails with EFBIG.
+    static_cast<void>(::signal(SIGXFSZ, SIG_IGN));
     Exit status = Exit::software;
     try {
         status = parse_and_work(argc, argv, work);

@@ -41,6 +41,26 @@ class Formats(Case):
                 self.assertAlmostEqual(sound.pitch(decoded, 0.3, 0.4), 440, delta=15)
                 self.assertAlmostEqual(sound.pitch(decoded, 1.3, 0.4), 880, delta=15)
 
+    def test_an_encoded_file_that_a_size_limit_cuts_short_is_an_error(self):
+        for word in ('flac', 'opus', 'mp3'):
+            work, out, _ = self.encoded(word)
+            whole = out.stat().st_size
+            out.unlink()
+            for missing in (1, 100, whole // 2):
+                with self.subTest(word, missing=missing):
+                    result = work.run('pbx-recording-fetch', '--format', word, '-o', str(out), CALL,
+                                      before=('prlimit', f'--fsize={whole - missing}'), check_sanitizers=False)
+                    self.status(result, 73)
+                    self.assertFalse(out.exists())
+
+    def test_encoded_files_of_odd_lengths_and_of_stereo_are_whole(self):
+        for word in ('flac', 'opus', 'mp3'):
+            for seconds in (0.02, 0.5, 3.333, 61.7):
+                with self.subTest(word, seconds=seconds):
+                    work = self.workdir(remote=None)
+                    work.call(CALL, [('a.wav', tone(440, seconds)), ('b.wav', tone(880, seconds, 'wav16'))])
+                    self.status(work.run('pbx-recording-fetch', '--format', word, '-o', str(work.path / 'x'), CALL), 0)
+
     def test_another_word_is_a_usage_error(self):
         work = self.workdir(remote=None)
         for option, word, choices in (('--format', 'wma', 'flac,mp3,opus,wav'), ('--format', '1', 'flac,mp3,opus,wav'),
