@@ -49,14 +49,12 @@ void arm_watchdog(std::chrono::seconds timeout) {
     ::setitimer(ITIMER_REAL, &timer, nullptr);
 }
 
-Waiting::Waiting(const char* what, Exit kind) {
-    waiting_status = static_cast<int>(kind);
-    waiting_for = what;
-}
+Waiting::Waiting(const char* what, Exit kind)
+    : outer_what_{waiting_for.exchange(what)}, outer_status_{waiting_status.exchange(static_cast<int>(kind))} {}
 
 Waiting::~Waiting() {
-    waiting_for = nullptr;
-    waiting_status = static_cast<int>(Exit::temporary);
+    waiting_for = outer_what_;
+    waiting_status = outer_status_;
 }
 
 std::chrono::seconds parse_duration(std::string_view text) {

@@ -35,13 +35,18 @@ class Deadline {
 /// answers, a disk that does not return. Children die with it (subprocess.hpp), locks fall, and the next run mends.
 void arm_watchdog(std::chrono::seconds timeout);
 
-/// While it lives, names what the process waits for, and the exit status should it never come.
+/// While it lives, names what the process waits for, and the exit status should it never come. One inside another
+/// speaks for as long as it lives; then the outer one does again. Only the main thread has them.
 class Waiting {
   public:
     Waiting(const char* what, Exit kind);
     ~Waiting();
     Waiting(const Waiting&) = delete;
     Waiting& operator=(const Waiting&) = delete;
+
+  private:
+    const char* outer_what_;
+    int outer_status_;
 };
 
 /// "90", "90s", "5m", "25h", "7d" (a bare number is seconds). Throws Error (usage).

@@ -144,7 +144,12 @@ CLI::Option* App::add_duration(CLI::App& where, const std::string& flag, std::ch
 
 void App::add_timeout(std::chrono::seconds standard) {
     timeout_ = standard;
-    add_duration(*this, "--timeout", timeout_, fmt::format("Give up after this time (default {} s)", standard.count()));
+    add_duration(*this, "--timeout", timeout_, fmt::format("Give up after this time (default {} s)", standard.count()))
+        ->check([](const std::string& text) {
+            // Every command ends at a deadline (guarantee 7), so that 0 is not "never".
+            return text.find_first_of("123456789") == std::string::npos ? std::string{"\"" + text + "\" leaves no time"}
+                                                                        : std::string{};
+        });
 }
 
 void App::add_database(std::string& value) {

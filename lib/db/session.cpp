@@ -6,8 +6,11 @@
 #include <fmt/format.h>
 #include <soci/postgresql/soci-postgresql.h>
 
+#include <algorithm>
 #include <array>
+#include <cstdint>
 #include <cstdlib>
+#include <limits>
 #include <memory>
 #include <string_view>
 
@@ -66,6 +69,12 @@ std::string to_environment(const std::string& conninfo) {
     return rest;
 }
 
+// The server keeps it as a signed 32-bit number of milliseconds (GUC_UNIT_MS), which is 24.8 days.
+std::chrono::milliseconds statement_timeout(std::chrono::seconds timeout) {
+    constexpr std::chrono::seconds most{std::numeric_limits<std::int32_t>::max() / 1000};
+    return std::min(timeout, most);
+}
+
 } // namespace
 
 void connect(soci::session& session, const std::string& conninfo, std::chrono::seconds timeout) {
@@ -80,7 +89,7 @@ void connect(soci::session& session, const std::string& conninfo, std::chrono::s
         PQsetNoticeProcessor(
             connection(session), [](void*, const char*) {}, nullptr);
         if (timeout.count() > 0)
-            session << fmt::format("set statement_timeout = {}", timeout.count() * 1000);
+            session << fmt::format("set statement_timeout = {}", statement_timeout(timeout).count());
     } catch (const soci::soci_error& error) {
         throw Error{Exit::unavailable, "cannot connect to the database: " + one_line(error.what()), connect_hint};
     }

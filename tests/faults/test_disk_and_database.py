@@ -108,10 +108,11 @@ class Disk(Case):
 
 
 class Relay:
-    """Between a tool and PostgreSQL: lets bytes pass, slowly, up to a number, or not at all."""
+    """Between a tool and PostgreSQL: lets bytes pass, slowly, up to a number, until the tool says a word, or not at all."""
 
-    def __init__(self, folder, target, *, cut_after=None, delay=0.0, silent=False):
+    def __init__(self, folder, target, *, cut_after=None, delay=0.0, silent=False, silent_after=None):
         self.target, self.cut_after, self.delay, self.silent = target, cut_after, delay, silent
+        self.silent_after = silent_after
         self.folder, self.over = str(folder), threading.Event()
         os.makedirs(self.folder, exist_ok=True)
         self.server = socket.socket(socket.AF_UNIX)
@@ -147,6 +148,8 @@ class Relay:
                 time.sleep(self.delay)
                 sink.sendall(data)
                 passed += len(data)
+                if self.silent_after and self.silent_after in data:
+                    self.over.wait(600)
         for end in (source, sink):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
@@ -237,6 +240,15 @@ class DatabaseFaults(Case):
             os.kill(cluster().process.pid, signal.SIGCONT)
         self.status(work.run('pbx-stitch'), 0)
         sweep.counts.add('database stopped without a word', mended=1)
+
+
+    def test_a_server_that_falls_silent_after_the_connection_is_unavailable(self):
+        work = self.workdir(remote=None)
+        env = self.through(work, silent_after=b'statement_timeout')
+        for command in (('pbx-stitch',), ('pbx-provision', 'org', 'list'), ('pbx-calls',), ('pbx-dialplan-gen',)):
+            with self.subTest(command[0]):
+                self.status(work.run(*command, '--timeout', '1', env=env), 69)
+        sweep.counts.add('database silent after the connection', tried=4, mended=4)
 
 
 class Standby(postgres.Cluster):

@@ -172,9 +172,15 @@ class Settings(Case):
         for tool, flag, value in (('pbx-stitch', '--since', 'yestermorrow'), ('pbx-stitch', '--since', '-5h'),
                                   ('pbx-stitch', '--jobs', '0'), ('pbx-stitch', '--jobs', 'many'),
                                   ('pbx-archive', '--min-age', '5 parsecs'), ('pbx-archive', '--timeout', '0x'),
+                                  ('pbx-stitch', '--timeout', '0'), ('pbx-calls', '--timeout', '0d'),
                                   ('pbx-stitch', '--since', '99999999999999999999h')):
             with self.subTest(f'{tool} {flag} {value}'):
                 self.assertEqual(work.run(tool, f'{flag}={value}').status, 64)
+
+    def test_a_timeout_of_weeks_is_as_good_as_one_of_minutes(self):
+        work = self.workdir(remote=None)
+        for timeout in ('24d', '25d', '400d'):
+            self.quiet(self.status(work.run('pbx-stitch', '--timeout', timeout), 0))
 
     def test_a_connection_uri_serves_as_database(self):
         work = self.workdir(remote=None)
