@@ -27,7 +27,8 @@ Folder Folder::create(const std::filesystem::path& path) {
             continue;
         const int why = errno;
         // A parent may be a folder that we must not write to, and need not: EROFS, EACCES.
-        if (!std::filesystem::is_directory(so_far))
+        std::error_code failed;
+        if (!std::filesystem::is_directory(so_far, failed))
             throw system_error(Exit::cant_create, "cannot make folder " + so_far.native(), why);
     }
     return open(path);

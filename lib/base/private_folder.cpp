@@ -30,7 +30,8 @@ PrivateFolder::PrivateFolder(const Folder& parent, const std::string& name)
         try {
             folder_ = Folder::open(mine);
         } catch (const Error&) {
-            if (std::filesystem::exists(mine))
+            std::error_code ignored;
+            if (std::filesystem::exists(mine, ignored))
                 throw;
             continue;
         }

@@ -258,8 +258,10 @@ int App::run(int argc, const char* const* argv, const std::function<Exit()>& wor
             status = Exit::cant_create;
             words::error(system_error(status, "cannot write to stdout", error.code().value()));
         } else {
-            words::error(
-                {Exit::software, std::string{"unexpected: "} + error.what(), "this is a bug, please report it"});
+            // What the system refused, in a call that has no message of its own: a folder, a thread.
+            const auto failure = system_error(Exit::io, error.what(), error.code().value());
+            status = failure.kind();
+            words::error({status, error.what(), failure.hint()});
         }
     } catch (const std::exception& error) {
         words::error({Exit::software, std::string{"unexpected: "} + error.what(), "this is a bug, please report it"});

@@ -11,7 +11,11 @@ namespace {
 
 // Absolute and without "..", "." and a last slash; links are followed as far as the path exists.
 std::filesystem::path plain(const std::string& path) {
-    auto result = std::filesystem::weakly_canonical(std::filesystem::absolute(path));
+    std::error_code failed;
+    const auto absolute = std::filesystem::absolute(path, failed);
+    const auto result = failed ? absolute : std::filesystem::weakly_canonical(absolute, failed);
+    if (failed)
+        throw system_error(Exit::io, "cannot look at folder " + path, failed.value());
     return result.has_filename() ? result : result.parent_path();
 }
 

@@ -5,7 +5,7 @@ import re
 import subprocess
 
 from sound import Wav, pcm, ramp
-from workdir import BIN, SOURCE, Case, main
+from workdir import BIN, SOURCE, Case, as_nobody, main
 
 TOOLS = sorted(path.stem for path in (SOURCE / 'tools').glob('pbx-*.cpp'))
 # The settings of pbx.conf(5): flag, variable, and which tools take them.
@@ -176,6 +176,20 @@ class Settings(Case):
                                   ('pbx-stitch', '--since', '99999999999999999999h')):
             with self.subTest(f'{tool} {flag} {value}'):
                 self.assertEqual(work.run(tool, f'{flag}={value}').status, 64)
+
+    def test_a_spool_in_a_folder_that_this_user_may_not_enter_is_a_matter_of_permission(self):
+        work = self.workdir(remote='local')
+        nobody = as_nobody()
+        if not nobody:
+            self.skipTest('only root can take away a right from somebody else')
+        (work.path / 'closed' / 'monitor').mkdir(parents=True)
+        (work.path / 'closed').chmod(0o700)
+        env = {'PBX_SPOOL': work.path / 'closed' / 'monitor', 'PBX_STITCHED': None}
+        for command in (('pbx-stitch',), ('pbx-archive',), ('pbx-archive', 'audit'), ('pbx-recording-fetch', '1776500000.1')):
+            with self.subTest(' '.join(command)):
+                result = self.status(work.run(*command, env=env, before=nobody), 77)
+                self.hints(result)
+                self.assertNotIn('bug', result.err)
 
     def test_a_timeout_of_weeks_is_as_good_as_one_of_minutes(self):
         work = self.workdir(remote=None)
