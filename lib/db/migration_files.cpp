@@ -1,4 +1,4 @@
-// Everything that can be wrong with a migration file has its own words here.
+// Each fault that a migration file can have has a message of its own.
 #include "db/migration_files.hpp"
 
 #include "base/atomic_file.hpp"
@@ -37,7 +37,7 @@ bool is_version(std::string_view name) {
            std::all_of(name.begin() + date_length + 1, name.end(), is_word_character);
 }
 
-// What the leading comment lines ask for. Throws Error (config) for a wish that nobody knows.
+// Whether the leading comment lines ask for a transaction. Throws Error (config) for an unknown instruction.
 bool wants_transaction(std::string_view text, const std::string& path) {
     bool transaction = true;
     while (!text.empty()) {
@@ -61,8 +61,9 @@ bool wants_transaction(std::string_view text, const std::string& path) {
         line.remove_prefix(directive.size());
         trim();
         if (line != "no-transaction")
-            throw Error{Exit::config, fmt::format("{}: \"{} {}\" is no instruction", path, directive, shown(line)),
-                        "the one that there is: -- pbx-migrate: no-transaction"};
+            throw Error{Exit::config,
+                        fmt::format("{}: \"{} {}\" is not a known instruction", path, directive, shown(line)),
+                        "the only one is: -- pbx-migrate: no-transaction"};
         transaction = false;
     }
     return transaction;
@@ -110,7 +111,7 @@ std::vector<Migration> read_migrations(const std::filesystem::path& folder) {
             name.compare(name.size() - suffix.size(), suffix.size(), suffix) != 0)
             return;
         if (!is_version(std::string_view{name}.substr(0, name.size() - suffix.size())))
-            throw Error{Exit::config, listed.path_of(name) + ": not the name of a migration", name_hint};
+            throw Error{Exit::config, listed.path_of(name) + ": is not a valid name for a migration", name_hint};
         names.push_back(name);
     });
     if (names.empty())
@@ -132,7 +133,7 @@ std::vector<Migration> read_migrations(const std::filesystem::path& folder) {
 std::string migration_fault(const Migration& migration) {
     const std::string_view text{migration.text};
     if (text.find('\0') != std::string_view::npos)
-        return "it has a zero byte, at which PostgreSQL would stop reading";
+        return "it contains a zero byte, at which PostgreSQL would stop reading";
     if (text.substr(0, 3) == "\xef\xbb\xbf")
         return "it begins with a byte order mark; save it as plain UTF-8";
     if (!is_utf8(text))
@@ -144,8 +145,8 @@ std::string migration_fault(const Migration& migration) {
         return {};
     const auto found = std::find_if(statements.begin(), statements.end(), controls_transaction);
     if (found != statements.end())
-        return fmt::format("line {}: it has a {} of its own; each file runs in one transaction with its record, so "
-                           "leave it out, or begin the file with \"-- pbx-migrate: no-transaction\"",
+        return fmt::format("line {}: it contains {}; each file runs in one transaction together with its record, so "
+                           "remove it, or begin the file with \"-- pbx-migrate: no-transaction\"",
                            found->line, found->words[0]);
     return {};
 }
@@ -173,10 +174,10 @@ std::filesystem::path new_migration(const std::filesystem::path& folder, const s
             newest = std::max(newest, name.substr(0, name.size() - suffix.size()));
     });
     if (version <= newest)
-        throw Error{Exit::usage, fmt::format("{} would not sort behind {}, the newest migration", version, newest),
-                    "choose words that do, since migrations are applied in the order of their names"};
+        throw Error{Exit::usage, fmt::format("{} would not sort after {}, the newest migration", version, newest),
+                    "choose other words: migrations are applied in the order of their names"};
     AtomicFile file{listed, version + std::string{suffix}, 0644, Deadline::after(std::chrono::seconds{5})};
-    write_all(file.fd(), fmt::format("-- {}: say here what changes, and why.\n", slug), file.name());
+    write_all(file.fd(), fmt::format("-- {}: describe here what changes, and why.\n", slug), file.name());
     file.commit();
     return listed.path_of(file.name());
 }

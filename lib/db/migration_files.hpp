@@ -17,19 +17,19 @@ struct Migration {
     bool in_transaction = true; ///< no leading comment "-- pbx-migrate: no-transaction"
 };
 
-/// All migrations of a folder in the order of their names. Files that do not end in .sql, and hidden ones, are none of
-/// ours. Throws Error: config for a folder or file that cannot be one of migrations, io, no_permission.
+/// All migrations of a folder in the order of their names. Files that do not end in .sql, and hidden files, are
+/// ignored. Throws Error: config for a folder without migrations or a file with another name, io, no_permission.
 std::vector<Migration> read_migrations(const std::filesystem::path& folder);
 
-/// What is wrong with a migration's text, in words that say what is required; empty when nothing is. A migration that
-/// was applied long ago is not asked.
+/// What is wrong with a migration's text, and what is required; empty when nothing is. Only for migrations that are
+/// still to be applied.
 std::string migration_fault(const Migration& migration);
 
 /// Throws Error (config) when migration_fault finds something.
 void require_sound(const Migration& migration);
 
 /// Makes an empty migration named for today and `words`, and returns its path. Throws Error: usage for words that
-/// cannot be a name, or that would not sort behind the newest; cant_create.
+/// are no valid name, or that would not sort after the newest migration; cant_create.
 std::filesystem::path new_migration(const std::filesystem::path& folder, const std::string& words);
 
 std::string sha256(std::string_view data);

@@ -206,7 +206,7 @@ class Migrate(Case):
     def test_a_vanished_file_stops_everything(self):
         self.up('--to', CHAIN[1])
         (self.folder / f'{CHAIN[0]}.sql').unlink()
-        self.says(self.status(self.run_it('status'), 65), f'{CHAIN[0]} was applied, and its file is gone')
+        self.says(self.status(self.run_it('status'), 65), f'{CHAIN[0]} was applied, but its file is gone')
         result = self.up(status=65)
         self.hints(result)
         self.assertEqual(self.applied(), CHAIN[:2])
@@ -215,7 +215,7 @@ class Migrate(Case):
         self.up()
         self.write('20250204-late', 'create table late (a int);')
         result = self.up(status=65)
-        self.says(result, '20250204-late.sql is pending, but sorts before what is applied')
+        self.says(result, '20250204-late.sql is pending, but sorts before a migration that is already applied')
         self.hints(result)
         self.assertIsNone(self.db.value("select to_regclass('late')"))
         self.assertIn('20250204-late\tout of order', self.status(self.run_it('status'), 1).text)
@@ -271,7 +271,7 @@ class Migrate(Case):
         for text in ('create table a (x int);\ncommit;\nselect 1/0;', 'begin;\ncreate table a (x int);\ncommit;',
                      'create table a (x int);\n/* */ RollBack;'):
             self.only('20250101-a', text)
-            self.says(self.up(status=78), r'line \d: it has a (COMMIT|BEGIN|ROLLBACK) of its own')
+            self.says(self.up(status=78), r'line \d: it contains (COMMIT|BEGIN|ROLLBACK)')
         self.assertEqual(self.dump(), before)
 
     def test_nothing_is_applied_when_one_of_the_pending_files_cannot_be_right(self):

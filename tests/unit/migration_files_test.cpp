@@ -82,7 +82,7 @@ TEST_CASE("a file whose name is not a date and words is refused by name") {
                                    "20260101-a'b.sql", "20260101-a b.sql", "x.sql"}) {
         const TemporaryFolder folder;
         folder.write(name, "select 1");
-        CHECK_THAT(reading_fails(folder), ContainsSubstring(name + ": not the name of a migration"));
+        CHECK_THAT(reading_fails(folder), ContainsSubstring(name + ": is not a valid name for a migration"));
     }
 }
 
@@ -109,10 +109,10 @@ TEST_CASE("a leading comment opts out of the transaction, and only that one") {
     CHECK(found[2].in_transaction);
 }
 
-TEST_CASE("an instruction that nobody knows is refused") {
+TEST_CASE("an unknown instruction is refused") {
     const TemporaryFolder folder;
     folder.write("20260101-a.sql", "-- pbx-migrate: notransaction\nselect 1");
-    CHECK_THAT(reading_fails(folder), ContainsSubstring("\"pbx-migrate: notransaction\" is no instruction"));
+    CHECK_THAT(reading_fails(folder), ContainsSubstring("\"pbx-migrate: notransaction\" is not a known instruction"));
 }
 
 TEST_CASE("a text that PostgreSQL would misread is named") {
@@ -124,17 +124,17 @@ TEST_CASE("a text that PostgreSQL would misread is named") {
 }
 
 TEST_CASE("a transaction command is named with its line, unless the file opted out") {
-    CHECK_THAT(fault_of("select 1;\n\ncommit;\nselect 2"), ContainsSubstring("line 3: it has a COMMIT of its own"));
+    CHECK_THAT(fault_of("select 1;\n\ncommit;\nselect 2"), ContainsSubstring("line 3: it contains COMMIT"));
     CHECK(fault_of("begin; select 1; commit;", false).empty());
 }
 
-TEST_CASE("a new migration is named for today, and must sort behind the newest") {
+TEST_CASE("a new migration is named for today, and must sort after the newest") {
     const TemporaryFolder folder;
     const auto path = new_migration(folder.path(), "add voice_mail");
     CHECK_THAT(path.filename().native(), Catch::Matchers::EndsWith("-add-voice-mail.sql"));
     CHECK_THAT(migration_fault(read_migrations(folder.path()).at(0)), ContainsSubstring("no statement"));
-    CHECK_THROWS_WITH(new_migration(folder.path(), "add-voice-mail"), ContainsSubstring("would not sort behind"));
-    CHECK_THROWS_WITH(new_migration(folder.path(), "aaa"), ContainsSubstring("would not sort behind"));
+    CHECK_THROWS_WITH(new_migration(folder.path(), "add-voice-mail"), ContainsSubstring("would not sort after"));
+    CHECK_THROWS_WITH(new_migration(folder.path(), "aaa"), ContainsSubstring("would not sort after"));
     for (const auto* words : {"", "../x", "a/b", "-x", ".x", "a'b", "a\nb"})
         CHECK_THROWS_WITH(new_migration(folder.path(), words), ContainsSubstring("cannot name a migration"));
 }

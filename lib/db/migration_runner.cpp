@@ -1,0 +1,305 @@
+// Migrations run on libpq's connection directly: SOCI would take ":name" in their text for a parameter.
+#include "db/migration_runner.hpp"
+
+#include "base/deadline.hpp"
+#include "base/words.hpp"
+#include "db/sql_text.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <optional>
+#include <thread>
+
+namespace pbx::db {
+
+namespace {
+
+// "pbx-migr" in ASCII. One lock a database: whatever schema is migrated, two runners take turns.
+constexpr std::int64_t lock_key = 0x7062782d6d696772;
+
+// How long a statement waits for a table that somebody uses. While it waits, everybody else queues behind it.
+constexpr std::chrono::seconds table_patience{5};
+
+std::string field(const PGresult* result, const char which) {
+    const char* text = PQresultErrorField(result, which);
+    return text == nullptr ? std::string{} : std::string{text};
+}
+
+} // namespace
+
+MigrationRunner::MigrationRunner(const MigrateOptions& options) : options_{options} {
+    // Positions in errors are counted in characters of this encoding.
+    ::setenv("PGCLIENTENCODING", "UTF8", 1);
+    connect(session_, options.database, options.timeout);
+    connection_ = connection(session_);
+    PQsetNoticeProcessor(
+        connection_, [](void*, const char* text) { words::note("{}", text); }, nullptr);
+    prepare_session();
+    schema_ = value("find the schema", "select quote_ident(current_schema())");
+    if (schema_.empty())
+        throw Error{Exit::config, "the database user has no schema to create tables in",
+                    "look at search_path, and grant the right to create in it"};
+    table_ = schema_ + ".schema_migrations";
+}
+
+// It polls: a blocking pg_advisory_lock holds a snapshot, for which CREATE INDEX
+// CONCURRENTLY in the other session waits in turn, and both hang.
+void MigrationRunner::lock() {
+    const auto deadline = Deadline::after(options_.lock_timeout);
+    const auto take = fmt::format("select pg_try_advisory_lock({})", lock_key);
+    const Waiting waiting{"another pbx-migrate", Exit::temporary};
+    for (bool said = false; value("lock", take) != "t"; said = true) {
+        const auto holder = value("find the other runner", fmt::format(R"(
+            select coalesce(max(format('process %s%s, since %s', a.pid, ' on ' || host(a.client_addr),
+                                       date_trunc('second', a.backend_start))), 'unknown')
+            from pg_locks l join pg_stat_activity a using (pid)
+            where l.locktype = 'advisory' and l.objsubid = 1 and l.granted
+                and l.database = (select oid from pg_database where datname = current_database())
+                and (l.classid::bigint << 32) + l.objid::bigint = {})",
+                                                                       lock_key));
+        if (deadline.passed())
+            throw Error{Exit::temporary, fmt::format("another pbx-migrate is at work (server {})", holder),
+                        "wait for it, or give --lock-timeout more time; pg_terminate_backend() ends one that hangs"};
+        if (!said)
+            words::warn("waiting for another pbx-migrate (server {})", holder);
+        std::this_thread::sleep_for(std::min(deadline.left(), std::chrono::milliseconds{100}));
+    }
+}
+
+std::vector<MigrationRecord> MigrationRunner::records() {
+    has_table_ = value("look for the records",
+                       "select to_regclass(quote_ident(current_schema()) || '.schema_migrations') is not null") == "t";
+    if (!has_table_)
+        return {};
+    const auto rows =
+        query("read the records", fmt::format("select version, checksum, applied_at, duration_ms from {}", table_));
+    std::vector<MigrationRecord> result;
+    result.reserve(static_cast<std::size_t>(PQntuples(rows.get())));
+    for (int row = 0; row < PQntuples(rows.get()); ++row)
+        result.push_back({PQgetvalue(rows.get(), row, 0), PQgetvalue(rows.get(), row, 1),
+                          PQgetvalue(rows.get(), row, 2), std::strtoll(PQgetvalue(rows.get(), row, 3), nullptr, 10)});
+    return result;
+}
+
+void MigrationRunner::apply(const Migration& file) {
+    const auto start = Clock::now();
+    if (file.in_transaction)
+        apply_in_transaction(file, start);
+    else
+        apply_without_transaction(file, start);
+    has_table_ = true;
+    reset_session();
+}
+
+void MigrationRunner::record_all(const std::vector<const Migration*>& files) {
+    query("begin", "begin");
+    for (const auto* file : files)
+        record(*file, Clock::duration::zero());
+    query("commit", "commit");
+    has_table_ = true;
+}
+
+std::set<std::string> MigrationRunner::invalid_indexes() {
+    const auto rows = query("look at the indexes", R"(
+        select i.indexrelid::regclass::text from pg_index i
+        where not i.indisvalid
+            and not exists (select from pg_stat_progress_create_index p where p.index_relid = i.indexrelid)
+            and (select relkind from pg_class where oid = i.indexrelid) = 'i')");
+    std::set<std::string> result;
+    for (int row = 0; row < PQntuples(rows.get()); ++row)
+        result.insert(PQgetvalue(rows.get(), row, 0));
+    return result;
+}
+
+void MigrationRunner::prepare_session() {
+    query("prepare the session",
+          fmt::format("set statement_timeout = {}", std::chrono::milliseconds{options_.timeout}.count()));
+    // The server process of a killed runner would go on working, and keep the lock.
+    constexpr int first_with_check = 140000;
+    if (PQserverVersion(connection_) >= first_with_check)
+        query("prepare the session", "set client_connection_check_interval = '500ms'");
+}
+
+// A file may leave settings behind (search_path, role) that must not affect its record or the next file.
+void MigrationRunner::reset_session() {
+    query("reset the session", "reset session authorization");
+    query("reset the session", "reset role");
+    query("reset the session", "reset all");
+    prepare_session();
+}
+
+MigrationRunner::Result MigrationRunner::query(const std::string& doing, const std::string& text) {
+    const Waiting waiting{"the database", Exit::unavailable};
+    Result result{PQexec(connection_, text.c_str()), &PQclear};
+    const auto status = PQresultStatus(result.get());
+    if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
+        throw sql_error(doing, field(result.get(), PG_DIAG_SQLSTATE), PQerrorMessage(connection_));
+    return result;
+}
+
+std::string MigrationRunner::value(const std::string& doing, const std::string& text) {
+    const auto result = query(doing, text);
+    return PQntuples(result.get()) == 0 ? std::string{} : PQgetvalue(result.get(), 0, 0);
+}
+
+void MigrationRunner::record(const Migration& file, Clock::duration duration) {
+    const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
+    // Created here and not earlier, so that a first file that fails leaves nothing behind.
+    if (!has_table_)
+        query("create schema_migrations", fmt::format(R"(
+            create table if not exists {} (
+                version text primary key,
+                checksum text not null,
+                applied_at timestamptz not null default now(),
+                duration_ms bigint not null default 0
+            ))",
+                                                      table_));
+    // A version is made of letters, digits, dots and dashes, a checksum of digits: nothing to quote.
+    query("record " + file.version,
+          fmt::format("insert into {} (version, checksum, applied_at, duration_ms) values ('{}', '{}', "
+                      "clock_timestamp(), {})",
+                      table_, file.version, file.checksum, milliseconds));
+}
+
+void MigrationRunner::apply_in_transaction(const Migration& file, Clock::time_point start) {
+    query("begin", "begin");
+    try {
+        const auto patience = std::chrono::milliseconds{std::min(table_patience, options_.lock_timeout)}.count();
+        query("set the lock timeout", fmt::format("set local lock_timeout = {}", std::max<std::int64_t>(patience, 1)));
+        const auto before = value("begin", "select pg_current_xact_id()");
+        run(file, file.text, 1);
+        // split_statements should have found a COMMIT; this finds what it did not.
+        if (PQtransactionStatus(connection_) != PQTRANS_INTRANS ||
+            value("look at the transaction", "select pg_current_xact_id()") != before)
+            throw Error{
+                Exit::data,
+                file.path.native() + ": it ended its transaction by itself; the statements before that "
+                                     "took effect, but are not recorded",
+                "remove the transaction commands from the file; check what took effect before you run it again"};
+        reset_session();
+        record(file, Clock::now() - start);
+        query("commit " + file.version, "commit");
+    } catch (const Error&) {
+        // A connection that is gone has rolled back too.
+        const Result ignored{PQexec(connection_, "rollback"), &PQclear};
+        throw;
+    }
+}
+
+void MigrationRunner::apply_without_transaction(const Migration& file, Clock::time_point start) {
+    // IF NOT EXISTS would take an unfinished index of a killed run for the index itself.
+    drop_invalid(file, {});
+    const auto others = invalid_indexes();
+    try {
+        // Several statements sent together would be one transaction again.
+        for (const auto& statement : split_statements(file.text))
+            run(file, statement.text, statement.line);
+        if (PQtransactionStatus(connection_) != PQTRANS_IDLE)
+            throw Error{Exit::data, file.path.native() + ": it leaves a transaction open",
+                        "end what it begins with a COMMIT"};
+        for (const auto& index : invalid_indexes())
+            if (!others.contains(index))
+                throw Error{Exit::data, fmt::format("{}: index {} is INVALID", file.path.native(), index),
+                            "PostgreSQL could not finish it; \\d on its table shows why"};
+    } catch (const Error& error) {
+        const Result ignored{PQexec(connection_, "rollback"), &PQclear};
+        if (error.kind() != Exit::unavailable)
+            drop_invalid(file, others);
+        throw;
+    }
+    reset_session();
+    record(file, Clock::now() - start);
+}
+
+// Drops indexes that are invalid, were not so before, and are named in the file.
+void MigrationRunner::drop_invalid(const Migration& file, const std::set<std::string>& except) {
+    for (const auto& index : invalid_indexes()) {
+        const auto dot = index.rfind('.');
+        auto bare = dot == std::string::npos ? index : index.substr(dot + 1);
+        bare.erase(std::remove(bare.begin(), bare.end(), '"'), bare.end());
+        if (except.contains(index) || file.text.find(bare) == std::string::npos)
+            continue;
+        query("drop the INVALID index " + index, "drop index concurrently if exists " + index);
+        words::warn("dropped the INVALID index {} that {} had left unfinished", index, file.version);
+    }
+}
+
+// Sends `text`, which stands in the file from line `first_line` on, as it is.
+void MigrationRunner::run(const Migration& file, std::string_view text, std::size_t first_line) {
+    const Waiting waiting{"the database", Exit::unavailable};
+    if (PQsendQuery(connection_, std::string{text}.c_str()) == 0)
+        throw sql_error("run " + file.path.native(), {}, PQerrorMessage(connection_));
+    std::size_t done = 0;
+    std::optional<Error> fault;
+    while (const Result result{PQgetResult(connection_), &PQclear}) {
+        const auto status = PQresultStatus(result.get());
+        if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) {
+            if (!fault)
+                fault = Error{Exit::data,
+                              fmt::format("{}:{}: COPY from or to the client is not possible here", file.path.native(),
+                                          line_of_statement(text, done, first_line)),
+                              "write the rows as INSERT ... VALUES"};
+            end_copy(status);
+        } else if (status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE) {
+            if (!fault)
+                fault = file_error(file, text, first_line, done, result.get());
+        } else {
+            ++done;
+        }
+    }
+    if (fault)
+        throw Error{*fault};
+}
+
+void MigrationRunner::end_copy(ExecStatusType status) {
+    if (status == PGRES_COPY_IN)
+        PQputCopyEnd(connection_, "not possible in a migration");
+    char* row = nullptr;
+    while (status == PGRES_COPY_OUT && PQgetCopyData(connection_, &row, 0) > 0)
+        PQfreemem(row);
+}
+
+std::size_t MigrationRunner::line_of_statement(std::string_view text, std::size_t number, std::size_t first_line) {
+    const auto statements = split_statements(text);
+    return number < statements.size() ? first_line + statements[number].line - 1 : first_line;
+}
+
+Error MigrationRunner::file_error(const Migration& file, std::string_view text, std::size_t first_line,
+                                  std::size_t done, const PGresult* result) const {
+    const auto state = field(result, PG_DIAG_SQLSTATE);
+    const auto message = field(result, PG_DIAG_MESSAGE_PRIMARY);
+    if (state.empty() || PQstatus(connection_) == CONNECTION_BAD)
+        return sql_error("run " + file.path.native(), state, PQerrorMessage(connection_));
+    // A syntax error comes with its position. For other errors, the number of statements that ended before it tells
+    // which statement failed.
+    const auto position = field(result, PG_DIAG_STATEMENT_POSITION);
+    const auto line = position.empty()
+                          ? line_of_statement(text, done, first_line)
+                          : first_line + line_of_character(text, std::strtoul(position.c_str(), nullptr, 10)) - 1;
+    auto what = fmt::format("{}:{}: {}", file.path.native(), line, message);
+    if (const auto detail = field(result, PG_DIAG_MESSAGE_DETAIL); !detail.empty())
+        what += " (" + detail + ")";
+    const auto kind = sql_error({}, state, message).kind();
+    const bool own = kind == Exit::software || kind == Exit::config;
+    return {own ? Exit::data : kind, what, advice(state, file, result)};
+}
+
+std::string MigrationRunner::advice(const std::string& state, const Migration& file, const PGresult* result) {
+    if (state == "25001")
+        return "begin the file with the line \"-- pbx-migrate: no-transaction\"";
+    if (state == "55P03")
+        return "a session uses the table; run it again, or look in pg_stat_activity for a long transaction";
+    if (state == "25006")
+        return "it is a standby, or set to read only (default_transaction_read_only): name the primary with "
+               "--database";
+    if (auto hint = field(result, PG_DIAG_MESSAGE_HINT); !hint.empty())
+        return hint;
+    if (state == "42P07" || state == "42710" || state == "42701")
+        return "for a schema that was not made by pbx-migrate: pbx-migrate baseline VERSION";
+    return file.in_transaction
+               ? "nothing of this file took effect: correct it, then run pbx-migrate up again"
+               : "the statements before that line took effect: change the file so that it can run a second time";
+}
+} // namespace pbx::db
