@@ -11,7 +11,8 @@ int main(int argc, char** argv) {
     app.add_stitched(options.places.stitched);
     app.add_remote(options.places.remote);
     app.add_rclone(options.places.rclone);
-    app.add_database(report.database);
+    app.add_database(options.database);
+    app.add_node(options.node);
     app.add_timeout(options.timeout);
     app.add_duration(app, "--min-age", options.min_age, "Leave legs younger than this (default 5m)");
     app.add_flag("-n,--dry-run", options.dry_run, "Say what would be done, change nothing");
@@ -26,6 +27,7 @@ int main(int argc, char** argv) {
         options.places.resolve();
         options.timeout = report.timeout = app.timeout();
         report.places = options.places;
+        report.database = options.database;
         report.json = options.json;
         const auto status = audit->parsed() ? pbx::recording::audit(report) : pbx::recording::archive(options);
         pbx::cli::finish_stdout();

@@ -6,9 +6,11 @@ int main(int argc, char** argv) {
     using pbx::audio::Encoding;
     using pbx::recording::Overlap;
     pbx::recording::FetchOptions options;
+    std::string node; // reading is harmless on every node: taken, so that one command line suits all tools
     pbx::cli::App app{"pbx-recording-fetch",
                       "Write one call's recording to stdout: stitched here, from the archive, or rebuilt"};
     app.add_database(options.database);
+    app.add_node(node);
     app.add_spool(options.places.spool);
     app.add_stitched(options.places.stitched);
     app.add_stitch_src(options.places.stitch_src);

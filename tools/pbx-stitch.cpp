@@ -7,6 +7,7 @@ int main(int argc, char** argv) {
     pbx::recording::StitchOptions options;
     pbx::cli::App app{"pbx-stitch", "Join the legs of each call into one recording, stitched/<linkedid>.wav"};
     app.add_database(options.database);
+    app.add_node(options.node);
     app.add_spool(options.places.spool);
     app.add_stitched(options.places.stitched);
     app.add_stitch_src(options.places.stitch_src);

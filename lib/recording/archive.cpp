@@ -11,6 +11,8 @@
 #include "base/open_files.hpp"
 #include "base/progress.hpp"
 #include "base/words.hpp"
+#include "db/nodes.hpp"
+#include "db/session.hpp"
 #include "recording/mark.hpp"
 #include "recording/metrics.hpp"
 #include "recording/moved.hpp"
@@ -667,6 +669,23 @@ class Run {
     bool said_no_marks_ = false;
 };
 
+// Archiving needs no database: one that does not answer within a few seconds, or lacks the table of nodes, holds up
+// nothing.
+void require_node_name(const ArchiveOptions& options) {
+    std::optional<Error> refused;
+    try {
+        constexpr std::chrono::seconds patience{5};
+        soci::session session;
+        db::connect(session, options.database, patience);
+        refused = db::refuse_or_enter(session, db::this_node(options.node, options.places.spool), db::NodeTool::archive,
+                                      options.dry_run, Deadline::after(patience));
+    } catch (const Error& error) {
+        words::note("other nodes are not looked for: {}", error.what());
+    }
+    if (refused)
+        throw Error{*refused};
+}
+
 } // namespace
 
 Exit archive(const ArchiveOptions& options) {
@@ -681,6 +700,7 @@ Exit archive(const ArchiveOptions& options) {
     };
     return with_metrics(options.dry_run ? std::string{} : options.metrics, "archive", counters, [&](Metrics& metrics) {
         Run run{options, Folder::open(options.places.spool), metrics};
+        require_node_name(options);
         return run.work();
     });
 }

@@ -9,6 +9,7 @@
 #include "base/progress.hpp"
 #include "base/words.hpp"
 #include "cdr/legs.hpp"
+#include "db/nodes.hpp"
 #include "db/session.hpp"
 #include "recording/build.hpp"
 #include "recording/metrics.hpp"
@@ -443,6 +444,10 @@ Exit stitch(const StitchOptions& options) {
         Run run{options, metrics};
         soci::session session;
         db::connect(session, options.database, options.timeout);
+        if (const auto refused =
+                db::refuse_or_enter(session, db::this_node(options.node, options.places.spool), db::NodeTool::stitch,
+                                    options.dry_run, Deadline::after(options.timeout)))
+            throw Error{*refused};
         const bool count = Progress::wanted();
         return run.work(options.linkedids.empty() ? cdr::DueCalls::since(session, options.since, count)
                                                   : cdr::DueCalls::named(session, options.linkedids, count));

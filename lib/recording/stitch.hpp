@@ -15,6 +15,7 @@ namespace pbx::recording {
 struct StitchOptions {
     Places places;
     std::string database;
+    std::string node; ///< this machine's name among several; empty: none
     std::chrono::seconds since = std::chrono::hours{25};
     std::chrono::seconds timeout = std::chrono::minutes{50};
     Overlap overlap = Overlap::keep;
@@ -26,7 +27,8 @@ struct StitchOptions {
 };
 
 /// Returns the worst of what single calls met: data for unreadable legs, temporary for calls left to the next run, and
-/// so on. Throws Error when the run as a whole cannot work: no database, no spool, another run.
+/// so on. Throws Error when the run as a whole cannot work: no database, no spool, another run; config when another
+/// node is known and this one has no name of its own (nodes.hpp).
 Exit stitch(const StitchOptions& options);
 
 } // namespace pbx::recording

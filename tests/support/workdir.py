@@ -8,6 +8,7 @@
             Wav(w.stitched / '1776500000.1.wav').check()
 """
 import contextlib
+import copy
 import fcntl
 import hashlib
 import os
@@ -171,6 +172,21 @@ class Workdir:
 
     def close(self):
         self.stack.close()
+
+    def second_node(self, name='b', own_name='a'):
+        """Another machine with a spool of its own, which shares this one's database and remote. With None a machine has no
+        node name."""
+        other = copy.copy(self)
+        other.path = self.path / 'second-node'
+        other.spool = other.path / 'monitor'
+        other.stitched = other.spool / 'stitched'
+        other.stitch_src = other.path / 'stitch-src'
+        other.spool.mkdir(parents=True)
+        other.env = {**self.env, 'PBX_SPOOL': str(other.spool)}
+        for machine, its_name in ((self, own_name), (other, name)):
+            if its_name:
+                machine.env['PBX_NODE'] = its_name
+        return other
 
     # --- remotes
 

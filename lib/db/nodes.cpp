@@ -1,0 +1,142 @@
+// One question each, sent asynchronously: the archive asks, and must not hang on a server that never answers.
+#include "db/nodes.hpp"
+
+#include "base/table.hpp"
+#include "db/session.hpp"
+
+#include <fmt/format.h>
+#include <libpq-fe.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <filesystem>
+#include <memory>
+
+namespace pbx::db {
+
+namespace {
+
+using Result = std::unique_ptr<PGresult, decltype(&PQclear)>;
+
+constexpr const char* asking = "ask for the other nodes";
+
+// Whether a node has run within the time in which each of its calls is looked at (pbx-stitch's default --since).
+constexpr const char* lately =
+    "coalesce(greatest(last_stitch, last_archive), '-infinity') > now() - interval '25 hours'";
+
+std::string literal(PGconn* connection, const std::string& text) {
+    const std::unique_ptr<char, decltype(&PQfreemem)> quoted{PQescapeLiteral(connection, text.data(), text.size()),
+                                                             &PQfreemem};
+    if (!quoted)
+        throw sql_error(asking, {}, PQerrorMessage(connection));
+    return quoted.get();
+}
+
+// The rows of the last of these statements, which are one transaction.
+Result ask(PGconn* connection, const std::string& sql, const Deadline& deadline) {
+    const Waiting waiting{"the database", Exit::unavailable};
+    if (PQsendQuery(connection, sql.c_str()) == 0)
+        throw sql_error(asking, {}, PQerrorMessage(connection));
+    Result rows{nullptr, &PQclear};
+    std::optional<Error> fault;
+    for (;;) {
+        while (PQisBusy(connection) != 0) {
+            pollfd socket{PQsocket(connection), POLLIN, 0};
+            const auto ready = ::poll(&socket, 1, static_cast<int>(deadline.left().count()));
+            if (ready == 0)
+                throw sql_error(asking, {}, "the server does not answer");
+            if ((ready < 0 && errno != EINTR) || (ready > 0 && PQconsumeInput(connection) == 0))
+                throw sql_error(asking, {}, PQerrorMessage(connection));
+        }
+        Result result{PQgetResult(connection), &PQclear};
+        if (!result)
+            break;
+        const auto status = PQresultStatus(result.get());
+        if (status == PGRES_TUPLES_OK) {
+            rows = std::move(result);
+        } else if (status != PGRES_COMMAND_OK) {
+            const char* state = PQresultErrorField(result.get(), PG_DIAG_SQLSTATE);
+            fault = sql_error(asking, state != nullptr ? state : "", PQresultErrorMessage(result.get()));
+        }
+    }
+    if (fault)
+        throw Error{*fault};
+    if (!rows)
+        throw sql_error(asking, {}, PQerrorMessage(connection));
+    return rows;
+}
+
+std::string not_this(PGconn* connection, const Node& node) {
+    return fmt::format("not (host = {} and spool = {})", literal(connection, node.host),
+                       literal(connection, node.spool));
+}
+
+Error refusal(const Node& node, const PGresult* other) {
+    const std::string name = PQgetvalue(other, 0, 0);
+    const auto where = fmt::format("{}host {}, spool {}, last run {}", name.empty() ? "" : name + ", ",
+                                   PQgetvalue(other, 0, 1), PQgetvalue(other, 0, 2), PQgetvalue(other, 0, 3));
+    const auto hint =
+        fmt::format("set node = NAME in pbx.conf (or --node, PBX_NODE), a different name on each machine; "
+                    "where that node is gone for good or was this machine under another host name or "
+                    "spool, run: psql -c 'delete from nodes where id = {}'",
+                    PQgetvalue(other, 0, 4));
+    if (node.name.empty())
+        return {Exit::config, "this machine has no node name, and the database knows another node: " + where, hint};
+    return {Exit::config, "another machine uses this node name: " + where, hint};
+}
+
+} // namespace
+
+Node this_node(const std::string& name, const std::string& spool) {
+    std::array<char, 256> host{};
+    if (::gethostname(host.data(), host.size() - 1) != 0)
+        throw system_error(Exit::software, "cannot get the host name", errno);
+    std::error_code failed;
+    auto path = std::filesystem::weakly_canonical(spool, failed);
+    if (failed || !path.is_absolute())
+        path = std::filesystem::absolute(spool, failed);
+    // printable: the server takes only UTF-8.
+    return {name, printable(host.data()), printable(path.native())};
+}
+
+std::optional<Error> refuse_or_enter(soci::session& session, const Node& node, NodeTool tool, bool dry_run,
+                                     const Deadline& deadline) {
+    auto* connection = db::connection(session);
+    const auto name = node.name.empty() ? std::string{"null"} : literal(connection, node.name);
+    const auto other = not_this(connection, node);
+    const auto refused = other + (node.name.empty() ? fmt::format(" and (name is not null or {})", lately)
+                                                    : fmt::format(" and name = {} and {}", name, lately));
+    std::string sql;
+    if (!dry_run)
+        sql = fmt::format(R"(
+            lock table nodes in share row exclusive mode;
+            delete from nodes where {other} and name = {name} and not ({lately});
+            insert into nodes (name, host, spool, {column})
+                select {name}, {host}, {spool}, now() where not exists (select from nodes where {refused})
+                on conflict (host, spool) do update set name = excluded.name, {column} = excluded.{column};)",
+                          fmt::arg("other", other), fmt::arg("name", name), fmt::arg("lately", lately),
+                          fmt::arg("column", tool == NodeTool::stitch ? "last_stitch" : "last_archive"),
+                          fmt::arg("host", literal(connection, node.host)),
+                          fmt::arg("spool", literal(connection, node.spool)), fmt::arg("refused", refused));
+    sql += fmt::format(R"(
+            select name, host, spool,
+                coalesce(to_char(greatest(last_stitch, last_archive) at time zone 'UTC',
+                                 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'never'), id
+            from nodes where {} order by greatest(last_stitch, last_archive) desc nulls last limit 1)",
+                       refused);
+    const auto found = ask(connection, sql, deadline);
+    return PQntuples(found.get()) == 0 ? std::nullopt : std::optional{refusal(node, found.get())};
+}
+
+bool other_nodes_known(soci::session& session, const Node& node, const Deadline& deadline) {
+    auto* connection = db::connection(session);
+    const auto found = ask(connection,
+                           fmt::format("select 1 from nodes where {} and (name is not null or {}) limit 1",
+                                       not_this(connection, node), lately),
+                           deadline);
+    return PQntuples(found.get()) > 0;
+}
+
+} // namespace pbx::db
