@@ -5,6 +5,7 @@
 #include "base/name.hpp"
 #include "db/session.hpp"
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -38,7 +39,7 @@ constexpr const char* legs_of_due = R"(
         from legs window linked as (partition by linkedid)
     )
     select linkedid, accountcode, recordingfile, cast(floor(extract(epoch from started)) as bigint),
-           cast(ceil(extract(epoch from ended)) as bigint), cast(shared as int), calls_in_all
+           cast(ceil(extract(epoch from ended)) as bigint), cast(shared as int), cast(named_by_others as int), calls_in_all
     from counted where chosen
     order by linkedid collate "C", accountcode collate "C", calldate, sequence, recordingfile collate "C")";
 
@@ -54,7 +55,8 @@ void declare(soci::session& session, const std::string& tables, const std::strin
              const std::string& value) {
     const Waiting waiting{"the database", Exit::unavailable};
     db::guarded(reading, [&] {
-        const auto rows = replaced(legs_of_due, "chosen", chosen);
+        const auto rows = replaced(replaced(legs_of_due, "chosen", chosen), "named_by_others",
+                                   named_by_others("counted.recordingfile", "counted.accountcode"));
         const auto query =
             "declare due_calls no scroll cursor with hold for with " + tables +
             replaced(rows, "calls_in_all", count ? "count(*) filter (where nth = 1) over ()" : "cast(0 as bigint)");
@@ -63,6 +65,15 @@ void declare(soci::session& session, const std::string& tables, const std::strin
 }
 
 } // namespace
+
+// Two ranges of the index (recordingfile, accountcode) and not one with a filter: each ends with its first row, also
+// where a hundred thousand rows name one leg.
+std::string named_by_others(const std::string& leg, const std::string& account) {
+    return fmt::format("(exists (select from asterisk_cdr o where o.recordingfile = {0} and o.accountcode > {1}) or "
+                       "exists (select from asterisk_cdr o where o.recordingfile = {0} and o.accountcode > '' and "
+                       "o.accountcode < {1}))",
+                       leg, account);
+}
 
 DueCalls DueCalls::since(soci::session& session, std::chrono::seconds since, bool count) {
     declare(session,
@@ -96,12 +107,13 @@ bool DueCalls::more() {
     rows_.started.resize(rows_at_once);
     rows_.ended.resize(rows_at_once);
     rows_.shared.resize(rows_at_once);
+    rows_.ambiguous.resize(rows_at_once);
     rows_.all.resize(rows_at_once);
     const Waiting waiting{"the database", Exit::unavailable};
     db::guarded(reading, [&] {
         *session_ << "fetch forward 2000 from due_calls", soci::into(rows_.linkedid), soci::into(rows_.accountcode),
             soci::into(rows_.recordingfile), soci::into(rows_.started), soci::into(rows_.ended),
-            soci::into(rows_.shared), soci::into(rows_.all);
+            soci::into(rows_.shared), soci::into(rows_.ambiguous), soci::into(rows_.all);
     });
     rows_read_ += rows_.linkedid.size();
     if (!rows_.all.empty())
@@ -122,6 +134,8 @@ std::optional<Call> DueCalls::next() {
     while (at_ < rows_.linkedid.size() || more()) {
         if (rows_.linkedid[at_] != call.linkedid || rows_.accountcode[at_] != call.accountcode)
             break;
+        if (rows_.ambiguous[at_] != 0)
+            call.ambiguous.push_back(rows_.recordingfile[at_]);
         call.legs.push_back(std::move(rows_.recordingfile[at_]));
         ++at_;
     }

@@ -19,7 +19,14 @@ struct Call {
     std::int64_t started = 0;      ///< earliest calldate, Unix time
     std::int64_t ended = 0;        ///< latest calldate plus duration, Unix time
     std::vector<std::string> legs; ///< distinct recordingfile values: by calldate, sequence, name
+    /// Those of `legs` that rows of another account name too, whatever their call. Rows without an account claim
+    /// nothing: the one account that names a leg owns it, and a call without account that names it has it here.
+    std::vector<std::string> ambiguous{};
 };
+
+/// An SQL condition: whether rows of another account than `account` name the leg `leg`. Both are SQL expressions that
+/// are never null; '' is no account.
+std::string named_by_others(const std::string& leg, const std::string& account);
 
 /// The recorded calls that an hourly run has to look at, one by one, in bounded memory whatever their number. Reads
 /// through a cursor that outlives its transaction, so that no transaction stays open while calls are stitched. One a
@@ -42,7 +49,7 @@ class DueCalls {
     struct Rows {
         std::vector<std::string> linkedid, accountcode, recordingfile;
         std::vector<long long> started, ended;
-        std::vector<int> shared;
+        std::vector<int> shared, ambiguous;
         std::vector<long long> all;
     };
 

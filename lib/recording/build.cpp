@@ -120,6 +120,23 @@ std::string shown(const cdr::Call& call) {
     return pbx::shown(call.linkedid) + (call.shared ? " of account \"" + pbx::shown(call.accountcode) + "\"" : "");
 }
 
+void require_own_leg(const cdr::Call& call, const std::string& name) {
+    if (std::find(call.ambiguous.begin(), call.ambiguous.end(), name) == call.ambiguous.end())
+        return;
+    const auto leg = "leg " + pbx::shown(name);
+    const auto* const hint =
+        "pbx-archive audit lists ambiguous legs; the call's other legs can be fetched one by one with "
+        "pbx-recording-fetch --leg N";
+    if (call.accountcode.empty())
+        throw Error{Exit::data, leg + " belongs to an account, and call " + shown(call) + " has none", hint};
+    throw Error{Exit::data, leg + " is ambiguous: CDR rows of more than one account name it", hint};
+}
+
+void require_own_legs(const cdr::Call& call) {
+    for (const auto& name : call.ambiguous)
+        require_own_leg(call, name);
+}
+
 std::optional<Fd> LocalLegs::find(const std::string& name) const {
     require_safe_name(name, "leg");
     auto file = spool_.find(name);

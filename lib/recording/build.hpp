@@ -22,6 +22,11 @@ std::string stitched_name(const cdr::Call& call);
 /// "1713450004.12", or "1713450004.12 of account X" where accounts share the linkedid.
 std::string shown(const cdr::Call& call);
 
+/// Throws Error (data) when rows of another account name this leg of the call too: it may be another tenant's audio.
+void require_own_leg(const cdr::Call& call, const std::string& name);
+/// The same for all legs of the call, whose stitched recording then may neither be made nor served.
+void require_own_legs(const cdr::Call& call);
+
 /// Where this machine has legs: the spool first, then the folders of legs fetched back.
 class LocalLegs {
   public:

@@ -78,6 +78,7 @@ class Fetch {
     // --- one leg as it is ---
 
     Exit serve_leg(const cdr::Call& call, const std::string& name) {
+        require_own_leg(call, name);
         if (auto file = legs_.find(name)) {
             const auto what = "leg " + name;
             const auto size = size_of(file->get(), what);
@@ -133,6 +134,7 @@ class Fetch {
 
     Exit serve_stitched(const cdr::Call& call) {
         const auto name = stitched_name(call);
+        require_own_legs(call);
         const auto why_not = serve_local(call);
         if (why_not.empty())
             return Exit::ok;

@@ -216,6 +216,7 @@ class Run {
             auto& task = block[i];
             try {
                 static_cast<void>(stitched_name(task.call));
+                require_own_legs(task.call);
                 task.standing = stitched_ ? examine_file(task.call, *stitched_, legs_, options_.overlap)
                                           : Standing{false, false, "new", {}};
             } catch (const Error& error) {

@@ -1,11 +1,18 @@
 #!/usr/bin/env python3
 """Whose a leg is: two nodes that share a database and a bucket, and names that several accounts' rows give."""
+import json
 import os
 import signal
 import subprocess
+import time
 
-from sound import pcm, ramp
+from sound import Wav, pcm, ramp
 from workdir import ACCOUNT, OTHER_ACCOUNT, Case, main
+
+# An anonymous caller reaches extension 1001 of two tenants within one second, on machines that put no node into names.
+SAME = '20260418-144004-anonymous-1001.wav'
+MINE, THEIRS = pcm(ramp(1.0, 1)), pcm(ramp(1.5, 9))
+MY_OTHER, THEIR_OTHER = pcm(ramp(0.5, 2)), pcm(ramp(0.7, 8))
 
 
 class Nodes(Case):
@@ -127,6 +134,180 @@ class Nodes(Case):
             holder.send_signal(signal.SIGKILL)
         self.says(self.status(result, 0), 'other nodes are not looked for: ')
         self.assertEqual(w.legs_in_spool(), [])
+
+
+class Owners(Case):
+    """Tenant ACCOUNT has call 1.1 on node a, tenant OTHER_ACCOUNT has call 2.1 on node b, and a leg of each has the name SAME."""
+
+    def two_tenants(self, **how):
+        a = self.workdir(**how)
+        b = a.second_node()
+        a.call('1.1', [(SAME, MINE), ('20260418-144009-anonymous-queue-5001.wav', MY_OTHER)])
+        b.call('2.1', [(SAME, THEIRS), ('20260418-144019-anonymous-1002.wav', THEIR_OTHER)], OTHER_ACCOUNT)
+        return a, b
+
+    def nobody(self, result):
+        self.hints(self.status(result, 65))
+        self.says(result, f'leg {SAME} is ambiguous: CDR rows of more than one account name it')
+        self.assertEqual(result.out, b'')
+        for account in (ACCOUNT, OTHER_ACCOUNT):
+            self.assertNotIn(account, result.err)
+
+    def test_a_fetch_never_gives_a_leg_that_rows_of_two_accounts_name_wherever_it_lies(self):
+        a, b = self.two_tenants()
+        for machine in (a, b):
+            for call in ('1.1', '2.1'):
+                for options in ([], ['--leg', '1']):
+                    self.nobody(machine.run('pbx-recording-fetch', call, *options))
+        # The bucket's only object of the name is one tenant's; the other tenant's fetch must not get it.
+        self.status(b.run('pbx-archive'), 0)
+        self.assertEqual(a.remote.files()[SAME], THEIRS)
+        (a.spool / SAME).unlink()
+        for options in ([], ['--leg', '1'], ['--account', ACCOUNT]):
+            self.nobody(a.run('pbx-recording-fetch', '1.1', *options))
+        self.assertFalse(a.stitched_file('1.1').exists())
+
+    def test_the_other_legs_of_such_a_call_are_served_one_by_one(self):
+        a, b = self.two_tenants()
+        self.assertEqual(self.status(a.run('pbx-recording-fetch', '1.1', '--leg', '2'), 0).out, MY_OTHER)
+        self.assertEqual(self.status(b.run('pbx-recording-fetch', '2.1', '--leg', '2'), 0).out, THEIR_OTHER)
+        self.says(a.run('pbx-recording-fetch', '1.1'), 'hint: .*--leg')
+
+    def test_a_call_of_one_ambiguous_leg_is_not_served(self):
+        w = self.workdir()
+        w.call('1.1', [(SAME, MINE)])
+        w.cdr('2.1', SAME, OTHER_ACCOUNT)
+        self.nobody(w.run('pbx-recording-fetch', '1.1'))
+
+    def test_no_stitched_recording_holds_an_ambiguous_leg_and_the_other_calls_are_stitched(self):
+        a, b = self.two_tenants()
+        a.three_legs()
+        for machine in (a, b):
+            result = machine.run('pbx-stitch')
+            self.hints(self.status(result, 65))
+            self.says(result, f'call 1.1: leg {SAME} is ambiguous: ', f'call 2.1: leg {SAME} is ambiguous: ')
+            self.assertFalse(machine.stitched_file('1.1').exists() or machine.stitched_file('2.1').exists())
+        self.assertEqual(len(Wav(a.stitched_file('1776500000.1')).manifest['legs']), 3)
+        report = json.loads(self.status(a.run('pbx-stitch', '--json', '1.1'), 65).out)
+        self.assertEqual([(call['linkedid'], call['action']) for call in report['calls']], [('1.1', 'failed')])
+
+    def test_a_stitched_recording_from_before_is_served_from_neither_tier(self):
+        w = self.workdir()
+        w.call('1.1', [(SAME, MINE), ('20260418-144009-anonymous-queue-5001.wav', MY_OTHER)])
+        self.status(w.run('pbx-stitch'), 0)
+        self.status(w.run('pbx-recording-fetch', '1.1'), 0)
+        self.status(w.run('pbx-archive'), 0)
+        w.cdr('2.1', SAME, OTHER_ACCOUNT)
+        self.nobody(w.run('pbx-recording-fetch', '1.1'))
+        w.stitched_file('1.1').unlink()
+        self.nobody(w.run('pbx-recording-fetch', '1.1'))
+
+    def test_in_the_hour_that_the_autumn_clock_repeats_the_second_tenants_leg_is_not_given_to_the_first(self):
+        w = self.workdir()
+        leg = '20251026-023000-anonymous-1001.wav'
+        now = int(time.time())
+        first, second = (now - stamp for stamp in (1761438600, 1761442200))  # 02:30 summer time, 02:30 winter time in Berlin
+        w.cdr('1.1', leg, ago=first)
+        w.cdr('2.1', leg, OTHER_ACCOUNT, ago=second)
+        w.leg(leg, THEIRS)  # the second recorder overwrote the first one's file
+        for call in ('1.1', '2.1'):
+            result = w.run('pbx-recording-fetch', call)
+            self.says(self.status(result, 65), f'leg {leg} is ambiguous')
+            self.assertEqual(result.out, b'')
+
+    def test_a_call_without_an_account_does_not_get_the_leg_of_an_account(self):
+        for nobody in ('', None):
+            with self.subTest(account=nobody):
+                w = self.workdir()
+                w.call('1.1', [(SAME, MINE), ('own.wav', MY_OTHER)])
+                w.call('2.1', [(SAME, None), ('nobodys.wav', THEIR_OTHER)], '')
+                if nobody is None:
+                    w.db.psql('-c', "update asterisk_cdr set accountcode = null where accountcode = ''")
+                result = w.run('pbx-recording-fetch', '2.1')
+                self.hints(self.status(result, 65))
+                self.says(result, f'leg {SAME} belongs to an account, and call 2.1 has none')
+                self.assertEqual(result.out, b'')
+                self.assertEqual(self.status(w.run('pbx-recording-fetch', '1.1', '--leg', '1'), 0).out, MINE)
+                self.says(self.status(w.run('pbx-stitch'), 65), 'call 2.1: leg')
+                self.assertTrue(w.stitched_file('1.1').exists())
+                self.assertFalse(w.stitched_file('2.1').exists())
+
+    def test_calls_without_any_account_keep_their_legs(self):
+        w = self.workdir()
+        w.call('1.1', [(SAME, MINE), ('own.wav', MY_OTHER)], '')
+        w.cdr('2.1', SAME, '')
+        self.status(w.run('pbx-stitch'), 0)
+        self.status(w.run('pbx-recording-fetch', '1.1'), 0)
+
+    def test_another_accounts_call_is_answered_like_none_also_when_its_leg_is_ambiguous(self):
+        a, _ = self.two_tenants()
+        foreign = a.run('pbx-recording-fetch', '2.1', '--account', ACCOUNT)
+        absent = a.run('pbx-recording-fetch', '9.1', '--account', ACCOUNT)
+        self.status(foreign, 66)
+        self.assertEqual(foreign.err.replace('2.1', '9.1'), absent.err)
+
+    def test_two_accounts_that_share_a_linkedid_and_a_leg_are_both_refused(self):
+        w = self.workdir()
+        w.call('1.1', [(SAME, MINE), ('own.wav', MY_OTHER)])
+        w.call('1.1', [(SAME, None), ('theirs.wav', THEIR_OTHER)], OTHER_ACCOUNT)
+        for account in (ACCOUNT, OTHER_ACCOUNT):
+            self.says(self.status(w.run('pbx-recording-fetch', '1.1', '--account', account), 65), 'is ambiguous')
+        self.assertEqual(self.status(w.run('pbx-recording-fetch', '1.1', '--account', ACCOUNT, '--leg', '2'), 0).out, MY_OTHER)
+
+    def test_the_audit_lists_ambiguous_legs_first_and_ends_with_65(self):
+        a, b = self.two_tenants()
+        a.cdr('0.1', 'gone.wav', ago=80000)
+        self.status(b.run('pbx-archive'), 0)
+        result = a.run('pbx-archive', 'audit')
+        self.hints(self.status(result, 65))
+        self.says(result, '1 leg is ambiguous')
+        lines = result.text.splitlines()
+        self.assertEqual([line.split('\t')[:2] for line in lines[:2]], [['ambiguous', SAME]] * 2)
+        self.assertEqual([line.split('\t')[3] for line in lines[:2]], [ACCOUNT, OTHER_ACCOUNT])
+        self.assertEqual(lines[2].split('\t')[:2], ['missing', 'gone.wav'])
+        report = json.loads(self.status(a.run('pbx-archive', 'audit', '--json'), 65).out)
+        self.assertEqual([row['state'] for row in report['rows']][:3], ['ambiguous', 'ambiguous', 'missing'])
+        self.assertEqual(report['total']['ambiguous'], 2)
+        self.assertEqual({one['accountcode']: (one['legs'], one['ambiguous']) for one in report['organizations']},
+                         {ACCOUNT: (3, 1), OTHER_ACCOUNT: (2, 1)})
+        # The audit of one tenant finds the other one's claim too, and with --summary it is not left out.
+        for options in (['--account', ACCOUNT], ['--account', ACCOUNT, '--summary']):
+            lines = self.status(a.run('pbx-archive', 'audit', *options), 65).text.splitlines()
+            self.assertEqual(lines[0].split('\t')[:2], ['ambiguous', SAME])
+            self.assertNotIn(OTHER_ACCOUNT, '\n'.join(lines))
+
+    def test_a_leg_that_lies_in_both_places_with_another_content_differs_and_is_never_both(self):
+        for remote, contents, expected in (('gcs', (MINE, MINE[:-2]), 'differs'), ('gcs', (MINE, MINE[:-1] + b'!'), 'differs'),
+                                           ('gcs', (MINE, MINE), 'both'), ('local', (MINE, MINE[:-2]), 'differs'),
+                                           ('webdav', (MINE, MINE[:-2]), 'differs'), ('webdav', (MINE, MINE), 'both')):
+            with self.subTest(remote, expected=expected, same_size=len(contents[0]) == len(contents[1])):
+                w = self.workdir(remote=remote)
+                w.call('1.1', [(SAME, contents[0])])
+                w.remote.put(SAME, contents[1])
+                result = self.status(w.run('pbx-archive', 'audit'), 65 if expected == 'differs' else 0)
+                self.assertEqual(result.text.split('\t')[0], expected)
+                if expected == 'differs':
+                    self.hints(result)
+                    self.says(result, '1 leg differs between the spool and the archive')
+                report = json.loads(w.run('pbx-archive', 'audit', '--json').out)
+                self.assertEqual((report['total']['differs'], report['total']['both']), (1, 0) if expected == 'differs' else (0, 1))
+
+    def test_the_audit_compares_sizes_where_the_bucket_keeps_no_md5(self):
+        w = self.workdir()
+        w.call('1.1', [(SAME, MINE)])
+        w.remote.put(SAME, MINE)
+        w.cloud.fault['no_md5'] = True
+        self.assertEqual(self.status(w.run('pbx-archive', 'audit'), 0).text.split('\t')[0], 'both')
+
+    def test_the_audit_reads_only_the_legs_that_lie_in_both_places(self):
+        w = self.workdir()
+        w.call('1.1', [('both.wav', MINE), ('local.wav', MINE)])
+        w.remote.put('both.wav', MINE)
+        trace = w.path / 'opened'
+        w.run('pbx-archive', 'audit', before=['strace', '-f', '-e', 'trace=openat,open', '-o', str(trace)])
+        opened = trace.read_text(encoding='utf-8')
+        self.assertIn('"both.wav"', opened)
+        self.assertNotIn('"local.wav"', opened)
 
 
 if __name__ == '__main__':

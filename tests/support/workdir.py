@@ -73,7 +73,7 @@ def migrated():
                 raise RuntimeError(f"pbx-migrate up ended with {done.returncode}:\n{done.stdout.decode(errors='replace')}")
         else:
             for file in sorted((SOURCE / 'migrations').glob('*.sql')):
-                done = database.psql('-1', '-f', str(file))
+                done = database.psql('-f', str(file))
                 if done.returncode:
                     raise RuntimeError(done.stderr)
         _shape = database.value(SHAPE)
