@@ -3,6 +3,7 @@
 
 #include "base/deadline.hpp"
 #include "base/name.hpp"
+#include "cdr/legs.hpp"
 #include "db/session.hpp"
 
 #include <fmt/format.h>
@@ -30,7 +31,7 @@ constexpr const char* audited_rows = R"(
 
 constexpr const char* found_files = R"(
     create temporary table pbx_audit_files as
-    select name, l.size as local, r.size as remote, greatest(l.modified, r.modified) as modified
+    select name, l.size as local, r.size as remote, greatest(l.modified, r.modified) as modified, false as differs
     from pbx_audit_local l full join pbx_audit_remote r using (name))";
 
 // The calls of which another node may still hold a leg; once, so that rows and summary agree.
@@ -38,14 +39,23 @@ constexpr const char* fresh_calls = R"(
     create temporary table pbx_audit_fresh as
     select distinct linkedid, account from pbx_audit_rows where ended > now() - {patience} * interval '1 second')";
 
+// Whatever account is audited, the rows of all accounts and times decide.
+constexpr const char* ambiguous_legs = R"(
+    create temporary table pbx_audit_ambiguous as
+    select recordingfile, account
+    from (select distinct recordingfile, account from pbx_audit_rows where recordingfile <> '') leg
+    where {named_by_others})";
+
 constexpr const char* rows_with_files = R"(
     declare pbx_audit no scroll cursor for
     select c.id, cast(floor(extract(epoch from c.calldate)) as bigint), c.linkedid, c.account, c.recordingfile,
-        coalesce(f.local, -1), coalesce(f.remote, -1), cast(n.linkedid is not null as int)
+        coalesce(f.local, -1), coalesce(f.remote, -1), cast(n.linkedid is not null as int),
+        cast(a.recordingfile is not null as int), cast(coalesce(f.differs, false) as int)
     from pbx_audit_rows c left join pbx_audit_files f on f.name = c.recordingfile
+        left join pbx_audit_ambiguous a on a.recordingfile = c.recordingfile and a.account = c.account
         left join pbx_audit_fresh n on n.linkedid = c.linkedid and n.account = c.account
     where c.recordingfile <> ''
-    order by c.calldate, c.id)";
+    order by a.recordingfile is null, c.calldate, c.id)";
 
 // Whose a file is that no row names, its own name may tell: it ends with the number that was called. DIDs are unique;
 // an extension or a queue tells only when one organization alone has it. An hour's grace: rows are written when a call
@@ -64,7 +74,7 @@ constexpr const char* orphans = R"(
             union select extension, org_id from users) n
         group by number having count(*) = 1
     )
-    select o.name, o.local, o.remote, coalesce(w.account, '') as account
+    select o.name, o.local, o.remote, o.differs, coalesce(w.account, '') as account
     from orphan o left join owner w on w.number = o.called)";
 
 // Policy is per point: a row passed the point that its context and number name. What an extension dialled and is no
@@ -107,16 +117,21 @@ constexpr const char* summary_query = R"(
         select r.account, r.recordingfile, bool_or(n.linkedid is not null) as fresh
         from pbx_audit_rows r left join pbx_audit_fresh n using (linkedid, account)
         where r.recordingfile <> '' group by 1, 2
+    ), placed as (
+        select leg.account, coalesce(f.local, f.remote) as size,
+            case when a.recordingfile is not null then 'ambiguous' when f.differs then 'differs'
+                when f.local is not null and f.remote is not null then 'both' when f.local is not null then 'local'
+                when f.remote is not null then 'remote' when leg.fresh then 'awaited' else 'missing' end as state
+        from leg left join pbx_audit_files f on f.name = leg.recordingfile
+            left join pbx_audit_ambiguous a on a.recordingfile = leg.recordingfile and a.account = leg.account
     ), legs as (
-        select leg.account, count(*) as legs,
-            count(*) filter (where f.local is not null and f.remote is null) as local,
-            count(*) filter (where f.local is null and f.remote is not null) as remote,
-            count(*) filter (where f.local is not null and f.remote is not null) as both,
-            count(*) filter (where f.name is null and leg.fresh) as awaited,
-            count(*) filter (where f.name is null and not leg.fresh) as missing,
-            count(*) filter (where coalesce(f.local, f.remote) <= {empty}) as empty,
-            coalesce(sum(coalesce(f.local, f.remote)), 0) as bytes
-        from leg left join pbx_audit_files f on f.name = leg.recordingfile group by 1
+        select account, count(*) as legs,
+            count(*) filter (where state = 'ambiguous') as ambiguous, count(*) filter (where state = 'differs') as differs,
+            count(*) filter (where state = 'local') as local, count(*) filter (where state = 'remote') as remote,
+            count(*) filter (where state = 'both') as both, count(*) filter (where state = 'awaited') as awaited,
+            count(*) filter (where state = 'missing') as missing, count(*) filter (where size <= {empty}) as empty,
+            coalesce(sum(size), 0) as bytes
+        from placed group by 1
     ), stray as (
         select account, count(*) as orphans from pbx_audit_orphans group by 1
     ), known as (
@@ -124,8 +139,9 @@ constexpr const char* summary_query = R"(
         union select account from calls union select account from legs union select account from stray
     )
     select k.account, coalesce(o.name, ''), coalesce(c.due, 0), coalesce(c.unrecorded, 0), coalesce(l.legs, 0),
-        coalesce(l.local, 0), coalesce(l.remote, 0), coalesce(l.both, 0), coalesce(l.awaited, 0), coalesce(l.missing, 0),
-        coalesce(l.empty, 0), cast(coalesce(l.bytes, 0) as bigint), coalesce(s.orphans, 0)
+        coalesce(l.ambiguous, 0), coalesce(l.differs, 0), coalesce(l.local, 0), coalesce(l.remote, 0),
+        coalesce(l.both, 0), coalesce(l.awaited, 0), coalesce(l.missing, 0), coalesce(l.empty, 0),
+        cast(coalesce(l.bytes, 0) as bigint), coalesce(s.orphans, 0)
     from known k left join organization o using (account) left join calls c using (account)
         left join legs l using (account) left join stray s using (account)
     order by o.name collate "C" nulls last, k.account collate "C")";
@@ -185,6 +201,40 @@ std::string text(const PGresult* result, int row, int column) {
     return {PQgetvalue(result, row, column), static_cast<std::size_t>(PQgetlength(result, row, column))};
 }
 
+// Rows for a table, in COPY's text form.
+class CopyIn {
+  public:
+    CopyIn(soci::session& session, const std::string& table) : connection_{db::connection(session)} {
+        execute(session, fmt::format("copy {} from stdin", table));
+    }
+
+    void add(const std::string& line) {
+        constexpr std::size_t enough = 65536;
+        pending_ += line;
+        if (pending_.size() > enough)
+            send();
+    }
+
+    void finish() {
+        send();
+        if (PQputCopyEnd(connection_, nullptr) != 1)
+            fail(connection_, nullptr);
+        while (const Answer answer{PQgetResult(connection_)})
+            if (PQresultStatus(answer.get()) != PGRES_COMMAND_OK)
+                fail(connection_, answer.get());
+    }
+
+  private:
+    void send() {
+        if (!pending_.empty() && PQputCopyData(connection_, pending_.data(), static_cast<int>(pending_.size())) != 1)
+            fail(connection_, nullptr);
+        pending_.clear();
+    }
+
+    PGconn* connection_;
+    std::string pending_;
+};
+
 void for_each(soci::session& session, const std::string& cursor,
               const std::function<void(const PGresult*, int)>& each) {
     for (;;) {
@@ -200,8 +250,12 @@ void for_each(soci::session& session, const std::string& cursor,
 } // namespace
 
 const char* AuditedRow::state() const {
+    if (ambiguous)
+        return "ambiguous";
+    if (local >= 0 && remote >= 0)
+        return differs ? "differs" : "both";
     if (local >= 0)
-        return remote >= 0 ? "both" : "local";
+        return "local";
     if (remote >= 0)
         return "remote";
     return fresh ? "awaited" : "missing";
@@ -217,44 +271,56 @@ LegAudit::LegAudit(soci::session& session, std::int64_t since, std::string accou
 }
 
 void LegAudit::fill(Place place, const std::function<void(const Take&)>& list) {
-    auto* connection = db::connection(session_);
-    const char* table = place == Place::local ? "pbx_audit_local" : "pbx_audit_remote";
-    execute(session_, fmt::format("copy {} from stdin", table));
-    std::string pending;
-    const auto send = [&] {
-        if (!pending.empty() && PQputCopyData(connection, pending.data(), static_cast<int>(pending.size())) != 1)
-            fail(connection, nullptr);
-        pending.clear();
-    };
+    CopyIn rows{session_, place == Place::local ? "pbx_audit_local" : "pbx_audit_remote"};
     list([&](std::string_view name, std::uint64_t size, std::int64_t modified) {
-        if (!is_utf8(name) || name.find('\0') != std::string_view::npos)
-            return;
-        constexpr std::size_t enough = 65536;
-        pending += fmt::format("{}\t{}\t{}\n", escaped(name), size, modified);
-        if (pending.size() > enough)
-            send();
+        if (is_utf8(name) && name.find('\0') == std::string_view::npos)
+            rows.add(fmt::format("{}\t{}\t{}\n", escaped(name), size, modified));
     });
-    send();
-    if (PQputCopyEnd(connection, nullptr) != 1)
-        fail(connection, nullptr);
-    while (const Answer answer{PQgetResult(connection)})
-        if (PQresultStatus(answer.get()) != PGRES_COMMAND_OK)
-            fail(connection, answer.get());
+    rows.finish();
 }
 
-void LegAudit::compare() {
+void LegAudit::compare(const Differing& differing) {
     execute(session_,
             fmt::format(audited_rows, fmt::arg("last", last_), fmt::arg("since", since_),
                         fmt::arg("account", account_.empty() ? std::string{}
                                                              : " and c.accountcode = " + literal(session_, account_))));
     execute(session_, fmt::format(fresh_calls, fmt::arg("patience", patience_)));
+    execute(session_, fmt::format(ambiguous_legs,
+                                  fmt::arg("named_by_others", named_by_others("leg.recordingfile", "leg.account"))));
     execute(session_, found_files);
-    execute(session_, "analyze pbx_audit_files, pbx_audit_fresh");
+    execute(session_, "analyze pbx_audit_files, pbx_audit_fresh, pbx_audit_ambiguous");
+    mark_differing(differing);
     if (account_.empty())
         execute(session_, fmt::format(orphans, fmt::arg("since", since_)));
     else
         execute(session_, "create temporary table pbx_audit_orphans (name text, local bigint, remote bigint, "
-                          "account text)");
+                          "differs boolean, account text)");
+}
+
+void LegAudit::mark_differing(const Differing& differing) {
+    execute(session_, "create temporary table pbx_audit_differing (name text)");
+    std::vector<std::string> names;
+    const auto compare_names = [&] {
+        if (names.empty())
+            return;
+        const auto different = differing(names);
+        names.clear();
+        CopyIn rows{session_, "pbx_audit_differing"};
+        for (const auto& name : different)
+            rows.add(escaped(name) + "\n");
+        rows.finish();
+    };
+    execute(session_, "begin");
+    execute(session_, "declare pbx_both no scroll cursor for select name from pbx_audit_files "
+                      "where local is not null and remote is not null");
+    for_each(session_, "pbx_both", [&](const PGresult* result, int row) {
+        names.push_back(text(result, row, 0));
+        if (names.size() == batch)
+            compare_names();
+    });
+    compare_names();
+    execute(session_, "commit");
+    execute(session_, "update pbx_audit_files f set differs = true from pbx_audit_differing d where d.name = f.name");
 }
 
 void LegAudit::for_each_row(const std::function<void(const AuditedRow&)>& each) {
@@ -262,17 +328,20 @@ void LegAudit::for_each_row(const std::function<void(const AuditedRow&)>& each) 
     execute(session_, rows_with_files);
     for_each(session_, "pbx_audit", [&](const PGresult* result, int row) {
         each({number(result, row, 0), number(result, row, 1), text(result, row, 2), text(result, row, 3),
-              text(result, row, 4), number(result, row, 5), number(result, row, 6), number(result, row, 7) != 0});
+              text(result, row, 4), number(result, row, 5), number(result, row, 6), number(result, row, 7) != 0,
+              number(result, row, 8) != 0, number(result, row, 9) != 0});
     });
     execute(session_, "commit");
 }
 
 void LegAudit::for_each_orphan(const std::function<void(const Orphan&)>& each) {
     execute(session_, "begin");
-    execute(session_, "declare pbx_orphans no scroll cursor for select name, coalesce(local, -1), "
-                      "coalesce(remote, -1), account from pbx_audit_orphans order by name collate \"C\"");
+    execute(session_,
+            "declare pbx_orphans no scroll cursor for select name, coalesce(local, -1), "
+            "coalesce(remote, -1), cast(differs as int), account from pbx_audit_orphans order by name collate \"C\"");
     for_each(session_, "pbx_orphans", [&](const PGresult* result, int row) {
-        each({text(result, row, 0), number(result, row, 1), number(result, row, 2), text(result, row, 3)});
+        each({text(result, row, 0), number(result, row, 1), number(result, row, 2), number(result, row, 3) != 0,
+              text(result, row, 4)});
     });
     execute(session_, "commit");
 }
@@ -285,7 +354,7 @@ std::vector<AccountSummary> LegAudit::summary() {
     for (int row = 0; row < PQntuples(answer.get()); ++row) {
         const auto n = [&](int column) { return number(answer.get(), row, column); };
         result.push_back({text(answer.get(), row, 0), text(answer.get(), row, 1), n(2), n(3), n(4), n(5), n(6), n(7),
-                          n(8), n(9), n(10), n(11), n(12)});
+                          n(8), n(9), n(10), n(11), n(12), n(13), n(14)});
     }
     return result;
 }

@@ -19,7 +19,9 @@ struct AuditedRow {
     std::string linkedid, accountcode, recordingfile;
     std::int64_t local = -1; ///< size in the spool, -1: not there
     std::int64_t remote = -1;
-    bool fresh = false; ///< its call ended so lately that another node may still hold the leg
+    bool fresh = false;     ///< its call ended so lately that another node may still hold the leg
+    bool ambiguous = false; ///< rows of another account name the leg too (Call::ambiguous)
+    bool differs = false;   ///< it lies in both places, with different content
 
     const char* state() const;
     std::int64_t size() const { return local >= 0 ? local : remote; }
@@ -29,14 +31,17 @@ struct Orphan {
     std::string name;
     std::int64_t local = -1;
     std::int64_t remote = -1;
-    std::string account; ///< of the organization whose number the name ends with, where only one has it
+    bool differs = false; ///< it lies in both places, with different content
+    std::string account;  ///< of the organization whose number the name ends with, where only one has it
 };
 
 struct AccountSummary {
     std::string account, organization;
     std::int64_t calls = 0;      ///< answered calls that by today's policy are to be recorded
     std::int64_t unrecorded = 0; ///< of those, calls of which no row names a leg
-    std::int64_t legs = 0, local = 0, remote = 0, both = 0, awaited = 0, missing = 0, empty = 0, bytes = 0, orphans = 0;
+    std::int64_t legs = 0;       ///< each in one of the next seven states
+    std::int64_t ambiguous = 0, differs = 0, local = 0, remote = 0, both = 0, awaited = 0, missing = 0;
+    std::int64_t empty = 0, bytes = 0, orphans = 0;
 };
 
 /// Temporary tables in the database take the names, so that a million of them need no memory here. One a session.
@@ -52,14 +57,19 @@ class LegAudit {
     using Take = std::function<void(std::string_view, std::uint64_t, std::int64_t)>;
     void fill(Place place, const std::function<void(const Take&)>& list);
 
+    /// Of these files, all of which lie in both places, those whose content differs.
+    using Differing = std::function<std::vector<std::string>(const std::vector<std::string>&)>;
     /// Once both places are filled.
-    void compare();
+    void compare(const Differing& differing);
+    /// The rows with an ambiguous leg first, each part in the order of time.
     void for_each_row(const std::function<void(const AuditedRow&)>& each);
     /// Files older than an hour that no row names; none when only one account is audited, since they have none.
     void for_each_orphan(const std::function<void(const Orphan&)>& each);
     std::vector<AccountSummary> summary();
 
   private:
+    void mark_differing(const Differing& differing);
+
     soci::session& session_;
     std::int64_t since_;
     std::string account_;

@@ -4,6 +4,7 @@
 
 #include "base/deadline.hpp"
 #include "base/folder.hpp"
+#include "base/hash.hpp"
 #include "base/moment.hpp"
 #include "base/name.hpp"
 #include "base/progress.hpp"
@@ -41,16 +42,17 @@ nlohmann::json size_or_null(std::int64_t size) {
 }
 
 const char* place_of(const cdr::Orphan& orphan) {
-    return orphan.local < 0 ? "remote" : orphan.remote < 0 ? "local" : "both";
+    if (orphan.local < 0 || orphan.remote < 0)
+        return orphan.local < 0 ? "remote" : "local";
+    return orphan.differs ? "differs" : "both";
 }
 
 nlohmann::json numbers(const cdr::AccountSummary& sum) {
-    return {{"calls", sum.calls},     {"unrecorded", sum.unrecorded},
-            {"legs", sum.legs},       {"local", sum.local},
-            {"remote", sum.remote},   {"both", sum.both},
-            {"awaited", sum.awaited}, {"missing", sum.missing},
-            {"empty", sum.empty},     {"orphans", sum.orphans},
-            {"bytes", sum.bytes}};
+    return {
+        {"calls", sum.calls},     {"unrecorded", sum.unrecorded}, {"legs", sum.legs},     {"ambiguous", sum.ambiguous},
+        {"differs", sum.differs}, {"local", sum.local},           {"remote", sum.remote}, {"both", sum.both},
+        {"awaited", sum.awaited}, {"missing", sum.missing},       {"empty", sum.empty},   {"orphans", sum.orphans},
+        {"bytes", sum.bytes}};
 }
 
 cdr::AccountSummary total_of(const std::vector<cdr::AccountSummary>& summary) {
@@ -60,6 +62,8 @@ cdr::AccountSummary total_of(const std::vector<cdr::AccountSummary>& summary) {
         total.calls += one.calls;
         total.unrecorded += one.unrecorded;
         total.legs += one.legs;
+        total.ambiguous += one.ambiguous;
+        total.differs += one.differs;
         total.local += one.local;
         total.remote += one.remote;
         total.both += one.both;
@@ -72,13 +76,22 @@ cdr::AccountSummary total_of(const std::vector<cdr::AccountSummary>& summary) {
     return total;
 }
 
+// What the report is printed for: legs that somebody must look at.
+bool is_fault(const cdr::AuditedRow& row) {
+    return row.size() < 0 || row.ambiguous || row.differs;
+}
+
+Exit status_of(const cdr::AccountSummary& total) {
+    return total.ambiguous + total.differs + total.missing > 0 ? Exit::data : Exit::ok;
+}
+
 void print_json(cdr::LegAudit& audit, const AuditOptions& options, std::int64_t since, std::int64_t now,
                 const std::vector<cdr::AccountSummary>& summary) {
     put("{\"made\":" + compact(iso_time(now)) +
         ",\n\"since\":" + (options.since.empty() ? "null" : compact(iso_time(since))) + ",\n\"rows\":[");
     const char* between = "\n";
     audit.for_each_row([&](const cdr::AuditedRow& row) {
-        if (options.summary && row.local + row.remote > -2)
+        if (options.summary && !is_fault(row))
             return;
         put(between + compact({{"id", row.id},
                                {"start", iso_time(row.calldate)},
@@ -109,7 +122,7 @@ void print_json(cdr::LegAudit& audit, const AuditOptions& options, std::int64_t 
     }
     const auto total = total_of(summary);
     put("],\n\"organizations\":" + compact(organizations) + ",\n\"total\":" + compact(numbers(total)) +
-        ",\n\"exit\":" + std::to_string(total.missing > 0 ? static_cast<int>(Exit::data) : 0) + "}\n");
+        ",\n\"exit\":" + std::to_string(static_cast<int>(status_of(total))) + "}\n");
 }
 
 std::string line_of(const cdr::AccountSummary& sum) {
@@ -121,15 +134,16 @@ std::string line_of(const cdr::AccountSummary& sum) {
     std::size_t end = 0;
     while (end < name.size() && (characters < width || (static_cast<unsigned char>(name[end]) & 0xc0U) == 0x80U))
         characters += (static_cast<unsigned char>(name[end++]) & 0xc0U) != 0x80U ? 1 : 0;
-    return fmt::format("{}{} {:>8} {:>10} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>7} {:>8}\n", name.substr(0, end),
-                       std::string(width - std::min(width, characters), ' '), sum.calls, sum.unrecorded, sum.legs,
-                       sum.local, sum.remote, sum.both, sum.awaited, sum.missing, sum.empty, sum.orphans);
+    return fmt::format("{}{} {:>8} {:>10} {:>8} {:>9} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>7} {:>8}\n",
+                       name.substr(0, end), std::string(width - std::min(width, characters), ' '), sum.calls,
+                       sum.unrecorded, sum.legs, sum.ambiguous, sum.differs, sum.local, sum.remote, sum.both,
+                       sum.awaited, sum.missing, sum.empty, sum.orphans);
 }
 
 void print_text(cdr::LegAudit& audit, const AuditOptions& options, const std::string& remote, std::int64_t since,
                 std::int64_t now, const std::vector<cdr::AccountSummary>& summary) {
     audit.for_each_row([&](const cdr::AuditedRow& row) {
-        if (!options.summary || row.size() < 0)
+        if (!options.summary || is_fault(row))
             put(fmt::format("{}\t{}\t{}\t{}\t{}\t{}\n", row.state(), printable(row.recordingfile),
                             iso_time(row.calldate), printable(row.accountcode), printable(row.linkedid),
                             row.size() < 0 ? std::string{"-"} : std::to_string(row.size())));
@@ -142,23 +156,65 @@ void print_text(cdr::LegAudit& audit, const AuditOptions& options, const std::st
     put(fmt::format("\nRecording audit, {}\nSpool {}, archive {}, calls {}\n\n", iso_time(now),
                     printable(options.places.spool), printable(remote),
                     options.since.empty() ? "of all times" : "since " + iso_time(since)));
-    put(fmt::format("{:<28} {:>8} {:>10} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>7} {:>8}\n", "organization", "calls",
-                    "unrecorded", "legs", "local", "remote", "both", "awaited", "missing", "empty", "orphans"));
+    put(fmt::format("{:<28} {:>8} {:>10} {:>8} {:>9} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>7} {:>8}\n", "organization",
+                    "calls", "unrecorded", "legs", "ambiguous", "differs", "local", "remote", "both", "awaited",
+                    "missing", "empty", "orphans"));
     for (const auto& one : summary)
         put(line_of(one));
     const auto total = total_of(summary);
     put(line_of(total));
     put("\ncalls: answered, and to be recorded by today's policy; unrecorded: of those, calls that name no leg\n"
-        "local, remote, both, missing: where each leg is; empty: legs without audio; orphans: files no row names\n"
+        "ambiguous: legs that another account's rows name too, which are served to nobody\n"
+        "differs: legs in both places, with different content\n"
+        "local, remote, both, missing: where the other legs are; empty: legs without audio; orphans: files no row "
+        "names\n"
         "awaited: in neither place, of a call that ended within the hour; another node may still bring it\n\n");
     const auto legs = [](std::int64_t count) { return fmt::format("{} {}", count, count == 1 ? "leg" : "legs"); };
+    if (total.ambiguous > 0)
+        put(fmt::format("{} of {} legs are ambiguous.\n", total.ambiguous, total.legs));
+    if (total.differs > 0)
+        put(fmt::format("{} of {} legs differ between the spool and the archive.\n", total.differs, total.legs));
     if (total.missing > 0)
         put(fmt::format("{} of {} legs are missing.\n", total.missing, total.legs));
-    else if (total.awaited > 0)
+    if (status_of(total) != Exit::ok)
+        return;
+    if (total.awaited > 0)
         put(fmt::format("None of {} is missing, but {} cannot be vouched for yet: audit again in an hour.\n",
                         legs(total.legs), legs(total.awaited)));
     else
         put(fmt::format("All {} legs exist, {:.1f} MB.\n", total.legs, static_cast<double>(total.bytes) / 1e6));
+}
+
+// The remote is asked once more, about these files alone: its listing has no hashes, since for one it would read all of
+// some remotes, and may have met an upload halfway.
+std::vector<std::string> differing(const Folder& spool, const Remote& remote, const std::vector<std::string>& names,
+                                   const Deadline& deadline) {
+    Progress progress{"comparing legs", "files"};
+    progress.expect(names.size(), 0);
+    Remote::Failures failures;
+    const auto objects = remote.look(Shelf::legs, names, deadline, &failures);
+    for (const auto& [name, failure] : failures)
+        throw Error{failure.kind(), pbx::shown(name) + ": " + failure.what(), failure.hint()};
+    std::vector<std::string> result;
+    for (const auto& name : names) {
+        progress.add(1, 0);
+        const auto object = objects.find(name);
+        const auto file = spool.find(name);
+        // One that left its place since is not compared: pbx-archive did so before it removed a leg.
+        if (object == objects.end() || !file)
+            continue;
+        const auto what = "leg " + pbx::shown(name);
+        const auto size = size_of(file->get(), what);
+        const auto& md5 = object->second.md5;
+        if (size != object->second.size || (!md5.empty() && md5_of_file(file->get(), size, what) != md5))
+            result.push_back(name);
+    }
+    return result;
+}
+
+void say_legs(std::int64_t count, const char* one, const char* several, const char* hint) {
+    if (count > 0)
+        words::error({Exit::data, fmt::format("{} {}", count, count == 1 ? one : several), hint});
 }
 
 } // namespace
@@ -194,20 +250,26 @@ Exit audit(const AuditOptions& options) {
             },
             deadline);
     });
-    audit.compare();
+    audit.compare([&](const std::vector<std::string>& names) { return differing(spool, remote, names, deadline); });
     const auto summary = audit.summary();
     if (options.json)
         print_json(audit, options, since, now, summary);
     else
         print_text(audit, options, remote.shown(), since, now, summary);
-    const auto missing = total_of(summary).missing;
-    if (missing == 0)
-        return Exit::ok;
-    words::error(
-        {Exit::data,
-         fmt::format("{} {} neither in the spool nor in the archive", missing, missing == 1 ? "leg is" : "legs are"),
-         "they are marked \"missing\" in the report; look on other nodes, and at older versions in the bucket"});
-    return Exit::data;
+    const auto total = total_of(summary);
+    say_legs(
+        total.ambiguous, "leg is ambiguous: rows of another account name it too",
+        "legs are ambiguous: rows of another account name them too",
+        "they are marked \"ambiguous\" in the report and are served to nobody; where several nodes record, give each "
+        "a name (node in pbx.conf)");
+    say_legs(total.differs, "leg differs between the spool and the archive",
+             "legs differ between the spool and the archive",
+             "they are marked \"differs\" in the report; remove neither before you have heard both: one may be "
+             "another node's recording");
+    say_legs(total.missing, "leg is neither in the spool nor in the archive",
+             "legs are neither in the spool nor in the archive",
+             "they are marked \"missing\" in the report; look on other nodes, and at older versions in the bucket");
+    return status_of(total);
 }
 
 } // namespace pbx::recording

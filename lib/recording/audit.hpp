@@ -19,7 +19,7 @@ struct AuditOptions {
     std::chrono::seconds timeout = std::chrono::minutes{50};
 };
 
-/// Prints the report. Returns data when a leg is missing.
+/// Prints the report. Returns data when a leg is missing, ambiguous, or differs between spool and archive.
 Exit audit(const AuditOptions& options);
 
 } // namespace pbx::recording

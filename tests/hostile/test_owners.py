@@ -260,7 +260,7 @@ class Owners(Case):
         self.status(b.run('pbx-archive'), 0)
         result = a.run('pbx-archive', 'audit')
         self.hints(self.status(result, 65))
-        self.says(result, '1 leg is ambiguous')
+        self.says(result, '2 legs are ambiguous')
         lines = result.text.splitlines()
         self.assertEqual([line.split('\t')[:2] for line in lines[:2]], [['ambiguous', SAME]] * 2)
         self.assertEqual([line.split('\t')[3] for line in lines[:2]], [ACCOUNT, OTHER_ACCOUNT])
@@ -296,8 +296,10 @@ class Owners(Case):
         w = self.workdir()
         w.call('1.1', [(SAME, MINE)])
         w.remote.put(SAME, MINE)
-        w.cloud.fault['no_md5'] = True
+        w.cloud.fault(match='.', no_md5=True)
         self.assertEqual(self.status(w.run('pbx-archive', 'audit'), 0).text.split('\t')[0], 'both')
+        w.remote.put(SAME, MINE[:-2])
+        self.assertEqual(self.status(w.run('pbx-archive', 'audit'), 65).text.split('\t')[0], 'differs')
 
     def test_the_audit_reads_only_the_legs_that_lie_in_both_places(self):
         w = self.workdir()
@@ -308,6 +310,48 @@ class Owners(Case):
         opened = trace.read_text(encoding='utf-8')
         self.assertIn('"both.wav"', opened)
         self.assertNotIn('"local.wav"', opened)
+
+
+class TwoNodes(Case):
+    """What is promised to several nodes holds beside the guard: one call's legs on two machines, of one account."""
+
+    def call_on_two_nodes(self, ago=1800):
+        a = self.workdir()
+        b = a.second_node()
+        a.call('1.1', [('20260418-144004-1-queue-5001-a.wav', MINE), ('20260418-144009-1-1001-b.wav', None)], ago=ago)
+        b.leg('20260418-144009-1-1001-b.wav', THEIRS)
+        return a, b
+
+    def test_a_call_whose_legs_lie_on_two_nodes_is_stitched_when_the_other_node_has_archived(self):
+        a, b = self.call_on_two_nodes()
+        self.quiet(self.status(a.run('pbx-stitch'), 0))
+        self.assertFalse(a.stitched_file('1.1').exists())
+        self.status(b.run('pbx-archive'), 0)
+        self.quiet(self.status(a.run('pbx-stitch'), 0))
+        self.assertEqual([leg['name'] for leg in Wav(a.stitched_file('1.1')).manifest['legs']],
+                         ['20260418-144004-1-queue-5001-a.wav', '20260418-144009-1-1001-b.wav'])
+
+    def test_both_nodes_serve_the_same_audio_and_neither_undoes_the_others_work(self):
+        a, b = self.call_on_two_nodes()
+        for machine in (a, b, a, b):
+            self.quiet(self.status(machine.run('pbx-stitch'), 0))
+            self.quiet(self.status(machine.run('pbx-archive'), 0))
+        self.assertEqual((a.legs_in_spool(), b.legs_in_spool()), ([], []))
+        expected = MINE[44:] + THEIRS[44:]
+        served = {self.status(machine.run('pbx-recording-fetch', '1.1'), 0).out for machine in (a, b)}
+        self.assertEqual({body[-len(expected):] for body in served}, {expected})
+        self.assertEqual(a.remote.files()['stitched/1.1.wav'][-len(expected):], expected)
+        report = json.loads(self.status(b.run('pbx-archive', 'audit', '--json'), 0).out)
+        self.assertEqual((report['total']['legs'], report['total']['remote']), (2, 2))
+
+    def test_a_node_passes_over_the_calls_of_which_it_has_no_leg(self):
+        a = self.workdir()
+        b = a.second_node()
+        b.three_legs()
+        self.says(self.status(a.run('pbx-stitch', '-v'), 0), 'passed over 1776500000.1')
+        self.assertFalse(a.stitched_file('1776500000.1').exists())
+        self.status(b.run('pbx-stitch'), 0)
+        self.assertTrue(b.stitched_file('1776500000.1').exists())
 
 
 if __name__ == '__main__':
