@@ -109,7 +109,11 @@ std::optional<Error> refuse_or_enter(soci::session& session, const Node& node, N
     const auto refused = other + (node.name.empty() ? fmt::format(" and (name is not null or {})", lately)
                                                     : fmt::format(" and name = {} and {}", name, lately));
     std::string sql;
-    if (!dry_run)
+    // A standby, or a database that is set to read only, can be asked but not told.
+    const bool silent =
+        dry_run ||
+        std::string_view{PQgetvalue(ask(connection, "show transaction_read_only", deadline).get(), 0, 0)} == "on";
+    if (!silent)
         sql = fmt::format(R"(
             lock table nodes in share row exclusive mode;
             delete from nodes where {other} and name = {name} and not ({lately});

@@ -27,9 +27,9 @@ enum class NodeTool { stitch, archive };
 /// Writes this node and the time of its run into the table, unless it must not work beside the nodes that are there:
 /// then nothing is written, and the Error (config) says why. Refused are a node without a name where another node is
 /// known, and a name that another machine or spool had within the last 25 hours. A node without a name counts for 25
-/// hours after its last run, one with a name until its row is deleted. A dry run writes nothing. Two machines that ask
-/// at the same moment take turns. Throws Error: unavailable, also when the server does not answer by `deadline`;
-/// config when the table is missing; no_permission.
+/// hours after its last run, one with a name until its row is deleted. A dry run writes nothing, nor does a run against
+/// a read-only database. Two machines that ask at the same moment take turns. Throws Error: unavailable, also when the
+/// server does not answer by `deadline`; config when the table is missing; no_permission.
 std::optional<Error> refuse_or_enter(soci::session& session, const Node& node, NodeTool tool, bool dry_run,
                                      const Deadline& deadline);
 
