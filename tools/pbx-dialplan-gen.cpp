@@ -7,6 +7,7 @@ int main(int argc, char** argv) {
     pbx::cli::App app{"pbx-dialplan-gen", "Write the organizations' dialplan, phones, trunks and queues for Asterisk"};
     app.add_database(request.database);
     app.add_spool(request.spool);
+    app.add_node(request.node);
     app.add_setting("--asterisk-dir", "PBX_ASTERISK_DIR", request.folder, "Folder of Asterisk's configuration")
         ->type_name("DIR");
     app.add_option("--asterisk", request.asterisk, "The asterisk program, for --validate and --reload")

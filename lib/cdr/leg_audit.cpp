@@ -57,13 +57,15 @@ constexpr const char* rows_with_files = R"(
     where c.recordingfile <> ''
     order by a.recordingfile is null, c.calldate, c.id)";
 
-// Whose a file is that no row names, its own name may tell: it ends with the number that was called. DIDs are unique;
+// Whose a file is that no row names, its own name may tell: time, caller and the number that was called, then perhaps
+// the node's name and a unique id. DIDs are unique;
 // an extension or a queue tells only when one organization alone has it. An hour's grace: rows are written when a call
 // ends.
 constexpr const char* orphans = R"(
     create temporary table pbx_audit_orphans as
     with orphan as (
-        select f.*, substring(f.name from '-([0-9A-Za-z]+)\.[A-Za-z]+$') as called
+        select f.*, substring(f.name from '^\d{{8}}-\d{{6}}-[0-9A-Za-z]+-(?:queue-)?([0-9A-Za-z]+)'
+            '(?:-[a-z0-9]{{1,16}})?(?:-[0-9.]+)?\.[A-Za-z]+$') as called
         from pbx_audit_files f
         where f.modified < extract(epoch from now()) - 3600 and f.modified >= {since}
             and not exists (select 1 from asterisk_cdr c where c.recordingfile = f.name)

@@ -7,7 +7,9 @@
 #include "base/folder.hpp"
 #include "base/lock.hpp"
 #include "base/words.hpp"
+#include "db/nodes.hpp"
 #include "db/session.hpp"
+#include "deploy/addresses.hpp"
 #include "deploy/asterisk.hpp"
 #include "deploy/changes.hpp"
 #include "deploy/organizations.hpp"
@@ -73,6 +75,9 @@ class Run {
 
     Exit work() {
         load();
+        // What is only printed must not depend on a name server.
+        if (request_.deploy || request_.check || request_.validate)
+            separate_addresses(checked_, addresses_of_peers(checked_, deadline_));
         select();
         report();
         if (request_.validate && !request_.deploy)
@@ -85,7 +90,7 @@ class Run {
             deploy();
         else if (!request_.validate)
             for (const auto* plan : selected_)
-                print(dialplan::extensions_text(*plan, request_.spool));
+                print(extensions_text(*plan));
         flush();
         return status_;
     }
@@ -98,9 +103,19 @@ class Run {
         const Waiting waiting{"the database", Exit::unavailable};
         soci::session session;
         db::connect(session, request_.database, request_.timeout);
+        if (request_.deploy)
+            refuse_namesake(session);
         checked_ = dialplan::check(load_organizations(session));
         for (const auto& plan : checked_.plans)
             active_.insert(plan.prefix());
+    }
+
+    // The dialplan gives recordings their names, which must not be those of another machine.
+    void refuse_namesake(soci::session& session) const {
+        if (request_.node.empty() && db::other_nodes_known(session, db::this_node("", request_.spool), deadline_))
+            throw Error{Exit::config,
+                        "the database knows another node, and this machine has no name; nothing was changed",
+                        "set node in pbx.conf to a name that no other machine has: it ends the names of recordings"};
     }
 
     void select() {
@@ -161,12 +176,16 @@ class Run {
         print(request_.json ? document.dump(2) + '\n' : table);
     }
 
+    std::string extensions_text(const Plan& plan) const {
+        return dialplan::extensions_text(plan, {request_.spool, request_.node});
+    }
+
     std::vector<File> files() const {
         std::vector<File> result;
         result.reserve(selected_.size() * std::size(dialplan::kinds));
         for (const auto* plan : selected_) {
             const auto name = [&](std::size_t kind) { return dialplan::kinds[kind].begin + plan->prefix() + ".conf"; };
-            result.push_back({name(0), dialplan::extensions_text(*plan, request_.spool)});
+            result.push_back({name(0), extensions_text(*plan)});
             result.push_back({name(1), dialplan::pjsip_text(*plan)});
             result.push_back({name(2), dialplan::queues_text(*plan)});
         }

@@ -12,6 +12,7 @@ namespace pbx::deploy {
 struct Request {
     std::string database;
     std::string spool = "/var/spool/asterisk/monitor";
+    std::string node; ///< empty: this machine shares nothing with another one
     std::string folder = "/etc/asterisk";
     std::string asterisk = "asterisk";      ///< the program
     std::vector<std::string> organizations; ///< names or prefixes; none means all

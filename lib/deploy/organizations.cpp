@@ -54,7 +54,9 @@ class Loader {
         int master = 0;
         const auto* sql = R"(
             select cast(id as text), coalesce(name, ''), coalesce(context_prefix, ''), coalesce(status, ''),
-                case settings->'recording_enabled' when 'true' then 1 when 'false' then 0 else -1 end
+                case settings->'recording_enabled' when 'true' then 1 when 'false' then 0 else -1 end,
+                coalesce(cast(case jsonb_typeof(limits) when 'object' then limits->'max_channels' else limits end
+                    as text), '')
             from organizations
             order by context_prefix, id)";
         for_each_row(
@@ -64,7 +66,7 @@ class Loader {
                 places_[row.id] = organizations_.size();
                 organizations_.push_back(row);
             },
-            row.id, row.name, row.context_prefix, row.status, master);
+            row.id, row.name, row.context_prefix, row.status, master, row.max_channels);
     }
 
     void load_users() {
@@ -93,11 +95,14 @@ class Loader {
         const auto* sql = R"(
             select cast(org_id as text), cast(id as text), coalesce(name, ''), coalesce(host, ''),
                 cast(coalesce(port, 5060) as integer), coalesce(transport, ''), coalesce(trunk_type, ''),
-                coalesce(username, ''), coalesce(password, ''), coalesce(asterisk_peer_name, ''), coalesce(status, '')
+                coalesce(username, ''), coalesce(password, ''), coalesce(asterisk_peer_name, ''), coalesce(status, ''),
+                case when approved_at is null then 0 when isfinite(approved_at)
+                    then cast(extract(epoch from approved_at) * 1000000 as bigint) else 1 end
             from sip_trunks)";
         for_each_row(
             session_, sql, [&] { owner(org).trunks.push_back(row); }, org, row.id, row.name, row.host, row.port,
-            row.transport, row.trunk_type, row.username, row.password, row.asterisk_peer_name, row.status);
+            row.transport, row.trunk_type, row.username, row.password, row.asterisk_peer_name, row.status,
+            row.approved_at);
     }
 
     void load_routes() {

@@ -9,18 +9,22 @@ namespace pbx::dialplan {
 
 namespace {
 
-// set_var: who is on the other side of a trunk is not one of us (see dial_options in extensions.cpp).
+// set_var of a phone: where it may hand calls over to. It is not inherited, so that the other side of a trunk may not.
+// set_var of a trunk: who is on its other side is not one of us (see dial_options in extensions.cpp).
 // direct_media=no: audio that does not pass through Asterisk cannot be recorded.
+// message_context: a MESSAGE outside of a call would run the dialplan, on a channel of its own.
 constexpr std::string_view phone = R"(
 [~E]
 type=endpoint
 context=~P__internal
+message_context=~P__message
 disallow=all
 allow=ulaw,alaw
 auth=~E
 aors=~E
 callerid=~C
 accountcode=~A
+set_var=TRANSFER_CONTEXT=~P__transfer
 direct_media=no
 rtp_symmetric=yes
 rewrite_contact=yes
@@ -36,10 +40,16 @@ max_contacts=1
 remove_existing=yes
 )";
 
+// A trunk has no password, so it must not be found by what a caller writes into From: identify_by=ip leaves the
+// addresses of its identify section, and where there is none the mark of its registration, which Asterisk looks for by
+// itself.
 constexpr std::string_view trunk_endpoint = R"(
 [~E]
 type=endpoint
 context=~P__incoming
+message_context=~P__message
+identify_by=ip
+allow_subscribe=no
 disallow=all
 allow=ulaw,alaw
 aors=~E

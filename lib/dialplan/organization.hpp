@@ -1,6 +1,7 @@
 // What the database says of a tenant, as it says it: nothing here has been checked.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -33,6 +34,7 @@ struct Trunk {
     std::string password;
     std::string asterisk_peer_name; ///< empty: <prefix>__trunk_<name>
     std::string status;
+    std::int64_t approved_at = 0; ///< when an operator approved its host, microseconds since 1970; 0: never
 };
 
 struct Route {
@@ -91,6 +93,7 @@ struct Organization {
     std::vector<Route> routes;
     std::vector<Queue> queues;
     std::vector<Did> dids;
+    std::string max_channels; ///< limits.max_channels as JSON; empty or null: no limit
 };
 
 } // namespace pbx::dialplan

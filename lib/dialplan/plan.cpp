@@ -160,7 +160,8 @@ class Check {
         std::stable_sort(raw.routes.begin(), raw.routes.end(), [](const Route& a, const Route& b) {
             return std::tie(a.priority, a.name) < std::tie(b.priority, b.name);
         });
-        Plan plan{std::move(raw)};
+        const int limit = max_channels(raw);
+        Plan plan{std::move(raw), limit};
         org_ = nullptr;
         look_for_loose_ends(plan);
         result_.plans.push_back(std::move(plan));
@@ -188,6 +189,20 @@ class Check {
         rows = std::move(kept);
     }
 
+    // A limit that cannot be read is named, and does not silence the organization's telephones.
+    int max_channels(const Organization& raw) {
+        constexpr std::size_t longest_limit = 6;
+        const auto& text = raw.max_channels;
+        if (text.empty() || text == "null")
+            return 0;
+        if (consists_of(text, digits, longest_limit) && text.front() != '0')
+            return std::stoi(text);
+        result_.refusals.push_back(
+            {prefix_, "limit max_channels of " + harmless(raw.name),
+             fmt::format("{} is not a whole number from 1 to 999999, and calls are not limited", quoted(text))});
+        return 0;
+    }
+
     void check_user(User& user) {
         require_extension(user.extension, "extension");
         require(user.ring_target == "ext" || user.ring_target == "phone",
@@ -211,6 +226,8 @@ class Check {
 
     void check_trunk(Trunk& trunk) {
         require_host(trunk.host);
+        require(trunk.approved_at != 0,
+                fmt::format("no operator has approved its host {}: pbx-provision trunk approve", quoted(trunk.host)));
         require(trunk.port >= 1 && trunk.port <= 65535, "port is not from 1 to 65535");
         require(trunk.transport == "udp" || trunk.transport == "tcp" || trunk.transport == "tls",
                 fmt::format("transport {} is none of udp, tcp, tls", quoted(trunk.transport)));

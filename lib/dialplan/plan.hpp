@@ -14,6 +14,7 @@ namespace pbx::dialplan {
 /// The writers of text (render.hpp) take nothing else.
 struct Plan {
     Organization organization;
+    int max_channels = 0; ///< calls at once; 0: no limit
 
     const std::string& prefix() const { return organization.context_prefix; }
     const std::string& accountcode() const { return organization.id; }

@@ -5,12 +5,19 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace pbx::dialplan {
 
-/// ext_<prefix>.conf: the dialplan. `spool` is the folder that recordings go to, an absolute path of harmless
-/// characters (spool_fault).
-std::string extensions_text(const Plan& plan, std::string_view spool);
+/// What the dialplan holds of the machine that it is for.
+struct Machine {
+    std::string spool; ///< the folder that recordings go to: an absolute path of harmless characters (spool_fault)
+    std::string node;  ///< the machine's name where several share a database or a remote; ends its recordings' names
+    std::vector<std::string> emergency = {"000", "110", "112", "118", "911", "999"}; ///< digits; never refused
+};
+
+/// ext_<prefix>.conf: the dialplan.
+std::string extensions_text(const Plan& plan, const Machine& machine);
 
 /// pjsip_<prefix>.conf: phones and trunks. It holds passwords.
 std::string pjsip_text(const Plan& plan);

@@ -204,11 +204,12 @@ Exit add_trunk(const Context& context, const std::string& organization, const di
     auto trunk = given;
     trunk.id = new_id;
     trunk.status = "active";
+    trunk.approved_at = newest; // by the operator who adds it
     work.attempt(owner, [&] { owner.trunks.push_back(trunk); });
     work.execute("add trunk " + trunk.name, R"(
-        insert into sip_trunks (org_id, name, host, port, transport, trunk_type, username, password)
+        insert into sip_trunks (org_id, name, host, port, transport, trunk_type, username, password, approved_at)
         values (cast(:org as uuid), :name, :host, :port, :transport, :type, nullif(:username, ''),
-            nullif(:password, '')))",
+            nullif(:password, ''), now()))",
                  owner.id, trunk.name, trunk.host, trunk.port, trunk.transport, trunk.trunk_type, trunk.username,
                  trunk.password);
     if (context.json)

@@ -40,6 +40,11 @@ Exit add_route(const Context& context, const std::string& organization, dialplan
                const std::string& trunk);
 Exit add_trunk(const Context& context, const std::string& organization, const dialplan::Trunk& given);
 
+/// Approves the trunk's host, or withdraws the approval; prints its name and the host.
+Exit approve_trunk(const Context& context, const std::string& organization, const std::string& name, bool approved);
+/// `calls`: how many an organization may have at once, or "none".
+Exit limit_organization(const Context& context, const std::string& organization, const std::string& calls);
+
 /// Rows of one organization, or of all when it is empty. Passwords are not shown.
 Exit list_rows(const Context& context, Kind kind, const std::string& organization);
 Exit remove_row(const Context& context, Kind kind, const std::string& organization, const std::string& name);

@@ -7,7 +7,9 @@
 #include "dialplan/organization.hpp"
 #include "provision/provision.hpp"
 
+#include <cstdint>
 #include <functional>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -15,6 +17,9 @@ namespace pbx::provision {
 
 /// Sorts behind every real id, so that of two rows that exclude each other the new one is refused.
 inline constexpr const char* new_id = "ffffffff-ffff-4fff-bfff-ffffffffffff";
+
+/// For Trunk::approved_at: an approval that is not in the database yet is newer than all that are.
+inline constexpr auto newest = std::numeric_limits<std::int64_t>::max();
 
 class Provisioner {
   public:

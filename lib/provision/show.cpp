@@ -74,7 +74,8 @@ void add_cells(std::vector<Cells>& rows, const Organization& owner, Kind kind) {
                  {"transport", trunk.transport},
                  {"type", trunk.trunk_type},
                  {"username", trunk.username},
-                 {"status", trunk.status}});
+                 {"status", trunk.status},
+                 {"approved", trunk.approved_at != 0}});
 }
 
 // Rows of an organization by name: PostgreSQL gives them in no order.
@@ -130,7 +131,8 @@ Exit list_organizations(const Context& context) {
                         {"context_prefix", each.context_prefix},
                         {"status", each.status},
                         {"recording", json_of(each.recording_enabled)},
-                        {"id", each.id}});
+                        {"id", each.id},
+                        {"max_channels", each.max_channels.empty() ? Json{} : Json::parse(each.max_channels)}});
     print_rows(rows, context.json);
     return Exit::ok;
 }

@@ -2,6 +2,7 @@
 organization. Made by Pbx(), ended by close() however far it came."""
 import asyncio
 import contextlib
+import datetime
 import json
 import os
 import re
@@ -18,6 +19,11 @@ from workdir import SOURCE, Workdir, quoted
 # The suite's base configuration, as it is installed for operators.
 EXAMPLES = SOURCE / 'asterisk'
 QUIET_CHANNELS = 30  # seconds that Asterisk has to write the last CDR rows in
+
+
+def now():
+    """This instant for a column of a row that is inserted later, with others."""
+    return datetime.datetime.now(datetime.timezone.utc).isoformat()
 
 
 class Organization:
@@ -38,7 +44,8 @@ class Organization:
 
     async def open_trunk(self):
         await self.trunk.open(self.pbx.asterisk.sip)
-        self.trunk_id = self._insert('sip_trunks', name='carrier', host=self.address, port=self.trunk.port)
+        self.trunk_id = self._insert('sip_trunks', name='carrier', host=self.address, port=self.trunk.port,
+                                     approved_at=now())
         return self.trunk_id
 
     def route(self, recorded=None, **more):
@@ -187,4 +194,4 @@ async def wait_for(event, seconds, what):
         raise AssertionError(f'not within {seconds} s: {what}') from None
 
 
-__all__ = ['Organization', 'Pbx', 'leg_names', 'leg_bytes', 'wait_for']
+__all__ = ['Organization', 'Pbx', 'now', 'leg_names', 'leg_bytes', 'wait_for']

@@ -4,6 +4,7 @@ tone of its own (tones.py), so a recording can be taken apart into who was heard
 import asyncio
 import atexit
 import contextlib
+import datetime
 import json
 import os
 import re
@@ -861,6 +862,11 @@ class WhatAsteriskSays(CallCase):
         named = {row['recordingfile'] for row in PBX.rows("recordingfile <> ''")}
         self.assertEqual(sorted(named - set(SPOOLED)), [], 'named, but not there')
         self.assertEqual(sorted(set(SPOOLED) - named), [], 'there, but not named')
+
+    def test_every_name_begins_with_the_instant_of_its_leg_in_utc(self):
+        for name in SPOOLED:
+            when = datetime.datetime.strptime(name[:15] + '+0000', '%Y%m%d-%H%M%S%z').timestamp()
+            self.assertTrue(PBX.began - 2 < when < PBX.ended, f'{name} is not from {PBX.began} to {PBX.ended}')
 
     def test_every_row_has_the_instant_of_its_call_whatever_the_zones_are(self):
         for when, in PBX.work.db.sql('select extract(epoch from calldate) from asterisk_cdr'):

@@ -27,11 +27,13 @@ class Loading(Case):
                         f"{quoted(password[:60])}, {quoted(password)});" for number, password in enumerate(PASSWORDS))
         number = str(int(org.replace('-', ''), 16))[:9]
         work.db.sql(f"""
-            insert into organizations (id, name, context_prefix) values ('{org}', '{prefix}', '{prefix}'); {users}
+            insert into organizations (id, name, context_prefix, limits)
+                values ('{org}', '{prefix}', '{prefix}', '{{"max_channels": 5}}'); {users}
             insert into users (org_id, extension, ring_target, phone_number) values ('{org}', '1100', 'phone', '+4930123');
-            insert into sip_trunks (org_id, name, host, transport) values ('{org}', 'one', '127.0.0.9', 'tcp');
-            insert into sip_trunks (org_id, name, host, trunk_type, username, password)
-                values ('{org}', 'two words', '127.0.0.8', 'register', 'us@er', 'p;w');
+            insert into sip_trunks (org_id, name, host, transport, approved_at)
+                values ('{org}', 'one', '127.{int(org[:2], 16)}.{int(org[2:4], 16)}.9', 'tcp', now());
+            insert into sip_trunks (org_id, name, host, trunk_type, username, password, approved_at)
+                values ('{org}', 'two words', '127.0.0.8', 'register', 'us@er', 'p;w', now());
             insert into outbound_routes (org_id, trunk_id, name, dial_pattern, priority, caller_id_override)
                 select org_id, id, name, case name when 'one' then '_0[1-9]X.' else '_X.' end, length(name), '+49301'
                 from sip_trunks where org_id = '{org}';

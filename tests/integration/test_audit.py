@@ -95,6 +95,16 @@ class Audit(Case):
         orphans = {one['name']: one['accountcode'] for one in self.report(work)['orphans']}
         self.assertEqual(orphans, {'20260418-140000-1-08065978002.wav': ACME, '20260418-140000-1-1003.wav': ''})
 
+    def test_the_number_in_an_orphans_name_is_read_whatever_stands_behind_it(self):
+        work = self.pbx()
+        work.db.sql(f"insert into queues (org_id, number) values ('{BETA}', '5001')")
+        named = {f'20260418-140000-{middle}{end}.wav': account
+                 for middle, account in (('1-08065978002', ACME), ('anonymous-queue-5001', BETA), ('5001-9', ''))
+                 for end in ('', '-n1', '-1776500000.5', '-n1-1776500000.5', '-5001-1776500000.5.123456')}
+        for name in named:
+            work.leg(name, LEG, age=7200)
+        self.assertEqual({one['name']: one['accountcode'] for one in self.report(work)['orphans']}, named)
+
     def test_one_account_is_told_nothing_of_others(self):
         work = self.pbx()
         self.row(work, '1776500002.1', 'beta.wav', BETA)

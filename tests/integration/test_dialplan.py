@@ -34,13 +34,14 @@ class DialplanCase(Case):
     def organization(self, work, prefix, **more):
         """A tenant with one row of everything: 1001, 5001, 7495<n>, a trunk, a route."""
         row = {'id': str(uuid.uuid4()), 'name': prefix, 'context_prefix': prefix, **more}
-        host = f'{prefix}.example.org'.replace('_', '-')
+        host = f'10.{int(row["id"][:2], 16)}.{int(row["id"][2:4], 16)}.{int(row["id"][4:6], 16)}'
         number = '7495' + str(int(row['id'].replace('-', ''), 16))[:8]
         work.db.sql(f"""
             with org as (insert into organizations ({', '.join(row)}) values ({', '.join(map(quoted, row.values()))}) returning id),
             person as (insert into users (org_id, extension, full_name, sip_password)
                        select id, '1001', 'Alice', 'secret' from org returning id),
-            trunk as (insert into sip_trunks (org_id, name, host) select id, 'carrier', '{host}' from org returning id),
+            trunk as (insert into sip_trunks (org_id, name, host, approved_at)
+                      select id, 'carrier', '{host}', now() from org returning id),
             route as (insert into outbound_routes (org_id, trunk_id, name) select org.id, trunk.id, 'out' from org, trunk),
             queue as (insert into queues (org_id, number) select id, '5001' from org returning id),
             member as (insert into queue_members (queue_id, user_id) select queue.id, person.id from queue, person)
@@ -256,6 +257,58 @@ class Deploying(DialplanCase):
         self.assertIn(b'[acme_1001]', files['pjsip_acme.conf'])
         self.assertIn(b'[beta_1001]', files['pjsip_beta.conf'])
         self.loadable(work)
+
+    def test_a_machine_without_a_name_is_not_set_up_beside_another_node(self):
+        work = self.pbx()
+        self.organization(work, 'acme')
+        work.db.sql("insert into nodes (name, host, spool) values ('n2', 'elsewhere', '/var/spool/asterisk/monitor')")
+        result = self.generate(work, '--deploy', expect=78)
+        self.says(result, 'the database knows another node, and this machine has no name')
+        self.hints(result)
+        self.assertEqual(self.visible(work), {})
+        self.generate(work, '--deploy', '--node', 'n1')
+        self.assertIn(b'-${ARG1}-n1)', self.visible(work)['ext_acme.conf'])
+        self.generate(work, '--deploy', '--node', 'N 1', expect=64)
+
+    def test_a_trunk_is_written_only_while_an_operator_approves_its_host(self):
+        work = self.pbx()
+        self.organization(work, 'acme')
+        self.generate(work, '--deploy')
+        self.assertIn(b'[acme__trunk_carrier]', self.visible(work)['pjsip_acme.conf'])
+        work.db.sql("update sip_trunks set host = '192.0.2.7'")
+        result = self.generate(work, '--deploy', expect=65)
+        self.says(result, 'trunk carrier of acme is left out: no operator has approved its host "192.0.2.7"')
+        self.hints(result)
+        files = self.visible(work)
+        self.assertNotIn(b'trunk_carrier', files['pjsip_acme.conf'])
+        self.assertIn(b'[acme_1001]', files['pjsip_acme.conf'])
+        work.db.sql("update sip_trunks set approved_at = 'infinity'")
+        self.generate(work, '--deploy')
+        self.assertIn(b'match=192.0.2.7', self.visible(work)['pjsip_acme.conf'])
+
+    def test_an_address_belongs_to_the_trunk_that_was_approved_first_whatever_its_host_is_called(self):
+        work = self.pbx()
+        for prefix, host, ago in (('aaa', 'localhost', 1), ('zeta', '127.1', 2)):
+            self.organization(work, prefix)
+            work.db.sql(f"""update sip_trunks set host = '{host}', approved_at = now() - interval '{ago} days'
+                            where org_id = (select id from organizations where name = '{prefix}')""")
+        result = self.generate(work, '--deploy', expect=65)
+        self.says(result, r'trunk carrier of aaa is left out: its host localhost \(127\.0\.0\.1\) is that of an older trunk of zeta',
+                  'route out of aaa has no active trunk')
+        files = self.visible(work)
+        self.assertNotIn(b'trunk_carrier', files['pjsip_aaa.conf'])
+        self.assertIn(b'match=127.1', files['pjsip_zeta.conf'])
+
+    def test_a_host_that_does_not_resolve_causes_a_warning_and_stops_nothing(self):
+        work = self.pbx()
+        self.organization(work, 'acme')
+        self.organization(work, 'beta')
+        work.db.sql("update sip_trunks set host = 'no-such-host.invalid', approved_at = now() where org_id = "
+                    "(select id from organizations where name = 'beta')")
+        result = self.generate(work, '--deploy')
+        self.says(result, 'the host no-such-host.invalid of a trunk does not resolve')
+        self.assertIn(b'match=no-such-host.invalid', self.visible(work)['pjsip_beta.conf'])
+        self.assertEqual(self.generate(work).err, '', 'what is only printed asks no name server')
 
     def test_hostile_texts_add_no_line(self):
         work = self.pbx()

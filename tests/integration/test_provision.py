@@ -26,6 +26,49 @@ class Provision(Case):
     def value(self, sql):
         return self.w.db.value(sql)
 
+    # --- what an operator decides
+
+    def approved(self):
+        return {trunk['name']: trunk['approved'] for trunk in self.listed('trunk', 'list')}
+
+    def test_a_trunk_that_an_operator_adds_is_approved_and_one_that_a_form_inserts_is_not(self):
+        self.acme()
+        self.w.db.sql("insert into sip_trunks (org_id, name, host) select id, 'theirs', '192.0.2.9' from organizations")
+        self.assertEqual(self.approved(), {'carrier': True, 'theirs': False})
+        self.assertEqual(self.do('trunk', 'approve', 'theirs', '--org', 'acme').text, 'theirs\t192.0.2.9\n')
+        self.assertEqual(self.approved(), {'carrier': True, 'theirs': True})
+        since = self.value("select approved_at from sip_trunks where name = 'theirs'")
+        self.do('trunk', 'approve', 'theirs', '--org', 'acme')
+        self.assertEqual(self.value("select approved_at from sip_trunks where name = 'theirs'"), since)
+        self.do('trunk', 'withdraw', 'theirs', '--org', 'acme')
+        self.assertEqual(self.approved(), {'carrier': True, 'theirs': False})
+        self.hints(self.do('trunk', 'approve', 'nowhere', '--org', 'acme', status=66))
+
+    def test_an_approval_ends_when_the_trunk_gets_another_host_port_type_or_owner(self):
+        self.acme()
+        self.do('org', 'add', 'Beta', '--prefix', 'beta')
+        for change in ("host = '192.0.2.1'", 'port = 5070', "trunk_type = 'register'",
+                       "org_id = (select id from organizations where name = 'Beta')"):
+            with self.subTest(change=change):
+                self.w.db.sql('update sip_trunks set approved_at = now()')
+                self.w.db.sql("update sip_trunks set username = 'u', password = 'p', host = host")
+                self.assertEqual(self.value('select count(approved_at) from sip_trunks'), '1')
+                self.w.db.sql(f'update sip_trunks set {change}')
+                self.assertEqual(self.value('select count(approved_at) from sip_trunks'), '0')
+        self.w.db.sql("update sip_trunks set host = '192.0.2.2', approved_at = now()")
+        self.assertEqual(self.value('select count(approved_at) from sip_trunks'), '1', 'approved with its new host')
+
+    def test_the_calls_of_an_organization_are_limited_and_freed(self):
+        self.acme()
+        self.w.db.sql("update organizations set limits = '{\"kept\": 1}'")
+        self.do('org', 'limit', 'acme', '30')
+        self.assertEqual(self.value('select limits from organizations'), '{"kept": 1, "max_channels": 30}')
+        self.assertEqual(self.listed('org', 'list')[0]['max_channels'], 30)
+        for wrong in ('0', 'many', '1.5', '1000000'):
+            self.hints(self.do('org', 'limit', 'acme', wrong, status=64))
+        self.do('org', 'limit', 'acme', 'none')
+        self.assertEqual(self.value('select limits from organizations'), '{"kept": 1}')
+
     # --- organizations
 
     def test_an_organization_gets_a_prefix_and_is_recorded(self):
@@ -34,7 +77,8 @@ class Provision(Case):
         self.assertEqual(self.w.db.sql('select id, name, context_prefix, status, settings from organizations'),
                          [[identity, 'Acme Ltd', prefix, 'active', '{"recording_enabled": true}']])
         row, = self.listed('org', 'list')
-        self.assertEqual(row, {'name': 'Acme Ltd', 'context_prefix': prefix, 'status': 'active', 'recording': True, 'id': identity})
+        self.assertEqual(row, {'name': 'Acme Ltd', 'context_prefix': prefix, 'status': 'active', 'recording': True, 'id': identity,
+                               'max_channels': None})
 
     def test_an_organization_is_suspended_resumed_and_deleted_without_losing_anything(self):
         self.acme()

@@ -6,6 +6,7 @@
 #include "dialplan/plan.hpp"
 #include "dialplan/render.hpp"
 
+#include <algorithm>
 #include <string>
 
 namespace fixture {
@@ -20,7 +21,10 @@ inline pbx::dialplan::Organization organization(const std::string& prefix = "acm
     result.context_prefix = prefix;
     result.status = "active";
     result.users.push_back({"u1", "1001", "Alice", "active", "secret", "", "ext", "", {}});
-    result.trunks.push_back({"t1t1t1t1t1", "carrier", "sip.example.org", 5060, "udp", "peer", "", "", "", "active"});
+    // Two organizations have two carriers.
+    auto host = prefix + ".example.org";
+    std::replace(host.begin(), host.end(), '_', '-');
+    result.trunks.push_back({"t1t1t1t1t1", "carrier", host, 5060, "udp", "peer", "", "", "", "active", 1});
     result.routes.push_back({"r1", "out", "t1t1t1t1t1", "_X.", 0, "", "", 10, "active", {}});
     result.queues.push_back(
         {"q1", "5001", "Sales", "", "ringall", 15, 5, 300, "default", "", "", "active", {}, {{"u1", 0, false}}});
@@ -38,7 +42,7 @@ inline pbx::dialplan::Plan plan(const pbx::dialplan::Organization& organization)
 }
 
 inline std::string extensions(const pbx::dialplan::Organization& organization) {
-    return pbx::dialplan::extensions_text(plan(organization), spool);
+    return pbx::dialplan::extensions_text(plan(organization), {spool, ""});
 }
 
 /// The lines of one extension: from "exten => NAME," to the next extension, context or comment.

@@ -202,12 +202,14 @@ std::map<std::string, std::function<std::string&(Organization&)>> columns() {
         {"did_numbers.number", did(&Did::number)},
         {"did_numbers.routing_type", did(&Did::routing_type)},
         {"did_numbers.routing_destination", did(&Did::routing_destination)},
+        {"organizations.limits", [](Organization& each) -> std::string& { return each.max_channels; }},
     };
 }
 
 void judge_dialplan(const std::string& text, const std::string& prefix) {
-    static const std::set<std::string> contexts{"internal", "incoming", "incoming_sub", "outbound",
-                                                "queue",    "rec",      "rec-up",       "caller-id"};
+    static const std::set<std::string> contexts{"internal", "incoming", "incoming_sub", "outbound", "queue",
+                                                "rec",      "rec-up",   "caller-id",    "transfer", "none",
+                                                "message",  "calls",    "calls-up"};
     static const std::set<std::string> applications{
         "Set",    "Gosub",  "GotoIf", "Goto",           "Dial",   "Queue",      "Answer",
         "Hangup", "ExecIf", "Wait",   "StopMixMonitor", "Return", "MixMonitor", "ForkCDR"};
@@ -224,11 +226,12 @@ void judge_dialplan(const std::string& text, const std::string& prefix) {
         }
         std::smatch found;
         if (line.key == "include") {
-            REQUIRE((line.value == prefix + "__queue" || line.value == prefix + "__outbound"));
+            REQUIRE((line.value == prefix + "__queue" || line.value == prefix + "__outbound" ||
+                     line.value == prefix + "__none"));
         } else if (line.key == "exten") {
             REQUIRE(std::regex_match(line.value, found, priority));
             REQUIRE(applications.contains(found.str(3)));
-            REQUIRE(std::regex_match(found.str(1), std::regex{R"([0-9A-Za-z_+*#.!\[\]-]+)"}));
+            REQUIRE(std::regex_match(found.str(1), std::regex{R"([0-9A-Za-z_+*#.!\[\]}-]+)"}));
         } else {
             REQUIRE(line.key == "same");
             REQUIRE(std::regex_match(line.value, found, following));
@@ -275,11 +278,33 @@ void judge_sections(const std::string& text, const std::set<std::string>& keys, 
     }
 }
 
-const std::set<std::string> pjsip_keys{
-    "type",     "context",      "disallow",        "allow",    "auth",         "aors",          "callerid",
-    "password", "accountcode",  "set_var",         "username", "direct_media", "rtp_symmetric", "rewrite_contact",
-    "contact",  "max_contacts", "remove_existing", "endpoint", "match",        "outbound_auth", "from_user",
-    "line",     "server_uri",   "client_uri"};
+const std::set<std::string> pjsip_keys{"type",
+                                       "context",
+                                       "disallow",
+                                       "allow",
+                                       "auth",
+                                       "aors",
+                                       "callerid",
+                                       "password",
+                                       "accountcode",
+                                       "set_var",
+                                       "username",
+                                       "direct_media",
+                                       "rtp_symmetric",
+                                       "rewrite_contact",
+                                       "contact",
+                                       "max_contacts",
+                                       "remove_existing",
+                                       "endpoint",
+                                       "match",
+                                       "outbound_auth",
+                                       "from_user",
+                                       "line",
+                                       "server_uri",
+                                       "client_uri",
+                                       "identify_by",
+                                       "allow_subscribe",
+                                       "message_context"};
 const std::set<std::string> queue_keys{"strategy", "timeout", "retry", "musicclass", "ringinuse", "member"};
 
 Organization victim() {
@@ -294,16 +319,16 @@ Organization victim() {
 std::size_t judge(const Organization& organization) {
     static const auto expected = [] {
         const auto plan = fixture::plan(victim());
-        return extensions_text(plan, fixture::spool) + pjsip_text(plan) + queues_text(plan);
+        return extensions_text(plan, {fixture::spool, ""}) + pjsip_text(plan) + queues_text(plan);
     }();
     const auto checked = check({organization, victim()});
     bool unharmed = false;
     for (const auto& plan : checked.plans) {
         if (plan.prefix() == "victim") {
-            unharmed = extensions_text(plan, fixture::spool) + pjsip_text(plan) + queues_text(plan) == expected;
+            unharmed = extensions_text(plan, {fixture::spool, ""}) + pjsip_text(plan) + queues_text(plan) == expected;
             continue;
         }
-        judge_dialplan(extensions_text(plan, fixture::spool), plan.prefix());
+        judge_dialplan(extensions_text(plan, {fixture::spool, ""}), plan.prefix());
         judge_sections(pjsip_text(plan), pjsip_keys, organization);
         judge_sections(queues_text(plan), queue_keys, organization);
     }
@@ -366,7 +391,7 @@ TEST_CASE("a row that cannot be made safe is named with its organization and rea
     REQUIRE(checked.plans.size() == 2);
     CHECK(checked.plans[0].organization.users.size() == 1);
     CHECK_FALSE(
-        fixture::extension(extensions_text(checked.plans[0], fixture::spool), "acme__internal", "1001").empty());
+        fixture::extension(extensions_text(checked.plans[0], {fixture::spool, ""}), "acme__internal", "1001").empty());
 }
 
 TEST_CASE("a text that Asterisk can hold arrives there as it is") {
@@ -394,7 +419,7 @@ TEST_CASE("rows and organizations that are not active generate nothing") {
         organization.queues.front().status = status;
         organization.dids.front().status = status;
         const auto plan = fixture::plan(organization);
-        const auto text = extensions_text(plan, fixture::spool) + pjsip_text(plan) + queues_text(plan);
+        const auto text = extensions_text(plan, {fixture::spool, ""}) + pjsip_text(plan) + queues_text(plan);
         INFO(text);
         for (const auto* trace : {"1001", "5001", "74950001", "_X.,1,Set", "carrier", "MixMonitor"})
             CHECK(text.find(trace) == std::string::npos);

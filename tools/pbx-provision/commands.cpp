@@ -81,6 +81,10 @@ void organizations(CLI::App& app, Line& line) {
         });
         sub->add_option("NAME", line.organization, "Its name, prefix or id")->required();
     }
+    auto* limit = command(*org, line, "limit", "Bound the calls that an organization has at once",
+                          [&line] { return limit_organization(line.context, line.organization, line.name); });
+    limit->add_option("NAME", line.organization, "Its name, prefix or id")->required();
+    limit->add_option("CALLS", line.name, "How many, or none")->required();
 }
 
 void users(CLI::App& app, Line& line) {
@@ -207,6 +211,15 @@ void trunks(CLI::App& app, Line& line) {
         ->type_name("WORD");
     add->add_option("--username", line.peer.username, "Name to log in with")->type_name("TEXT");
     take_password(add, line.peer.password);
+    for (const auto& [word, approved, text] :
+         {std::tuple{"approve", true, "Let Asterisk take calls from its host; prints name and host"},
+          std::tuple{"withdraw", false, "No longer"}}) {
+        auto* sub = command(*rows, line, word, text, [&line, approved = approved] {
+            return approve_trunk(line.context, line.organization, line.name, approved);
+        });
+        sub->add_option("NAME", line.name, "The trunk")->required();
+        take_org(sub, line);
+    }
 }
 
 void recording(CLI::App& app, Line& line) {

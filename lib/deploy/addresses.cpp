@@ -1,0 +1,179 @@
+// getaddrinfo(3) has no deadline, so it runs in threads that are left alone when the time is up; what they still use
+// then belongs to them.
+#include "deploy/addresses.hpp"
+
+#include "base/words.hpp"
+#include "dialplan/text.hpp"
+
+#include <fmt/format.h>
+#include <netdb.h>
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <array>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <thread>
+#include <tuple>
+
+namespace pbx::deploy {
+
+namespace {
+
+using namespace std::chrono_literals;
+using dialplan::Checked;
+using dialplan::harmless;
+using dialplan::Trunk;
+
+constexpr auto longest_wait = 10s;
+constexpr std::size_t most_threads = 16;
+
+// What getaddrinfo says of a host; with AI_NUMERICHOST in `flags` it asks nobody, and knows every way in which an
+// address can be written, as Asterisk does, which asks it too: 127.1, 0x7f000001.
+std::vector<std::string> resolve(const std::string& host, int flags) {
+    const bool brackets = host.size() > 2 && host.front() == '[' && host.back() == ']';
+    const auto text = brackets ? host.substr(1, host.size() - 2) : host;
+    addrinfo wanted{};
+    wanted.ai_socktype = SOCK_DGRAM;
+    wanted.ai_flags = flags;
+    addrinfo* list = nullptr;
+    if (::getaddrinfo(text.c_str(), nullptr, &wanted, &list) != 0)
+        return {};
+    const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner{list, &::freeaddrinfo};
+    std::vector<std::string> result;
+    std::array<char, NI_MAXHOST> shown{};
+    constexpr std::string_view mapped = "::ffff:";
+    for (const auto* each = list; each != nullptr; each = each->ai_next)
+        if (::getnameinfo(each->ai_addr, each->ai_addrlen, shown.data(), shown.size(), nullptr, 0, NI_NUMERICHOST) ==
+            0) {
+            const std::string_view address{shown.data()};
+            const bool is_v4 = address.starts_with(mapped) && address.find('.') != std::string_view::npos;
+            result.emplace_back(is_v4 ? address.substr(mapped.size()) : address);
+        }
+    std::sort(result.begin(), result.end());
+    return result;
+}
+
+struct Questions {
+    std::mutex mutex;
+    std::condition_variable answered;
+    std::vector<std::string> open;
+    Addresses answers;
+};
+
+void answer(const std::shared_ptr<Questions>& questions) {
+    std::unique_lock lock{questions->mutex};
+    while (!questions->open.empty()) {
+        const auto name = std::move(questions->open.back());
+        questions->open.pop_back();
+        lock.unlock();
+        auto addresses = resolve(name, 0);
+        lock.lock();
+        questions->answers[name] = std::move(addresses);
+        questions->answered.notify_one();
+    }
+}
+
+Addresses ask(const std::set<std::string>& names, const Deadline& deadline) {
+    const auto questions = std::make_shared<Questions>();
+    questions->open.assign(names.begin(), names.end());
+    for (std::size_t i = 0; i < std::min(names.size(), most_threads); ++i)
+        std::thread{[questions] { answer(questions); }}.detach();
+    std::unique_lock lock{questions->mutex};
+    questions->answered.wait_for(lock, deadline.at_most(longest_wait).left(),
+                                 [&] { return questions->answers.size() == names.size(); });
+    questions->open.clear();
+    return questions->answers;
+}
+
+struct Claim {
+    std::size_t plan;
+    const Trunk* trunk;
+};
+
+std::vector<Claim> claims_by_age(const Checked& checked) {
+    std::vector<Claim> claims;
+    for (std::size_t place = 0; place < checked.plans.size(); ++place)
+        for (const auto& trunk : checked.plans[place].organization.trunks)
+            if (trunk.trunk_type == "peer")
+                claims.push_back({place, &trunk});
+    std::sort(claims.begin(), claims.end(), [](const Claim& a, const Claim& b) {
+        return std::tie(a.trunk->approved_at, a.trunk->id) < std::tie(b.trunk->approved_at, b.trunk->id);
+    });
+    return claims;
+}
+
+struct Loser {
+    std::size_t plan;
+    std::string trunk_id;
+    std::string fault;
+};
+
+void leave_out(Checked& checked, const Loser& loser) {
+    auto& plan = checked.plans[loser.plan];
+    auto& trunks = plan.organization.trunks;
+    const auto trunk =
+        std::find_if(trunks.begin(), trunks.end(), [&](const Trunk& each) { return each.id == loser.trunk_id; });
+    const auto of = " of " + harmless(plan.organization.name);
+    checked.refusals.push_back({plan.prefix(), "trunk " + harmless(trunk->name) + of, loser.fault});
+    for (const auto& route : plan.organization.routes)
+        if (route.trunk_id == loser.trunk_id)
+            checked.remarks.push_back({plan.prefix(), fmt::format("route {}{} has no active trunk: its calls fail",
+                                                                  harmless(route.name), of)});
+    trunks.erase(trunk);
+}
+
+} // namespace
+
+Addresses addresses_of_peers(const Checked& checked, const Deadline& deadline) {
+    const auto claims = claims_by_age(checked);
+    if (std::all_of(claims.begin(), claims.end(), [&](const Claim& each) { return each.plan == claims.front().plan; }))
+        return {};
+    Addresses result;
+    std::set<std::string> names;
+    for (const auto& claim : claims) {
+        const auto& host = claim.trunk->host;
+        if (auto address = resolve(host, AI_NUMERICHOST); !address.empty())
+            result[host] = std::move(address);
+        else
+            names.insert(host);
+    }
+    auto answers = ask(names, deadline);
+    for (const auto& name : names)
+        if (answers[name].empty())
+            words::warn("the host {} of a trunk does not resolve, and cannot be compared with those of other trunks",
+                        harmless(name));
+    result.merge(answers);
+    return result;
+}
+
+void separate_addresses(Checked& checked, const Addresses& addresses) {
+    std::map<std::string, std::size_t> owners; // address -> plan
+    std::vector<Loser> losers;
+    for (const auto& claim : claims_by_age(checked)) {
+        const auto found = addresses.find(claim.trunk->host);
+        if (found == addresses.end())
+            continue;
+        const auto& wanted = found->second;
+        const auto taken = std::find_if(wanted.begin(), wanted.end(), [&](const auto& address) {
+            const auto owner = owners.find(address);
+            return owner != owners.end() && owner->second != claim.plan;
+        });
+        if (taken == wanted.end()) {
+            for (const auto& address : wanted)
+                owners.emplace(address, claim.plan);
+            continue;
+        }
+        const auto host = harmless(claim.trunk->host);
+        losers.push_back({claim.plan, claim.trunk->id,
+                          fmt::format("its host {}{} is that of an older trunk of {}", host,
+                                      host == *taken ? "" : " (" + *taken + ")",
+                                      harmless(checked.plans[owners.at(*taken)].organization.name))});
+    }
+    for (const auto& loser : losers)
+        leave_out(checked, loser);
+}
+
+} // namespace pbx::deploy

@@ -1,0 +1,131 @@
+// Which trunk an address belongs to, which trunks there are at all, and what else an operator bounds.
+#include "deploy/addresses.hpp"
+#include "dialplan_fixture.hpp"
+
+#include <vector>
+
+using namespace pbx::deploy;
+using namespace pbx::dialplan;
+
+namespace {
+
+std::vector<Organization> with_hosts(const std::vector<std::string>& hosts) {
+    std::vector<Organization> all;
+    for (const auto& host : hosts) {
+        // The later in the list, the earlier in the alphabet.
+        all.push_back(fixture::organization(std::string(1, static_cast<char>('z' - all.size()))));
+        all.back().dids.clear();
+        all.back().trunks.front().host = host;
+        all.back().trunks.front().approved_at = static_cast<std::int64_t>(all.size());
+    }
+    return all;
+}
+
+std::string refused(const Checked& checked) {
+    std::string result;
+    for (const auto& refusal : checked.refusals)
+        result += refusal.row + ": " + refusal.fault + '\n';
+    return result;
+}
+
+} // namespace
+
+TEST_CASE("of two organizations' peers at one address, the one approved first keeps it however it is written") {
+    for (const std::string newer : {"10.0.0.1", "[::ffff:10.0.0.1]", "0x0a000001", "10.1", "167772161"}) {
+        auto checked = check(with_hosts({"10.0.0.1", newer, "10.0.0.2"}));
+        checked.remarks.clear();
+        separate_addresses(checked, addresses_of_peers(checked, pbx::Deadline::after(std::chrono::seconds{5})));
+        INFO(newer);
+        CHECK_THAT(refused(checked), ContainsSubstring("trunk carrier of y: its host " + newer));
+        CHECK_THAT(refused(checked), ContainsSubstring(" is that of an older trunk of z\n"));
+        REQUIRE(checked.refusals.size() == 1);
+        CHECK(checked.plans[0].organization.trunks.size() == 1); // x
+        CHECK(checked.plans[1].organization.trunks.empty());     // y
+        CHECK(checked.plans[2].organization.trunks.size() == 1); // z
+        REQUIRE(checked.remarks.size() == 1);
+        CHECK(checked.remarks.front().words == "route out of y has no active trunk: its calls fail");
+    }
+}
+
+TEST_CASE("names of hosts are told apart by what they resolve to, and one that does not resolve stays") {
+    auto checked = check(with_hosts({"a.example.org", "b.example.org", "10.0.0.9", "c.example.org"}));
+    separate_addresses(checked, {{"a.example.org", {"10.0.0.8", "10.0.0.9"}},
+                                 {"b.example.org", {"10.0.0.7", "10.0.0.8"}},
+                                 {"c.example.org", {}},
+                                 {"10.0.0.9", {"10.0.0.9"}}});
+    CHECK(refused(checked) == "trunk carrier of y: its host b.example.org (10.0.0.8) is that of an older trunk of z\n"
+                              "trunk carrier of x: its host 10.0.0.9 is that of an older trunk of z\n");
+    CHECK(checked.plans.front().organization.trunks.size() == 1);
+}
+
+TEST_CASE("trunks that register, and several of one organization, may share a host") {
+    const auto refusals = [](const std::vector<Organization>& all) {
+        auto checked = check(all);
+        separate_addresses(checked, addresses_of_peers(checked, pbx::Deadline::after(std::chrono::seconds{5})));
+        return checked.refusals.size();
+    };
+    auto all = with_hosts({"10.0.0.1", "10.0.0.1"});
+    CHECK(refusals(all) == 1);
+    auto& trunk = all.back().trunks.front();
+    trunk.trunk_type = "register";
+    trunk.username = "us";
+    trunk.password = "secret";
+    CHECK(refusals(all) == 0);
+    all = with_hosts({"10.0.0.1"});
+    all.front().trunks.push_back(all.front().trunks.front());
+    all.front().trunks.back().id = "t2";
+    all.front().trunks.back().name = "second";
+    CHECK(refusals(all) == 0);
+}
+
+TEST_CASE("a trunk whose host no operator has approved is left out by name") {
+    auto organization = fixture::organization();
+    organization.trunks.front().approved_at = 0;
+    const auto checked = check({organization});
+    CHECK(refused(checked) == "trunk carrier of acme: no operator has approved its host \"acme.example.org\": "
+                              "pbx-provision trunk approve\n");
+    CHECK(pjsip_text(checked.plans.front()).find("carrier") == std::string::npos);
+}
+
+TEST_CASE("a limit that is no positive whole number is named, and calls go on") {
+    auto organization = fixture::organization();
+    for (const std::string good : {"1", "30", "999999"}) {
+        organization.max_channels = good;
+        CHECK(fixture::plan(organization).max_channels == std::stoi(good));
+    }
+    for (const std::string none : {"", "null"}) {
+        organization.max_channels = none;
+        const auto plan = fixture::plan(organization);
+        CHECK(plan.max_channels == 0);
+        CHECK(extensions_text(plan, {fixture::spool, ""}).find("GROUP(pbx-calls)") == std::string::npos);
+    }
+    for (const std::string bad : {"0", "-1", "1.5", "\"30\"", "true", "[1]", "1000000", "01"}) {
+        organization.max_channels = bad;
+        const auto checked = check({organization});
+        INFO(bad);
+        CHECK_THAT(refused(checked), ContainsSubstring("limit max_channels of acme: "));
+        CHECK(checked.plans.front().max_channels == 0);
+        CHECK(checked.plans.front().organization.users.size() == 1);
+    }
+}
+
+TEST_CASE("the default route takes numbers with a plus too, and sends them as they are") {
+    auto organization = fixture::organization();
+    organization.routes.front().strip_digits = 1;
+    organization.routes.front().prepend_digits = "00";
+    const auto text = fixture::extensions(organization);
+    CHECK_THAT(fixture::extension(text, "acme__outbound", "_X."),
+               ContainsSubstring("Dial(PJSIP/00${PBX_NUMBER:1}@acme__trunk_carrier,"));
+    CHECK_THAT(fixture::extension(text, "acme__outbound", "_+X."),
+               ContainsSubstring("Dial(PJSIP/${PBX_NUMBER:0}@acme__trunk_carrier,"));
+    organization.routes.front().dial_pattern = "_9X.";
+    CHECK(fixture::extensions(organization).find("_+X.,1,Set(CHANNEL") == std::string::npos);
+}
+
+TEST_CASE("a recording's name is in UTC, and ends with the node's name where it has one") {
+    const auto plan = fixture::plan(fixture::organization());
+    const auto plain = extensions_text(plan, {fixture::spool, ""});
+    CHECK_THAT(plain, ContainsSubstring("${STRFTIME(${EPOCH},UTC,%Y%m%d-%H%M%S)}-${src}-${ARG1})\n"));
+    CHECK_THAT(extensions_text(plan, {fixture::spool, "n1"}),
+               ContainsSubstring("${STRFTIME(${EPOCH},UTC,%Y%m%d-%H%M%S)}-${src}-${ARG1}-n1)\n"));
+}
