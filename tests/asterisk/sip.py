@@ -319,6 +319,7 @@ class Line(asyncio.DatagramProtocol):
         self.waiting = {}     # (branch, method) -> queue of responses
         self.answers = {}     # (branch, method) of a received request -> what we answered
         self.on_call = None   # coroutine function(call)
+        self.registered = None  # the contact of the last REGISTER that was received
         self.tasks = set()
         self.history = []     # all calls, for the judge
         self.trace = []
@@ -367,13 +368,28 @@ class Line(asyncio.DatagramProtocol):
                 raise Refused(answer)
             authorization = self._authorization(answer, 'REGISTER', uri)
 
-    async def call(self, number, name='', user=None, party=None, wait=True):
-        """INVITE; returns the Call at once with wait=False, else when it is answered. Refused when it is not.
-        `user` and `name` go into From as they are, for callers who lie."""
+    def _towards(self, number, name='', user=None, target=None):
         call = Call(self, outgoing=True)
         call.local_name = name
         call.local_uri = f'sip:{user if user is not None else self.user}@{self.address}'
-        call.remote_uri = call.target = f'sip:{number}@{self.server[0]}:{self.server[1]}'
+        call.remote_uri = f'sip:{number}@{self.server[0]}:{self.server[1]}'
+        call.target = target or call.remote_uri
+        return call
+
+    async def ask(self, method, number, user=None, headers=(), body=''):
+        """A request outside of any call; the final status."""
+        call = self._towards(number, user=user)
+        call.cseq = 1
+        try:
+            return (await self.request(method, call, headers, body)).status
+        except Refused as refused:
+            return refused.status
+
+    async def call(self, number, name='', user=None, party=None, wait=True, target=None):
+        """INVITE; returns the Call at once with wait=False, else when it is answered. Refused when it is not.
+        `user` and `name` go into From as they are, for callers who lie; `target` is the request's URI where it is not the
+        called number's."""
+        call = self._towards(number, name, user, target)
         call.media = await Media.open(self.address, party or self.party)
         call.media.speaking = True
         self.calls[call.call_id, call.local_tag] = call
@@ -504,13 +520,13 @@ class Line(asyncio.DatagramProtocol):
                    for name, value in self._dialog_headers(call, 'ACK') if name not in ('Supported', 'Allow')]
         return self._text('ACK', call.target, f'z9hG4bK{token()}', headers)
 
-    def respond(self, request, status, reason, call=None, body=''):
+    def respond(self, request, status, reason, call=None, body='', contact=None):
         to = request.get('to')
         if call and not request.tag('to'):
             to += f';tag={call.local_tag}'
         lines = [f'SIP/2.0 {status} {reason}', *(f'Via: {via}' for via in request.all('via')),
                  f"From: {request.get('from')}", f'To: {to}', f"Call-ID: {request.get('call-id')}",
-                 f"CSeq: {request.get('cseq')}", f'Contact: {self.contact}',
+                 f"CSeq: {request.get('cseq')}", f'Contact: {contact or self.contact}',
                  'Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, REFER, NOTIFY, UPDATE', 'Supported: replaces']
         if body:
             lines.append('Content-Type: application/sdp')
@@ -616,6 +632,11 @@ class Line(asyncio.DatagramProtocol):
 
     def _got_info(self, message, call):
         self.respond(message, 200, 'OK')
+
+    def _got_register(self, message, call):
+        """As a provider does, without a password; the contact that calls are to be sent to is kept."""
+        self.registered = message.uri('contact')
+        self.respond(message, 200, 'OK', contact=f'<{self.registered}>;expires=600')
 
     def _got_message(self, message, call):
         self.respond(message, 200, 'OK')
