@@ -1,4 +1,5 @@
 // pbx-archive: stitched recordings and legs go to the remote; its audit tells where each leg is.
+#include "base/user.hpp"
 #include "cli/app.hpp"
 #include "recording/archive.hpp"
 #include "recording/audit.hpp"
@@ -25,6 +26,7 @@ int main(int argc, char** argv) {
     audit->add_flag("--summary", report.summary, "Leave out the rows whose leg exists");
     return app.run(argc, argv, [&] {
         options.places.resolve();
+        pbx::become_owner_of(options.places.spool);
         options.timeout = report.timeout = app.timeout();
         report.places = options.places;
         report.database = options.database;

@@ -5,6 +5,7 @@
 int main(int argc, char** argv) {
     pbx::cdr::CallsRequest request;
     std::string call;
+    std::string csv;
     pbx::cli::App app{"pbx-calls", "List calls, or show one row by row"};
     app.add_database(request.database);
     app.add_option("--org", request.organization, "Only this organization, by name, prefix or id")->type_name("ORG");
@@ -21,12 +22,18 @@ int main(int argc, char** argv) {
         ->check(CLI::Range(1, 1'000'000'000))
         ->type_name("N");
     auto* json = app.add_flag("--json", request.json, "Print one JSON document");
-    app.add_flag("--csv", request.csv, "Print CSV")->excludes(json);
+    app.add_flag("--csv", csv, "Print CSV; --csv=raw leaves cells that a spreadsheet would run as they are")
+        ->check([](const std::string& form) {
+            return form == "true" || form == "false" || form == "raw" ? std::string{} : "\"" + form + "\" is not raw";
+        })
+        ->excludes(json);
     app.add_timeout(std::chrono::minutes{5});
     auto* show = app.add_subcommand("show", "Show the journey of one call, row by row");
     show->add_option("CALL", call, "CDR id, linkedid or uniqueid")->required();
     return app.run(argc, argv, [&] {
         request.timeout = app.timeout();
+        if (csv == "true" || csv == "raw")
+            request.form = csv == "raw" ? pbx::Table::Form::csv_raw : pbx::Table::Form::csv;
         const auto status = show->parsed() ? show_call(request, call) : list_calls(request);
         pbx::cli::finish_stdout();
         return status;

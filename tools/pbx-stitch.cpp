@@ -1,4 +1,5 @@
 // pbx-stitch: joins a call's legs into one playable file. See man/pbx-stitch.1.
+#include "base/user.hpp"
 #include "cli/app.hpp"
 #include "recording/stitch.hpp"
 
@@ -24,6 +25,7 @@ int main(int argc, char** argv) {
     app.add_timeout(options.timeout);
     return app.run(argc, argv, [&] {
         options.places.resolve();
+        pbx::become_owner_of(options.places.spool);
         options.timeout = app.timeout();
         const auto status = pbx::recording::stitch(options);
         pbx::cli::finish_stdout();

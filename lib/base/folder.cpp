@@ -1,7 +1,7 @@
 // Confined opens, by descriptor and bare name.
 #include "base/folder.hpp"
 
-#include "base/error.hpp"
+#include "base/user.hpp"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -19,16 +19,23 @@ Folder Folder::open(const std::filesystem::path& path) {
     return {path, std::move(fd)};
 }
 
-Folder Folder::create(const std::filesystem::path& path) {
+Folder Folder::create(const std::filesystem::path& path, const Folder* like) {
     std::filesystem::path so_far;
     for (const auto& part : path) {
+        const auto parent = so_far.empty() ? std::filesystem::path{"."} : so_far;
         so_far /= part;
-        if (::mkdir(so_far.c_str(), 0750) == 0 || errno == EEXIST)
+        if (::mkdir(so_far.c_str(), 0750) == 0) {
+            const Fd made{::open(so_far.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+            struct stat status {};
+            // Another user may have put something else in its place since.
+            if (made && ::fstat(made.get(), &status) == 0 && status.st_uid == ::geteuid())
+                like != nullptr ? like->give_to_owner(made.get()) : open(parent).give_to_owner(made.get());
             continue;
+        }
         const int why = errno;
         // A parent may be a folder that we must not write to, and need not: EROFS, EACCES.
         std::error_code failed;
-        if (!std::filesystem::is_directory(so_far, failed))
+        if (why != EEXIST && !std::filesystem::is_directory(so_far, failed))
             throw system_error(Exit::cant_create, "cannot make folder " + so_far.native(), why);
     }
     return open(path);
@@ -70,6 +77,40 @@ std::optional<Fd> Folder::find(const std::string& name) const {
 void Folder::remove(const std::string& name) const {
     if (::unlinkat(fd_.get(), name.c_str(), 0) != 0 && errno != ENOENT)
         throw system_error(Exit::cant_create, "cannot remove " + path_of(name), errno);
+}
+
+struct stat Folder::owner() const {
+    struct stat status {};
+    if (::fstat(fd_.get(), &status) != 0)
+        throw system_error(Exit::io, "cannot look at folder " + path_.native(), errno);
+    return status;
+}
+
+void Folder::give_to_owner(int fd) const {
+    const auto folder = owner();
+    struct stat file {};
+    if (::fstat(fd, &file) != 0)
+        throw system_error(Exit::io, "cannot look at a file in " + path_.native(), errno);
+    const bool root = ::geteuid() == 0;
+    if (file.st_gid == folder.st_gid && (!root || file.st_uid == folder.st_uid))
+        return;
+    if (::fchown(fd, root ? folder.st_uid : file.st_uid, folder.st_gid) != 0 && root)
+        throw system_error(Exit::no_permission, "cannot give a file to the owner of " + path_.native(), errno);
+}
+
+std::string Folder::giving(const std::string& name) const {
+    return "chown " + user_name(owner().st_uid) + ": " + path_of(name);
+}
+
+Error Folder::cannot_open(const std::string& name, int error_number) const {
+    const auto message = "cannot open " + path_of(name);
+    struct stat file {};
+    const bool foreign = (error_number == EACCES || error_number == EPERM) &&
+                         ::fstatat(fd_.get(), name.c_str(), &file, AT_SYMLINK_NOFOLLOW) == 0 &&
+                         file.st_uid != owner().st_uid;
+    if (!foreign)
+        return system_error(Exit::io, message, error_number);
+    return system_error(Exit::io, message + ", which belongs to " + user_name(file.st_uid), error_number, giving(name));
 }
 
 void Folder::sync() const {

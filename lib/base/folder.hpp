@@ -1,6 +1,7 @@
 // A folder held by its descriptor: names in it are opened beneath it and never through a symbolic link.
 #pragma once
 
+#include "base/error.hpp"
 #include "base/fd.hpp"
 
 #include <sys/stat.h>
@@ -19,8 +20,9 @@ class Folder {
   public:
     /// Throws Error (io, no_permission) when it is not there or is not a folder.
     static Folder open(const std::filesystem::path& path);
-    /// As open, after making it (0750), and its parents, where missing. Throws Error (cant_create, no_permission).
-    static Folder create(const std::filesystem::path& path);
+    /// As open, after making it (0750), and its parents, where missing. Made by root, a new folder belongs to the owner
+    /// of `like`, else to that of the folder it is made in. Throws Error (cant_create, no_permission).
+    static Folder create(const std::filesystem::path& path, const Folder* like = nullptr);
 
     const std::filesystem::path& path() const { return path_; }
     int fd() const { return fd_.get(); }
@@ -35,6 +37,19 @@ class Folder {
 
     /// Removes `name`; a name that is already gone is fine. Throws Error (cant_create).
     void remove(const std::string& name) const;
+
+    /// What the folder itself is: its owner and group are those of what we make in it. Throws Error (io).
+    struct stat owner() const;
+
+    /// Gives an open file or folder of ours to the owner and group of this folder, so that it does not matter who ran
+    /// us: as root both; else the group, where we are a member of it. Throws Error (no_permission).
+    void give_to_owner(int fd) const;
+
+    /// The command that gives `name` to this folder's owner, for a hint.
+    std::string giving(const std::string& name) const;
+
+    /// An Error for a file of ours that cannot be opened: says whose it is, where that is the reason.
+    Error cannot_open(const std::string& name, int error_number) const;
 
     /// Makes renames and removals in this folder durable. Throws Error (cant_create).
     void sync() const;

@@ -3,6 +3,7 @@
 
 #include "base/deadline.hpp"
 #include "base/error.hpp"
+#include "base/trust.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -45,13 +46,26 @@ Holder holder_of(int fd) {
     return {"a process that cannot be seen from here", false};
 }
 
+// Never what somebody else put there: whoever holds the lock's file open can keep us from ever running.
+Fd open_lock(const Folder& folder, const std::string& name) {
+    Fd made{::openat(folder.fd(), name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640)};
+    if (made) {
+        folder.give_to_owner(made.get());
+        return made;
+    }
+    if (errno != EEXIST)
+        throw system_error(Exit::cant_create, "cannot create lock file " + folder.path_of(name), errno);
+    auto found = open_trusted(folder, name);
+    if (!found)
+        throw Error{Exit::temporary, "lock file " + folder.path_of(name) + " was removed at this moment", "try again"};
+    return *std::move(found);
+}
+
 } // namespace
 
 RunLock::RunLock(const Folder& folder, const std::string& name) {
     const auto path = folder.path_of(name);
-    Fd fd{::openat(folder.fd(), name.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640)};
-    if (!fd)
-        throw system_error(Exit::cant_create, "cannot open lock file " + path, errno);
+    Fd fd = open_lock(folder, name);
     // The kernel kills a dead run's children, and needs moments for it.
     const auto patience = Deadline::after(std::chrono::seconds{5});
     while (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {

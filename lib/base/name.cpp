@@ -2,6 +2,7 @@
 #include "base/name.hpp"
 
 #include "base/error.hpp"
+#include "base/printable.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -29,9 +30,7 @@ std::string_view name_fault(std::string_view name) {
 
 std::string shown(std::string_view name) {
     constexpr std::size_t most = 80;
-    if (name.size() <= most)
-        return std::string{name};
-    return std::string{name.substr(0, most)} + "...";
+    return printable(name, most);
 }
 
 void require_safe_name(std::string_view name, std::string_view what) {

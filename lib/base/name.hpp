@@ -13,7 +13,7 @@ std::string_view name_fault(std::string_view name);
 /// Throws Error (data) "<what> <name> refused: <fault>"; `name` is shortened and made printable.
 void require_safe_name(std::string_view name, std::string_view what);
 
-/// `name` for a message: at most 80 bytes of it.
+/// `name` for a message: printable(), at most 80 characters of it.
 std::string shown(std::string_view name);
 
 /// Whether `text` is well-formed UTF-8 (RFC 3629). rclone rewrites names that are not.

@@ -13,7 +13,7 @@
 namespace pbx {
 
 PrivateFolder::PrivateFolder(const Folder& parent, const std::string& name)
-    : above_{Folder::create(parent.path() / name)} {
+    : above_{Folder::create(parent.path() / name, &parent)} {
     sweep();
     // Others make, sweep and remove beside us: whatever of ours they took away is made anew.
     for (;;) {
@@ -22,7 +22,7 @@ PrivateFolder::PrivateFolder(const Folder& parent, const std::string& name)
         if (!made && errno != ENOENT)
             throw system_error(Exit::cant_create, "cannot make a folder in " + above_.path().native(), errno);
         if (!made) {
-            above_ = Folder::create(above_.path());
+            above_ = Folder::create(above_.path(), &parent);
             continue;
         }
         const std::filesystem::path mine{path};

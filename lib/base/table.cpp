@@ -1,20 +1,24 @@
 // One row at a time, so that a list of a million calls needs no more memory than one of ten.
 #include "base/table.hpp"
 
-#include "base/name.hpp"
+#include "base/printable.hpp"
 
 #include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdint>
+#include <array>
 #include <cstdio>
+#include <string_view>
 #include <utility>
 
 namespace pbx {
 
 namespace {
+
+constexpr std::array<std::string_view, 8> formula_beginnings{"=",      "+",      "-",      "@",
+                                                             "\uff1d", "\uff0b", "\uff0d", "\uff20"};
 
 std::size_t characters(std::string_view text) {
     return static_cast<std::size_t>(std::count_if(
@@ -36,6 +40,13 @@ std::size_t terminal_width() {
     winsize size{};
     constexpr std::size_t standard = 80;
     return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : standard;
+}
+
+// What the spreadsheets of the world take for a formula; some take the full-width forms of East Asia too. Tabs and line
+// breaks, which some skip before they look, are escaped already.
+bool is_formula(std::string_view text) {
+    return std::any_of(formula_beginnings.begin(), formula_beginnings.end(),
+                       [&](std::string_view begin) { return text.starts_with(begin); });
 }
 
 std::string csv_cell(const std::string& text) {
@@ -60,47 +71,7 @@ std::string joined(const std::vector<std::string>& cells, char between) {
     return line;
 }
 
-struct Character {
-    std::size_t length = 0; ///< 0: no UTF-8 begins here
-    std::uint32_t code = 0;
-};
-
-Character first_character(std::string_view text) {
-    const auto first = static_cast<unsigned char>(text.front());
-    if (first < 0x80)
-        return {1, first};
-    const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-    if (!is_utf8(text.substr(0, length)))
-        return {};
-    std::uint32_t code = first & (0x7fU >> length);
-    for (std::size_t i = 1; i < length; ++i)
-        code = (code << 6U) | (static_cast<unsigned char>(text[i]) & 0x3fU);
-    return {length, code};
-}
-
-// Control characters, line and paragraph separators, and marks that turn the direction of text.
-bool is_harmless(std::uint32_t code) {
-    const auto within = [&](std::uint32_t first, std::uint32_t last) { return code >= first && code <= last; };
-    return !(code < 0x20 || within(0x7f, 0x9f) || within(0x200e, 0x200f) || within(0x2028, 0x202e) ||
-             within(0x2066, 0x2069) || code == 0x061c);
-}
-
 } // namespace
-
-std::string printable(std::string_view text) {
-    std::string result;
-    while (!text.empty()) {
-        const auto [length, code] = first_character(text);
-        if (length > 0 && is_harmless(code)) {
-            result += text.substr(0, length);
-            text.remove_prefix(length);
-        } else {
-            result += fmt::format("\\x{:02x}", static_cast<unsigned char>(text.front()));
-            text.remove_prefix(1);
-        }
-    }
-    return result;
-}
 
 Table::Table(std::vector<Column> columns, Form form)
     : columns_{std::move(columns)}, form_{form}, terminal_{form == Form::automatic && ::isatty(STDOUT_FILENO) == 1} {
@@ -112,7 +83,7 @@ Table::Table(std::vector<Column> columns, Form form)
             break;
         ++fitting_;
     }
-    if (form_ == Form::csv)
+    if (is_csv())
         print_csv(heading());
 }
 
@@ -133,9 +104,13 @@ void Table::print_padded(const std::vector<std::string>& cells) const {
 void Table::row(const std::vector<std::string>& cells) {
     std::vector<std::string> clean;
     clean.reserve(cells.size());
-    for (const auto& cell : cells)
-        clean.push_back(printable(cell));
-    if (form_ == Form::csv) {
+    for (const auto& cell : cells) {
+        auto text = printable(cell);
+        if (form_ == Form::csv && is_formula(text))
+            text.insert(0, "'");
+        clean.push_back(std::move(text));
+    }
+    if (is_csv()) {
         print_csv(std::move(clean));
     } else if (terminal_) {
         if (!std::exchange(begun_, true))

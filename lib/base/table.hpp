@@ -2,14 +2,9 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace pbx {
-
-/// `text` on one line that can neither drive a terminal nor turn its direction: control characters, and bytes that are
-/// no UTF-8, come out as \xNN.
-std::string printable(std::string_view text);
 
 struct Column {
     std::string name;
@@ -18,10 +13,12 @@ struct Column {
 };
 
 /// Prints to stdout row by row. On a terminal: a heading, and as many of the columns, from the left, as fit its width;
-/// into a pipe: all columns, separated by tabs; as CSV: RFC 4180, with a heading.
+/// into a pipe: all columns, separated by tabs; as CSV: RFC 4180, with a heading. Every cell is printable(). A
+/// spreadsheet would run a cell that begins with =, +, - or @ as a formula: in CSV such a cell gets an apostrophe in
+/// front, as a text gets that a person types there; csv_raw leaves it out, for programs.
 class Table {
   public:
-    enum class Form { automatic, csv };
+    enum class Form { automatic, csv, csv_raw };
 
     Table(std::vector<Column> columns, Form form);
 
@@ -31,6 +28,7 @@ class Table {
   private:
     std::vector<std::string> heading() const;
     void print_padded(const std::vector<std::string>& cells) const;
+    bool is_csv() const { return form_ != Form::automatic; }
     static void print_csv(std::vector<std::string> cells);
 
     std::vector<Column> columns_;

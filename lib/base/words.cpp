@@ -1,7 +1,7 @@
 // Writes each line with one write(2), so that lines of several threads and processes do not mix.
 #include "base/words.hpp"
 
-#include "base/table.hpp"
+#include "base/printable.hpp"
 
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -60,7 +60,7 @@ void draw(std::string_view text) {
     drawn = !text.empty();
     // A terminal that is full to the last column may begin a new line.
     if (drawn)
-        out = erase_line + fmt::format("{}: {}", tool_name, text).substr(0, width() - 1);
+        out = erase_line + fmt::format("{}: {}", tool_name, printable(text)).substr(0, width() - 1);
     if (!out.empty())
         put(out);
 }

@@ -17,7 +17,7 @@ void begin(std::string_view tool, Level level);
 Level level();
 const std::string& tool();
 
-/// One line "tool: <text>" on stderr, printable() (table.hpp), so that a name from the network can neither forge a line
+/// One line "tool: <text>" on stderr, printable(), so that a name from the network can neither forge a line
 /// nor drive a terminal. Safe to call from several threads.
 void line(std::string_view text);
 

@@ -4,6 +4,7 @@
 #include "base/deadline.hpp"
 #include "base/moment.hpp"
 #include "base/name.hpp"
+#include "base/printable.hpp"
 #include "base/table.hpp"
 #include "db/session.hpp"
 
@@ -280,7 +281,7 @@ class CallPrinter {
                                                                  {"waited", 7, true},
                                                                  {"organization", 20},
                                                                  {"accountcode", 36}},
-                                             request.csv ? Table::Form::csv : Table::Form::automatic);
+                                             request.form);
     }
 
     void print(const Journey& call) {
@@ -319,7 +320,7 @@ std::string sentence(const Journey& call) {
     return text + fmt::format(", {} recording{}", call.legs, call.legs == 1 ? "" : "s");
 }
 
-void print_rows(const std::vector<Journey>& calls, bool csv) {
+void print_rows(const std::vector<Journey>& calls, Table::Form form) {
     Table table{{{"id", 8, true},
                  {"start", 19},
                  {"from", 13},
@@ -335,7 +336,7 @@ void print_rows(const std::vector<Journey>& calls, bool csv) {
                  {"uniqueid", 17},
                  {"linkedid", 17},
                  {"accountcode", 36}},
-                csv ? Table::Form::csv : Table::Form::automatic};
+                form};
     const bool eyes = table.on_terminal();
     const auto seconds = [&](std::int64_t value) { return eyes ? clock_time(value) : std::to_string(value); };
     for (const auto& call : calls) {
@@ -421,7 +422,7 @@ Exit show_call(const CallsRequest& request, const std::string& name) {
     if (calls.empty())
         throw Error{none};
     if (!request.json) {
-        print_rows(calls, request.csv);
+        print_rows(calls, request.form);
         return Exit::ok;
     }
     nlohmann::ordered_json report = nlohmann::ordered_json::array();

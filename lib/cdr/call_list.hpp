@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/error.hpp"
+#include "base/table.hpp"
 #include "cdr/journey.hpp"
 
 #include <soci/soci.h>
@@ -13,8 +14,6 @@
 
 namespace pbx::cdr {
 
-enum class Form { table, json, csv };
-
 struct CallsRequest {
     std::string database;
     std::string organization; ///< name, prefix or id; empty: all
@@ -24,7 +23,7 @@ struct CallsRequest {
     std::string disposition; ///< of the longest row
     std::int64_t limit = 0;  ///< 0: all
     bool json = false;
-    bool csv = false;
+    Table::Form form = Table::Form::automatic; ///< unless as JSON
     std::chrono::seconds timeout{60};
 };
 

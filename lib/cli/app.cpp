@@ -3,6 +3,7 @@
 
 #include "base/deadline.hpp"
 #include "base/fd.hpp"
+#include "base/trust.hpp"
 #include "base/words.hpp"
 #include "cli/completion.hpp"
 
@@ -17,6 +18,7 @@
 #include <filesystem>
 #include <memory>
 #include <new>
+#include <sstream>
 #include <string_view>
 #include <system_error>
 
@@ -35,9 +37,11 @@ constexpr std::array shared_settings{"database", "spool",   "stitched", "stitch-
 // environment or another section decides, and lifts the tool's own section to the top.
 class Config : public CLI::ConfigTOML {
   public:
-    explicit Config(const CLI::App& app) : app_{app} {}
+    Config(const CLI::App& app, const std::optional<std::string>& content) : app_{app}, content_{content} {}
 
-    std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
+    // CLI11 opens the file once more, by its name: what counts is the content that was found to be trusted.
+    std::vector<CLI::ConfigItem> from_config(std::istream& /*input*/) const override {
+        std::istringstream input{content_.value_or("")};
         std::stringstream text{without_comments(input)};
         auto read = CLI::ConfigTOML::from_config(text);
         std::vector<CLI::ConfigItem> mine;
@@ -98,6 +102,7 @@ class Config : public CLI::ConfigTOML {
     }
 
     const CLI::App& app_;
+    const std::optional<std::string>& content_;
 };
 
 } // namespace
@@ -115,9 +120,27 @@ App::App(const std::string& tool, const std::string& description) : CLI::App{des
     const bool must = given || std::filesystem::exists(default_config, ignored);
     set_config("--config", given ? named : default_config, "Configuration file, see pbx.conf(5)")
         ->required(must)
-        ->type_name("FILE");
-    config_formatter(std::make_shared<Config>(*this));
+        ->type_name("FILE")
+        // Called for the default too, before CLI11 opens the file.
+        ->check([this](const std::string& path) {
+            read_config(path);
+            return std::string{};
+        });
+    config_formatter(std::make_shared<Config>(*this, config_text_));
     allow_config_extras(CLI::config_extras_mode::error);
+}
+
+void App::read_config(const std::string& path) {
+    constexpr std::size_t most = 1U << 20U;
+    if (config_error_)
+        return; // CLI11 asks once more before it answers --help
+    try {
+        config_text_ = read_trusted(path, most);
+    } catch (const Error& error) {
+        config_error_ = error;
+        // --help and --version are answered before this one is raised.
+        throw CLI::FileError{path};
+    }
 }
 
 CLI::Option* App::add_setting(const std::string& flag, const std::string& variable, std::string& value,
@@ -218,6 +241,8 @@ Exit App::parse_and_work(int argc, const char* const* argv, const std::function<
         finish_stdout();
         return Exit::ok;
     } catch (const CLI::FileError& error) {
+        if (config_error_)
+            throw Error{*config_error_};
         throw Error{Exit::config, std::string{"cannot read the configuration: "} + error.what(),
                     "see --config, $PBX_CONFIG and pbx.conf(5)"};
     } catch (const CLI::ConfigError& error) {

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 
 namespace pbx::cli {
@@ -64,7 +65,10 @@ class App : public CLI::App {
 
   private:
     Exit parse_and_work(int argc, const char* const* argv, const std::function<Exit()>& work);
+    void read_config(const std::string& path);
 
+    std::optional<std::string> config_text_;
+    std::optional<Error> config_error_;
     bool quiet_ = false;
     bool verbose_ = false;
     std::chrono::seconds timeout_{0};

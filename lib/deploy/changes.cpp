@@ -75,9 +75,7 @@ void write(const Folder& folder, const std::vector<Change>& changes, const Deadl
 void sweep(const Folder& folder) {
     std::vector<std::string> left;
     folder.for_each_name([&](const std::string& name) {
-        if (!name.starts_with('.') || !name.ends_with(".tmp"))
-            return;
-        const auto final_name = name.substr(1, name.size() - 5);
+        const auto final_name = AtomicFile::final_name(name);
         const bool main = std::any_of(std::begin(dialplan::kinds), std::end(dialplan::kinds),
                                       [&](const auto& kind) { return final_name == kind.main_file; });
         if (main || can_be_prefix(dialplan::prefix_of_file(final_name)))

@@ -3,6 +3,7 @@
 #include "dialplan/text.hpp"
 
 #include "base/name.hpp"
+#include "base/printable.hpp"
 
 #include <algorithm>
 #include <stdexcept>
@@ -75,29 +76,7 @@ std::string quoted_value(std::string_view text) {
 }
 
 std::string harmless(std::string_view text) {
-    if (text.empty() || !is_utf8(text)) {
-        // Without valid UTF-8 the single bytes mean nothing.
-        std::string ascii;
-        for (const char c : text.substr(0, longest_shown))
-            ascii += static_cast<unsigned char>(c) < 0x80 && !is_control(c) ? c : '?';
-        return ascii;
-    }
-    std::string result;
-    std::size_t characters = 0;
-    for (std::size_t i = 0; i < text.size();) {
-        std::size_t length = 1;
-        while (i + length < text.size() && (static_cast<unsigned char>(text[i + length]) & 0xc0U) == 0x80)
-            ++length;
-        if (++characters > longest_shown)
-            return result + "...";
-        const bool c1 = length == 2 && text[i] == '\xc2' && static_cast<unsigned char>(text[i + 1]) < 0xa0;
-        if (c1 || (length == 1 && is_control(text[i])))
-            result += '?';
-        else
-            result += text.substr(i, length);
-        i += length;
-    }
-    return result;
+    return printable(text, longest_shown);
 }
 
 std::string fill(std::string_view pattern, std::initializer_list<std::pair<char, std::string_view>> values) {

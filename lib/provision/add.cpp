@@ -1,6 +1,6 @@
 // New organizations and rows: what the dialplan would leave out for its text is refused before it is written.
 #include "base/name.hpp"
-#include "base/table.hpp"
+#include "base/printable.hpp"
 #include "base/words.hpp"
 #include "dialplan/plan.hpp"
 #include "provision/print.hpp"

@@ -1,7 +1,7 @@
 // Changes to what is there: an organization's status, a row that goes, members of a queue, the recording switches.
 #include "provision/provision.hpp"
 
-#include "base/table.hpp"
+#include "base/printable.hpp"
 #include "base/words.hpp"
 #include "provision/provisioner.hpp"
 #include "provision/rows.hpp"

@@ -2,7 +2,7 @@
 #include "provision/provisioner.hpp"
 
 #include "base/name.hpp"
-#include "base/table.hpp"
+#include "base/printable.hpp"
 #include "deploy/organizations.hpp"
 #include "dialplan/plan.hpp"
 

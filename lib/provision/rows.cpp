@@ -2,7 +2,7 @@
 #include "provision/rows.hpp"
 
 #include "base/name.hpp"
-#include "base/table.hpp"
+#include "base/printable.hpp"
 #include "base/words.hpp"
 
 #include <fmt/format.h>

@@ -17,10 +17,11 @@ namespace pbx::recording {
 
 namespace {
 
-mode_t ordinary_mode() {
+// A recording is not everybody's, whatever the umask allows; a stricter umask holds.
+mode_t private_mode() {
     const auto mask = ::umask(0);
     ::umask(mask);
-    return 0666U & ~mask;
+    return 0640U & ~mask;
 }
 
 std::vector<std::string> lines_of(const AnswerHeaders& headers, const char* content_type) {
@@ -60,7 +61,7 @@ void Answer::open(const AnswerHeaders& headers, const char* content_type) {
         text += line + "\n";
     }
     if (!options_.headers_file.empty()) {
-        const Fd file{::open(options_.headers_file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)};
+        const Fd file{::open(options_.headers_file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640)};
         if (!file)
             throw system_error(Exit::cant_create, "cannot write the headers to " + options_.headers_file, errno);
         write_all(file.get(), text, options_.headers_file);
@@ -82,7 +83,8 @@ void Answer::open(const AnswerHeaders& headers, const char* content_type) {
             const auto kind = error.kind() == Exit::io ? Exit::cant_create : error.kind();
             throw Error{kind, "cannot write " + options_.output + ": " + error.what(), error.hint()};
         }
-        file_.emplace(*folder_, path.filename().native(), ordinary_mode(), Deadline::after(std::chrono::seconds{5}));
+        file_.emplace(*folder_, path.filename().native(), private_mode(), Deadline::after(std::chrono::seconds{5}),
+                      AtomicFile::Owner::caller);
         fd_ = file_->fd();
     }
     begun_ = true;

@@ -2,6 +2,7 @@
 #include "recording/archive.hpp"
 
 #include "audio/manifest.hpp"
+#include "base/atomic_file.hpp"
 #include "base/deadline.hpp"
 #include "base/folder.hpp"
 #include "base/hash.hpp"
@@ -146,7 +147,7 @@ class Report {
             document_["exit"] = static_cast<int>(status_);
             if (!document_.contains("failures"))
                 document_["failures"] = nlohmann::json::array();
-            fmt::print("{}\n", document_.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+            fmt::print("{}\n", document_.dump(2, ' ', true, nlohmann::json::error_handler_t::replace));
         }
         return status_;
     }
@@ -383,8 +384,14 @@ class Run {
         expect(
             *folder, [&](const std::string& name) { return unmarked(*folder, name); }, progress);
         in_batches(
-            *folder, "stitched", [&](const std::string& name) { return unarchived(*folder, name); }, progress,
-            [&](std::vector<Item> items) { copy_batch(*folder, std::move(items)); });
+            *folder, "stitched",
+            [&](const std::string& name) {
+                // Of a recording that nobody builds any more: the call's next builder would remove it.
+                if (!options_.dry_run && !AtomicFile::final_name(name).empty())
+                    AtomicFile::remove_if_dead(*folder, name);
+                return unarchived(*folder, name);
+            },
+            progress, [&](std::vector<Item> items) { copy_batch(*folder, std::move(items)); });
     }
 
     std::optional<struct stat> unmarked(const Folder& folder, const std::string& name) const {

@@ -7,8 +7,8 @@
 #include "base/hash.hpp"
 #include "base/moment.hpp"
 #include "base/name.hpp"
+#include "base/printable.hpp"
 #include "base/progress.hpp"
-#include "base/table.hpp"
 #include "base/words.hpp"
 #include "cdr/leg_audit.hpp"
 #include "db/session.hpp"
@@ -34,7 +34,7 @@ void put(const std::string& text) {
 }
 
 std::string compact(const nlohmann::json& json) {
-    return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    return json.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
 }
 
 nlohmann::json size_or_null(std::int64_t size) {

@@ -2,6 +2,7 @@
 #include "recording/fetch.hpp"
 
 #include "audio/leg_audio.hpp"
+#include "base/atomic_file.hpp"
 #include "base/deadline.hpp"
 #include "base/name.hpp"
 #include "base/words.hpp"
@@ -268,7 +269,7 @@ class Fetch {
         std::optional<AtomicFile> file;
         if (cache) {
             try {
-                stitched = Folder::create(options_.places.stitched);
+                stitched = Folder::create(options_.places.stitched, &legs_.spool());
                 file.emplace(*stitched, name, 0640, deadline_);
             } catch (const Error& error) {
                 if (!cannot_write(error))
@@ -310,8 +311,12 @@ class Fetch {
         if (absent.empty() || !remote_)
             return;
         try {
-            const auto folder = Folder::create(options_.places.stitch_src);
-            remote_->fetch(Shelf::legs, absent, folder, deadline_);
+            const auto folder = Folder::create(options_.places.stitch_src, &legs_.spool());
+            if (::geteuid() == 0 && folder.owner().st_uid != 0) {
+                fetch_as_root(absent, folder);
+            } else {
+                remote_->fetch(Shelf::legs, absent, folder, deadline_);
+            }
             legs_.add_cache(Folder::open(options_.places.stitch_src));
         } catch (const Error& error) {
             if (!cannot_write(error) || ::access(options_.places.stitch_src.c_str(), W_OK) == 0)
@@ -320,6 +325,22 @@ class Fetch {
             own_folder.emplace();
             remote_->fetch(Shelf::legs, absent, Folder::open(own_folder->path()), deadline_);
             legs_.add_cache(Folder::open(own_folder->path()));
+        }
+    }
+
+    // rclone writes by paths, and the user who owns the cache could lead those elsewhere: as root it writes into a
+    // folder of root's, from where the legs are copied into the cache.
+    void fetch_as_root(const std::vector<std::string>& names, const Folder& cache) {
+        const TemporaryFolder temporary;
+        const auto arrived = Folder::open(temporary.path());
+        remote_->fetch(Shelf::legs, names, arrived, deadline_);
+        for (const auto& name : names) {
+            const auto leg = arrived.find(name);
+            if (!leg)
+                continue;
+            AtomicFile file{cache, name, 0640, deadline_};
+            copy_bytes(leg->get(), 0, size_of(leg->get(), name), file.fd(), name);
+            file.commit();
         }
     }
 

@@ -2,9 +2,15 @@
 #include "recording/metrics.hpp"
 
 #include "base/atomic_file.hpp"
+#include "base/trust.hpp"
 #include "base/words.hpp"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <cstdlib>
 #include <ctime>
@@ -26,6 +32,87 @@ constexpr std::array<std::pair<Exit, const char*>, 10> kinds{{{Exit::usage, "usa
                                                               {Exit::no_permission, "forbidden"},
                                                               {Exit::config, "configuration"}}};
 
+// A file that grew beyond this is not one that a few hourly tools share.
+constexpr std::uint64_t most_bytes = 1U << 20U;
+
+bool take(std::string_view& text, std::string_view beginning) {
+    if (!text.starts_with(beginning))
+        return false;
+    text.remove_prefix(beginning.size());
+    return true;
+}
+
+void skip_blanks(std::string_view& text) {
+    text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
+}
+
+// [a-zA-Z_:][a-zA-Z0-9_:]*
+bool take_name(std::string_view& text) {
+    const auto fits = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == ':';
+    };
+    const auto* end = std::find_if_not(text.begin(), text.end(), fits);
+    const auto length = static_cast<std::size_t>(end - text.begin());
+    const bool good = length > 0 && (text.front() < '0' || text.front() > '9');
+    text.remove_prefix(length);
+    return good;
+}
+
+// {name="value",...}, where a quote, a backslash and a line break in a value stand behind a backslash.
+bool take_labels(std::string_view& text) {
+    for (skip_blanks(text); !take(text, "}"); skip_blanks(text)) {
+        if (!take_name(text))
+            return false;
+        skip_blanks(text);
+        if (!take(text, "="))
+            return false;
+        skip_blanks(text);
+        if (!take(text, "\""))
+            return false;
+        while (!take(text, "\"")) {
+            take(text, "\\");
+            if (text.empty())
+                return false;
+            text.remove_prefix(1);
+        }
+        skip_blanks(text);
+        if (!take(text, ",") && !text.starts_with('}'))
+            return false;
+    }
+    return true;
+}
+
+bool take_number(std::string_view& text) {
+    const auto length = std::min(text.find_first_of(" \t"), text.size());
+    const std::string number{text.substr(0, length)};
+    text.remove_prefix(length);
+    char* end = nullptr;
+    static_cast<void>(std::strtod(number.c_str(), &end));
+    return !number.empty() && end == number.c_str() + number.size();
+}
+
+// "# HELP name text", "# TYPE name type" or a sample, name{label="value",...} value [milliseconds]: Prometheus' text
+// format 0.0.4, https://prometheus.io/docs/instrumenting/exposition_formats/
+bool is_metrics_line(std::string_view line) {
+    if (take(line, "# HELP "))
+        return take_name(line) && (line.empty() || line.front() == ' ');
+    if (take(line, "# TYPE "))
+        return take_name(line) && take(line, " ") && take_name(line) && line.empty();
+    if (!take_name(line))
+        return false;
+    skip_blanks(line);
+    if (take(line, "{") && !take_labels(line))
+        return false;
+    skip_blanks(line);
+    if (!take_number(line))
+        return false;
+    skip_blanks(line);
+    if (!line.empty() && !take_number(line))
+        return false;
+    skip_blanks(line);
+    return line.empty();
+}
+
 struct Earlier {
     std::map<std::string, double> values; ///< by name with labels
     std::string foreign;                  ///< lines of other tools
@@ -42,7 +129,7 @@ Earlier read(std::string_view text, const std::string& prefix) {
             if (name.starts_with(comment))
                 name.remove_prefix(comment.size());
         if (!name.starts_with(prefix)) {
-            if (!line.empty())
+            if (is_metrics_line(line))
                 earlier.foreign += std::string{line} + "\n";
             continue;
         }
@@ -56,6 +143,35 @@ Earlier read(std::string_view text, const std::string& prefix) {
 
 std::string heading(const std::string& name, const std::string& help, const char* type) {
     return fmt::format("# HELP {} {}\n# TYPE {} {}\n", name, help, name, type);
+}
+
+// What earlier runs wrote, whose mode and owner `next` then gets. What is not a file of ours is not read, since what we
+// write may be read by everybody; it is replaced.
+std::string read_own(const Folder& folder, const std::string& name, int next) {
+    if (!folder.look(name))
+        return {};
+    try {
+        const auto fd = open_trusted(folder, name);
+        struct stat status {};
+        if (!fd || ::fstat(fd->get(), &status) != 0)
+            return {};
+        const auto path = folder.path_of(name);
+        if (static_cast<std::uint64_t>(status.st_size) > most_bytes)
+            throw Error{Exit::data, fmt::format("{} is not used: it is longer than {} bytes", path, most_bytes)};
+        std::string text(static_cast<std::size_t>(status.st_size), '\0');
+        text.resize(read_at(fd->get(), text, 0, path));
+        // Without its owner and group, which only root can always give it, it may be read by fewer, never by more.
+        [[maybe_unused]] const int given =
+            ::fchown(next, ::geteuid() == 0 ? status.st_uid : static_cast<uid_t>(-1), status.st_gid);
+        if (::fchmod(next, status.st_mode & 0777U) != 0)
+            throw system_error(Exit::cant_create, "cannot set the mode of " + path, errno);
+        return text;
+    } catch (const Error& error) {
+        if (error.kind() != Exit::no_permission && error.kind() != Exit::data)
+            throw;
+        words::warn("{}; its place is taken by a new file, and the counters begin at 0", error.what());
+        return {};
+    }
 }
 
 void write(const std::string& file, const std::string& tool, const Metrics& metrics, Exit status, double seconds) {
@@ -73,7 +189,7 @@ void write(const std::string& file, const std::string& tool, const Metrics& metr
         throw Error{Exit::cant_create, "cannot write the metrics: " + file + " is a folder", "give --metrics a file"};
     // Taken first, read then: two tools may share the file.
     AtomicFile next{*folder, name, 0644, Deadline::after(std::chrono::seconds{10})};
-    const auto before = folder->look(name) ? read_file(folder->path_of(name)) : std::string{};
+    const auto before = read_own(*folder, name, next.fd());
     write_all(next.fd(), metrics.text(before, tool, status, seconds, std::time(nullptr)), file);
     next.commit();
 }

@@ -72,7 +72,7 @@ class Report {
             entry["missing"] = built->manifest.missing;
             entry["unreadable"] = built->manifest.unreadable;
         }
-        fmt::print("{}\n{}", first_ ? "" : ",", entry.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+        fmt::print("{}\n{}", first_ ? "" : ",", entry.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace));
         first_ = false;
     }
 
@@ -107,7 +107,7 @@ class Run {
         // A dry run makes nothing, not even a folder or a lock.
         std::error_code ignored;
         if (!options.dry_run)
-            stitched_ = Folder::create(options.places.stitched);
+            stitched_ = Folder::create(options.places.stitched, &legs_.spool());
         else if (std::filesystem::exists(options.places.stitched, ignored))
             stitched_ = Folder::open(options.places.stitched);
         if (!options.dry_run)
@@ -206,7 +206,7 @@ class Run {
         std::error_code ignored;
         if (stitch_src_ || (!make && !std::filesystem::exists(path, ignored)))
             return;
-        stitch_src_ = Folder::create(path);
+        stitch_src_ = Folder::create(path, &legs_.spool());
         legs_.add_cache(Folder::open(path));
     }
 

@@ -565,6 +565,7 @@ std::set<std::string> Remote::fetch(Shelf shelf, const std::vector<std::string>&
                     throw fault(Exit::unavailable, "fetch " + pbx::shown(name), "it did not arrive whole");
                 if (!object.md5.empty() && md5_of_file(file->get(), object.size, name) != object.md5)
                     throw fault(Exit::data, "fetch " + pbx::shown(name), "what arrived has another MD5");
+                folder.give_to_owner(file->get());
                 if (::fchmod(file->get(), 0640) != 0 || (wanted.size() <= 4 && ::fsync(file->get()) != 0))
                     throw system_error(Exit::cant_create, "cannot sync " + folder.path_of(name), errno);
                 good.push_back(name);

@@ -219,12 +219,12 @@ def many_calls(work, numbers, ago=1800, age=600):
 
 
 def temporary_files(*folders):
-    """Files that only exist while a tool works: .NAME.tmp, and downloads in .incoming."""
+    """Files that only exist while a tool works: .NAME.writing, .NAME.RANDOM.tmp, and downloads in .incoming."""
     found = []
     for folder in folders:
         for where, _, files in os.walk(folder):
             found += [os.path.join(where, name) for name in files
-                      if '/.incoming' in where or name.startswith('.') and name.endswith('.tmp')]
+                      if '/.incoming' in where or name.startswith('.') and name.endswith(('.tmp', '.writing'))]
     return sorted(set(found))
 
 

@@ -115,11 +115,11 @@ class Concurrency(Case):
             os.unlink(work.spool / name)
 
     def when_it_writes(self, folder, process):
-        """Waits for the first temporary file in `folder`; its name."""
+        """Waits until the first file in `folder` is begun; the hidden name that says so."""
         until = time.monotonic() + 30 * SLOW
         while time.monotonic() < until and process.poll() is None:
             for name in os.listdir(folder) if folder.exists() else ():
-                if name.endswith('.tmp'):
+                if name.endswith('.writing'):
                     return name
         raise AssertionError('it never began to write')
 
@@ -129,8 +129,8 @@ class Concurrency(Case):
         calls = sweep.many_calls(work, range(10, 20), ago=7200)
         # Slow where it begins a file: all calls have been looked at by then.
         work.env['ASAN_OPTIONS'] = os.environ.get('ASAN_OPTIONS', '') + ':detect_leaks=0'
-        process = subprocess.Popen(['strace', '-f', '-o', '/dev/null', '-e', 'trace=ftruncate', '-e',
-                                    'inject=ftruncate:delay_enter=100000', *work.command('pbx-stitch', '--jobs', '1')],
+        process = subprocess.Popen(['strace', '-f', '-o', '/dev/null', '-e', 'trace=fchmod', '-e',
+                                    'inject=fchmod:delay_enter=100000', *work.command('pbx-stitch', '--jobs', '1')],
                                    env=work.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         begun = self.when_it_writes(work.stitched, process)
         taken = [parts[1] for call, parts in calls.items() if call not in begun]
@@ -149,8 +149,8 @@ class Concurrency(Case):
         work = self.workdir()
         legs = work.three_legs(ago=7200, age=7000)
         work.env['ASAN_OPTIONS'] = os.environ.get('ASAN_OPTIONS', '') + ':detect_leaks=0'
-        process = subprocess.Popen(['strace', '-f', '-o', '/dev/null', '-e', 'trace=ftruncate', '-e',
-                                    'inject=ftruncate:delay_enter=1000000:when=1',
+        process = subprocess.Popen(['strace', '-f', '-o', '/dev/null', '-e', 'trace=fchmod', '-e',
+                                    'inject=fchmod:delay_enter=1000000:when=1',
                                     *work.command('pbx-recording-fetch', '1776500000.1', '-D', '/dev/stderr')],
                                    env=work.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.when_it_writes(work.stitched, process)

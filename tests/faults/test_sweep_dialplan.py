@@ -58,7 +58,7 @@ class DeployWorld:
         return self.work.run(self.tool, '--deploy', before=before)
 
     def temporary_files(self):
-        return [name for name in os.listdir(self.folder) if name.endswith('.tmp')]
+        return [name for name in os.listdir(self.folder) if name.endswith(('.tmp', '.writing'))]
 
     def judge(self, case, _result):
         now = self.read()

@@ -66,7 +66,7 @@ class DialplanCase(Case):
         for name, data in files.items():
             self.assertTrue(not data or data.endswith(b'\n'), f'{name} is cut off')
         if complete:
-            left = [path.name for path in work.etc.iterdir() if path.name.startswith('.') and path.name.endswith('.tmp')]
+            left = [path.name for path in work.etc.iterdir() if path.name.startswith('.') and path.name.endswith(('.tmp', '.writing'))]
             self.assertEqual(left, [])
 
     def sections(self, text):

@@ -5,7 +5,10 @@
 #include "temporary_folder.hpp"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <functional>
+#include <set>
 #include <vector>
 
 using pbx::AtomicFile;
@@ -50,15 +53,138 @@ TEST_CASE("what is not committed leaves the old file and nothing else") {
     CHECK(names_in(folder) == 1);
 }
 
-TEST_CASE("the leftover of a killed writer is taken over, not added to") {
+TEST_CASE("what a killed writer left goes when the next one begins") {
     const TemporaryFolder temporary;
-    temporary.write(".call.wav.tmp", "half of something longer");
+    // Killed while it wrote under a random name, and killed between its last two renames.
+    for (const std::string left : {"0123456789abcdef", "half of something longer"}) {
+        temporary.write(".call.wav.writing", left);
+        temporary.write(".call.wav.0123456789abcdef.tmp", "half");
+        if (left.size() != 16)
+            std::filesystem::remove(temporary.path() / ".call.wav.0123456789abcdef.tmp");
+        const auto folder = Folder::open(temporary.path());
+        AtomicFile file{folder, "call.wav", 0640, Deadline::after(soon)};
+        CHECK(names_in(folder) == (left.size() == 16 ? 1 : 2));
+        pbx::write_all(file.fd(), "whole", "test");
+        file.commit();
+        CHECK(pbx::read_file(temporary.path() / "call.wav") == "whole");
+        CHECK(names_in(folder) == 1);
+    }
+}
+
+TEST_CASE("the content has no name that could be guessed while it is written") {
+    const TemporaryFolder temporary;
+    const auto folder = Folder::open(temporary.path());
+    AtomicFile first{folder, "call.wav", 0640, Deadline::after(soon)};
+    AtomicFile second{folder, "other.wav", 0640, Deadline::after(soon)};
+    std::set<std::string> randoms;
+    for (const char* name : {".call.wav.writing", ".other.wav.writing"})
+        randoms.insert(pbx::read_file(temporary.path() / name));
+    CHECK(randoms.size() == 2);
+    folder.for_each_name([&](const std::string& name) { CHECK(name.ends_with(".writing")); });
+}
+
+TEST_CASE("whatever lies under the hidden names is neither written to nor followed") {
+    const TemporaryFolder temporary;
+    const auto victim = temporary.write("victim", "precious");
+    const auto folder = Folder::open(temporary.path());
+    for (const std::string hidden : {".call.wav.tmp", ".call.wav.writing"}) {
+        const auto planted = temporary.path() / hidden;
+        const std::vector<std::function<void()>> plants{
+            [&] { std::filesystem::create_symlink("victim", planted); },
+            [&] { std::filesystem::create_symlink("nowhere", planted); },
+            [&] { std::filesystem::create_hard_link(victim, planted); },
+            [&] { REQUIRE(::mkfifo(planted.c_str(), 0666) == 0); },
+            [&] { temporary.write(hidden, "somebody's"); },
+        };
+        for (const auto& plant : plants) {
+            plant();
+            AtomicFile file{folder, "call.wav", 0640, Deadline::after(soon)};
+            pbx::write_all(file.fd(), "audio", "test");
+            file.commit();
+            CHECK(pbx::read_file(victim) == "precious");
+            CHECK(pbx::read_file(temporary.path() / "call.wav") == "audio");
+            CHECK((folder.look("victim")->st_mode & 0777U) != 0640);
+            CHECK_FALSE(folder.look("nowhere"));
+            // The name of older versions is not ours any more.
+            CHECK(folder.look(hidden).has_value() == (hidden == ".call.wav.tmp"));
+            std::filesystem::remove(planted);
+        }
+    }
+}
+
+TEST_CASE("a folder under a hidden name of ours is an error that names it") {
+    const TemporaryFolder temporary;
+    std::filesystem::create_directory(temporary.path() / ".call.wav.writing");
+    const auto folder = Folder::open(temporary.path());
+    CHECK_THROWS_WITH((AtomicFile{folder, "call.wav", 0640, Deadline::after(soon)}),
+                      ContainsSubstring(".call.wav.writing"));
+}
+
+TEST_CASE("a file that was put in the place of ours before the rename is not taken for it") {
+    const TemporaryFolder temporary;
+    temporary.write("call.wav", "old");
     const auto folder = Folder::open(temporary.path());
     AtomicFile file{folder, "call.wav", 0640, Deadline::after(soon)};
-    pbx::write_all(file.fd(), "whole", "test");
+    pbx::write_all(file.fd(), "audio", "test");
+    const auto hidden = ".call.wav." + pbx::read_file(temporary.path() / ".call.wav.writing") + ".tmp";
+    temporary.write(hidden, "forged");
+    CHECK_THROWS_AS(file.commit(), pbx::Error);
+    CHECK(pbx::read_file(temporary.path() / "call.wav") == "old");
+}
+
+TEST_CASE("a link under the final name is replaced, not followed, and a folder there stays") {
+    const TemporaryFolder temporary;
+    temporary.write("victim", "precious");
+    std::filesystem::create_symlink("victim", temporary.path() / "call.wav");
+    std::filesystem::create_directory(temporary.path() / "folder.wav");
+    const auto folder = Folder::open(temporary.path());
+    AtomicFile file{folder, "call.wav", 0640, Deadline::after(soon)};
+    pbx::write_all(file.fd(), "audio", "test");
     file.commit();
-    CHECK(pbx::read_file(temporary.path() / "call.wav") == "whole");
-    CHECK(names_in(folder) == 1);
+    CHECK(S_ISREG(folder.look("call.wav")->st_mode));
+    CHECK(pbx::read_file(temporary.path() / "victim") == "precious");
+    AtomicFile other{folder, "folder.wav", 0640, Deadline::after(soon)};
+    CHECK_THROWS_AS(other.commit(), pbx::Error);
+    CHECK(S_ISDIR(folder.look("folder.wav")->st_mode));
+}
+
+TEST_CASE("what root writes belongs to the folder's owner, unless it is root's own") {
+    if (::geteuid() != 0) {
+        WARN("SKIPPED: only root can give files away");
+        return;
+    }
+    const TemporaryFolder temporary;
+    constexpr uid_t nobody = 65534;
+    REQUIRE(::chown(temporary.path().c_str(), nobody, nobody) == 0);
+    const auto folder = Folder::open(temporary.path());
+    {
+        AtomicFile file{folder, "call.wav", 0640, Deadline::after(soon)};
+        CHECK(folder.look(".call.wav.writing")->st_uid == nobody);
+        file.commit();
+    }
+    AtomicFile own{folder, "own.wav", 0600, Deadline::after(soon), AtomicFile::Owner::caller};
+    own.commit();
+    CHECK(folder.look("call.wav")->st_uid == nobody);
+    CHECK(folder.look("call.wav")->st_gid == nobody);
+    CHECK((folder.look("call.wav")->st_mode & 07777U) == 0640);
+    CHECK(folder.look("own.wav")->st_uid == 0);
+    const auto below = Folder::create(temporary.path() / "a" / "b");
+    CHECK(below.owner().st_uid == nobody);
+    CHECK(folder.look("a")->st_uid == nobody);
+}
+
+TEST_CASE("hidden files of ours are told from others, and removed when they are old and nobody holds them") {
+    CHECK(AtomicFile::final_name(".call.wav.writing") == "call.wav");
+    CHECK(AtomicFile::final_name(".call.wav.0123456789abcdef.tmp") == "call.wav");
+    CHECK(AtomicFile::final_name(".call.wav.tmp") == "call.wav");
+    for (const char* other : {"call.wav.tmp", ".pbx-stitch.lock", ".tmp", ".writing", ".incoming", "", "."})
+        CHECK(AtomicFile::final_name(other).empty());
+
+    const TemporaryFolder temporary;
+    temporary.write(".call.wav.tmp", "half");
+    const auto folder = Folder::open(temporary.path());
+    AtomicFile::remove_if_dead(folder, ".call.wav.tmp");
+    CHECK(folder.look(".call.wav.tmp"));
 }
 
 TEST_CASE("two writers of one file take turns") {

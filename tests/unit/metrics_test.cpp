@@ -53,3 +53,25 @@ TEST_CASE("two tools share a file, and what is no number of ours is passed over"
     CHECK(both.substr(0, stitch.size()) == stitch);
     CHECK_THAT(both, ContainsSubstring("pbx_archive_runs_total 1\n"));
 }
+
+TEST_CASE("lines that are not metrics do not stay") {
+    const std::string good = "# HELP other_total What it counts: anything.\n"
+                             "# TYPE other_total counter\n"
+                             "other_total 5\n"
+                             "other_total{kind=\"a\\\"b\\\\\",zone=\"}\"} 1.5e-3 1700000000000\n"
+                             "other:rate +Inf\n";
+    const std::string bad = "password=hunter2\n"
+                            "root:$6$salt$hash:19000:0:99999:7:::\n"
+                            "-----BEGIN OPENSSH PRIVATE KEY-----\n"
+                            "# a comment\n"
+                            "other_total five\n"
+                            "other_total{kind=a} 1\n"
+                            "other_total{kind=\"a} 1\n"
+                            "other_total{kind=\"a\\\n"
+                            "5 other_total\n"
+                            "other_total 1 2 3\n"
+                            "# TYPE other_total counter too\n";
+    const auto after = Metrics{counters}.text(good + bad, "archive", Exit::ok, 1, 1000);
+    CHECK(after.substr(0, good.size()) == good);
+    CHECK(after == Metrics{counters}.text(good, "archive", Exit::ok, 1, 1000));
+}

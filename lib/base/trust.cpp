@@ -1,0 +1,122 @@
+// Looks at what was opened, not at what its name says a moment later.
+#include "base/trust.hpp"
+
+#include "base/error.hpp"
+#include "base/user.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <string_view>
+
+namespace pbx {
+
+namespace {
+
+bool is_private_group(gid_t group, uid_t owner) {
+    const auto* user = ::getpwuid(owner);
+    if (user == nullptr || user->pw_gid != group)
+        return false;
+    const std::string name{user->pw_name};
+    const auto* found = ::getgrgid(group);
+    if (found == nullptr || name != found->gr_name)
+        return false;
+    for (auto* const* member = found->gr_mem; *member != nullptr; ++member)
+        if (name != *member)
+            return false;
+    return true;
+}
+
+Error disbelief(const std::string& path, const std::string& fault, const std::string& hint) {
+    return {Exit::no_permission, path + " is not used: " + fault, hint};
+}
+
+// Who else can write it. An ACL shows in the group's bits.
+void require_no_other_writer(const struct stat& file, const std::string& path) {
+    if ((file.st_mode & S_IWOTH) != 0)
+        throw disbelief(path, "everybody can write it", "chmod o-w " + path);
+    if ((file.st_mode & S_IWGRP) != 0 && !is_private_group(file.st_gid, file.st_uid))
+        throw disbelief(path, "its group can write it", "chmod g-w " + path);
+}
+
+bool is_ours(uid_t owner) {
+    return owner == 0 || owner == ::geteuid();
+}
+
+void require_ours(const struct stat& file, const std::string& path) {
+    if (!is_ours(file.st_uid))
+        throw disbelief(path, "it belongs to " + user_name(file.st_uid),
+                        fmt::format("check what is in it, then: chown {}: {}", user_name(::geteuid()), path));
+}
+
+bool is_null_device(const struct stat& file) {
+    constexpr unsigned memory_devices = 1;
+    constexpr unsigned null = 3;
+    return S_ISCHR(file.st_mode) && file.st_rdev == makedev(memory_devices, null);
+}
+
+void require_safe_folder(const std::filesystem::path& path) {
+    const auto parent = path.has_parent_path() ? path.parent_path() : std::filesystem::path{"."};
+    struct stat folder {};
+    if (::stat(parent.c_str(), &folder) != 0)
+        throw system_error(Exit::io, "cannot look at " + parent.native(), errno);
+    if ((folder.st_mode & S_IWOTH) != 0 && (folder.st_mode & S_ISVTX) == 0)
+        throw disbelief(path, "everybody can write its folder", "chmod o-w " + parent.native());
+    if (!is_ours(folder.st_uid))
+        throw disbelief(path, fmt::format("its folder {} belongs to {}", parent.native(), user_name(folder.st_uid)),
+                        "keep it in /etc/pbx, or in a folder of your own");
+}
+
+} // namespace
+
+std::optional<std::string> read_trusted(const std::filesystem::path& path, std::size_t most) {
+    // A pipe would wait for its writer.
+    const Fd fd{::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)};
+    if (!fd && errno == ENOENT)
+        return std::nullopt;
+    if (!fd)
+        throw system_error(Exit::io, "cannot open " + path.native(), errno);
+    struct stat status {};
+    if (::fstat(fd.get(), &status) != 0)
+        throw system_error(Exit::io, "cannot look at " + path.native(), errno);
+    if (is_null_device(status))
+        return "";
+    if (!S_ISREG(status.st_mode))
+        throw disbelief(path, "it is not a regular file", "put the text into a file");
+    require_ours(status, path);
+    require_no_other_writer(status, path);
+    require_safe_folder(path);
+    std::string text(most + 1, '\0');
+    text.resize(read_at(fd.get(), text, 0, path.native()));
+    if (text.size() > most)
+        throw Error{Exit::data, fmt::format("{} is longer than {} bytes", path.native(), most),
+                    "is it the right file?"};
+    return text;
+}
+
+std::optional<Fd> open_trusted(const Folder& folder, const std::string& name) {
+    const auto path = folder.path_of(name);
+    Fd fd{::openat(folder.fd(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)};
+    if (!fd && errno == ENOENT)
+        return std::nullopt;
+    if (!fd && errno != ELOOP)
+        throw folder.cannot_open(name, errno);
+    struct stat status {};
+    if (!fd || ::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode))
+        throw disbelief(path, "it is not a regular file", "find out which program made it, then: rm " + path);
+    if (status.st_nlink > 1)
+        throw disbelief(path, "it has another name too, a hard link",
+                        "find out which program made it, then: rm " + path);
+    if (!is_ours(status.st_uid) && status.st_uid != folder.owner().st_uid)
+        throw disbelief(path, "it belongs to " + user_name(status.st_uid), folder.giving(name));
+    require_no_other_writer(status, path);
+    return fd;
+}
+
+} // namespace pbx
