@@ -1,98 +1,179 @@
 // Raw copies where formats agree, libsndfile and libsamplerate where they do not.
 #include "audio/join.hpp"
 
-#include "audio/sndfile_writer.hpp"
 #include "base/error.hpp"
+#include "base/hash.hpp"
 
 #include <fmt/format.h>
 #include <samplerate.h>
-#include <sndfile.h>
 #include <unistd.h>
 #include <version.hpp>
 
 #include <algorithm>
 #include <cerrno>
+#include <condition_variable>
+#include <cstring>
+#include <exception>
 #include <memory>
+#include <mutex>
+#include <system_error>
+#include <thread>
 
 namespace pbx::audio {
 
 namespace {
 
-// A RIFF size is 32 bits and counts all after its first 8; leave room for the header itself.
-constexpr std::uint64_t riff_limit = 0xffffffffULL - (2ULL << 20U);
-
-WavFormat common_format(const std::vector<LegAudio>& legs) {
+WavFormat common_format(std::span<const LegShape> legs) {
     WavFormat format;
     if (!legs.empty())
         format.rate = 0;
     for (const auto& leg : legs) {
-        format.rate = std::max(format.rate, leg.format().rate);
-        format.channels = std::max(format.channels, leg.format().channels);
+        format.rate = std::max(format.rate, leg.format.rate);
+        format.channels = std::max(format.channels, leg.format.channels);
     }
     format.block = static_cast<std::uint16_t>(2 * format.channels);
     return format;
 }
 
 // Rounded to the nearest frame; the resampler is made to give just that many.
-Frames frames_at(std::uint32_t rate, const LegAudio& leg, Frames frames) {
-    return (frames * rate + leg.format().rate / 2) / leg.format().rate;
+Frames frames_at(std::uint32_t rate, const LegShape& leg, Frames frames) {
+    return (frames * rate + leg.format.rate / 2) / leg.format.rate;
 }
 
+// SHA-256 of what is appended to a file. It takes longer than the copy itself, so a second thread reads the bytes back
+// while the next ones are written; it begins when there are enough of them to be worth a thread.
+class AppendedHash {
+  public:
+    AppendedHash(int fd, std::uint64_t offset, std::string what) : fd_{fd}, offset_{offset}, what_{std::move(what)} {}
+    ~AppendedHash() {
+        const std::lock_guard lock{guard_};
+        abandoned_ = true;
+        more_.notify_one();
+    }
+    AppendedHash(const AppendedHash&) = delete;
+    AppendedHash& operator=(const AppendedHash&) = delete;
+
+    void appended(std::uint64_t bytes) {
+        unseen_ += bytes;
+        if (unseen_ < block)
+            return;
+        {
+            const std::lock_guard lock{guard_};
+            written_ += std::exchange(unseen_, 0);
+            more_.notify_one();
+        }
+        if (thread_.joinable() || alone_)
+            return;
+        try {
+            thread_ = std::jthread{[this] { follow(); }};
+        } catch (const std::system_error&) {
+            alone_ = true; // the system gives no more threads
+        }
+    }
+
+    /// Lower-case hex. Throws Error (io).
+    std::string hex() {
+        {
+            const std::lock_guard lock{guard_};
+            written_ += std::exchange(unseen_, 0);
+            finished_ = true;
+            more_.notify_one();
+        }
+        if (thread_.joinable())
+            thread_.join();
+        else
+            follow();
+        if (fault_)
+            std::rethrow_exception(fault_);
+        return hash_.hex();
+    }
+
+  private:
+    static constexpr std::uint64_t block = 1U << 20U;
+
+    // How many more bytes there are to hash; 0 when there will be none.
+    std::uint64_t wait() {
+        std::unique_lock lock{guard_};
+        more_.wait(lock, [&] { return written_ > hashed_ || finished_ || abandoned_; });
+        return abandoned_ ? 0 : written_ - hashed_;
+    }
+
+    void follow() {
+        try {
+            std::vector<char> buffer;
+            while (const auto there = wait()) {
+                constexpr std::uint64_t most = 1U << 18U;
+                buffer.resize(std::min(there, most));
+                if (read_at(fd_, buffer, offset_ + hashed_, what_) != buffer.size())
+                    throw Error{Exit::cant_create, "cannot write " + what_ + ": the file became shorter meanwhile"};
+                hash_.add({buffer.data(), buffer.size()});
+                hashed_ += buffer.size();
+            }
+        } catch (...) {
+            fault_ = std::current_exception();
+        }
+    }
+
+    int fd_;
+    std::uint64_t offset_;
+    std::string what_;
+    Hash hash_{Hash::Kind::sha256};
+    std::uint64_t unseen_ = 0; ///< written, but not yet shown to the thread
+    std::uint64_t hashed_ = 0; ///< the thread's own
+    std::exception_ptr fault_;
+    std::mutex guard_;
+    std::condition_variable more_;
+    std::uint64_t written_ = 0;
+    bool finished_ = false;
+    bool abandoned_ = false;
+    bool alone_ = false;
+    std::jthread thread_; ///< the last member: it ends before the others go
+};
+
+// The file: room for its header, samples, and at the end the header, which holds their hash.
 class Output {
   public:
-    Output(int fd, const WavFormat& format, std::uint64_t bytes, const Manifest& manifest, std::string what)
-        : fd_{fd}, what_{std::move(what)} {
-        SF_INFO info{};
-        info.samplerate = static_cast<int>(format.rate);
-        info.channels = format.channels;
-        info.format = (bytes > riff_limit ? SF_FORMAT_RF64 : SF_FORMAT_WAV) | SF_FORMAT_PCM_16;
-        file_ = open_to_write(fd, info);
-        if (file_ == nullptr)
-            fail(::sf_strerror(nullptr));
-        set(SF_STR_TITLE, manifest.linkedid);
-        set(SF_STR_ARTIST, manifest.accountcode);
-        set(SF_STR_DATE, manifest.started);
-        set(SF_STR_SOFTWARE, std::string{"pbx-stitch "} + version);
-        set(SF_STR_COMMENT, manifest.comment());
-        update_header();
-    }
-    ~Output() {
-        if (file_ != nullptr)
-            ::sf_close(file_);
-    }
-    Output(const Output&) = delete;
-    Output& operator=(const Output&) = delete;
-
-    // Below libsndfile's header, in the kernel.
-    void add_raw(const LegAudio& leg) const {
-        if (::lseek(fd_, 0, SEEK_END) < 0)
-            throw system_error(Exit::cant_create, "cannot write " + what_, errno);
-        copy_bytes(leg.fd(), leg.data_offset(), leg.data_bytes(), fd_, leg.what());
+    Output(int fd, const WavFormat& format, std::uint64_t bytes, Manifest& manifest, std::string what)
+        : fd_{fd}, format_{format}, bytes_{bytes}, manifest_{manifest}, what_{std::move(what)},
+          header_size_{size_of_header()}, hash_{fd, header_size_, what_} {
+        if (::lseek(fd_, static_cast<off_t>(header_size_), SEEK_SET) < 0)
+            fail(std::strerror(errno));
     }
 
-    // libsndfile's header counts only frames that it wrote itself, up to the last: write that one once more.
-    void count_raw(Frames total, std::uint16_t block) {
-        if (total == 0)
-            return;
-        std::vector<char> last(block);
-        const auto end = ::lseek(fd_, 0, SEEK_END);
-        if (end < block || read_at(fd_, last, static_cast<std::uint64_t>(end - block), what_) != block ||
-            ::sf_seek(file_, static_cast<sf_count_t>(total - 1), SEEK_SET) < 0 ||
-            ::sf_write_raw(file_, last.data(), block) != block)
-            fail("the last frame cannot be written");
+    // In the kernel.
+    void add_raw(const LegAudio& leg) {
+        constexpr std::uint64_t piece = 1U << 20U;
+        for (std::uint64_t done = 0; done < leg.data_bytes();) {
+            const auto some = std::min(piece, leg.data_bytes() - done);
+            copy_bytes(leg.fd(), leg.data_offset() + done, some, fd_, leg.what());
+            hash_.appended(some);
+            done += some;
+        }
     }
 
-    void add(std::span<const short> samples, std::uint16_t channels) {
-        const auto frames = static_cast<sf_count_t>(samples.size() / channels);
-        if (::sf_writef_short(file_, samples.data(), frames) != frames)
-            fail(errno != 0 ? std::strerror(errno) : ::sf_strerror(file_));
+    void add(std::span<const short> samples) {
+        buffer_.clear();
+        for (const auto sample : samples) {
+            const auto bits = static_cast<unsigned short>(sample);
+            buffer_ += static_cast<char>(bits & 0xffU);
+            buffer_ += static_cast<char>(bits >> 8U);
+        }
+        write_all(fd_, buffer_, what_);
+        hash_.appended(buffer_.size());
     }
 
     void finish() {
-        update_header();
-        // It returns 0 on a full disk; what was written is looked at again by our caller.
-        ::sf_close(file_);
-        file_ = nullptr;
+        manifest_.sha256 = hash_.hex();
+        const auto bytes = header();
+        if (::lseek(fd_, 0, SEEK_SET) < 0)
+            fail(std::strerror(errno));
+        write_all(fd_, bytes, what_);
+        const auto end = ::lseek(fd_, 0, SEEK_END);
+        const auto written = read_wav_header(fd_, what_);
+        if (bytes.size() != header_size_ || written.data_offset != header_size_ || written.data_size != bytes_ ||
+            written.info.comment != manifest_.comment() || end != static_cast<off_t>(header_size_ + bytes_))
+            throw Error{Exit::cant_create, "cannot write " + what_ + ": the file is not what was written to it",
+                        "is the disk full?"};
     }
 
   private:
@@ -100,23 +181,38 @@ class Output {
         throw Error{Exit::cant_create, "cannot write " + what_ + ": " + why};
     }
 
-    void set(int kind, const std::string& text) {
-        if (!text.empty() && ::sf_set_string(file_, kind, text.c_str()) != 0)
-            fail(::sf_strerror(file_));
+    // The hash is not known before the audio is written, but how long it will be.
+    std::uint64_t size_of_header() const {
+        constexpr std::size_t digits = 64;
+        manifest_.sha256.assign(digits, '0');
+        return header().size();
     }
 
-    void update_header() { ::sf_command(file_, SFC_UPDATE_HEADER_NOW, nullptr, 0); }
+    std::string header() const {
+        const WavInfo info{manifest_.linkedid, manifest_.accountcode, manifest_.started,
+                           std::string{"pbx-stitch "} + version, manifest_.comment()};
+        try {
+            return make_wav_header(format_, info, bytes_);
+        } catch (const Error& error) {
+            throw Error{error.kind(), what_ + " has too many legs: " + error.what()};
+        }
+    }
 
     int fd_;
+    WavFormat format_;
+    std::uint64_t bytes_;
+    Manifest& manifest_;
     std::string what_;
-    SNDFILE* file_ = nullptr;
+    std::uint64_t header_size_;
+    AppendedHash hash_;
+    std::string buffer_;
 };
 
 // Brings decoded samples of one leg to the rate and channels of the result, exactly `wanted` frames of them.
 class Converter {
   public:
     Converter(const LegAudio& leg, const WavFormat& format, Output& output)
-        : leg_{leg}, format_{format}, output_{output}, wanted_{frames_at(format.rate, leg, leg.frames())} {}
+        : leg_{leg}, format_{format}, output_{output}, wanted_{frames_at(format.rate, leg.shape(), leg.frames())} {}
 
     void run() {
         LegDecoder decoder{leg_};
@@ -191,7 +287,7 @@ class Converter {
 
     void write(const std::vector<short>& samples) {
         const auto frames = std::min<Frames>(samples.size() / format_.channels, wanted_ - written_);
-        output_.add({samples.data(), static_cast<std::size_t>(frames) * format_.channels}, format_.channels);
+        output_.add({samples.data(), static_cast<std::size_t>(frames) * format_.channels});
         written_ += frames;
     }
 
@@ -206,42 +302,40 @@ class Converter {
 
 } // namespace
 
-WavFormat join(const std::vector<LegAudio>& legs, Manifest& manifest, int out, const std::string& what) {
+WavFormat join(std::span<const LegShape> legs, const std::function<LegAudio(std::size_t)>& open, Manifest& manifest,
+               int out, const std::string& what) {
     const auto format = common_format(legs);
-    const bool raw = std::all_of(legs.begin(), legs.end(),
-                                 [&](const LegAudio& leg) { return leg.is_raw() && leg.format() == format; });
+    const bool raw =
+        std::all_of(legs.begin(), legs.end(), [&](const LegShape& leg) { return leg.is_raw() && leg.format == format; });
     Frames total = 0;
     for (std::size_t i = 0; i < legs.size(); ++i) {
         auto& entry = manifest.legs.at(i);
         entry.start = total;
-        entry.frames = frames_at(format.rate, legs[i], legs[i].frames());
-        entry.dropped = frames_at(format.rate, legs[i], legs[i].whole_frames()) - entry.frames;
+        entry.frames = frames_at(format.rate, legs[i], legs[i].frames);
+        entry.dropped = frames_at(format.rate, legs[i], legs[i].whole) - entry.frames;
         total += entry.frames;
     }
     Output output{out, format, total * format.block, manifest, what};
+    std::vector<LegFaults::Fault> faults;
     for (std::size_t i = 0; i < legs.size(); ++i) {
         try {
+            const auto leg = open(i);
+            if (leg.shape() != legs[i])
+                throw Error{Exit::io, leg.what() + " changed while it was read"};
             if (raw)
-                output.add_raw(legs[i]);
+                output.add_raw(leg);
             else
-                Converter{legs[i], format, output}.run();
+                Converter{leg, format, output}.run();
         } catch (const Error& error) {
             // A disk that fails says nothing of the leg: only what was read and makes no sense is the leg's fault.
             if (error.kind() != Exit::data)
                 throw;
-            throw LegFault{i, error.what()};
+            faults.push_back({i, error.what()});
         }
     }
-    if (raw)
-        output.count_raw(total, format.block);
+    if (!faults.empty())
+        throw LegFaults{std::move(faults)};
     output.finish();
-
-    const auto written = read_wav_header(out, what);
-    const auto end = ::lseek(out, 0, SEEK_END);
-    if (written.data_size != total * format.block || written.info.comment != manifest.comment() ||
-        end != static_cast<off_t>(written.data_offset + written.data_size))
-        throw Error{Exit::cant_create, "cannot write " + what + ": the file is not what was written to it",
-                    "is the disk full?"};
     return format;
 }
 

@@ -4,28 +4,42 @@
 #include "audio/leg_audio.hpp"
 #include "audio/manifest.hpp"
 
+#include <cstddef>
+#include <functional>
+#include <span>
 #include <stdexcept>
+#include <string>
 #include <vector>
 
 namespace pbx::audio {
 
-/// A leg that turned out to be unreadable while it was joined: the caller lists it as such and starts again without it.
-class LegFault : public std::runtime_error {
+/// Legs that turned out to be unreadable while they were joined: the caller lists them as such and starts again without
+/// them.
+class LegFaults : public std::exception {
   public:
-    LegFault(std::size_t leg, const std::string& why) : std::runtime_error{why}, leg_{leg} {}
-    std::size_t leg() const { return leg_; }
+    struct Fault {
+        std::size_t leg;
+        std::string why;
+    };
+
+    explicit LegFaults(std::vector<Fault> faults) : faults_{std::move(faults)} {}
+    const std::vector<Fault>& faults() const { return faults_; } ///< in the order of the legs
+    const char* what() const noexcept override { return "legs cannot be decoded"; }
 
   private:
-    std::size_t leg_;
+    std::vector<Fault> faults_;
 };
 
 /// Writes the legs, none of them empty, one after the other into the empty file `out`, and the manifest before them;
-/// fills in the start and frames of manifest.legs, which name the same legs in the same order.
+/// fills in the manifest's SHA-256 and the start and frames of manifest.legs, which name the same legs in the same
+/// order. `open` is called for each leg in turn, and what it gives has the shape in `legs`: one leg is open at a time.
 ///
 /// 16-bit PCM of one format is copied as it is. Anything else is decoded and brought to the highest rate and the
 /// highest channel count among the legs, 16-bit PCM. From 4 GiB on the file is RF64. The same legs give the same bytes.
 ///
-/// Returns the format of the result. Throws LegFault, or Error (cant_create) when `out` cannot be written whole.
-WavFormat join(const std::vector<LegAudio>& legs, Manifest& manifest, int out, const std::string& what);
+/// Returns the format of the result. Throws LegFaults, Error (cant_create when `out` cannot be written whole; data when
+/// the manifest is longer than a header may be), and what `open` throws, but that an Error (data) is the leg's fault.
+WavFormat join(std::span<const LegShape> legs, const std::function<LegAudio(std::size_t)>& open, Manifest& manifest,
+               int out, const std::string& what);
 
 } // namespace pbx::audio

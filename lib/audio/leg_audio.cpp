@@ -18,11 +18,6 @@ namespace {
 
 constexpr Frames gsm_block_frames = 320; // two GSM 06.10 frames of 160 samples in 65 bytes
 
-void put_number(std::string& bytes, std::size_t at, std::uint64_t value) {
-    for (std::size_t i = 0; i < 4; ++i)
-        bytes[at + i] = static_cast<char>((value >> (8 * i)) & 0xffU);
-}
-
 } // namespace
 
 LegAudio::LegAudio(Fd file, std::string what) : file_{std::move(file)}, what_{std::move(what)} {
@@ -52,15 +47,15 @@ LegAudio::LegAudio(Fd file, std::string what) : file_{std::move(file)}, what_{st
 
 void LegAudio::keep_first(Frames frames) {
     frames_ = std::min(frames, frames_);
-    if (is_raw())
+    if (shape().is_raw())
         data_bytes_ = frames_ * header_.format.block;
 }
 
 struct LegDecoder::State {
     const LegAudio& leg;
-    std::string header; ///< the leg's own, with sizes that are true
+    std::string header; ///< ours: the leg's own may have sizes that lie, and a manifest that libsndfile has no room for
     sf_count_t position = 0;
-    SNDFILE* file = nullptr;
+    std::unique_ptr<SNDFILE, decltype(&::sf_close)> file{nullptr, &::sf_close};
     SF_INFO info{};
     Frames left;                   ///< libsndfile rounds GSM up to a block more than there is
     std::exception_ptr read_error; ///< must not fly through libsndfile
@@ -77,8 +72,9 @@ struct LegDecoder::State {
             std::memcpy(to, header.data() + position, static_cast<std::size_t>(done));
         }
         if (const auto rest = std::min(count, length() - position) - done; rest > 0)
-            done += static_cast<sf_count_t>(read_at(leg.fd(), {to + done, static_cast<std::size_t>(rest)},
-                                                    static_cast<std::uint64_t>(position + done), leg.what()));
+            done += static_cast<sf_count_t>(
+                read_at(leg.fd(), {to + done, static_cast<std::size_t>(rest)},
+                        leg.data_offset() + static_cast<std::uint64_t>(position + done - begin), leg.what()));
         position += done;
         return done;
     }
@@ -92,10 +88,12 @@ struct LegDecoder::State {
             return self->position = std::clamp<sf_count_t>(base + offset, 0, self->length());
         };
         calls.read = [](void* to, sf_count_t count, void* user) -> sf_count_t {
+            auto* self = static_cast<State*>(user);
             try {
-                return static_cast<State*>(user)->read(static_cast<char*>(to), count);
+                return self->read(static_cast<char*>(to), count);
             } catch (const Error&) {
-                return 0; // seen as a short read by whoever counts frames
+                self->read_error = std::current_exception();
+                return 0;
             }
         };
         calls.write = [](const void*, sf_count_t, void*) -> sf_count_t { return 0; };
@@ -105,32 +103,26 @@ struct LegDecoder::State {
 };
 
 LegDecoder::LegDecoder(const LegAudio& leg) : state_{std::make_unique<State>(leg)} {
-    auto& header = state_->header;
-    header.resize(leg.data_offset());
-    if (read_at(leg.fd(), header, 0, leg.what()) != header.size())
-        throw Error{Exit::data, leg.what() + " became shorter while it was read"};
-    put_number(header, 4, leg.data_offset() + leg.data_bytes() - 8);
-    put_number(header, leg.data_offset() - 4, leg.data_bytes());
+    state_->header = make_wav_header(leg.format(), {}, leg.data_bytes());
     auto calls = State::io();
-    state_->file = ::sf_open_virtual(&calls, SFM_READ, &state_->info, state_.get());
-    if (state_->file == nullptr || ::sf_error(state_->file) != SF_ERR_NO_ERROR)
-        throw Error{Exit::data, fmt::format("{} cannot be decoded: {}", leg.what(), ::sf_strerror(state_->file))};
+    state_->file.reset(::sf_open_virtual(&calls, SFM_READ, &state_->info, state_.get()));
+    if (state_->read_error)
+        std::rethrow_exception(state_->read_error);
+    if (!state_->file || ::sf_error(state_->file.get()) != SF_ERR_NO_ERROR)
+        throw Error{Exit::data, fmt::format("{} cannot be decoded: {}", leg.what(), ::sf_strerror(state_->file.get()))};
 }
 
-LegDecoder::~LegDecoder() {
-    if (state_->file != nullptr)
-        ::sf_close(state_->file);
-}
+LegDecoder::~LegDecoder() = default;
 
 Frames LegDecoder::read(std::span<short> samples) {
     const auto channels = static_cast<std::size_t>(state_->info.channels);
     const auto want = std::min<Frames>(samples.size() / channels, state_->left);
-    const auto got = ::sf_readf_short(state_->file, samples.data(), static_cast<sf_count_t>(want));
+    const auto got = ::sf_readf_short(state_->file.get(), samples.data(), static_cast<sf_count_t>(want));
     if (state_->read_error)
         std::rethrow_exception(state_->read_error);
-    if (got < 0 || ::sf_error(state_->file) != SF_ERR_NO_ERROR)
+    if (got < 0 || ::sf_error(state_->file.get()) != SF_ERR_NO_ERROR)
         throw Error{Exit::data,
-                    fmt::format("{} cannot be decoded: {}", state_->leg.what(), ::sf_strerror(state_->file))};
+                    fmt::format("{} cannot be decoded: {}", state_->leg.what(), ::sf_strerror(state_->file.get()))};
     state_->left -= static_cast<Frames>(got);
     return static_cast<Frames>(got);
 }

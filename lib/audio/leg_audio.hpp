@@ -11,6 +11,17 @@
 
 namespace pbx::audio {
 
+/// What can be heard of a leg, in numbers: all that is to be known of it before it is read.
+struct LegShape {
+    WavFormat format;
+    Frames frames = 0; ///< that count
+    Frames whole = 0;  ///< that there are
+
+    /// 16-bit PCM: its samples can be copied as they are.
+    bool is_raw() const { return format.tag == WavFormat::pcm && format.bits == 16; }
+    bool operator==(const LegShape&) const = default;
+};
+
 class LegAudio {
   public:
     /// Reads the header. A header whose sizes were never written (Asterisk died) is read to the end of the file; one
@@ -26,8 +37,7 @@ class LegAudio {
     bool unfinished() const { return unfinished_; } ///< sizes were still zero
     bool truncated() const { return truncated_; }   ///< fewer bytes than the header promises
 
-    /// 16-bit PCM: its samples can be copied as they are.
-    bool is_raw() const { return header_.format.tag == WavFormat::pcm && header_.format.bits == 16; }
+    LegShape shape() const { return {header_.format, frames_, whole_}; }
 
     int fd() const { return file_.get(); }
     std::uint64_t data_offset() const { return header_.data_offset; }

@@ -4,9 +4,12 @@
 #include "base/error.hpp"
 #include "base/name.hpp"
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <iterator>
+#include <unordered_set>
 
 namespace pbx::audio {
 
@@ -18,12 +21,17 @@ std::string text_of(const nlohmann::json& value) {
 }
 
 std::string as_written(const std::string& name) {
+    if (is_utf8(name))
+        return name;
     return nlohmann::json::parse(text_of(nlohmann::json(name))).get<std::string>();
 }
 
 } // namespace
 
 bool Manifest::lists(const std::vector<std::string>& names) const {
+    std::unordered_set<std::string_view> without_audio;
+    for (const auto* list : {&empty, &missing, &unreadable})
+        without_audio.insert(list->begin(), list->end());
     auto leg = legs.begin();
     std::size_t others = 0;
     for (const auto& name : names) {
@@ -32,14 +40,41 @@ bool Manifest::lists(const std::vector<std::string>& names) const {
             ++leg;
             continue;
         }
-        const auto in = [&](const std::vector<std::string>& list) {
-            return std::find(list.begin(), list.end(), written) != list.end();
-        };
-        if (!in(empty) && !in(missing) && !in(unreadable))
+        if (!without_audio.contains(written))
             return false;
         ++others;
     }
     return leg == legs.end() && others == empty.size() + missing.size() + unreadable.size();
+}
+
+bool Manifest::fits(const WavHeader& header) const {
+    Frames end = 0;
+    for (const auto& leg : legs) {
+        if (leg.start != end || leg.frames > header.data_size - end)
+            return false;
+        end += leg.frames;
+    }
+    return end * header.format.block == header.data_size;
+}
+
+std::vector<std::string> Manifest::lacking(const std::vector<std::string>& names) const {
+    std::unordered_set<std::string_view> known{empty.begin(), empty.end()};
+    known.insert(unreadable.begin(), unreadable.end());
+    for (const auto& leg : legs)
+        known.insert(leg.name);
+    std::vector<std::string> result;
+    std::copy_if(names.begin(), names.end(), std::back_inserter(result),
+                 [&](const std::string& name) { return !known.contains(as_written(name)); });
+    return result;
+}
+
+std::string Manifest::first_audible(const std::vector<std::string>& names) const {
+    std::unordered_set<std::string> wanted;
+    for (const auto& name : names)
+        wanted.insert(as_written(name));
+    const auto leg = std::find_if(legs.begin(), legs.end(),
+                                  [&](const Leg& each) { return each.frames > 0 && wanted.contains(each.name); });
+    return leg == legs.end() ? std::string{} : leg->name;
 }
 
 std::size_t Manifest::audible() const {
@@ -47,26 +82,21 @@ std::size_t Manifest::audible() const {
         std::count_if(legs.begin(), legs.end(), [](const Leg& leg) { return leg.frames > 0; }));
 }
 
-bool Manifest::mentions(std::string_view name) const {
-    const auto written = as_written(std::string{name});
-    const auto in = [&](const std::vector<std::string>& list) {
-        return std::find(list.begin(), list.end(), written) != list.end();
-    };
-    return in(empty) || in(missing) || in(unreadable) ||
-           std::any_of(legs.begin(), legs.end(), [&](const Leg& leg) { return leg.name == written; });
-}
-
+// As nlohmann's dump() writes it, keys in order, but without its tree: that takes half a kilobyte a leg.
 std::string Manifest::comment() const {
-    auto list = nlohmann::json::array();
+    std::string text = R"({"empty":)" + text_of(empty) + R"(,"legs":[)";
     for (const auto& leg : legs) {
-        list.push_back({{"name", leg.name}, {"start", leg.start}, {"frames", leg.frames}});
+        text += &leg == &legs.front() ? "{" : ",{";
         if (trimmed)
-            list.back()["dropped"] = leg.dropped;
+            text += fmt::format(R"("dropped":{},)", leg.dropped);
+        text += fmt::format(R"("frames":{},"name":{},"start":{}}})", leg.frames, text_of(leg.name), leg.start);
     }
-    nlohmann::json json{{"legs", list}, {"empty", empty}, {"missing", missing}, {"unreadable", unreadable}};
+    text += R"(],"missing":)" + text_of(missing);
     if (trimmed)
-        json["overlap"] = "trim";
-    return text_of(json);
+        text += R"(,"overlap":"trim")";
+    if (!sha256.empty())
+        text += R"(,"sha256":)" + text_of(sha256);
+    return text + R"(,"unreadable":)" + text_of(unreadable) + "}";
 }
 
 std::optional<Manifest> Manifest::from(const WavHeader& header) {
@@ -85,6 +115,7 @@ std::optional<Manifest> Manifest::from(const WavHeader& header) {
         json.at("empty").get_to(manifest.empty);
         json.at("missing").get_to(manifest.missing);
         json.at("unreadable").get_to(manifest.unreadable);
+        manifest.sha256 = json.value("sha256", std::string{});
     } catch (const nlohmann::json::exception&) {
         return std::nullopt;
     }

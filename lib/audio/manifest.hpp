@@ -28,14 +28,20 @@ struct Manifest {
     std::vector<std::string> empty;
     std::vector<std::string> missing;
     std::vector<std::string> unreadable;
+    /// SHA-256 of the audio data, in lower-case hex: of the bytes of the data chunk, without the chunk's own header of 8
+    /// bytes, and of no other byte of the file. Empty in recordings made before there was one.
+    std::string sha256;
 
     /// Whether it accounts for exactly these legs, in this order.
     bool lists(const std::vector<std::string>& names) const;
+    /// Whether its legs follow one another without a gap and are as long as the audio behind `header`.
+    bool fits(const WavHeader& header) const;
+    /// Those of `names` that it neither holds nor knows to be empty or unreadable.
+    std::vector<std::string> lacking(const std::vector<std::string>& names) const;
+    /// The first of its legs with audio that is among `names`; empty when there is none.
+    std::string first_audible(const std::vector<std::string>& names) const;
     /// How many of its legs can be heard in it.
     std::size_t audible() const;
-    /// Whether `name` is among its legs, or among those that it knows to be empty, missing or unreadable.
-    bool mentions(std::string_view name) const;
-
     std::string comment() const;
     /// Nothing when the header carries no manifest of ours.
     static std::optional<Manifest> from(const WavHeader& header);

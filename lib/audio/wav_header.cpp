@@ -13,7 +13,7 @@ namespace pbx::audio {
 
 namespace {
 
-constexpr std::size_t most_header = 1U << 20U;
+constexpr std::uint64_t gsm_block_frames = 320; // two GSM 06.10 frames of 160 samples in 65 bytes
 
 Error no_wav(const std::string& why) {
     return {Exit::data, "no WAV file: " + why};
@@ -25,6 +25,21 @@ std::uint64_t number(std::string_view bytes, std::size_t at, std::size_t width) 
     for (std::size_t i = width; i-- > 0;)
         value = (value << 8U) | static_cast<unsigned char>(bytes[at + i]);
     return value;
+}
+
+std::string little_endian(std::uint64_t value, std::size_t width) {
+    std::string bytes;
+    for (std::size_t i = 0; i < width; ++i)
+        bytes += static_cast<char>((value >> (8 * i)) & 0xffU);
+    return bytes;
+}
+
+void add_chunk(std::string& to, std::string_view id, std::string_view body) {
+    to += id;
+    to += little_endian(body.size(), 4);
+    to += body;
+    if (body.size() % 2 != 0)
+        to += '\0';
 }
 
 WavFormat parse_format(std::string_view chunk) {
@@ -90,7 +105,14 @@ void parse_info(std::string_view list, WavInfo& info) {
 
 } // namespace
 
-std::optional<WavHeader> parse_wav_header(std::string_view beginning) {
+std::optional<WavHeader> parse_wav_header(std::string_view beginning, std::uint64_t* needed) {
+    const auto ask_for = [&](std::uint64_t bytes) {
+        if (bytes > WavHeader::longest)
+            throw no_wav(fmt::format("its header is longer than {} MiB", WavHeader::longest >> 20U));
+        if (needed != nullptr)
+            *needed = bytes;
+        return std::nullopt;
+    };
     if (beginning.size() < 12)
         throw no_wav("it is shorter than a header");
     const auto form = beginning.substr(0, 4);
@@ -102,7 +124,8 @@ std::optional<WavHeader> parse_wav_header(std::string_view beginning) {
     header.riff_size = number(beginning, 4, 4);
     std::uint64_t long_data_size = 0;
     bool has_format = false;
-    for (std::uint64_t at = 12; at + 8 <= beginning.size();) {
+    std::uint64_t at = 12;
+    while (at + 8 <= beginning.size()) {
         const auto id = beginning.substr(at, 4);
         const std::uint64_t size = number(beginning, at + 4, 4);
         const std::uint64_t body = at + 8;
@@ -114,10 +137,8 @@ std::optional<WavHeader> parse_wav_header(std::string_view beginning) {
             return header;
         }
         const bool wanted = id == "fmt " || id == "ds64" || id == "LIST";
-        if (wanted && size > most_header)
-            throw no_wav("a chunk of its header is larger than any header");
         if (wanted && body + size > beginning.size())
-            return std::nullopt;
+            return ask_for(body + size);
         const auto chunk = wanted ? beginning.substr(body, size) : std::string_view{};
         if (id == "fmt ") {
             header.format = parse_format(chunk);
@@ -130,20 +151,57 @@ std::optional<WavHeader> parse_wav_header(std::string_view beginning) {
         }
         at = body + size + size % 2;
     }
-    return std::nullopt;
+    return ask_for(at + 8);
 }
 
 WavHeader read_wav_header(int fd, std::string_view what) {
     std::vector<char> buffer;
-    for (std::size_t want = 4096; want <= most_header; want *= 16) {
+    for (std::uint64_t want = 4096;;) {
         buffer.resize(want);
         const auto got = read_at(fd, buffer, 0, what);
-        if (auto header = parse_wav_header({buffer.data(), got}))
+        if (auto header = parse_wav_header({buffer.data(), got}, &want))
             return *std::move(header);
-        if (got < want)
-            break;
+        if (want <= got || got < buffer.size())
+            throw no_wav("it has no data chunk where one belongs");
     }
-    throw no_wav("it has no data chunk where one belongs");
+}
+
+std::string make_wav_header(const WavFormat& format, const WavInfo& info, std::uint64_t data_bytes) {
+    const bool gsm = format.tag == WavFormat::gsm;
+    const auto block_frames = gsm ? gsm_block_frames : 1;
+    std::string fmt_chunk = little_endian(format.tag, 2) + little_endian(format.channels, 2) +
+                            little_endian(format.rate, 4) +
+                            little_endian(std::uint64_t{format.rate} * format.block / block_frames, 4) +
+                            little_endian(format.block, 2) + little_endian(format.bits, 2);
+    if (gsm)
+        fmt_chunk += little_endian(2, 2) + little_endian(gsm_block_frames, 2);
+    std::string chunks;
+    add_chunk(chunks, "fmt ", fmt_chunk);
+    std::string list = "INFO";
+    const auto add_text = [&](std::string_view id, const std::string& text) {
+        if (!text.empty())
+            add_chunk(list, id, {text.c_str(), text.size() + 1});
+    };
+    add_text("INAM", info.title);
+    add_text("IART", info.artist);
+    add_text("ICRD", info.date);
+    add_text("ISFT", info.software);
+    add_text("ICMT", info.comment);
+    if (list.size() > 4)
+        add_chunk(chunks, "LIST", list);
+    if (chunks.size() > WavHeader::longest - 64)
+        throw Error{Exit::data, fmt::format("its header would be longer than {} MiB", WavHeader::longest >> 20U)};
+
+    constexpr std::uint64_t in_ds64 = 0xffffffff; // EBU Tech 3306
+    const auto riff_size = 4 + chunks.size() + 8 + data_bytes;
+    if (riff_size < in_ds64)
+        return "RIFF" + little_endian(riff_size, 4) + "WAVE" + chunks + "data" + little_endian(data_bytes, 4);
+    // 28 bytes: three sizes and an empty table.
+    std::string sizes;
+    add_chunk(sizes, "ds64",
+              little_endian(riff_size + 36, 8) + little_endian(data_bytes, 8) +
+                  little_endian(data_bytes / format.block * block_frames, 8) + little_endian(0, 4));
+    return "RF64" + little_endian(in_ds64, 4) + "WAVE" + sizes + chunks + "data" + little_endian(in_ds64, 4);
 }
 
 } // namespace pbx::audio

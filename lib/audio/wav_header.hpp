@@ -46,15 +46,23 @@ struct WavHeader {
 
     /// What programs write that cannot seek back: sizes of 0xffffffff in a plain RIFF file.
     static constexpr std::uint64_t open_ended = 0xffffffff;
+    /// Bytes before the data, at most: room for the manifest of half a million legs. What claims more is refused.
+    static constexpr std::uint64_t longest = 64U << 20U;
 };
 
 /// Reads the header from the file's first bytes (RIFF, or RF64 as in EBU Tech 3306). Nothing when the data chunk begins
-/// beyond `beginning` and more bytes could show it. Throws Error (data), "no WAV file: ...", for anything that is not a
-/// WAV of one of the formats above, 8,000 to 48,000 Hz, one or two channels.
-std::optional<WavHeader> parse_wav_header(std::string_view beginning);
+/// beyond `beginning`; `needed`, if given, is then how many bytes show more, at most WavHeader::longest. Throws Error
+/// (data), "no WAV file: ...", for anything that is not a WAV of one of the formats above, 8,000 to 48,000 Hz, one or
+/// two channels, and for a header longer than WavHeader::longest.
+std::optional<WavHeader> parse_wav_header(std::string_view beginning, std::uint64_t* needed = nullptr);
 
-/// parse_wav_header on an open file: reads one block, and more only when the header is longer, up to 1 MiB. Throws
-/// Error (data; io).
+/// parse_wav_header on an open file: reads one block, and more only when the header is longer. Throws Error (data; io).
 WavHeader read_wav_header(int fd, std::string_view what);
+
+/// The header of a WAV file with `data_bytes` of audio: format, then `info` in a LIST/INFO chunk (unless it is empty),
+/// then the head of the data chunk. RIFF, and RF64 where the sizes need more than 32 bits. libsndfile 1.2 writes no
+/// header over 100 KiB and reads the samples behind one of any length. The same arguments give the same bytes. Throws
+/// Error (data) when it would be longer than WavHeader::longest.
+std::string make_wav_header(const WavFormat& format, const WavInfo& info, std::uint64_t data_bytes);
 
 } // namespace pbx::audio

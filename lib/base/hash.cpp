@@ -39,18 +39,46 @@ std::string Hash::hex() {
     return text;
 }
 
-std::string md5_of_file(int fd, std::uint64_t length, std::string_view what) {
-    Hash hash{Hash::Kind::md5};
-    std::vector<char> buffer(std::min<std::uint64_t>(std::max<std::uint64_t>(length, 1), 1U << 20U));
-    for (std::uint64_t done = 0; done < length;) {
-        const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), length - done));
-        const auto got = read_at(fd, std::span{buffer}.first(want), done, what);
+namespace {
+
+// Calls `each` with the bytes from `offset` to `end`, a block at a time, and where the block begins.
+template <typename Each>
+void read_range(int fd, std::uint64_t offset, std::uint64_t end, std::string_view what, const Each& each) {
+    constexpr std::uint64_t most = 1U << 18U;
+    std::vector<char> buffer(std::min(end - std::min(offset, end), most));
+    while (offset < end) {
+        const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), end - offset));
+        const auto got = read_at(fd, std::span{buffer}.first(want), offset, what);
         if (got == 0)
             throw Error{Exit::io, std::string{what} + " became shorter while it was read"};
-        hash.add({buffer.data(), got});
-        done += got;
+        each(std::string_view{buffer.data(), got}, offset);
+        offset += got;
     }
+}
+
+} // namespace
+
+std::string md5_of_file(int fd, std::uint64_t length, std::string_view what) {
+    Hash hash{Hash::Kind::md5};
+    read_range(fd, 0, length, what, [&](std::string_view bytes, std::uint64_t) { hash.add(bytes); });
     return hash.hex();
+}
+
+std::string sha256_of_range(int fd, std::uint64_t offset, std::uint64_t length, std::string_view what) {
+    Hash hash{Hash::Kind::sha256};
+    read_range(fd, offset, offset + length, what, [&](std::string_view bytes, std::uint64_t) { hash.add(bytes); });
+    return hash.hex();
+}
+
+FileHashes hashes_of_file(int fd, std::uint64_t length, std::uint64_t offset, std::string_view what) {
+    Hash md5{Hash::Kind::md5};
+    Hash sha256{Hash::Kind::sha256};
+    read_range(fd, 0, length, what, [&](std::string_view bytes, std::uint64_t at) {
+        md5.add(bytes);
+        if (at + bytes.size() > offset)
+            sha256.add(bytes.substr(offset - std::min(offset, at)));
+    });
+    return {md5.hex(), sha256.hex()};
 }
 
 } // namespace pbx

@@ -28,4 +28,14 @@ class Hash {
 /// shorter.
 std::string md5_of_file(int fd, std::uint64_t length, std::string_view what);
 
+/// SHA-256 of `length` bytes of an open file, from `offset`. Throws Error (io), also when it is shorter.
+std::string sha256_of_range(int fd, std::uint64_t offset, std::uint64_t length, std::string_view what);
+
+/// md5_of_file(), and in the same pass over the bytes the SHA-256 of those from `offset` on.
+struct FileHashes {
+    std::string md5;
+    std::string sha256;
+};
+FileHashes hashes_of_file(int fd, std::uint64_t length, std::uint64_t offset, std::string_view what);
+
 } // namespace pbx

@@ -14,6 +14,7 @@
 #include "base/words.hpp"
 #include "db/nodes.hpp"
 #include "db/session.hpp"
+#include "recording/damage.hpp"
 #include "recording/mark.hpp"
 #include "recording/metrics.hpp"
 #include "recording/moved.hpp"
@@ -30,6 +31,8 @@
 #include <numeric>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -370,6 +373,44 @@ class Run {
 
     // --- Stitched recordings are copied
 
+    // MD5, and whether the audio is what the manifest says, from one reading. A damaged recording is not copied, since
+    // it could replace a good one, and is marked for pbx-stitch.
+    bool intact(const Folder& folder, Item& item) {
+        try {
+            const auto path = folder.path_of(item.name);
+            std::optional<audio::Manifest> manifest;
+            std::uint64_t data_offset = 0;
+            if (const auto header = header_of(item)) {
+                manifest = audio::Manifest::from(*header);
+                data_offset = header->data_offset;
+            }
+            const auto hashes = hashes_of_file(item.fd.get(), item.size(), data_offset, path);
+            item.md5 = hashes.md5;
+            const auto fault = manifest ? damage(*manifest, hashes.sha256) : std::string{};
+            if (fault.empty())
+                return true;
+            if (!options_.dry_run && !mark_damaged(item.fd.get()))
+                words::note("{} cannot be marked as damaged: {}", path, std::strerror(errno));
+            throw Error{Exit::data, fault,
+                        "it is not copied; the next pbx-stitch builds it again if the call is in its window (--since), "
+                        "and pbx-recording-fetch does it for any call"};
+        } catch (const Error& error) {
+            report_.fail("stitched", item.name, error);
+            return false;
+        }
+    }
+
+    // Nothing for what is no WAV file.
+    static std::optional<audio::WavHeader> header_of(const Item& item) {
+        try {
+            return audio::read_wav_header(item.fd.get(), item.name);
+        } catch (const Error& error) {
+            if (error.kind() != Exit::data)
+                throw;
+            return std::nullopt;
+        }
+    }
+
     void copy_stitched() {
         std::optional<Folder> folder;
         try {
@@ -417,7 +458,7 @@ class Run {
     }
 
     void copy_batch(const Folder& folder, std::vector<Item> items) {
-        std::erase_if(items, [&](Item& item) { return !hashed(folder, "stitched", item); });
+        std::erase_if(items, [&](Item& item) { return !intact(folder, item); });
         const auto objects = ask(Shelf::stitched, "stitched", items);
         std::vector<Item> upload;
         for (auto& item : items) {
@@ -470,19 +511,37 @@ class Run {
 
     // A leg in the remote's recording that ours lacks; nothing when ours may replace it.
     std::optional<std::string> other_nodes_leg(const Item& item, const RemoteObject& object) const {
-        constexpr std::size_t beginning = 65536;
-        const auto theirs =
-            audio::find_manifest(remote_.head(Shelf::stitched, item.name, object, beginning, deadline_));
+        const auto theirs = remote_manifest(item.name, object);
         if (!theirs)
             return std::nullopt;
-        std::string text(std::min<std::uint64_t>(beginning, item.size()), '\0');
-        text.resize(read_at(item.fd.get(), text, 0, item.name));
-        const auto ours = audio::find_manifest(text);
+        const auto header = header_of(item);
+        const auto ours = header ? audio::Manifest::from(*header) : std::nullopt;
+        std::unordered_set<std::string_view> held;
+        if (ours)
+            for (const auto& leg : ours->legs)
+                held.insert(leg.name);
         for (const auto& leg : theirs->legs)
-            if (!ours || std::none_of(ours->legs.begin(), ours->legs.end(),
-                                      [&](const auto& mine) { return mine.name == leg.name; }))
+            if (!held.contains(leg.name))
                 return leg.name;
         return std::nullopt;
+    }
+
+    std::optional<audio::Manifest> remote_manifest(const std::string& name, const RemoteObject& object) const {
+        try {
+            for (std::uint64_t beginning = 65536;;) {
+                const auto text = remote_.head(Shelf::stitched, name, object, beginning, deadline_);
+                if (const auto header = audio::parse_wav_header(text, &beginning))
+                    return audio::Manifest::from(*header);
+                if (text.size() >= object.size)
+                    return std::nullopt;
+                // The data chunk's own 8 bytes follow the manifest.
+                beginning += 8;
+            }
+        } catch (const Error& error) {
+            if (error.kind() != Exit::data)
+                throw;
+            return std::nullopt;
+        }
     }
 
     // --- Legs are moved

@@ -4,6 +4,7 @@
 #include "audio/join.hpp"
 #include "base/lease.hpp"
 #include "base/name.hpp"
+#include "recording/damage.hpp"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -14,6 +15,8 @@
 #include <array>
 #include <ctime>
 #include <limits>
+#include <string_view>
+#include <unordered_set>
 
 namespace pbx::recording {
 
@@ -31,18 +34,44 @@ std::int64_t now() {
     return time.tv_sec * second + time.tv_nsec;
 }
 
+// A leg with audio, as it was when it was looked at. It is opened again when its turn comes, since a call may have more
+// legs than a process may have descriptors.
+struct Seen {
+    audio::LegShape shape;
+    dev_t device;
+    ino_t inode;
+    off_t size;
+    std::int64_t written; ///< last, Unix nanoseconds
+};
+
+bool is_same(const Seen& seen, const struct stat& now) {
+    return seen.device == now.st_dev && seen.inode == now.st_ino && seen.size == now.st_size &&
+           seen.written == modified_at(now);
+}
+
+// A leg that is not any more what it was when it was looked at.
+struct LegLeft {
+    std::size_t leg;
+    bool gone;
+};
+
+struct stat look_at(const Fd& file, const std::string& name) {
+    struct stat status {};
+    if (::fstat(file.get(), &status) != 0)
+        throw system_error(Exit::io, "cannot look at leg " + name, errno);
+    return status;
+}
+
 // Legs sorted by what can be done with them.
 struct Sorted {
-    std::vector<audio::LegAudio> audible;
-    std::vector<std::int64_t> written; ///< when each of them was last written, Unix nanoseconds
+    std::vector<Seen> audible; ///< those of manifest.legs
     std::int64_t newest = 0;
 };
 
 Sorted sort_legs(const cdr::Call& call, const LocalLegs& legs, const std::vector<std::string>& absent, Built& built) {
+    const std::unordered_set<std::string_view> asked_for{absent.begin(), absent.end()};
     // A name that is no UTF-8 is asked for nowhere else (LocalLegs::absent).
-    const auto known_absent = [&](const std::string& name) {
-        return !is_utf8(name) || std::find(absent.begin(), absent.end(), name) != absent.end();
-    };
+    const auto known_absent = [&](const std::string& name) { return !is_utf8(name) || asked_for.contains(name); };
     Sorted sorted;
     for (const auto& name : call.legs) {
         try {
@@ -55,16 +84,14 @@ Sorted sort_legs(const cdr::Call& call, const LocalLegs& legs, const std::vector
                 built.being_written.push_back(name);
                 continue;
             }
-            struct stat status {};
-            if (::fstat(file->get(), &status) != 0)
-                throw system_error(Exit::io, "cannot look at leg " + name, errno);
+            const auto status = look_at(*file, name);
             sorted.newest = std::max(sorted.newest, modified_at(status));
             // A file without a byte, as a full disk leaves one, holds no audio that could be unreadable.
             if (status.st_size == 0) {
                 built.manifest.empty.push_back(name);
                 continue;
             }
-            audio::LegAudio leg{*std::move(file), "leg " + name};
+            const audio::LegAudio leg{*std::move(file), "leg " + name};
             if (leg.truncated()) {
                 built.status = Exit::data;
                 built.faults.push_back("leg " + name + " is shorter than its header promises; what is there is used");
@@ -74,8 +101,8 @@ Sorted sort_legs(const cdr::Call& call, const LocalLegs& legs, const std::vector
                 continue;
             }
             built.manifest.legs.push_back({name, 0, 0, 0});
-            sorted.written.push_back(modified_at(status));
-            sorted.audible.push_back(std::move(leg));
+            sorted.audible.push_back(
+                {leg.shape(), status.st_dev, status.st_ino, status.st_size, modified_at(status)});
         } catch (const Error& error) {
             if (error.kind() != Exit::data)
                 throw;
@@ -90,16 +117,50 @@ Sorted sort_legs(const cdr::Call& call, const LocalLegs& legs, const std::vector
 // Ends each leg where a later one begins.
 void trim(Sorted& sorted) {
     auto limit = std::numeric_limits<std::int64_t>::max();
-    for (std::size_t i = sorted.audible.size(); i-- > 0;) {
-        auto& leg = sorted.audible[i];
-        const auto rate = leg.format().rate;
-        const auto began = sorted.written[i] - static_cast<std::int64_t>(leg.frames() * second / rate);
-        const auto kept =
-            static_cast<audio::Frames>(std::max<std::int64_t>(std::min(limit, sorted.written[i]) - began, 0));
+    for (auto leg = sorted.audible.rbegin(); leg != sorted.audible.rend(); ++leg) {
+        auto& shape = leg->shape;
+        const auto rate = shape.format.rate;
+        const auto began = leg->written - static_cast<std::int64_t>(shape.frames * second / rate);
+        const auto kept = static_cast<audio::Frames>(std::max<std::int64_t>(std::min(limit, leg->written) - began, 0));
         // Seconds apart, since frames times nanoseconds would overflow; rounded, so that a whole leg stays whole.
-        leg.keep_first(kept / second * rate + (kept % second * rate + second / 2) / second);
+        shape.frames = std::min(shape.frames, kept / second * rate + (kept % second * rate + second / 2) / second);
         limit = std::min(limit, began);
     }
+}
+
+// The audio of manifest.legs[leg]. Throws LegLeft when it is not what was seen.
+audio::LegAudio open_again(const LocalLegs& legs, const std::string& name, const Seen& seen, std::size_t leg) {
+    auto file = legs.find(name);
+    if (!file)
+        throw LegLeft{leg, true};
+    if (!is_same(seen, look_at(*file, name)))
+        throw LegLeft{leg, false};
+    audio::LegAudio audio{*std::move(file), "leg " + name};
+    audio.keep_first(seen.shape.frames);
+    return audio;
+}
+
+// Moves legs that turned out to be unreadable out of the manifest.
+void drop(const std::vector<audio::LegFaults::Fault>& faults, Built& built, Sorted& sorted) {
+    built.status = Exit::data;
+    auto fault = faults.begin();
+    std::size_t kept = 0;
+    for (std::size_t leg = 0; leg < sorted.audible.size(); ++leg) {
+        auto& entry = built.manifest.legs[leg];
+        if (fault != faults.end() && fault->leg == leg) {
+            built.faults.push_back(fault->why);
+            built.manifest.unreadable.push_back(std::move(entry.name));
+            ++fault;
+            continue;
+        }
+        if (kept != leg) {
+            built.manifest.legs[kept] = std::move(entry);
+            sorted.audible[kept] = sorted.audible[leg];
+        }
+        ++kept;
+    }
+    built.manifest.legs.resize(kept);
+    sorted.audible.resize(kept);
 }
 
 } // namespace
@@ -159,9 +220,12 @@ std::vector<std::string> LocalLegs::absent(const cdr::Call& call) const {
     return names;
 }
 
-Standing examine(const cdr::Call& call, std::optional<audio::Manifest> manifest, std::int64_t modified,
+Standing examine(const cdr::Call& call, const audio::WavHeader& header, std::uint64_t size, std::int64_t modified,
                  const LocalLegs& legs, Overlap overlap) {
-    const auto stale = [](std::string reason) { return Standing{false, true, std::move(reason), {}}; };
+    const auto stale = [](std::string reason) { return Standing{false, true, false, std::move(reason), {}}; };
+    if (header.data_offset + header.data_size != size)
+        return stale("it is not whole");
+    auto manifest = audio::Manifest::from(header);
     if (!manifest)
         return stale("it has no manifest");
     if (manifest->linkedid != call.linkedid || manifest->accountcode != call.accountcode)
@@ -170,6 +234,8 @@ Standing examine(const cdr::Call& call, std::optional<audio::Manifest> manifest,
         return stale(manifest->trimmed ? "it was made with --overlap trim" : "it was made with --overlap keep");
     if (!manifest->lists(call.legs))
         return stale("its legs are not those of the CDR");
+    if (!manifest->fits(header))
+        return stale("its manifest does not fit its audio");
     for (const auto& name : call.legs) {
         if (!name_fault(name).empty())
             continue;
@@ -180,7 +246,7 @@ Standing examine(const cdr::Call& call, std::optional<audio::Manifest> manifest,
     for (const auto& name : manifest->missing)
         if (legs.has(name))
             return stale(name + " was missing and is here now");
-    return {true, true, {}, *std::move(manifest)};
+    return {true, true, false, {}, *std::move(manifest)};
 }
 
 Standing examine_file(const cdr::Call& call, const Folder& stitched, const LocalLegs& legs, Overlap overlap, Fd* keep) {
@@ -188,22 +254,42 @@ Standing examine_file(const cdr::Call& call, const Folder& stitched, const Local
         const auto name = stitched_name(call);
         auto file = stitched.find(name);
         if (!file)
-            return {false, false, "new", {}};
+            return {false, false, false, "new", {}};
         struct stat status {};
         if (::fstat(file->get(), &status) != 0)
             throw system_error(Exit::io, "cannot look at " + stitched.path_of(name), errno);
-        const auto header = audio::read_wav_header(file->get(), name);
-        if (header.data_offset + header.data_size != static_cast<std::uint64_t>(status.st_size))
-            return {false, true, "it is not whole", {}};
-        auto standing = examine(call, audio::Manifest::from(header), modified_at(status), legs, overlap);
+        if (modified_at(status) == damaged_time)
+            return {false, true, true, "its audio is damaged", {}};
+        auto standing = examine(call, audio::read_wav_header(file->get(), name),
+                                static_cast<std::uint64_t>(status.st_size), modified_at(status), legs, overlap);
         if (standing.current && keep != nullptr)
             *keep = *std::move(file);
         return standing;
     } catch (const Error& error) {
         if (error.kind() != Exit::data)
             throw;
-        return {false, true, error.what(), {}};
+        return {false, true, false, error.what(), {}};
     }
+}
+
+std::string leg_only_in(const Folder& stitched, const cdr::Call& call, const audio::Manifest& built) {
+    const auto file = stitched.find(stitched_name(call));
+    if (!file)
+        return {};
+    std::optional<audio::Manifest> there;
+    try {
+        there = audio::Manifest::from(audio::read_wav_header(file->get(), "the stitched recording"));
+    } catch (const Error& error) {
+        if (error.kind() != Exit::data)
+            throw;
+    }
+    if (!there)
+        return built.missing.empty() ? std::string{} : built.missing.front();
+    if (there->linkedid != call.linkedid || there->accountcode != call.accountcode)
+        return {};
+    auto lacking = built.missing;
+    lacking.insert(lacking.end(), built.unreadable.begin(), built.unreadable.end());
+    return there->first_audible(lacking);
 }
 
 Built build(const cdr::Call& call, const LocalLegs& legs, const std::vector<std::string>& absent, Overlap overlap,
@@ -219,21 +305,26 @@ Built build(const cdr::Call& call, const LocalLegs& legs, const std::vector<std:
     built.manifest.trimmed = overlap == Overlap::trim;
     if (built.manifest.trimmed)
         trim(sorted);
-    for (;;) {
+    const auto open = [&](std::size_t leg) {
+        return open_again(legs, built.manifest.legs[leg].name, sorted.audible[leg], leg);
+    };
+    std::vector<audio::LegShape> shapes;
+    for (bool joined = false; !joined;) {
+        shapes.clear();
+        for (const auto& seen : sorted.audible)
+            shapes.push_back(seen.shape);
         try {
-            const auto format = audio::join(sorted.audible, built.manifest, out, what);
+            const auto format = audio::join(shapes, open, built.manifest, out, what);
             for (const auto& leg : built.manifest.legs)
                 built.length += std::chrono::duration<double>{static_cast<double>(leg.frames) / format.rate};
-            break;
-        } catch (const audio::LegFault& fault) {
-            built.status = Exit::data;
-            built.faults.emplace_back(fault.what());
-            const auto at = static_cast<std::ptrdiff_t>(fault.leg());
-            built.manifest.unreadable.push_back(built.manifest.legs[fault.leg()].name);
-            built.manifest.legs.erase(built.manifest.legs.begin() + at);
-            sorted.audible.erase(sorted.audible.begin() + at);
+            joined = true;
+        } catch (const audio::LegFaults& legs_at_fault) {
+            drop(legs_at_fault.faults(), built, sorted);
             if (::ftruncate(out, 0) != 0 || ::lseek(out, 0, SEEK_SET) < 0)
                 throw system_error(Exit::cant_create, "cannot write " + what, errno);
+        } catch (const LegLeft& left) {
+            (left.gone ? built.gone : built.being_written).push_back(built.manifest.legs[left.leg].name);
+            return built;
         }
     }
     built.bytes = size_of(out, what);

@@ -54,6 +54,7 @@ inline constexpr std::int64_t patience_for_other_nodes = 3600;
 struct Standing {
     bool current = false;
     bool exists = false;
+    bool damaged = false;     ///< marked with mark_damaged()
     std::string reason;       ///< in words, when it is not current: "new", "20260418-1.wav is newer"
     audio::Manifest manifest; ///< of a current one
 };
@@ -65,14 +66,16 @@ enum class Overlap {
     trim, ///< on the call's timeline (a leg ends when its file was last written), the later leg wins; gaps are left out
 };
 
-/// Looks at a stitched recording that was modified at `modified` (Unix nanoseconds) and holds `manifest`. It is current
-/// when the manifest is this call's, lists exactly its legs, no leg in the spool is newer, and none that it calls
-/// missing is on this machine by now.
-Standing examine(const cdr::Call& call, std::optional<audio::Manifest> manifest, std::int64_t modified,
+/// Looks at a stitched recording of `size` bytes that was modified at `modified` (Unix nanoseconds) and begins with
+/// `header`. It is current when it is as long as its header says, its manifest is this call's, lists exactly its legs
+/// and fits the audio's length, no leg in the spool is newer, and none that it calls missing is on this machine by now.
+/// Whether its audio is what the manifest's SHA-256 says is not looked at, since that takes reading all of it: see
+/// damage.hpp.
+Standing examine(const cdr::Call& call, const audio::WavHeader& header, std::uint64_t size, std::int64_t modified,
                  const LocalLegs& legs, Overlap overlap);
 
-/// examine() for the file `stitched_name(call)` in `stitched`; also looks that the file is as long as its header says.
-/// A current file stays open in `keep`, if given.
+/// examine() for the file `stitched_name(call)` in `stitched`, one that mark_damaged() has marked is not current. A current file
+/// stays open in `keep`, if given.
 Standing examine_file(const cdr::Call& call, const Folder& stitched, const LocalLegs& legs, Overlap overlap,
                       Fd* keep = nullptr);
 
@@ -86,6 +89,11 @@ struct Built {
     std::vector<std::string> being_written; ///< legs that a recorder still has open; then nothing was written
     std::vector<std::string> gone;          ///< legs that left for the archive meanwhile; then nothing was written
 };
+
+/// A leg of the call that the recording under its name in `stitched` holds, and `built` lacks, since it is nowhere else
+/// any more: then that recording must not be replaced. Empty when there is none. A recording there whose manifest
+/// cannot be read is taken to hold what `built` calls missing.
+std::string leg_only_in(const Folder& stitched, const cdr::Call& call, const audio::Manifest& built);
 
 /// Joins the call's legs that this machine has into the empty file `out`. Those of `absent`, as legs.absent(call) gave
 /// it when the archive was asked, are listed as missing. Sets the file's modification time to when reading began, or to

@@ -4,11 +4,13 @@
 #include "audio/leg_audio.hpp"
 #include "base/atomic_file.hpp"
 #include "base/deadline.hpp"
+#include "base/hash.hpp"
 #include "base/name.hpp"
 #include "base/words.hpp"
 #include "cdr/legs.hpp"
 #include "db/session.hpp"
 #include "recording/build.hpp"
+#include "recording/damage.hpp"
 #include "remote/remote.hpp"
 
 #include <fmt/format.h>
@@ -24,8 +26,9 @@ namespace pbx::recording {
 
 namespace {
 
-// How much of an object is looked at before any of it is served: enough for the longest manifest.
-constexpr std::size_t most_header = 1U << 20U;
+// How much of an object is held back until all of it has come and was checked: a reader never gets the whole of a bad
+// one, and of a short one nothing.
+constexpr std::size_t held_back = 1U << 16U;
 
 // A folder for legs when the shared cache cannot be written: gone with this process's work.
 class TemporaryFolder {
@@ -47,6 +50,9 @@ class TemporaryFolder {
   private:
     std::filesystem::path path_;
 };
+
+constexpr const char* cannot_be_rebuilt =
+    "its legs, as far as they are left, can be fetched one by one with pbx-recording-fetch --leg N";
 
 bool cannot_write(const Error& error) {
     return error.kind() == Exit::cant_create || error.kind() == Exit::no_permission;
@@ -76,6 +82,13 @@ class Fetch {
     }
 
   private:
+    // With what an object is served, and what its audio must be.
+    struct Served {
+        AnswerHeaders headers;
+        std::uint64_t data_offset = 0;
+        audio::Manifest manifest;
+    };
+
     // --- one leg as it is ---
 
     Exit serve_leg(const cdr::Call& call, const std::string& name) {
@@ -107,7 +120,7 @@ class Fetch {
         return Exit::ok;
     }
 
-    static std::optional<AnswerHeaders> leg_headers(const cdr::Call& call, const std::string& name,
+    static std::optional<Served> leg_headers(const cdr::Call& call, const std::string& name,
                                                     std::string_view beginning, bool all) {
         try {
             const auto header = audio::parse_wav_header(beginning);
@@ -124,7 +137,7 @@ class Fetch {
                 throw;
             throw Error{Exit::data, "leg " + name + " in the archive: " + error.what()};
         }
-        return AnswerHeaders{std::nullopt, 1, "leg-remote", 0};
+        return Served{{std::nullopt, 1, "leg-remote", 0}, 0, {}};
     }
 
     static Error nothing_to_hear(const cdr::Call& call) {
@@ -139,38 +152,99 @@ class Fetch {
         const auto why_not = serve_local(call);
         if (why_not.empty())
             return Exit::ok;
-        words::note("{}", why_not);
+        if (local_damage_)
+            words::warn("{}; it is not served", local_damage_->what());
+        else
+            words::note("{}", why_not);
         std::optional<Error> trouble;
-        try {
-            if (remote_ && serve_remote(call, name))
-                return Exit::ok;
-        } catch (const Error& error) {
+        const auto attempt = [&](const auto& serve) -> std::optional<Exit> {
+            try {
+                return serve();
+            } catch (const Error& error) {
+                if (!answer_.take_back())
+                    throw;
+                words::note("{}", error.what());
+                trouble = error;
+                return std::nullopt;
+            }
+        };
+        const auto from_remote = [&] { return serve_remote(call, name); };
+        std::optional<Exit> status;
+        if (local_damage_) {
+            // It is to be replaced, which a copy from the archive does not do: that is for when a leg is lost.
+            status = attempt([&] { return serve_built(call, name, {}); });
+            if (!status)
+                status = attempt(from_remote);
+        } else {
             // What is here may be enough; and nobody may hear "not there" because the archive did not answer.
-            if (!answer_.take_back())
-                throw;
-            words::note("stitched recording in the archive: {}", error.what());
-            trouble = error;
+            status = attempt(from_remote);
+            if (!status)
+                status = serve_built(call, name, trouble);
         }
-        return serve_built(call, name, trouble);
+        if (!status)
+            throw Error{trouble ? *trouble : *local_damage_};
+        return *status;
     }
 
     // Nothing, when it was served; else why it was not.
     std::string serve_local(const cdr::Call& call) {
         constexpr const char* none = "no stitched recording here";
+        local_damage_.reset();
         std::error_code ignored;
         if (!std::filesystem::exists(options_.places.stitched, ignored))
             return none;
         const auto stitched = Folder::open(options_.places.stitched);
         Fd file;
         const auto standing = examine_file(call, stitched, legs_, options_.overlap, &file);
+        const auto path = stitched.path_of(stitched_name(call));
+        if (standing.damaged)
+            local_damage_ = Error{Exit::data, path + ": " + standing.reason, cannot_be_rebuilt};
         if (!standing.current)
             return standing.exists ? "stitched recording here: " + standing.reason : none;
         if (has_come_back(standing.manifest))
             return "stitched recording here: a leg that was missing is in the archive now";
         if (standing.manifest.audible() == 0)
             throw nothing_to_hear(call);
+        // Before any of it is sent: it can then be built again. What was read once is sent from memory.
+        if (const auto fault = damage_of_file(file.get(), path); !fault.empty()) {
+            local_damage_ = Error{Exit::data, path + ": " + fault, cannot_be_rebuilt};
+            return fault;
+        }
         send_file(file.get(), standing.manifest, "stitched-local");
         return {};
+    }
+
+    // The recording here, although it is out of date, since it has a leg that is nowhere else. Nothing when its
+    // manifest cannot be read.
+    std::optional<Exit> serve_outdated(const cdr::Call& call) {
+        const auto stitched = Folder::open(options_.places.stitched);
+        const auto path = stitched.path_of(stitched_name(call));
+        const auto file = stitched.find(stitched_name(call));
+        std::optional<audio::Manifest> manifest;
+        try {
+            if (file)
+                manifest = audio::Manifest::from(audio::read_wav_header(file->get(), path));
+        } catch (const Error& error) {
+            if (error.kind() != Exit::data)
+                throw;
+        }
+        if (!manifest)
+            return std::nullopt;
+        if (const auto fault = damage_of_file(file->get(), path); !fault.empty())
+            throw Error{Exit::data, path + ": " + fault, cannot_be_rebuilt};
+        manifest->missing = manifest->lacking(call.legs);
+        for (const auto& leg : manifest->missing)
+            words::warn("call {}: leg {} is not in what is served", shown(call), pbx::shown(leg));
+        send_file(file->get(), *manifest, "stitched-local");
+        return Exit::ok;
+    }
+
+    // A leg that only the recording here has; empty when there is none.
+    std::string leg_only_here(const cdr::Call& call, const audio::Manifest& built) const {
+        std::error_code ignored;
+        if (!std::filesystem::exists(options_.places.stitched, ignored))
+            return {};
+        return leg_only_in(Folder::open(options_.places.stitched), call, built);
     }
 
     // Whether the archive has by now what the manifest calls missing, as it may when another node was late.
@@ -199,65 +273,117 @@ class Fetch {
         answer_.finish();
     }
 
-    bool serve_remote(const cdr::Call& call, const std::string& name) {
+    // Nothing when the archive has none that is up to date.
+    std::optional<Exit> serve_remote(const cdr::Call& call, const std::string& name) {
+        if (!remote_)
+            return std::nullopt;
         const auto there = remote_->look(Shelf::stitched, {name}, deadline_);
         const auto object = there.find(name);
         if (object == there.end()) {
             words::note("no stitched recording in the archive");
-            return false;
+            return std::nullopt;
         }
         struct Stale {};
         try {
-            serve_object(Shelf::stitched, name, object->second,
-                         [&](std::string_view beginning, bool all) -> std::optional<AnswerHeaders> {
-                             const auto manifest = audio::find_manifest(beginning);
-                             if (!manifest && !all && beginning.size() < most_header)
-                                 return std::nullopt;
-                             // rclone keeps whole seconds in some remotes: take the last instant of the second.
-                             const auto modified = (object->second.modified + 1) * 1'000'000'000 - 1;
-                             const auto standing = examine(call, manifest, modified, legs_, options_.overlap);
-                             if (!standing.current || has_come_back(standing.manifest)) {
-                                 words::note("stitched recording in the archive: {}", standing.reason);
-                                 throw Stale{};
-                             }
-                             if (standing.manifest.audible() == 0)
-                                 throw nothing_to_hear(call);
-                             return AnswerHeaders{std::nullopt, standing.manifest.audible(), "stitched-remote",
-                                                  standing.manifest.missing.size()};
-                         });
-            return true;
+            serve_object(Shelf::stitched, name, object->second, [&](std::string_view beginning, bool all) {
+                auto decided = decide_on_stitched(call, object->second, beginning, all);
+                if (decided && !decided->standing.current) {
+                    words::note("stitched recording in the archive: {}", decided->standing.reason);
+                    throw Stale{};
+                }
+                return decided ? std::optional{std::move(decided->served)} : std::nullopt;
+            });
+            return Exit::ok;
         } catch (const Stale&) {
-            return false;
+            return std::nullopt;
         }
     }
 
-    // Streams an object. Its beginning is held back until `decide` has seen enough of it to say with which headers it
-    // is served; `decide` throws when it is not to be served at all.
+    struct Decided {
+        Standing standing;
+        Served served;
+    };
+
+    // Nothing when more of the object's beginning is needed to decide.
+    std::optional<Decided> decide_on_stitched(const cdr::Call& call, const RemoteObject& object,
+                                              std::string_view beginning, bool all) const {
+        Decided decided;
+        std::optional<audio::WavHeader> header;
+        try {
+            header = audio::parse_wav_header(beginning);
+            if (!header && !all)
+                return std::nullopt;
+        } catch (const Error& error) {
+            if (error.kind() != Exit::data)
+                throw;
+        }
+        if (!header) {
+            decided.standing.reason = "it is no WAV file";
+            return decided;
+        }
+        // rclone keeps whole seconds in some remotes: take the last instant of the second.
+        const auto modified = (object.modified + 1) * 1'000'000'000 - 1;
+        decided.standing = examine(call, *header, object.size, modified, legs_, options_.overlap);
+        if (decided.standing.current && has_come_back(decided.standing.manifest)) {
+            decided.standing.current = false;
+            decided.standing.reason = "a leg that was missing is in the archive now";
+        }
+        if (!decided.standing.current)
+            return decided;
+        auto& manifest = decided.standing.manifest;
+        if (manifest.audible() == 0)
+            throw nothing_to_hear(call);
+        decided.served = {{std::nullopt, manifest.audible(), "stitched-remote", manifest.missing.size()},
+                          header->data_offset,
+                          std::move(manifest)};
+        return decided;
+    }
+
+    // Streams an object. Its beginning is held back until `decide` has seen enough of it to say with what it is served,
+    // and its end until all of it was checked; `decide` throws when it is not to be served at all.
     void serve_object(Shelf shelf, const std::string& name, const RemoteObject& object,
-                      const std::function<std::optional<AnswerHeaders>(std::string_view, bool all)>& decide) {
+                      const std::function<std::optional<Served>(std::string_view, bool all)>& decide) {
         std::string held;
+        std::optional<Served> served;
         bool begun = false;
-        const auto flow = [&](std::string_view data) {
-            if (begun) {
-                answer_.add(data);
-                return;
+        Hash hash{Hash::Kind::sha256};
+        const auto send = [&](std::string_view data) {
+            if (!begun) {
+                served->headers.length = object.size;
+                answer_.begin(served->headers);
+                begun = true;
             }
+            answer_.add(data);
+        };
+        const auto flow = [&](std::string_view data) {
             held += data;
-            auto headers = decide(held, held.size() >= object.size);
-            if (!headers)
-                return;
-            headers->length = object.size;
-            answer_.begin(*headers);
-            begun = true;
-            answer_.add(held);
+            if (served) {
+                hash.add(data);
+            } else {
+                served = decide(held, held.size() >= object.size);
+                if (!served)
+                    return;
+                hash.add(std::string_view{held}.substr(served->data_offset));
+            }
+            if (held.size() > held_back) {
+                const auto ready = held.size() - held_back;
+                send(std::string_view{held}.substr(0, ready));
+                held.erase(0, ready);
+            }
         };
         remote_->stream(shelf, name, object, flow, deadline_);
-        if (!begun)
+        if (!served)
             throw Error{Exit::no_input, name + " in the archive is empty"};
+        if (const auto fault = damage(served->manifest, hash.hex()); !fault.empty())
+            throw Error{Exit::data, name + " in the archive: " + fault,
+                        "give -o FILE: what is bad then never gets out, and the legs are joined instead"};
+        send(held);
         answer_.finish();
     }
 
-    Exit serve_built(const cdr::Call& call, const std::string& name, const std::optional<Error>& trouble) {
+    // Joins the legs. Nothing when the recording here is damaged and has a leg that is nowhere else.
+    std::optional<Exit> serve_built(const cdr::Call& call, const std::string& name,
+                                    const std::optional<Error>& trouble) {
         std::optional<TemporaryFolder> own_folder;
         fetch_missing(call, own_folder);
         const auto still = legs_.absent(call);
@@ -300,6 +426,14 @@ class Fetch {
                                            : Error{built.status, "no leg of call " + shown(call) + " can be read"};
         // Another descriptor on the same file: the commit closes nothing that is still to be sent.
         const Fd body{::dup(out)};
+        if (const auto leg = leg_only_here(call, built.manifest); !leg.empty()) {
+            words::note("leg {} is nowhere but in the stitched recording here, which is kept", pbx::shown(leg));
+            file.reset();
+            if (local_damage_)
+                return std::nullopt;
+            if (const auto status = serve_outdated(call))
+                return status;
+        }
         if (file)
             file->commit();
         send_file(body.get(), built.manifest, "stitched-ondemand");
@@ -349,6 +483,7 @@ class Fetch {
     Answer answer_;
     LocalLegs legs_;
     std::optional<Remote> remote_;
+    std::optional<Error> local_damage_; ///< of the stitched recording here
 };
 
 std::vector<cdr::Call> look_up(const FetchOptions& options) {

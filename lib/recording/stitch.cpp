@@ -218,7 +218,9 @@ class Run {
                 static_cast<void>(stitched_name(task.call));
                 require_own_legs(task.call);
                 task.standing = stitched_ ? examine_file(task.call, *stitched_, legs_, options_.overlap)
-                                          : Standing{false, false, "new", {}};
+                                          : Standing{false, false, false, "new", {}};
+                // Of those that are up to date, only what they miss is looked at again.
+                task.standing.manifest.legs = {};
             } catch (const Error& error) {
                 failed(task.call, error);
                 task.call.legs.clear();
@@ -393,6 +395,11 @@ class Run {
             left(task.call, "leg " + built.gone.front() + " left for the archive this moment");
             return;
         }
+        if (const auto leg = leg_only_in(*stitched_, task.call, built.manifest); !leg.empty())
+            throw Error{Exit::data,
+                        "leg " + pbx::shown(leg) + " is nowhere but in " + stitched_->path_of(name) +
+                            ", which is therefore kept although " + task.standing.reason,
+                        "put the leg back into the spool or the archive; or, to do without it, move that file away"};
         mine->start_writing_out();
         file.emplace(*std::move(mine));
     }

@@ -7,7 +7,11 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string_view beginning{reinterpret_cast<const char*>(data), size};
     try {
-        const auto header = pbx::audio::parse_wav_header(beginning);
+        std::uint64_t needed = 0;
+        const auto header = pbx::audio::parse_wav_header(beginning, &needed);
+        // Who reads that much next comes further, and to an end.
+        if (!header && (needed <= size || needed > pbx::audio::WavHeader::longest))
+            std::abort();
         if (!header)
             return 0;
         const auto& format = header->format;
@@ -15,6 +19,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             std::abort();
         // The data begins within the bytes that were read, after RIFF, WAVE and the format.
         if (header->data_offset < 36 || header->data_offset > size)
+            std::abort();
+        // What was understood can be written, and is understood as the same, but for sizes that no file has.
+        if (header->data_size > std::uint64_t{1} << 62U)
+            return 0;
+        const auto again = pbx::audio::parse_wav_header(
+            pbx::audio::make_wav_header(format, header->info, header->data_size));
+        if (!again || again->format.tag != format.tag || again->format.block != format.block ||
+            again->info.comment != header->info.comment || again->data_size != header->data_size)
             std::abort();
     } catch (const pbx::Error& error) {
         if (error.kind() != pbx::Exit::data)

@@ -5,12 +5,16 @@
 #include "audio/manifest.hpp"
 #include "audio/wav_header.hpp"
 #include "base/error.hpp"
+#include "base/hash.hpp"
 #include "catch.hpp"
 #include "temporary_folder.hpp"
 #include "wav.hpp"
 
 #include <fcntl.h>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
 
+#include <chrono>
 #include <memory>
 
 using namespace pbx::audio;
@@ -24,14 +28,33 @@ LegAudio open_leg(const TemporaryFolder& folder, const std::string& bytes) {
     return {Fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)}, "leg"};
 }
 
+// Joins `legs`, of which `manifest` names none yet.
+void join_into(int out, const std::vector<LegAudio>& legs, Manifest& manifest) {
+    std::vector<LegShape> shapes;
+    for (const auto& leg : legs) {
+        manifest.legs.push_back({"leg" + std::to_string(shapes.size()), 0, 0, 0});
+        shapes.push_back(leg.shape());
+    }
+    const auto open = [&](std::size_t leg) {
+        LegAudio again{Fd{::dup(legs[leg].fd())}, "leg"};
+        again.keep_first(shapes[leg].frames);
+        return again;
+    };
+    join(shapes, open, manifest, out, "joined.wav");
+}
+
 // The joined file's bytes.
 std::string joined(const TemporaryFolder& folder, const std::vector<LegAudio>& legs, Manifest& manifest) {
     const auto path = folder.path() / "joined.wav";
     const Fd out{::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
-    for (std::size_t i = 0; i < legs.size(); ++i)
-        manifest.legs.push_back({"leg" + std::to_string(i), 0, 0, 0});
-    join(legs, manifest, out.get(), "joined.wav");
+    join_into(out.get(), legs, manifest);
     return pbx::read_file(path);
+}
+
+std::string sha256(const std::string& bytes) {
+    pbx::Hash hash{pbx::Hash::Kind::sha256};
+    hash.add(bytes);
+    return hash.hex();
 }
 
 std::string data_of(const std::string& bytes) {
@@ -115,6 +138,9 @@ TEST_CASE("legs of one format are joined byte for byte, and the manifest says wh
     CHECK(found->legs == manifest.legs);
     CHECK(found->missing == manifest.missing);
     CHECK_FALSE(found->trimmed);
+    CHECK(found->sha256 == sha256("aabbccddee"));
+    CHECK(manifest.sha256 == found->sha256);
+    CHECK(found->fits(*parse_wav_header(bytes)));
     CHECK(parse_wav_header(bytes)->info.software.substr(0, 11) == "pbx-stitch ");
 }
 
@@ -140,11 +166,173 @@ TEST_CASE("a result that cannot be written stays open, since others may have its
     legs.push_back(open_leg(folder, wav::leg("abcdef")));
     const Fd full{::open("/dev/full", O_RDWR | O_CLOEXEC)};
     Manifest manifest;
-    manifest.legs.push_back({"leg0", 0, 0, 0});
-    CHECK_THROWS_AS(join(legs, manifest, full.get(), "joined.wav"), pbx::Error);
+    CHECK_THROWS_AS(join_into(full.get(), legs, manifest), pbx::Error);
     CHECK(::fcntl(full.get(), F_GETFD) >= 0);
     CHECK_THROWS_AS(encode(legs.front(), Encoding::flac, full.get(), "encoded.flac"), pbx::Error);
     CHECK(::fcntl(full.get(), F_GETFD) >= 0);
+}
+
+TEST_CASE("the hash covers all of the audio also where a second thread takes it") {
+    const TemporaryFolder folder;
+    std::vector<LegAudio> legs;
+    std::string samples(3'000'000, 'x');
+    for (std::size_t i = 0; i < samples.size(); ++i)
+        samples[i] = static_cast<char>(i * 7 + (i >> 10U));
+    legs.push_back(open_leg(folder, wav::leg(samples)));
+    legs.push_back(open_leg(folder, wav::leg("abcd")));
+    Manifest manifest;
+    CHECK(data_of(joined(folder, legs, manifest)) == samples + "abcd");
+    CHECK(manifest.sha256 == sha256(samples + "abcd"));
+}
+
+TEST_CASE("legs that turn out to be unreadable are reported together, and the others are tried too") {
+    const TemporaryFolder folder;
+    std::vector<LegShape> shapes;
+    Manifest manifest;
+    for (int i = 0; i < 5; ++i) {
+        shapes.push_back(open_leg(folder, wav::leg("abcd")).shape());
+        manifest.legs.push_back({"leg" + std::to_string(i), 0, 0, 0});
+    }
+    const auto path = folder.path() / "joined.wav";
+    const Fd out{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
+    const auto open = [&](std::size_t leg) {
+        if (leg % 2 == 1)
+            throw pbx::Error{pbx::Exit::data, "leg " + std::to_string(leg) + " is bad"};
+        return open_leg(folder, wav::leg("abcd"));
+    };
+    try {
+        join(shapes, open, manifest, out.get(), "joined.wav");
+        FAIL("unreadable legs were joined");
+    } catch (const LegFaults& legs) {
+        REQUIRE(legs.faults().size() == 2);
+        CHECK(legs.faults()[0].leg == 1);
+        CHECK(legs.faults()[1].why == "leg 3 is bad");
+    }
+}
+
+TEST_CASE("a leg that is not what it was when it was looked at is not joined") {
+    const TemporaryFolder folder;
+    const std::vector<LegShape> shapes{open_leg(folder, wav::leg("abcd")).shape()};
+    Manifest manifest;
+    manifest.legs.push_back({"leg0", 0, 0, 0});
+    const auto path = folder.path() / "joined.wav";
+    const Fd out{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
+    const auto open = [&](std::size_t) { return open_leg(folder, wav::leg("abcdef")); };
+    CHECK_THROWS_WITH(join(shapes, open, manifest, out.get(), "joined.wav"), ContainsSubstring("changed"));
+}
+
+TEST_CASE("a header that we write is one that we read") {
+    const WavInfo info{"title", "artist", "date", "software", std::string(200'001, 'c')};
+    const auto bytes = make_wav_header({WavFormat::pcm, 2, 16000, 4, 16}, info, 400);
+    const auto header = parse_wav_header(bytes);
+    REQUIRE(header);
+    CHECK(header->format == WavFormat{WavFormat::pcm, 2, 16000, 4, 16});
+    CHECK(header->info.title == "title");
+    CHECK(header->info.artist == "artist");
+    CHECK(header->info.date == "date");
+    CHECK(header->info.software == "software");
+    CHECK(header->info.comment == info.comment);
+    CHECK(header->data_offset == bytes.size());
+    CHECK(header->data_size == 400);
+    CHECK(header->riff_size == bytes.size() + 400 - 8);
+}
+
+TEST_CASE("a header of sizes beyond 32 bits is RF64, and one byte below it is RIFF") {
+    const auto empty = make_wav_header({}, {}, 0).size();
+    const auto most = 0xfffffffeULL - (empty - 8);
+    CHECK(make_wav_header({}, {}, most).substr(0, 4) == "RIFF");
+    const auto bytes = make_wav_header({}, {}, most + 2);
+    CHECK(bytes.substr(0, 4) == "RF64");
+    const auto header = parse_wav_header(bytes);
+    REQUIRE(header);
+    CHECK(header->data_size == most + 2);
+    CHECK(header->data_offset == bytes.size());
+    CHECK(header->riff_size == bytes.size() - 8 + most + 2);
+}
+
+TEST_CASE("a header longer than the bound is neither written nor read, and its beginning suffices to refuse it") {
+    WavInfo info;
+    info.comment.assign(WavHeader::longest, 'c');
+    CHECK_THROWS_WITH(make_wav_header({}, info, 0), ContainsSubstring("64 MiB"));
+    const auto beginning = [](const std::string& id) {
+        return "RIFF" + wav::number(0, 4) + "WAVE" + wav::format() + id + wav::number(WavHeader::longest, 4) + "INFO";
+    };
+    CHECK_THROWS_WITH(parse_wav_header(beginning("LIST")), ContainsSubstring("64 MiB"));
+    CHECK_THROWS_WITH(parse_wav_header(beginning("JUNK")), ContainsSubstring("64 MiB"));
+}
+
+TEST_CASE("the beginning of a long header says how many bytes show more") {
+    const auto bytes =
+        wav::file(wav::format() + wav::chunk("LIST", "INFO" + std::string(8000, 'x')) + wav::chunk("data", "ab"));
+    std::uint64_t needed = 0;
+    CHECK_FALSE(parse_wav_header(std::string_view{bytes}.substr(0, 4096), &needed));
+    CHECK_FALSE(parse_wav_header(std::string_view{bytes}.substr(0, needed), &needed));
+    CHECK(parse_wav_header(std::string_view{bytes}.substr(0, needed)));
+}
+
+TEST_CASE("a leg behind a header that libsndfile has no room for is decoded") {
+    const TemporaryFolder folder;
+    const auto leg = open_leg(folder, wav::file(wav::format() + wav::chunk("LIST", "INFO" + std::string(300'000, '\0')) +
+                                                wav::chunk("data", "abcd")));
+    LegDecoder decoder{leg};
+    std::vector<short> samples(10);
+    CHECK(decoder.read(samples) == 2);
+    CHECK(samples[0] == 'a' + 256 * 'b');
+    CHECK(samples[1] == 'c' + 256 * 'd');
+}
+
+TEST_CASE("a manifest fits audio that its legs fill without a gap") {
+    WavHeader header;
+    header.data_size = 10;
+    Manifest manifest;
+    manifest.legs = {{"a", 0, 2, 0}, {"b", 2, 3, 0}};
+    CHECK(manifest.fits(header));
+    manifest.legs[1].start = 1;
+    CHECK_FALSE(manifest.fits(header));
+    manifest.legs[1] = {"b", 2, 2, 0};
+    CHECK_FALSE(manifest.fits(header));
+    manifest.legs[1] = {"b", 2, ~std::uint64_t{0}, 0};
+    CHECK_FALSE(manifest.fits(header));
+}
+
+TEST_CASE("a manifest's comment is the JSON that nlohmann's own writer would make of it") {
+    Manifest manifest;
+    manifest.trimmed = true;
+    manifest.legs = {{"a\"\\.wav", 0, 1, 7}, {"caf\xe9.wav", 1, 2, 0}};
+    manifest.empty = {"e"};
+    manifest.missing = {"m", "n"};
+    manifest.sha256 = std::string(64, 'f');
+    const auto text = manifest.comment();
+    CHECK(text == nlohmann::json::parse(text).dump());
+    manifest.legs.clear();
+    CHECK(manifest.comment() == nlohmann::json::parse(manifest.comment()).dump());
+}
+
+TEST_CASE("what a manifest lacks of a call's legs are those that it neither holds nor knows to be without audio") {
+    Manifest manifest;
+    manifest.legs = {{"a", 0, 1, 0}, {"b", 1, 0, 9}};
+    manifest.empty = {"e"};
+    manifest.missing = {"m"};
+    manifest.unreadable = {"u"};
+    CHECK(manifest.lacking({"a", "b", "e", "m", "u", "late"}) == std::vector<std::string>{"m", "late"});
+    CHECK(manifest.first_audible({"late", "b", "a"}) == "a");
+    CHECK(manifest.first_audible({"late", "b"}).empty());
+}
+
+TEST_CASE("a manifest of a hundred thousand legs is compared in no time") {
+    std::vector<std::string> names;
+    Manifest manifest;
+    for (std::uint64_t i = 0; i < 100'000; ++i) {
+        names.push_back(std::to_string(i) + ".wav");
+        if (i % 2 == 0)
+            manifest.legs.push_back({names.back(), i / 2, 1, 0});
+        else
+            manifest.missing.push_back(names.back());
+    }
+    const auto began = std::chrono::steady_clock::now();
+    CHECK(manifest.lists(names));
+    CHECK(manifest.lacking(names).size() == 50'000);
+    CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds{5});
 }
 
 TEST_CASE("the same legs give the same bytes") {

@@ -1,0 +1,32 @@
+// A modification time as the mark: every file system has one, and the hourly run looks at it anyway.
+#include "recording/damage.hpp"
+
+#include "base/hash.hpp"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <array>
+
+namespace pbx::recording {
+
+std::string damage(const audio::Manifest& manifest, std::string_view found) {
+    if (manifest.sha256.empty() || manifest.sha256 == found)
+        return {};
+    return fmt::format("its audio is damaged: the manifest expects SHA-256 {}, found {}", manifest.sha256, found);
+}
+
+std::string damage_of_file(int fd, const std::string& what) {
+    const auto header = audio::read_wav_header(fd, what);
+    const auto manifest = audio::Manifest::from(header);
+    if (!manifest || manifest->sha256.empty())
+        return {};
+    return damage(*manifest, sha256_of_range(fd, header.data_offset, header.data_size, what));
+}
+
+bool mark_damaged(int fd) {
+    const std::array<timespec, 2> times{{{0, UTIME_OMIT}, {damaged_time, 0}}};
+    return ::futimens(fd, times.data()) == 0;
+}
+
+} // namespace pbx::recording
