@@ -1,7 +1,7 @@
 // Confined opens, by descriptor and bare name.
 #include "base/folder.hpp"
 
-#include "base/user.hpp"
+#include "base/identity.hpp"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -99,7 +99,7 @@ void Folder::give_to_owner(int fd) const {
 }
 
 std::string Folder::giving(const std::string& name) const {
-    return "chown " + user_name(owner().st_uid) + ": " + path_of(name);
+    return "chown " + account_name(owner().st_uid) + ": " + path_of(name);
 }
 
 Error Folder::cannot_open(const std::string& name, int error_number) const {
@@ -110,7 +110,8 @@ Error Folder::cannot_open(const std::string& name, int error_number) const {
                          file.st_uid != owner().st_uid;
     if (!foreign)
         return system_error(Exit::io, message, error_number);
-    return system_error(Exit::io, message + ", which belongs to " + user_name(file.st_uid), error_number, giving(name));
+    return system_error(Exit::io, message + ", which belongs to " + account_name(file.st_uid), error_number,
+                        giving(name));
 }
 
 void Folder::sync() const {

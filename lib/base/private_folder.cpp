@@ -9,20 +9,31 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <utility>
 
 namespace pbx {
 
 PrivateFolder::PrivateFolder(const Folder& parent, const std::string& name)
     : above_{Folder::create(parent.path() / name, &parent)} {
     sweep();
-    // Others make, sweep and remove beside us: whatever of ours they took away is made anew.
+    make();
+}
+
+PrivateFolder::PrivateFolder(Folder shared, std::string begin, uid_t user)
+    : begin_{std::move(begin)}, user_{user}, above_{std::move(shared)} {
+    sweep();
+    make();
+}
+
+void PrivateFolder::make() {
+    // Others make, sweep and remove beside us: what they took away of ours is made again.
     for (;;) {
-        auto path = (above_.path() / "XXXXXX").native();
+        auto path = (above_.path() / (begin_ + "XXXXXX")).native();
         const bool made = ::mkdtemp(path.data()) != nullptr;
         if (!made && errno != ENOENT)
             throw system_error(Exit::cant_create, "cannot make a folder in " + above_.path().native(), errno);
         if (!made) {
-            above_ = Folder::create(above_.path(), &parent);
+            above_ = Folder::create(above_.path());
             continue;
         }
         const std::filesystem::path mine{path};
@@ -45,13 +56,18 @@ PrivateFolder::PrivateFolder(const Folder& parent, const std::string& name)
 PrivateFolder::~PrivateFolder() {
     std::error_code ignored;
     std::filesystem::remove_all(folder_->path(), ignored);
-    std::filesystem::remove(above_.path(), ignored); // unless others are at work in it
+    if (begin_.empty())
+        std::filesystem::remove(above_.path(), ignored); // unless others are at work in it
 }
 
 void PrivateFolder::sweep() const {
     above_.for_each_name([&](const std::string& name) {
+        if (!name.starts_with(begin_))
+            return;
         const Fd fd{::openat(above_.fd(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
-        if (!fd || ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0)
+        struct stat found {};
+        if (!fd || ::fstat(fd.get(), &found) != 0 || (!begin_.empty() && found.st_uid != user_) ||
+            ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0)
             return;
         std::error_code ignored;
         std::filesystem::remove_all(above_.path() / name, ignored);

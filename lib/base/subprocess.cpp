@@ -5,12 +5,16 @@
 #include "base/fd.hpp"
 
 #include <fcntl.h>
+#include <grp.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -40,10 +44,50 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
     return result;
 }
 
+// Also those that whoever started us left open.
+void close_on_exec() {
+    constexpr unsigned first = 3;
+    if (::syscall(SYS_close_range, first, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
+        return;
+    rlimit open_files{};
+    ::getrlimit(RLIMIT_NOFILE, &open_files);
+    for (rlim_t fd = first; fd < std::min<rlim_t>(open_files.rlim_cur, 65536); ++fd)
+        ::fcntl(static_cast<int>(fd), F_SETFD, FD_CLOEXEC);
+}
+
+bool confine(const Identity& identity) {
+    constexpr rlim_t mebibyte = 1U << 20U;
+    constexpr std::array limits{std::pair{RLIMIT_CORE, rlim_t{0}}, std::pair{RLIMIT_FSIZE, 256 * mebibyte},
+                                std::pair{RLIMIT_AS, 4096 * mebibyte}, std::pair{RLIMIT_NOFILE, rlim_t{4096}},
+                                std::pair{RLIMIT_CPU, rlim_t{600}}};
+    for (const auto& [resource, most] : limits) {
+        rlimit limit{};
+        ::getrlimit(resource, &limit);
+        limit.rlim_max = std::min(limit.rlim_max, most);
+        limit.rlim_cur = limit.rlim_max;
+        if (::setrlimit(resource, &limit) != 0)
+            return false;
+    }
+    if (::geteuid() == 0 &&
+        (::setgroups(0, nullptr) != 0 || ::setresgid(identity.group, identity.group, identity.group) != 0 ||
+         ::setresuid(identity.user, identity.user, identity.user) != 0))
+        return false;
+    return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && ::chdir("/") == 0;
+}
+
+[[noreturn]] void fail(int trouble) {
+    const int why = errno;
+    [[maybe_unused]] const auto written = ::write(trouble, &why, sizeof why);
+    ::_exit(127);
+}
+
 // The child's side, between fork and exec: only calls that are safe after a fork of a threaded process.
-[[noreturn]] void become(char* const* arguments, char* const* environment, const std::vector<int>& inherited, int out,
-                         int err, int trouble, pid_t parent) {
-    ::setpgid(0, 0);
+[[noreturn]] void become(char* const* arguments, char* const* environment, const Command& command, int out, int err,
+                         int trouble, pid_t parent) {
+    ::setsid();
+    if (command.confined && !confine(*command.confined))
+        fail(trouble);
+    // Only now: a change of the user takes it away.
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent)
         ::_exit(127);
@@ -58,12 +102,11 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
     ::dup2(empty, STDIN_FILENO);
     ::dup2(out, STDOUT_FILENO);
     ::dup2(err, STDERR_FILENO);
-    for (const int fd : inherited)
+    close_on_exec();
+    for (const int fd : command.inherited)
         ::fcntl(fd, F_SETFD, 0);
     ::execvpe(arguments[0], arguments, environment);
-    const int why = errno;
-    [[maybe_unused]] const auto written = ::write(trouble, &why, sizeof why);
-    ::_exit(127);
+    fail(trouble);
 }
 
 class Child {
@@ -77,8 +120,7 @@ class Child {
         if (pid_ < 0)
             throw system_error(Exit::temporary, "cannot start " + program_, errno);
         if (pid_ == 0)
-            become(arguments.data(), environment.data(), command.inherited, out, err, trouble.write.get(), parent);
-        ::setpgid(pid_, pid_);
+            become(arguments.data(), environment.data(), command, out, err, trouble.write.get(), parent);
         trouble.write.reset();
         int why = 0;
         ssize_t got = 0;
@@ -199,13 +241,12 @@ Finished run_command(const Command& command, const Deadline& deadline, const Sin
     }
     // Its pipes are closed; the process itself may still hang.
     pollfd end{child.exited(), POLLIN, 0};
-    while (!exited && ::poll(&end, 1, static_cast<int>(std::min<std::int64_t>(limit.left().count(), 60000))) == 0) {
-        if (!limit.passed())
-            continue;
-        result.timed_out = true;
-        break;
+    while (!exited && !result.timed_out) {
+        exited = ::poll(&end, 1, static_cast<int>(std::min<std::int64_t>(limit.left().count(), 60000))) > 0;
+        result.timed_out = !exited && limit.passed();
     }
-    result.status = result.timed_out ? child.end() : child.wait();
+    // Of a child that has ended, only what it left running is killed; its status stays.
+    result.status = child.end();
     return result;
 }
 

@@ -2,8 +2,10 @@
 #pragma once
 
 #include "base/deadline.hpp"
+#include "base/identity.hpp"
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,7 +15,10 @@ namespace pbx {
 struct Command {
     std::vector<std::string> arguments;   ///< the program first, looked up in PATH
     std::vector<std::string> environment; ///< NAME=value
-    std::vector<int> inherited;           ///< descriptors that the child keeps, such as a lock
+    std::vector<int> inherited;           ///< descriptors that the child keeps, such as a lock; no others
+    /// The child is this account, in the folder "/", cannot gain rights, and has limits: no core file, 256 MiB a file,
+    /// 4 GiB of memory, 4,096 descriptors, 10 minutes of processor time.
+    std::optional<Identity> confined = std::nullopt;
 };
 
 struct Finished {
@@ -28,9 +33,10 @@ void keep_tail(std::string& text, std::string_view more);
 
 using Sink = std::function<void(std::string_view)>;
 
-/// Runs to the end, or ends it (its whole process group: TERM, two seconds later KILL) at the deadline or when a sink
-/// throws. stdin is empty. If our process dies, the kernel kills the child (PR_SET_PDEATHSIG). `out` gets stdout as it
-/// comes, `err` stderr. Throws Error (unavailable) when the program cannot be started.
+/// Runs to the end, or ends it (TERM, two seconds later KILL) at the deadline or when a sink throws. The child has a
+/// session of its own, so that it cannot type into our terminal; what it leaves running in its process group is killed.
+/// stdin is empty. If our process dies, the kernel kills the child (PR_SET_PDEATHSIG). `out` gets stdout as it comes,
+/// `err` stderr. Throws Error (unavailable) when the program cannot be started.
 Finished run_command(const Command& command, const Deadline& deadline, const Sink& out = {}, const Sink& err = {});
 
 } // namespace pbx

@@ -2,12 +2,10 @@
 #include "base/trust.hpp"
 
 #include "base/error.hpp"
-#include "base/user.hpp"
+#include "base/identity.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <grp.h>
-#include <pwd.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -18,20 +16,6 @@
 namespace pbx {
 
 namespace {
-
-bool is_private_group(gid_t group, uid_t owner) {
-    const auto* user = ::getpwuid(owner);
-    if (user == nullptr || user->pw_gid != group)
-        return false;
-    const std::string name{user->pw_name};
-    const auto* found = ::getgrgid(group);
-    if (found == nullptr || name != found->gr_name)
-        return false;
-    for (auto* const* member = found->gr_mem; *member != nullptr; ++member)
-        if (name != *member)
-            return false;
-    return true;
-}
 
 Error disbelief(const std::string& path, const std::string& fault, const std::string& hint) {
     return {Exit::no_permission, path + " is not used: " + fault, hint};
@@ -51,8 +35,8 @@ bool is_ours(uid_t owner) {
 
 void require_ours(const struct stat& file, const std::string& path) {
     if (!is_ours(file.st_uid))
-        throw disbelief(path, "it belongs to " + user_name(file.st_uid),
-                        fmt::format("check what is in it, then: chown {}: {}", user_name(::geteuid()), path));
+        throw disbelief(path, "it belongs to " + account_name(file.st_uid),
+                        fmt::format("check what is in it, then: chown {}: {}", account_name(::geteuid()), path));
 }
 
 bool is_null_device(const struct stat& file) {
@@ -69,7 +53,7 @@ void require_safe_folder(const std::filesystem::path& path) {
     if ((folder.st_mode & S_IWOTH) != 0 && (folder.st_mode & S_ISVTX) == 0)
         throw disbelief(path, "everybody can write its folder", "chmod o-w " + parent.native());
     if (!is_ours(folder.st_uid))
-        throw disbelief(path, fmt::format("its folder {} belongs to {}", parent.native(), user_name(folder.st_uid)),
+        throw disbelief(path, fmt::format("its folder {} belongs to {}", parent.native(), account_name(folder.st_uid)),
                         "keep it in /etc/pbx, or in a folder of your own");
 }
 
@@ -114,7 +98,7 @@ std::optional<Fd> open_trusted(const Folder& folder, const std::string& name) {
         throw disbelief(path, "it has another name too, a hard link",
                         "find out which program made it, then: rm " + path);
     if (!is_ours(status.st_uid) && status.st_uid != folder.owner().st_uid)
-        throw disbelief(path, "it belongs to " + user_name(status.st_uid), folder.giving(name));
+        throw disbelief(path, "it belongs to " + account_name(status.st_uid), folder.giving(name));
     require_no_other_writer(status, path);
     return fd;
 }

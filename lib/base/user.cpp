@@ -2,6 +2,7 @@
 #include "base/user.hpp"
 
 #include "base/error.hpp"
+#include "base/identity.hpp"
 #include "base/words.hpp"
 
 #include <grp.h>
@@ -25,7 +26,7 @@ void require_own_links(const std::filesystem::path& folder, uid_t owner) {
         if (::lstat(so_far.c_str(), &status) == 0 && S_ISLNK(status.st_mode) && status.st_uid != 0 &&
             status.st_uid != owner)
             throw Error{Exit::no_permission,
-                        so_far.native() + " is a link that belongs to " + user_name(status.st_uid) +
+                        so_far.native() + " is a link that belongs to " + account_name(status.st_uid) +
                             ", and leads root to " + folder.native(),
                         "name the folder itself, or make the link root's: chown -h root: " + so_far.native()};
     }
@@ -47,11 +48,6 @@ void set_home(const passwd* user) {
 
 } // namespace
 
-std::string user_name(uid_t user) {
-    const auto* known = ::getpwuid(user);
-    return known == nullptr ? "user " + std::to_string(user) : known->pw_name;
-}
-
 void become_owner_of(const std::filesystem::path& folder) {
     struct stat status {};
     if (::geteuid() != 0 || ::stat(folder.c_str(), &status) != 0 || status.st_uid == 0)
@@ -62,10 +58,11 @@ void become_owner_of(const std::filesystem::path& folder) {
     const auto group = user == nullptr ? status.st_gid : user->pw_gid;
     const auto groups = user == nullptr ? ::setgroups(1, &group) : ::initgroups(user->pw_name, group);
     if (groups != 0 || ::setgid(group) != 0 || ::setuid(owner) != 0 || ::geteuid() != owner || ::setuid(0) == 0)
-        throw system_error(Exit::no_permission, "cannot go on as " + user_name(owner) + ", who owns " + folder.native(),
-                           errno, "run it as that user: sudo -u " + user_name(owner) + " " + words::tool());
+        throw system_error(Exit::no_permission,
+                           "cannot go on as " + account_name(owner) + ", who owns " + folder.native(), errno,
+                           "run it as that user: sudo -u " + account_name(owner) + " " + words::tool());
     set_home(user);
-    words::note("going on as {}, who owns {}", user_name(owner), folder.native());
+    words::note("going on as {}, who owns {}", account_name(owner), folder.native());
 }
 
 } // namespace pbx

@@ -1,15 +1,9 @@
-// Users by name and number, and becoming the one whose folder a run works in.
+// Becoming the user whose folder a run works in.
 #pragma once
 
-#include <sys/types.h>
-
 #include <filesystem>
-#include <string>
 
 namespace pbx {
-
-/// The name of a user, or the number of one that has none.
-std::string user_name(uid_t user);
 
 /// Run as root on a folder that another user owns, the process goes on as that user for good, so that what it makes is
 /// that user's and what it starts has no more rights than a run from cron: groups by initgroups(3), HOME, USER and

@@ -1,7 +1,7 @@
 // One question each, sent asynchronously: the archive asks, and must not hang on a server that never answers.
 #include "db/nodes.hpp"
 
-#include "base/table.hpp"
+#include "base/printable.hpp"
 #include "db/session.hpp"
 
 #include <fmt/format.h>

@@ -13,6 +13,7 @@
 #include "deploy/asterisk.hpp"
 #include "deploy/changes.hpp"
 #include "deploy/organizations.hpp"
+#include "deploy/sources.hpp"
 #include "dialplan/includes.hpp"
 #include "dialplan/plan.hpp"
 #include "dialplan/policy.hpp"
@@ -25,6 +26,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
 #include <set>
 
 namespace pbx::deploy {
@@ -108,6 +110,23 @@ class Run {
         checked_ = dialplan::check(load_organizations(session));
         for (const auto& plan : checked_.plans)
             active_.insert(plan.prefix());
+        read_operator();
+        dialplan::leave_out(checked_, operator_.names);
+    }
+
+    // What only prints the dialplan needs no Asterisk folder.
+    void read_operator() {
+        const bool needed = request_.deploy || request_.check || request_.validate;
+        std::error_code ignored;
+        if (!needed && !std::filesystem::exists(request_.folder, ignored))
+            return;
+        try {
+            operator_ = read_operator_files(open_folder(request_.folder), {});
+        } catch (const Error& error) {
+            if (needed)
+                throw;
+            words::warn("names are not compared with the operator's sections: {}", error.what());
+        }
     }
 
     // The dialplan gives recordings their names, which must not be those of another machine.
@@ -209,9 +228,22 @@ class Run {
                         hint};
     }
 
+    // Calls of a "peer" are known by the address that they come from.
+    bool has_peers() const {
+        return std::any_of(checked_.plans.begin(), checked_.plans.end(), [](const auto& plan) {
+            const auto& trunks = plan.organization.trunks;
+            return std::any_of(trunks.begin(), trunks.end(),
+                               [](const auto& trunk) { return trunk.trunk_type == "peer"; });
+        });
+    }
+
     void check() {
         const auto folder = open_folder(request_.folder);
         const auto changes = compare(folder, files(), active_);
+        if (const auto fault = order_fault(operator_.identifier_order); !fault.empty() && has_peers()) {
+            words::warn("pjsip.conf: {}", fault);
+            words::warn("hint: {}", order_hint);
+        }
         if (changes.empty())
             return;
         print(diff(folder, changes));
@@ -224,13 +256,15 @@ class Run {
         status_ = worst(status_, Exit::differs);
     }
 
-    // What Asterisk would have: what we are about to write, and what stays of other organizations.
+    // What Asterisk would have: what we are about to write, and what stays of other organizations and the operator's.
     void validate() const {
         const auto folder = open_folder(request_.folder);
         auto candidate = files();
-        if (!request_.organizations.empty())
-            add_others(folder, active_, candidate);
-        Asterisk{request_.asterisk, request_.folder}.validate(candidate, deadline_);
+        Texts mains;
+        for (const auto& change : compare(folder, candidate, active_).mains)
+            mains.emplace(change.name, *change.after);
+        add_others(folder, active_, candidate);
+        Asterisk{request_.asterisk, folder}.validate(candidate, mains, has_peers(), deadline_);
     }
 
     void deploy() {
@@ -250,10 +284,12 @@ class Run {
         apply(folder, changes, deadline_);
         if (pending.empty())
             return;
-        const Asterisk asterisk{request_.asterisk, request_.folder};
+        const Asterisk asterisk{request_.asterisk, folder};
         for (const auto& main_file : pending)
             asterisk.reload(main_file, deadline_);
         folder.remove(pending_name);
+        if (request_.validate && pending.contains("pjsip.conf") && has_peers())
+            asterisk.check_running_order(deadline_);
     }
 
     static std::set<std::string> pending_reloads(const Folder& folder) {
@@ -277,6 +313,7 @@ class Run {
     const Request& request_;
     Deadline deadline_;
     dialplan::Checked checked_;
+    OperatorFiles operator_;
     std::set<std::string> active_;
     std::vector<const Plan*> selected_;
     Exit status_ = Exit::ok;

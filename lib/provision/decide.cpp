@@ -1,6 +1,6 @@
 // What an operator decides and no tenant may: which host a trunk may have, and how many calls an organization has at
 // once.
-#include "base/table.hpp"
+#include "base/printable.hpp"
 #include "base/words.hpp"
 #include "provision/print.hpp"
 #include "provision/provisioner.hpp"

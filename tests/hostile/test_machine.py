@@ -102,7 +102,7 @@ class RunsAsRoot(RootCase):
         link.symlink_to(work.spool)
         os.chown(link, OTHER, OTHER, follow_symlinks=False)
         result = self.status(work.run('pbx-archive', '--spool', link), 77)
-        self.says(result, f'{link} is a link that belongs to user {OTHER}')
+        self.says(result, f'{link} is a link that belongs to {OTHER}')
         self.hints(result)
         self.assertEqual(work.legs_in_spool(), ['a.wav'])
 
@@ -307,7 +307,7 @@ class Configuration(RootCase):
         self.read(work, file, as_nobody())  # everybody believes root
         os.chown(file, OTHER, OTHER)
         for before in ((), as_nobody()):
-            self.refused(work, file, f'belongs to user {OTHER}', before=before)
+            self.refused(work, file, f'belongs to {OTHER}', before=before)
         os.chown(file, NOBODY, NOBODY)
         self.refused(work, file, 'belongs to nobody', f'chown root: {file}')
         self.read(work, file, as_nobody())
@@ -339,7 +339,7 @@ class Configuration(RootCase):
         self.read(work, file)
         folder.chmod(0o755)
         os.chown(folder, OTHER, OTHER)
-        self.refused(work, file, f'its folder .* belongs to user {OTHER}')
+        self.refused(work, file, f'its folder .* belongs to {OTHER}')
 
     def test_a_pipe_is_refused_at_once_and_a_link_is_judged_by_what_it_leads_to(self):
         work, file = self.conf()
@@ -350,7 +350,7 @@ class Configuration(RootCase):
         link.symlink_to(file)
         self.read(work, link)
         os.chown(file, OTHER, OTHER)
-        self.refused(work, link, f'belongs to user {OTHER}')
+        self.refused(work, link, f'belongs to {OTHER}')
         self.assertIn('--config', self.status(work.run('pbx-calls', '--config', link, '--help'), 0).text)
 
 

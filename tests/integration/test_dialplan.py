@@ -383,6 +383,7 @@ class Checking(DialplanCase):
     def test_check_prints_a_patch_that_makes_the_folder_what_deploy_makes_it(self):
         work = self.pbx()
         self.organization(work, 'acme')
+        (work.etc / 'pjsip.conf').write_text('[global]\ntype=global\nendpoint_identifier_order=username,ip,anonymous\n')
         (work.etc / 'extensions.conf').write_text('[general]\n#include "ext_gone.conf"\n; end')
         before = work.snapshot(work.etc)
         result = self.generate(work, '--check', expect=1)

@@ -3,6 +3,11 @@
 #include "base/subprocess.hpp"
 #include "catch.hpp"
 
+#include <unistd.h>
+
+#include <fstream>
+#include <thread>
+
 using namespace std::chrono_literals;
 using pbx::Deadline;
 using pbx::run_command;
@@ -45,4 +50,34 @@ TEST_CASE("much output does not block") {
                                   Deadline::after(30s), [&](std::string_view data) { bytes += data.size(); });
     CHECK(done.status == 0);
     CHECK(bytes == 10'000'000);
+}
+
+TEST_CASE("what a child leaves running ends with it, and has no descriptor of ours") {
+    const int open = ::dup(0); // not marked to be closed
+    const auto done = run_command(
+        {{"sh", "-c", "sleep 60 >/dev/null 2>&1 & echo $!; ls /proc/$$/fd | wc -w"}, {"PATH=/bin:/usr/bin"}, {}},
+        Deadline::after(10s));
+    ::close(open);
+    CHECK(done.status == 0);
+    const auto left = std::stoi(done.out);
+    // Its entry stays until somebody has waited for it.
+    const auto ended = [&] {
+        std::ifstream state{"/proc/" + std::to_string(left) + "/stat"};
+        std::string number;
+        std::string name;
+        std::string word;
+        return !(state >> number >> name >> word) || word == "Z";
+    };
+    for (int i = 0; i < 200 && !ended(); ++i)
+        std::this_thread::sleep_for(10ms);
+    CHECK(ended());
+    CHECK(done.out.substr(done.out.find('\n') + 1) == "3\n");
+}
+
+TEST_CASE("a confined child cannot gain rights, leaves no core file, and is the account that was asked for") {
+    const pbx::Identity account{::geteuid() == 0 ? 65534 : ::geteuid(), ::geteuid() == 0 ? 65534 : ::getegid()};
+    const auto done = run_command(
+        {{"sh", "-c", "id -u; ulimit -c; grep NoNewPrivs /proc/self/status; pwd"}, {"PATH=/bin:/usr/bin"}, {}, account},
+        Deadline::after(10s));
+    CHECK(done.out == std::to_string(account.user) + "\n0\nNoNewPrivs:\t1\n/\n");
 }

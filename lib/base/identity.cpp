@@ -1,0 +1,98 @@
+// setfsuid(2) is per thread, unlike setresuid(2) of the C library, and takes away what lets root open everything.
+#include "base/identity.hpp"
+
+#include "base/error.hpp"
+
+#include <grp.h>
+#include <pwd.h>
+#include <sys/fsuid.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace pbx {
+
+namespace {
+
+constexpr gid_t nogroup = 65534;
+
+bool become(uid_t user, gid_t group) {
+    ::setfsgid(group);
+    ::setfsuid(user);
+    // An id that cannot be: the calls change nothing and return what holds.
+    return static_cast<gid_t>(::setfsgid(static_cast<gid_t>(-1))) == group &&
+           static_cast<uid_t>(::setfsuid(static_cast<uid_t>(-1))) == user;
+}
+
+} // namespace
+
+FilesAs::FilesAs(const Identity& identity) : changed_{::geteuid() == 0 && identity.user != 0} {
+    if (!changed_)
+        return;
+    const int count = ::getgroups(0, nullptr);
+    groups_.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
+    // Of this thread alone: the C library's setgroups() would change all threads.
+    if (::getgroups(count, groups_.data()) != count || ::syscall(SYS_setgroups, 0, nullptr) != 0 ||
+        !become(identity.user, identity.group)) {
+        const int why = errno;
+        restore();
+        throw system_error(Exit::no_permission, "cannot use files as the user " + account_name(identity.user),
+                           why != 0 ? why : EPERM);
+    }
+}
+
+FilesAs::~FilesAs() {
+    if (changed_)
+        restore();
+}
+
+void FilesAs::restore() const {
+    become(0, ::getegid());
+    ::syscall(SYS_setgroups, groups_.size(), groups_.data());
+}
+
+Identity identity_of(uid_t user, gid_t otherwise) {
+    const auto* account = ::getpwuid(user);
+    if (account != nullptr)
+        return {user, account->pw_gid};
+    return {user, otherwise != 0 ? otherwise : nogroup};
+}
+
+std::string account_name(uid_t user) {
+    const auto* account = ::getpwuid(user);
+    return account != nullptr ? account->pw_name : std::to_string(user);
+}
+
+bool is_private_group(gid_t group, uid_t owner) {
+    const auto* account = ::getpwuid(owner);
+    if (account == nullptr || account->pw_gid != group)
+        return false;
+    const std::string name{account->pw_name};
+    const auto* entry = ::getgrgid(group);
+    if (entry == nullptr || name != entry->gr_name)
+        return false;
+    for (auto* const* member = entry->gr_mem; *member != nullptr; ++member)
+        if (name != *member)
+            return false;
+    return true;
+}
+
+std::string trust_fault(const std::filesystem::path& path, uid_t user) {
+    for (auto part = path;; part = part.parent_path()) {
+        struct stat found {};
+        if (::lstat(part.c_str(), &found) != 0)
+            throw system_error(Exit::io, "cannot look at " + part.native(), errno);
+        if (found.st_uid != 0 && found.st_uid != user)
+            return part.native() + " belongs to the user " + account_name(found.st_uid);
+        const bool sticky = S_ISDIR(found.st_mode) && (found.st_mode & S_ISVTX) != 0;
+        const bool by_group = (found.st_mode & S_IWGRP) != 0 && !is_private_group(found.st_gid, found.st_uid);
+        if (!sticky && !S_ISLNK(found.st_mode) && (by_group || (found.st_mode & S_IWOTH) != 0))
+            return "others can write " + part.native();
+        if (part == part.parent_path())
+            return {};
+    }
+}
+
+} // namespace pbx

@@ -1,0 +1,169 @@
+#!/usr/bin/env python3
+"""pbx-dialplan-gen --validate with a real Asterisk and an operator's own files: what it refuses, and what it must not do."""
+import os
+import re
+import shutil
+import subprocess
+import time
+import unittest
+
+import asterisk_root
+from private_asterisk import Asterisk, main_with_asterisk
+from workdir import Case
+
+ORDER = '[global]\ntype=global\nendpoint_identifier_order=username,ip,anonymous\n'
+NOBODY = 65534
+
+# A module whose code runs when it is loaded, before Asterisk asks it anything.
+MODULE = r'''
+#include <stdio.h>
+#include <unistd.h>
+__attribute__((constructor)) static void planted(void) {
+    FILE *file = fopen("%s", "a");
+    if (file) {
+        fprintf(file, "%%d %%d\n", (int)geteuid(), (int)getegid());
+        fclose(file);
+    }
+}
+'''
+
+
+class Validating(Case):
+    def pbx(self, **files):
+        """A workdir with the operator's main files, a phone 1001 that may be told to take another name, queue and trunk."""
+        work = self.workdir(remote=None)
+        work.etc = work.path / 'etc'
+        work.etc.mkdir()
+        work.env['PBX_ASTERISK_DIR'] = str(work.etc)
+        for name, text in {'pjsip': ORDER, **files}.items():
+            (work.etc / f'{name}.conf').write_text(text, encoding='utf-8')
+        work.db.sql("""
+            with org as (insert into organizations (name, context_prefix) values ('acme', 'acme') returning id),
+            trunk as (insert into sip_trunks (org_id, name, host) select id, 'carrier', '192.0.2.1' from org),
+            queue as (insert into queues (org_id, number) select id, '5001' from org)
+            insert into users (org_id, extension, full_name, sip_password)
+                select id, n, 'Alice', 'lamps-over-water-' || n from org, unnest(array['1001', '1002']) n""")
+        # Where trunks need an operator's approval, this one has it.
+        work.db.sql("""do $$ begin if exists (select from information_schema.columns where table_name = 'sip_trunks'
+            and column_name = 'approved_at') then update sip_trunks set approved_at = now(); end if; end $$""")
+        return work
+
+    def generate(self, work, *arguments, expect=0, **how):
+        return self.status(work.run('pbx-dialplan-gen', '--asterisk', asterisk_root.program(), *arguments, **how), expect)
+
+
+class WithTheOperatorsFiles(Validating):
+    def test_a_configuration_with_all_that_an_operator_may_have_is_loaded(self):
+        work = self.pbx(
+            extensions='[general]\nstatic=yes\n[globals]\nX=1\n#tryinclude "ext_acme.conf"\n[office]\nexten => 1,1,Hangup()\n'
+                       '[acme__internal](+)\nexten => 999,1,Hangup()\n',
+            queues='[general]\nautofill=yes\n[door](!)\nstrategy=linear\n[front](door)\n#include "queues/*.conf"\n',
+            pjsip=ORDER + '[udp]\ntype=transport\nprotocol=udp\nbind=0.0.0.0:5060\n[tcp]\ntype=transport\nprotocol=tcp\n'
+                          'bind=[::]:5060\n[phone](!)\ntype=endpoint\ncontext=office\n[lobby](phone)\naors=lobby\n'
+                          '[lobby]\ntype=aor\ncontact=sip:192.0.2.7\nqualify_frequency=1\n;-- [x] --;\n')
+        (work.etc / 'queues').mkdir()
+        for name in ('one', 'two'):
+            (work.etc / 'queues' / f'{name}.conf').write_text(f'[{name}]\nstrategy=ringall\n')
+        started = time.monotonic()
+        result = self.generate(work, '--deploy', '--validate', '-v')
+        took = time.monotonic() - started
+        self.says(result, r'loaded 3 endpoints and \d+ extensions without a complaint')
+        self.assertLess(took, 30)
+        # And the next run, with the lines of the first in the main files.
+        self.generate(work, '--validate')
+
+    def test_a_fault_of_the_operators_own_is_no_complaint_about_us(self):
+        work = self.pbx(pjsip=ORDER + '[lobby]\ntype=endpoint\nno_such_option=1\n', extensions='[office]\nexten => nonsense\n',
+                        queues='[front]\nno_such_option=1\n')
+        self.generate(work, '--deploy', '--validate')
+        with open(work.etc / 'ext_acme.conf', 'a', encoding='utf-8') as file:
+            file.write('[unclosed\n')
+        work.db.sql("insert into organizations (name, context_prefix) values ('beta', 'beta')")
+        self.says(self.generate(work, '--validate', '--org', 'beta', expect=65), r"no closing '\]'")
+
+    def test_a_file_of_the_operators_that_asterisk_refuses_whole_is_shown_as_the_reason(self):
+        work = self.pbx(pjsip=ORDER + '#include "gone.conf"\n')
+        result = self.generate(work, '--deploy', '--validate', expect=65)
+        self.says(result, "of the operator's files alone: .*gone.conf", 'endpoint acme_1001 is in the files, but')
+        self.hints(result)
+        self.assertEqual([path.name for path in work.etc.glob('*_acme.conf')], [])
+
+    def test_two_sections_of_one_name_are_found_although_a_third_party_added_one_later(self):
+        work = self.pbx()
+        self.generate(work, '--deploy')
+        # A file that looks like an organization's, but holds a section of another one's name.
+        with open(work.etc / 'pjsip_acme.conf', 'a', encoding='utf-8') as file:
+            file.write('\n[lobby]\ntype=endpoint\n')
+        with open(work.etc / 'pjsip.conf', 'a', encoding='utf-8') as file:
+            file.write('\n[lobby]\ntype=endpoint\n')
+        work.db.sql("insert into organizations (name, context_prefix) values ('beta', 'beta')")
+        self.says(self.generate(work, '--validate', '--org', 'beta', expect=65), 'lobby')
+
+    def test_it_neither_binds_the_operators_ports_nor_sends_anything(self):
+        if not shutil.which('strace'):
+            self.skipTest('no strace')
+        work = self.pbx(pjsip=ORDER + '[udp]\ntype=transport\nprotocol=udp\nbind=0.0.0.0:5060\n[tcp]\ntype=transport\n'
+                        'protocol=tcp\nbind=0.0.0.0:5060\n[far]\ntype=aor\ncontact=sip:192.0.2.7\nqualify_frequency=1\n')
+        log = work.path / 'strace'
+        self.generate(work, '--validate', before=['strace', '-f', '-qq', '-o', str(log), '-e',
+                                                  'trace=bind,connect,sendto,sendmsg,sendmmsg,listen'])
+        calls = log.read_text(errors='replace')
+        self.assertIn('asterisk.ctl', calls, 'the trace shows nothing')
+        # PJSIP looks at the machine's addresses through sockets that it closes again, and that it sends nothing through.
+        self.assertEqual(set(re.findall(r'bind\(.*AF_INET.*htons\((\d+)\)', calls)) - {'0'}, set())
+        self.assertNotRegex(calls, r'send\w+\(.*AF_INET')
+        self.assertNotIn('192.0.2.', calls)
+
+
+class WhoDecides(Validating):
+    def test_a_trunk_that_is_known_by_its_address_is_refused_where_addresses_decide_before_names(self):
+        work = self.pbx(pjsip='')
+        result = self.generate(work, '--deploy', '--validate', expect=65)
+        self.says(result, 'endpoint_identifier_order is .*ip,username', 'hint: .*endpoint_identifier_order=username,ip,anonymous')
+        self.assertFalse((work.etc / 'pjsip_acme.conf').exists())
+        work.db.sql("update sip_trunks set status = 'suspended'")
+        self.says(self.generate(work, '--deploy', '--validate'), 'endpoint_identifier_order')
+
+    def test_the_running_asterisk_is_asked_since_it_reads_the_order_only_when_it_starts(self):
+        work = self.pbx()
+        with Asterisk() as pbx:
+            for name, text in (('extensions.conf', '[general]\n'), ('queues.conf', '[general]\n'), ('cdr_pgsql.conf', ''),
+                               ('pjsip.conf', f'[udp]\ntype=transport\nprotocol=udp\nbind={pbx.sip[0]}:{pbx.sip[1]}\n')):
+                pbx.write(name, text)
+            pbx.folder.chmod(0o755)  # its data folder is the private Asterisk's too, which is not root
+            pbx.start()
+            work.env['PBX_ASTERISK_DIR'] = str(pbx.etc)
+            pbx.write('pjsip.conf', ORDER + (pbx.etc / 'pjsip.conf').read_text())
+            result = self.generate(work, '--deploy', '--validate', '--reload')
+            self.says(result, 'the running Asterisk looks at addresses before names', 'hint: .*restart Asterisk')
+            pbx.stop()
+            pbx.start()
+            work.db.sql("update users set full_name = 'Bob'")
+            self.assertNotIn('addresses before names', self.generate(work, '--deploy', '--validate', '--reload').err)
+
+
+@unittest.skipUnless(os.geteuid() == 0 and shutil.which('cc'), 'needs root and a C compiler')
+class Planted(Validating):
+    def test_code_that_the_folders_owner_planted_as_a_module_runs_as_that_owner(self):
+        work = self.pbx()
+        modules = work.path / 'modules'
+        real = next(asterisk_root.place().glob('usr/lib/**/asterisk/modules'))
+        modules.mkdir()
+        for module in real.iterdir():
+            (modules / module.name).symlink_to(module)
+        ran = work.path / 'ran' / 'ids'
+        ran.parent.mkdir()
+        ran.parent.chmod(0o777)
+        (modules / 'app_queue.so').unlink()
+        subprocess.run(['cc', '-shared', '-fPIC', '-x', 'c', '-o', str(modules / 'app_queue.so'), '-'],
+                       input=MODULE % ran, text=True, check=True)
+        conf = work.etc / 'asterisk.conf'
+        conf.write_text(f'[directories]\nastmoddir => {modules}\nastdatadir => {asterisk_root.place()}/usr/share/asterisk\n')
+        for path in (work.etc, work.etc / 'pjsip.conf', conf, modules, modules / 'app_queue.so'):
+            os.chown(path, NOBODY, NOBODY)
+        self.generate(work, '--validate', expect=65)  # what is planted is no queue
+        self.assertEqual(set(ran.read_text().splitlines()), {f'{NOBODY} {NOBODY}'})
+
+
+if __name__ == '__main__':
+    main_with_asterisk()
