@@ -6,37 +6,70 @@
 #include <fcntl.h>
 #include <stdlib.h> // NOLINT(modernize-deprecated-headers): mkdtemp is POSIX
 #include <sys/file.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <filesystem>
+#include <string>
 #include <utility>
 
 namespace pbx {
 
-PrivateFolder::PrivateFolder(const Folder& parent, const std::string& name)
-    : above_{Folder::create(parent.path() / name, &parent)} {
+namespace {
+
+// What is in it will be removed: it must be a folder, not a link to one, and ours, root's or of the owner of what it is
+// in. Others remove it beside us: then it is made again.
+Folder make_above(const Folder& parent, const std::string& name) {
+    const auto path = parent.path() / name;
+    const auto refuse = [&](const char* fault) {
+        return Error{Exit::no_permission, path.native() + " is not used: " + fault,
+                     "find out which program made it, and remove it"};
+    };
+    for (;;) {
+        auto made = Folder::create(path, &parent);
+        struct stat folder {};
+        struct stat around {};
+        if (::fstat(made.fd(), &folder) != 0 || ::fstat(parent.fd(), &around) != 0)
+            throw system_error(Exit::io, "cannot look at folder " + path.native(), errno);
+        const auto named = parent.look(name);
+        if (named && !S_ISDIR(named->st_mode))
+            throw refuse("it is a link, not a folder");
+        if (!named || named->st_dev != folder.st_dev || named->st_ino != folder.st_ino)
+            continue;
+        if (folder.st_uid != 0 && folder.st_uid != ::geteuid() && folder.st_uid != around.st_uid)
+            throw refuse("it belongs to another user");
+        return made;
+    }
+}
+
+// A name in a folder that stays the same one whatever becomes of the folder's own name.
+std::string beneath(const Folder& folder, const std::string& name) {
+    return "/proc/self/fd/" + std::to_string(folder.fd()) + "/" + name;
+}
+
+} // namespace
+
+PrivateFolder::PrivateFolder(const Folder& parent, const std::string& name) : above_{make_above(parent, name)} {
     sweep();
-    make();
+    make([&] { above_ = make_above(parent, name); });
 }
 
 PrivateFolder::PrivateFolder(Folder shared, std::string begin, uid_t user)
     : begin_{std::move(begin)}, user_{user}, above_{std::move(shared)} {
     sweep();
-    make();
+    make([] {});
 }
 
-void PrivateFolder::make() {
+void PrivateFolder::make(const std::function<void()>& renew_above) {
     // Others make, sweep and remove beside us: what they took away of ours is made again.
-    for (;;) {
-        auto path = (above_.path() / (begin_ + "XXXXXX")).native();
+    for (;; renew_above()) {
+        auto path = beneath(above_, begin_ + "XXXXXX");
         const bool made = ::mkdtemp(path.data()) != nullptr;
         if (!made && errno != ENOENT)
             throw system_error(Exit::cant_create, "cannot make a folder in " + above_.path().native(), errno);
-        if (!made) {
-            above_ = Folder::create(above_.path());
+        if (!made)
             continue;
-        }
-        const std::filesystem::path mine{path};
+        const auto mine = above_.path() / std::filesystem::path{path}.filename();
         struct stat held {};
         try {
             folder_ = Folder::open(mine);
@@ -55,7 +88,7 @@ void PrivateFolder::make() {
 
 PrivateFolder::~PrivateFolder() {
     std::error_code ignored;
-    std::filesystem::remove_all(folder_->path(), ignored);
+    std::filesystem::remove_all(beneath(above_, folder_->path().filename()), ignored);
     if (begin_.empty())
         std::filesystem::remove(above_.path(), ignored); // unless others are at work in it
 }
@@ -70,7 +103,7 @@ void PrivateFolder::sweep() const {
             ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0)
             return;
         std::error_code ignored;
-        std::filesystem::remove_all(above_.path() / name, ignored);
+        std::filesystem::remove_all(beneath(above_, name), ignored);
     });
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/folder.hpp"
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -25,7 +26,7 @@ class PrivateFolder {
     const Folder& folder() const { return *folder_; }
 
   private:
-    void make();
+    void make(const std::function<void()>& renew_above);
     void sweep() const;
 
     std::string begin_; ///< of the name; empty: the folder above is ours too

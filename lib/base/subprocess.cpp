@@ -229,6 +229,11 @@ Finished run_command(const Command& command, const Deadline& deadline, const Sin
             const std::string_view data{buffer.data(), static_cast<std::size_t>(got)};
             if (sink)
                 sink(data);
+            else if (whole && data.size() > command.most_output - text.size())
+                throw Error{Exit::unavailable,
+                            command.arguments.front() + " was ended: its answer is longer than " +
+                                std::to_string(command.most_output) + " bytes",
+                            "see what kind of program that is; the right one answers in a few lines"};
             else if (whole)
                 text += data;
             if (!whole)

@@ -4,6 +4,7 @@
 #include "base/deadline.hpp"
 #include "base/identity.hpp"
 
+#include <cstddef>
 #include <functional>
 #include <optional>
 #include <string>
@@ -19,6 +20,7 @@ struct Command {
     /// The child is this account, in the folder "/", cannot gain rights, and has limits: no core file, 256 MiB a file,
     /// 4 GiB of memory, 4,096 descriptors, 10 minutes of processor time.
     std::optional<Identity> confined = std::nullopt;
+    std::size_t most_output = 16U << 20U; ///< bytes of stdout that are kept; more is an error
 };
 
 struct Finished {
@@ -36,7 +38,8 @@ using Sink = std::function<void(std::string_view)>;
 /// Runs to the end, or ends it (TERM, two seconds later KILL) at the deadline or when a sink throws. The child has a
 /// session of its own, so that it cannot type into our terminal; what it leaves running in its process group is killed.
 /// stdin is empty. If our process dies, the kernel kills the child (PR_SET_PDEATHSIG). `out` gets stdout as it comes,
-/// `err` stderr. Throws Error (unavailable) when the program cannot be started.
+/// `err` stderr. Throws Error (unavailable) when the program cannot be started, or, without a sink, writes more to
+/// stdout than `most_output`.
 Finished run_command(const Command& command, const Deadline& deadline, const Sink& out = {}, const Sink& err = {});
 
 } // namespace pbx

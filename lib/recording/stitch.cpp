@@ -272,9 +272,17 @@ class Run {
             return true;
         // Its legs left before it was stitched: after a run that failed, or was killed.
         if (!moved_)
-            moved_ =
-                Moved::since(legs_.spool(), std::time(nullptr) - options_.since.count() - patience_for_other_nodes);
+            read_journal();
         return std::any_of(names.begin(), names.end(), [&](const std::string& name) { return moved_->contains(name); });
+    }
+
+    // A journal that cannot be used hides only which calls were ours: the others are stitched all the same.
+    void read_journal() {
+        moved_ = Moved::since(legs_.spool(), std::time(nullptr) - options_.since.count() - patience_for_other_nodes);
+        for (const auto& fault : moved_->faults()) {
+            words::error(fault);
+            met(fault.kind());
+        }
     }
 
     void build_pending() {

@@ -19,6 +19,7 @@
 #include <filesystem>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <utility>
 
 extern char** environ; // NOLINT(readability-redundant-declaration): not declared everywhere
@@ -38,11 +39,12 @@ constexpr std::size_t names_at_a_time = 256;  // a bucket, or a folder of this m
 constexpr std::size_t names_with_care = 32;   // each checker may be a connection: sftp, webdav
 constexpr std::size_t names_to_any_kind = 16; // not worth asking what kind it is
 
-std::vector<std::string> child_environment() {
+std::vector<std::string> child_environment(const std::vector<std::string>& more) {
     const auto begins = [](std::string_view text, std::string_view prefix) {
         return text.substr(0, prefix.size()) == prefix;
     };
-    std::vector<std::string> result;
+    const auto name_of = [](std::string_view entry) { return entry.substr(0, entry.find('=')); };
+    auto result = more;
     for (char** entry = environ; *entry != nullptr; ++entry) {
         const std::string_view text{*entry};
         // RCLONE_DRY_RUN, RCLONE_IMMUTABLE and the like would change what our arguments mean. What stays is where the
@@ -51,6 +53,8 @@ std::vector<std::string> child_environment() {
                                    begins(text, "RCLONE_PASSWORD_COMMAND=");
         // The database's password is not rclone's business.
         if ((begins(text, "RCLONE_") && !configuration) || begins(text, "PG") || begins(text, "PBX_"))
+            continue;
+        if (std::any_of(more.begin(), more.end(), [&](const auto& ours) { return name_of(ours) == name_of(text); }))
             continue;
         result.emplace_back(text);
     }
@@ -110,17 +114,6 @@ bool is_forbidden(std::string_view text) {
            !has_any(text, {"ateLimitExceeded", "uotaExceeded", "rate limit", "quota"});
 }
 
-// What a connection string holds between the commas may be a password.
-std::string without_parameters(const std::string& path) {
-    if (path.empty() || path.front() != ':')
-        return path;
-    const auto comma = path.find(',');
-    const auto last = path.rfind(':');
-    if (comma == std::string::npos || last == std::string::npos || last < comma)
-        return path;
-    return path.substr(0, comma) + ",..." + path.substr(last);
-}
-
 std::string replaced(std::string text, const std::string& what, const std::string& with) {
     if (what.empty() || what == with)
         return text;
@@ -144,34 +137,95 @@ std::int64_t unix_time(const std::string& text) {
     return when;
 }
 
-// One line of lsjson: an object, with '[' and ',' around it on lines or at its end. Nothing for lines that are none.
-std::optional<std::pair<std::string, RemoteObject>> read_entry(std::string_view line) {
-    if (!line.empty() && line.back() == ',')
-        line.remove_suffix(1);
-    const auto entry = nlohmann::json::parse(line.begin(), line.end(), nullptr, false);
-    if (!entry.is_object() || !entry.contains("Path") || !entry.contains("Size"))
-        return std::nullopt;
-    try {
-        const auto size = entry.at("Size").get<std::int64_t>();
-        if (entry.value("IsDir", false) || size < 0)
-            return std::nullopt;
-        RemoteObject object;
-        object.size = static_cast<std::uint64_t>(size);
-        object.modified = unix_time(entry.value("ModTime", std::string{}));
-        if (const auto hashes = entry.find("Hashes"); hashes != entry.end() && hashes->is_object())
-            object.md5 = hashes->value("md5", std::string{});
-        return std::pair{entry.at("Path").get<std::string>(), std::move(object)};
-    } catch (const nlohmann::json::exception&) {
-        return std::nullopt;
-    }
+struct Entry {
+    std::string path;
+    std::optional<RemoteObject> object; ///< nothing when what rclone says of it makes no sense
+};
+
+bool is_md5(const std::string& text) {
+    constexpr std::size_t digits = 32;
+    return text.size() == digits && text.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
-// An answer that an error cut short has no end, and what it says before that is true.
-void read_entries(std::string_view out, std::map<std::string, RemoteObject>& found) {
+// Every line of an answer is short; a long one is not parsed, since JSON can take fifty times its room.
+constexpr std::size_t longest_line = 16384;
+
+// One line of lsjson: an object, with '[' and ',' around it on lines or at its end. Nothing for lines that are none.
+std::optional<Entry> read_entry(std::string_view line) {
+    if (!line.empty() && line.back() == ',')
+        line.remove_suffix(1);
+    if (line.size() > longest_line)
+        return std::nullopt;
+    const auto entry = nlohmann::json::parse(line.begin(), line.end(), nullptr, false);
+    if (!entry.is_object())
+        return std::nullopt;
+    const auto text = [](const nlohmann::json& object, const char* key) {
+        const auto found = object.find(key);
+        return found != object.end() && found->is_string() ? found->get<std::string>() : std::string{};
+    };
+    Entry result{text(entry, "Path"), std::nullopt};
+    if (result.path.empty())
+        return std::nullopt;
+    // No storage has larger objects. -1 is rclone's word for a size that it does not know.
+    constexpr std::int64_t largest = 1LL << 44U;
+    const auto size = entry.find("Size");
+    const auto folder = entry.find("IsDir");
+    if (size == entry.end() || !size->is_number_integer() || (folder != entry.end() && *folder != false))
+        return result;
+    const auto bytes = size->get<std::int64_t>();
+    if (bytes < 0 || bytes > largest)
+        return result;
+    RemoteObject object;
+    object.size = static_cast<std::uint64_t>(bytes);
+    object.modified = unix_time(text(entry, "ModTime"));
+    if (const auto hashes = entry.find("Hashes"); hashes != entry.end() && hashes->is_object())
+        if (auto md5 = text(*hashes, "md5"); is_md5(md5))
+            object.md5 = std::move(md5);
+    result.object = std::move(object);
+    return result;
+}
+
+// What lsjson writes has "[" and "]" on lines of their own, and one object on each line between. Without them, or with
+// anything else, it is no list, and nothing can be called absent because it is not in it.
+class ListForm {
+  public:
+    void add(std::string_view line, bool is_entry) {
+        begun_ = begun_ || line == "[" || line == "[]";
+        ended_ = line == "]" || line == "[]";
+        sound_ = sound_ && begun_ && (is_entry || line == "[" || ended_);
+    }
+    bool is_whole() const { return sound_ && ended_; }
+
+  private:
+    bool begun_ = false;
+    bool ended_ = false;
+    bool sound_ = true;
+};
+
+constexpr const char* no_list = "the answer is not a whole list of files";
+
+// The answers on names that were asked for; any other name in them is nobody's. An answer that an error cut short has
+// no end, and what it says before that is true. A name with two different answers, or one that makes no sense, is in
+// `unclear`: it is neither found nor absent. Returns whether the answer is a whole list.
+bool read_entries(std::string_view out, const std::vector<std::string>& asked,
+                  std::map<std::string, RemoteObject>& found, std::set<std::string>& unclear) {
+    const std::set<std::string_view> names{asked.begin(), asked.end()};
+    ListForm form;
     for_each_line(out, [&](std::string_view line) {
-        if (auto entry = read_entry(line))
-            found.insert_or_assign(std::move(entry->first), std::move(entry->second));
+        auto entry = read_entry(line);
+        form.add(line, entry.has_value());
+        if (!entry || !names.contains(entry->path))
+            return;
+        const auto before = found.find(entry->path);
+        if (!entry->object || (before != found.end() && (before->second.size != entry->object->size ||
+                                                         before->second.md5 != entry->object->md5)))
+            unclear.insert(entry->path);
+        else
+            found.insert_or_assign(std::move(entry->path), *std::move(entry->object));
     });
+    for (const auto& name : unclear)
+        found.erase(name);
+    return form.is_whole();
 }
 
 template <typename Key, typename Value>
@@ -208,6 +262,8 @@ class TransferLog {
             for_each_line(std::string_view{rest_}.substr(0, end), [&](std::string_view line) { look(line); });
             rest_.erase(0, end + 1);
         }
+        if (rest_.size() > longest_line)
+            look(std::exchange(rest_, {}));
         if (since_.passed())
             throw Stalled{};
     }
@@ -216,7 +272,7 @@ class TransferLog {
 
   private:
     void look(std::string_view line) {
-        const auto entry = nlohmann::json::parse(line, nullptr, false);
+        const auto entry = line.size() > longest_line ? nlohmann::json{} : nlohmann::json::parse(line, nullptr, false);
         if (!entry.is_object())
             return keep_tail(words_, std::string{line} + "\n");
         try {
@@ -279,6 +335,18 @@ class Remote::List {
     Fd fd_;
 };
 
+namespace {
+
+// Whether a path in a listing is that of a leg or of a stitched recording: a plain name on one of the two shelves.
+bool is_ours(std::string_view path) {
+    constexpr std::string_view shelf = "stitched/";
+    if (path.substr(0, shelf.size()) == shelf)
+        path.remove_prefix(shelf.size());
+    return name_fault(path).empty();
+}
+
+} // namespace
+
 std::string_view remote_name_fault(std::string_view name) {
     if (const auto fault = name_fault(name); !fault.empty())
         return fault;
@@ -292,20 +360,24 @@ std::string_view remote_name_fault(std::string_view name) {
     return {};
 }
 
-Remote::Remote(std::string path, std::string rclone, int lock, RemoteRoot root)
-    : path_{std::move(path)}, rclone_{std::move(rclone)}, lock_{lock}, root_{root}, state_{std::make_shared<State>()} {
-    while (path_.size() > 1 && path_.back() == '/')
-        path_.pop_back();
-    shown_ = without_parameters(path_);
-    if (path_.empty() || path_.front() == '-' || path_.find_first_of(std::string_view{"\n\0", 2}) != std::string::npos)
-        throw Error{Exit::config, "\"" + shown_ + "\" is no rclone path",
+Remote::Remote(const std::string& path, std::string rclone, int lock, RemoteRoot root)
+    : connection_{parse_connection(path)}, rclone_{std::move(rclone)}, lock_{lock}, root_{root},
+      state_{std::make_shared<State>()} {
+    for (auto* text : {&connection_.path, &connection_.shown})
+        while (text->size() > 1 && text->back() == '/')
+            text->pop_back();
+    if (path.empty() || path.front() == '-' || path.find_first_of(std::string_view{"\n\0", 2}) != std::string::npos)
+        throw Error{Exit::config, "\"" + connection_.shown + "\" is no rclone path",
                     "set --remote or PBX_REMOTE to something like gcs:bucket/recordings"};
 }
 
+std::string Remote::below(std::string_view folder) const {
+    const auto& path = connection_.path;
+    return path + (path.back() == ':' || path.back() == '/' ? "" : "/") + std::string{folder};
+}
+
 std::string Remote::shelf_path(Shelf shelf) const {
-    if (shelf == Shelf::legs)
-        return path_;
-    return path_ + (path_.back() == ':' || path_.back() == '/' ? "" : "/") + "stitched";
+    return shelf == Shelf::legs ? connection_.path : below("stitched");
 }
 
 std::vector<std::string> Remote::common(std::vector<std::string> arguments) const {
@@ -318,9 +390,11 @@ std::vector<std::string> Remote::common(std::vector<std::string> arguments) cons
 }
 
 Finished Remote::run(const std::vector<std::string>& arguments, const Deadline& deadline,
-                     const std::vector<int>& inherited, const Sink& sink, const Sink& err) const {
+                     const std::vector<int>& inherited, const Sink& sink, const Sink& err,
+                     std::size_t most_output) const {
     const Waiting waiting{"the remote", Exit::unavailable};
-    Command command{common(arguments), child_environment(), inherited};
+    Command command{common(arguments), child_environment(connection_.environment), inherited};
+    command.most_output = most_output;
     if (lock_ >= 0)
         command.inherited.push_back(lock_);
     return run_command(command, deadline, sink, err);
@@ -350,12 +424,13 @@ Finished Remote::transfer(std::vector<std::string> arguments, const std::vector<
 }
 
 Finished Remote::run_list(std::vector<std::string> arguments, const std::vector<std::string>& names,
-                          const std::vector<std::string>& paths, const Deadline& deadline, const Sink& sink) const {
+                          const std::vector<std::string>& paths, const Deadline& deadline, const Sink& sink,
+                          std::size_t most_output) const {
     const List list{names};
     arguments.push_back("--files-from-raw=" + list.path());
     arguments.push_back("--checkers=" + std::to_string(std::max<std::size_t>(8, names.size() / 2 + 1)));
     arguments.insert(arguments.end(), paths.begin(), paths.end());
-    return run(arguments, deadline, {list.fd()}, sink);
+    return run(arguments, deadline, {list.fd()}, sink, {}, most_output);
 }
 
 Error Remote::fault(Exit kind, const std::string& doing, const std::string& why) const {
@@ -370,13 +445,14 @@ Error Remote::fault(Exit kind, const std::string& doing, const std::string& why)
     else if (has_any(why, {"RCLONE_CONFIG_PASS"}))
         hint =
             "rclone's configuration is encrypted: give its password in RCLONE_CONFIG_PASS or RCLONE_PASSWORD_COMMAND";
-    return {kind, "remote " + shown_ + ": cannot " + doing + ": " + why, hint};
+    return {kind, "remote " + connection_.shown + ": cannot " + doing + ": " + why, hint};
 }
 
 Error Remote::fault(const std::string& doing, const Finished& finished) const {
     if (finished.timed_out)
         return fault(Exit::unavailable, doing, "no answer in time");
-    auto why = replaced(last_words(finished.err), path_, shown_);
+    const auto words = replaced(finished.err, connection_.path, connection_.shown);
+    auto why = last_words(without_hidden(words, connection_));
     if (is_forbidden(why))
         return fault(Exit::no_permission, doing, why);
     if (has_any(why, {"corrupted on transfer"}))
@@ -392,14 +468,21 @@ const Remote::Kind& Remote::kind(const Deadline& deadline) const {
     const std::lock_guard guard{state_->mutex};
     if (state_->kind)
         return *state_->kind;
-    const auto answer = run({"backend", "features", path_}, deadline.at_most(question), {});
+    constexpr std::size_t a_few_kilobytes = 65536;
+    const auto answer =
+        run({"backend", "features", connection_.path}, deadline.at_most(question), {}, {}, {}, a_few_kilobytes);
     const auto said = nlohmann::json::parse(answer.out, nullptr, false);
     if (answer.status != 0 || !said.is_object() || !said.contains("Features") || !said["Features"].is_object())
         throw fault("learn what kind of storage it is", answer);
+    const auto has = [&](const char* feature) {
+        const auto found = said["Features"].find(feature);
+        return found != said["Features"].end() && *found == true;
+    };
     Kind result;
-    result.bucket = said["Features"].value("BucketBased", false);
-    result.local = said["Features"].value("IsLocal", false);
-    result.folder = said.value("Root", std::string{});
+    result.bucket = has("BucketBased");
+    result.local = has("IsLocal");
+    if (const auto root = said.find("Root"); root != said.end() && root->is_string())
+        result.folder = root->get<std::string>();
     return state_->kind.emplace(std::move(result));
 }
 
@@ -416,8 +499,7 @@ void Remote::require_root(const Deadline& deadline) const {
     if (state_->seen)
         return;
     constexpr int not_found = 3;
-    const auto probe = path_ + (path_.back() == ':' || path_.back() == '/' ? "" : "/") + ".probe/";
-    auto answer = run({"lsf", probe}, deadline.at_most(question), {});
+    auto answer = run({"lsf", below(".probe/")}, deadline.at_most(question), {});
     // An empty place in a bucket that is there lists as nothing; elsewhere a folder that is not there is not found.
     if (answer.status == not_found && !answer.timed_out && !kind(deadline).bucket) {
         std::error_code ignored;
@@ -425,10 +507,10 @@ void Remote::require_root(const Deadline& deadline) const {
             (kind(deadline).local && std::filesystem::is_directory(kind(deadline).folder, ignored)))
             answer.status = 0;
         else if (!kind(deadline).local)
-            answer = run({"lsjson", "--stat", "--no-modtime", path_}, deadline.at_most(question), {});
+            answer = run({"lsjson", "--stat", "--no-modtime", connection_.path}, deadline.at_most(question), {});
     }
     if (answer.status == not_found && !answer.timed_out)
-        throw Error{Exit::unavailable, "remote " + shown_ + ": its bucket or folder does not exist",
+        throw Error{Exit::unavailable, "remote " + connection_.shown + ": its bucket or folder does not exist",
                     "make it, or mount it, or correct --remote; nothing is concluded from its absence"};
     if (answer.status != 0 || answer.timed_out)
         throw fault("see its bucket or folder", answer);
@@ -438,6 +520,7 @@ void Remote::require_root(const Deadline& deadline) const {
 std::map<std::string, RemoteObject> Remote::look(Shelf shelf, const std::vector<std::string>& names,
                                                  const Deadline& deadline, Failures* failures) const {
     std::map<std::string, RemoteObject> found;
+    std::set<std::string> unclear;
     const auto fail = [&](const std::string& name, const Error& error) {
         if (failures == nullptr)
             throw Error{error};
@@ -456,7 +539,7 @@ std::map<std::string, RemoteObject> Remote::look(Shelf shelf, const std::vector<
 
     const auto fail_all = [&](const std::vector<std::string>& which, const Error& error) {
         for (const auto& name : which)
-            if (!found.contains(name))
+            if (!found.contains(name) && !unclear.contains(name))
                 fail(name, error);
     };
     // One object's error ends rclone's whole run without naming it: halve until it stands alone. Not for ever, since a
@@ -477,20 +560,23 @@ std::map<std::string, RemoteObject> Remote::look(Shelf shelf, const std::vector<
     while (!waiting.empty()) {
         const auto asked = std::move(waiting.back());
         waiting.pop_back();
-        const auto answer = run_list({"lsjson", "-R", "--hash", "--hash-type=MD5", "--files-only", "--no-mimetype"},
-                                     asked, {shelf_path(shelf)}, deadline.at_most(question));
-        read_entries(answer.out, found);
+        constexpr std::size_t of_one_name = 4096; // with every byte of it escaped
+        const auto answer =
+            run_list({"lsjson", "-R", "--hash", "--hash-type=MD5", "--files-only", "--no-mimetype"}, asked,
+                     {shelf_path(shelf)}, deadline.at_most(question), {}, of_one_name * (asked.size() + 1));
+        const bool whole = read_entries(answer.out, asked, found, unclear);
         std::vector<std::string> open;
         std::copy_if(asked.begin(), asked.end(), std::back_inserter(open),
-                     [&](const std::string& name) { return !found.contains(name); });
-        if (answer.status == 0 && !answer.timed_out) {
+                     [&](const std::string& name) { return !found.contains(name) && !unclear.contains(name); });
+        const bool ended_well = answer.status == 0 && !answer.timed_out;
+        if (ended_well && whole) {
             any_absent = any_absent || !open.empty();
             continue;
         }
         const auto what = open.size() == 1 ? "look at " + pbx::shown(open.front()) : "look at objects";
-        const auto error = fault(what, answer);
+        const auto error = ended_well ? fault(Exit::unavailable, what, no_list) : fault(what, answer);
         std::optional<Error> all;
-        if (answer.timed_out || ++failed_runs > most_failed_runs)
+        if (ended_well || answer.timed_out || ++failed_runs > most_failed_runs)
             all = error;
         if (failed_runs == 1 && !all) {
             try {
@@ -513,6 +599,9 @@ std::map<std::string, RemoteObject> Remote::look(Shelf shelf, const std::vector<
         waiting.emplace_back(open.begin(), middle);
         waiting.emplace_back(middle, open.end());
     }
+    for (const auto& name : unclear)
+        fail(name, fault(Exit::unavailable, "look at " + pbx::shown(name),
+                         "the answer is no file with a size, or there are two of this name"));
     if (any_absent) {
         try {
             require_root(deadline);
@@ -626,8 +715,8 @@ std::string Remote::head(Shelf shelf, const std::string& name, const RemoteObjec
         return {};
     if (const auto bad = remote_name_fault(name); !bad.empty())
         throw Error{Exit::data, "\"" + pbx::shown(name) + "\" cannot be asked of the remote: " + std::string{bad}};
-    auto answer =
-        run_list({"cat", "--head=" + std::to_string(want)}, {name}, {shelf_path(shelf)}, deadline.at_most(question));
+    auto answer = run_list({"cat", "--head=" + std::to_string(want)}, {name}, {shelf_path(shelf)},
+                           deadline.at_most(question), {}, want);
     if (answer.status != 0 || answer.timed_out)
         throw fault(doing, answer);
     if (answer.out.size() != want)
@@ -668,10 +757,13 @@ std::map<std::string, std::string> Remote::read_back(Shelf shelf, const std::vec
     std::map<std::string, std::string> result;
     for (const auto& some : batches(names, batch(names.size(), deadline))) {
         const auto answer = transfer({"hashsum", "MD5", "--download"}, some, {shelf_path(shelf)}, deadline, {});
-        for_each_line(answer.out, [&](std::string_view line) {
+        const std::set<std::string_view> asked{some.begin(), some.end()};
+        // A last line without an end may have lost the end of its name.
+        const auto whole = std::string_view{answer.out}.substr(0, answer.out.rfind('\n') + 1);
+        for_each_line(whole, [&](std::string_view line) {
             constexpr std::size_t digits = 32;
-            if (line.size() > digits + 2 && line.substr(digits, 2) == "  " &&
-                line.find_first_not_of("0123456789abcdef") == digits)
+            if (line.size() > digits + 2 && line.substr(digits, 2) == "  " && asked.contains(line.substr(digits + 2)) &&
+                is_md5(std::string{line.substr(0, digits)}))
                 result.insert_or_assign(std::string{line.substr(digits + 2)}, std::string{line.substr(0, digits)});
         });
     }
@@ -681,23 +773,29 @@ std::map<std::string, std::string> Remote::read_back(Shelf shelf, const std::vec
 void Remote::list(const std::function<void(const std::string&, const RemoteObject&)>& each,
                   const Deadline& deadline) const {
     std::string rest;
+    ListForm form;
     bool any = false;
     // The server's own time: asking for the one that rclone keeps costs a question an object on some remotes.
-    const auto answer = run({"lsjson", "-R", "--files-only", "--no-mimetype", "--use-server-modtime", path_}, deadline,
-                            {}, [&](std::string_view data) {
+    const auto answer = run({"lsjson", "-R", "--files-only", "--no-mimetype", "--use-server-modtime", connection_.path},
+                            deadline, {}, [&](std::string_view data) {
                                 rest += data;
                                 const auto end = rest.rfind('\n');
+                                if (rest.size() - (end == std::string::npos ? 0 : end) > longest_line)
+                                    throw fault(Exit::unavailable, "list it", "a line of the answer does not end");
                                 if (end == std::string::npos)
                                     return;
                                 for_each_line(std::string_view{rest}.substr(0, end), [&](std::string_view line) {
-                                    if (const auto entry = read_entry(line)) {
-                                        any = true;
-                                        each(entry->first, entry->second);
-                                    }
+                                    const auto entry = read_entry(line);
+                                    form.add(line, entry.has_value());
+                                    any = any || entry;
+                                    if (entry && entry->object && is_ours(entry->path))
+                                        each(entry->path, *entry->object);
                                 });
                                 rest.erase(0, end + 1);
                             });
     constexpr int not_found = 3;
+    if (answer.status == 0 && !answer.timed_out && !form.is_whole())
+        throw fault(Exit::unavailable, "list it", no_list);
     if (!any && (answer.status == 0 || answer.status == not_found) && !answer.timed_out)
         return require_root(deadline);
     if (answer.status != 0 || answer.timed_out)

@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "base/folder.hpp"
 #include "base/subprocess.hpp"
+#include "remote/connection.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -42,13 +43,14 @@ class Remote {
 
     /// `path` is an rclone path; `rclone` the program. Children inherit `lock` (-1: none), so that a killed run's
     /// rclone still holds it. Nothing is run yet. Throws Error (config) for a path that rclone would take for an
-    /// option.
-    Remote(std::string path, std::string rclone, int lock = -1, RemoteRoot root = RemoteRoot::must_exist);
+    /// option, or whose own options cannot be read.
+    Remote(const std::string& path, std::string rclone, int lock = -1, RemoteRoot root = RemoteRoot::must_exist);
 
     /// The objects under these names that exist; a name that is neither in the answer nor in `failures` is definitely
     /// absent (also the bucket or folder was seen). Few rclone runs, whatever the number of names. What cannot be said
     /// of a name goes to `failures`, or is thrown where that is null: unavailable when the remote does not answer or
-    /// the bucket or folder is not there, no_permission when it is forbidden, data for a name that cannot be asked for.
+    /// the bucket or folder is not there, or rclone's answer on the name makes no sense, no_permission when it is
+    /// forbidden, data for a name that cannot be asked for.
     std::map<std::string, RemoteObject> look(Shelf shelf, const std::vector<std::string>& names,
                                              const Deadline& deadline, Failures* failures = nullptr) const;
 
@@ -79,26 +81,32 @@ class Remote {
                                                  const Deadline& deadline) const;
 
     /// Calls `each` with all that lies in the remote, names relative to it ("stitched/x.wav"), in one listing, as it
-    /// comes. Throws Error when the listing did not come to its end.
+    /// comes. What cannot be a leg or a stitched recording by its path is passed over. Throws Error when the listing
+    /// did not come to its end.
     void list(const std::function<void(const std::string&, const RemoteObject&)>& each, const Deadline& deadline) const;
 
     /// Makes what was uploaded durable where the remote is a folder of this machine, which rclone writes unsynced.
     void sync(const Deadline& deadline) const;
 
     /// The path for messages: without the parameters of a connection string, which may hold passwords.
-    const std::string& shown() const { return shown_; }
+    const std::string& shown() const { return connection_.shown; }
 
   private:
     struct Kind;  ///< what sort of storage it is
     struct State; ///< what was learned so far
     class List;
 
+    /// More than any answer of rclone's that does not grow with what was asked: 256 names with their hashes.
+    static constexpr std::size_t enough = 1U << 20U;
+
+    std::string below(std::string_view folder) const;
     std::string shelf_path(Shelf shelf) const;
     std::vector<std::string> common(std::vector<std::string> arguments) const;
     Finished run(const std::vector<std::string>& arguments, const Deadline& deadline, const std::vector<int>& inherited,
-                 const Sink& sink = {}, const Sink& err = {}) const;
+                 const Sink& sink = {}, const Sink& err = {}, std::size_t most_output = enough) const;
     Finished run_list(std::vector<std::string> arguments, const std::vector<std::string>& names,
-                      const std::vector<std::string>& paths, const Deadline& deadline, const Sink& sink = {}) const;
+                      const std::vector<std::string>& paths, const Deadline& deadline, const Sink& sink = {},
+                      std::size_t most_output = enough) const;
     Finished transfer(std::vector<std::string> arguments, const std::vector<std::string>& names,
                       const std::vector<std::string>& paths, const Deadline& deadline,
                       std::vector<int> inherited) const;
@@ -108,8 +116,7 @@ class Remote {
     std::size_t batch(std::size_t names, const Deadline& deadline) const;
     void require_root(const Deadline& deadline) const;
 
-    std::string path_;
-    std::string shown_;
+    Connection connection_;
     std::string rclone_;
     int lock_;
     RemoteRoot root_;

@@ -81,3 +81,14 @@ TEST_CASE("a confined child cannot gain rights, leaves no core file, and is the 
         Deadline::after(10s));
     CHECK(done.out == std::to_string(account.user) + "\n0\nNoNewPrivs:\t1\n/\n");
 }
+
+TEST_CASE("a child that writes without end is ended, and only so much of it is kept") {
+    pbx::Command endless{{"sh", "-c", "yes"}, {"PATH=/bin:/usr/bin"}, {}};
+    endless.most_output = 100'000;
+    const auto begin = Deadline::Clock::now();
+    CHECK_THROWS_WITH(run_command(endless, Deadline::after(30s)),
+                      "sh was ended: its answer is longer than 100000 bytes");
+    CHECK(Deadline::Clock::now() - begin < 10s);
+    endless.arguments = {"sh", "-c", "head -c 100000 /dev/zero"};
+    CHECK(run_command(endless, Deadline::after(30s)).out.size() == 100'000);
+}
