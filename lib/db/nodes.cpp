@@ -26,6 +26,10 @@ constexpr const char* asking = "ask for the other nodes";
 constexpr const char* lately =
     "coalesce(greatest(last_stitch, last_archive), '-infinity') > now() - interval '25 hours'";
 
+// An advisory lock that machines without a node name share. The server releases it when their session ends, also by a
+// kill.
+constexpr const char* unnamed_archive = "1885500750, 1"; // any two numbers that nothing else locks
+
 std::string literal(PGconn* connection, const std::string& text) {
     const std::unique_ptr<char, decltype(&PQfreemem)> quoted{PQescapeLiteral(connection, text.data(), text.size()),
                                                              &PQfreemem};
@@ -141,6 +145,20 @@ bool other_nodes_known(soci::session& session, const Node& node, const Deadline&
                                        not_this(connection, node), lately),
                            deadline);
     return PQntuples(found.get()) > 0;
+}
+
+void hold_unnamed_archive(soci::session& session, const Deadline& deadline) {
+    ask(db::connection(session), fmt::format("select pg_advisory_lock_shared({})", unnamed_archive), deadline);
+}
+
+bool unnamed_archive_runs(soci::session& session, const Deadline& deadline) {
+    const auto held = ask(db::connection(session),
+                          fmt::format("select 1 from pg_locks where locktype = 'advisory' and (classid, objid) = ({}) "
+                                      "and objsubid = 2 and database = (select oid from pg_database where datname = "
+                                      "current_database()) limit 1",
+                                      unnamed_archive),
+                          deadline);
+    return PQntuples(held.get()) > 0;
 }
 
 } // namespace pbx::db

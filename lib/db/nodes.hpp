@@ -36,4 +36,11 @@ std::optional<Error> refuse_or_enter(soci::session& session, const Node& node, N
 /// Whether the table knows another node than this one, by the same count. Throws Error like refuse_or_enter.
 bool other_nodes_known(soci::session& session, const Node& node, const Deadline& deadline);
 
+/// Says to the others, for as long as the session lasts, that a machine without a node name archives. Before
+/// refuse_or_enter. Throws Error like it.
+void hold_unnamed_archive(soci::session& session, const Deadline& deadline);
+
+/// Whether a machine without a node name archives at this moment. Throws Error like refuse_or_enter.
+bool unnamed_archive_runs(soci::session& session, const Deadline& deadline);
+
 } // namespace pbx::db

@@ -12,12 +12,11 @@
 #include "base/open_files.hpp"
 #include "base/progress.hpp"
 #include "base/words.hpp"
-#include "db/nodes.hpp"
-#include "db/session.hpp"
 #include "recording/damage.hpp"
 #include "recording/mark.hpp"
 #include "recording/metrics.hpp"
 #include "recording/moved.hpp"
+#include "recording/other_nodes.hpp"
 #include "remote/remote.hpp"
 
 #include <fcntl.h>
@@ -32,6 +31,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -40,7 +40,28 @@ namespace pbx::recording {
 
 namespace {
 
+using namespace std::chrono_literals;
+
 constexpr std::size_t batch_size = 256;
+
+// Two machines may give two legs one name: where the name has no node in it, as in older recordings. rclone has no
+// "store it only where nothing is", so the later of two uploads replaces the earlier. Both legs are kept by this rule
+// for every such leg, which each of the machines follows:
+//   - It looks before it uploads, does not upload over a leg of another machine, and has ended its upload at most 30 s
+//     after it began to look (uploads_end, and two seconds until rclone is killed).
+//   - After it has seen its own MD5 under the name it waits 35 s (settled_after), looks again, and removes the leg from
+//     the spool only when its own MD5 is still there.
+// Whoever began to look before the first of the two looks that saw ours has ended its upload before the second one
+// begins, and whoever looks later sees ours and does not upload. So nothing can replace what the second look has seen;
+// and what was replaced before is still in the spool. The same holds for an rclone that removes an object because it
+// found another MD5 than it sent. A machine without a node name takes itself for the only one, and its uploads take as
+// long as they need: while it runs, the others upload nothing under such a name. It is refused as soon as another is
+// known, and it asks for others after its upload: one that is not known then has not looked yet.
+// What the rule cannot see is a machine that was suspended in the middle of it, a server that stores what was sent
+// seconds after its sender is gone, and programs other than this one. Names with a node in them need none of this.
+constexpr auto uploads_end = 28s;
+constexpr auto settled_after = 35s;
+constexpr std::size_t uploads_at_once = 64; // fewer after a batch that did not end in time
 
 /// A local file that is to be in the archive, and what it was when its MD5 was taken.
 struct Item {
@@ -176,12 +197,15 @@ class Report {
 class Run {
   public:
     Run(const ArchiveOptions& options, Folder spool, Metrics& metrics)
-        : options_{options}, deadline_{Deadline::after(options.timeout)}, spool_{std::move(spool)}, lock_{take_lock()},
-          remote_{options.places.remote, options.places.rclone, lock_ ? lock_->fd() : -1, RemoteRoot::may_be_new},
+        : options_{options}, nodes_{options.database, options.node, options.places.spool}, deadline_{Deadline::after(
+                                                                                               options.timeout)},
+          spool_{std::move(spool)}, lock_{take_lock()}, remote_{options.places.remote, options.places.rclone,
+                                                                lock_ ? lock_->fd() : -1, RemoteRoot::may_be_new},
           stitched_mark_{options.places.remote + " stitched"}, leg_mark_{options.places.remote + " legs"},
           report_{options.json, options.dry_run, metrics} {}
 
     Exit work() {
+        nodes_.enter(options_.dry_run);
         try {
             copy_stitched();
         } catch (const Error& error) {
@@ -322,21 +346,30 @@ class Run {
         return objects;
     }
 
-    // Uploads `items`, and returns those of which the remote itself now says that it has them.
-    std::vector<Item> stored(const Folder& folder, Shelf shelf, const char* what, std::vector<Item> items) {
+    // Uploads `items`, and returns those of which the remote itself now says that it has them. With `until`, which ends
+    // the upload: those that were not stored by then, and that nobody else stored, go to `late`.
+    std::vector<Item> stored(const Folder& folder, Shelf shelf, const char* what, std::vector<Item> items,
+                             const std::optional<Deadline>& until = std::nullopt, std::vector<Item>* late = nullptr) {
         if (items.empty())
             return items;
         const auto bytes = std::accumulate(items.begin(), items.end(), std::uint64_t{0}, add_size);
         Remote::Failures failures;
         say_doing("uploading", what);
-        remote_.upload(folder, shelf, names_of(items), transfer(bytes), failures);
+        if (!until)
+            remote_.upload(folder, shelf, names_of(items), transfer(bytes), failures);
+        else if (!until->passed())
+            remote_.upload(folder, shelf, names_of(items), *until, failures);
+        const bool is_late = until && until->passed();
         say_doing("checking", what);
         const auto objects = ask(shelf, what, items);
-        std::erase_if(items, [&](const Item& item) {
+        std::erase_if(items, [&](Item& item) {
             const auto there = objects.find(item.name);
-            if (there != objects.end() && there->second.size == item.size() && there->second.md5 == item.md5)
+            if (there != objects.end() && is_same(item, there->second))
                 return false;
-            if (const auto why = failures.find(item.name); why != failures.end())
+            if (is_late && (there == objects.end() || compare(item, there->second) == Standing::ours_cut_short))
+                late->push_back(std::move(item));
+            else if (const auto why = failures.find(item.name);
+                     why != failures.end() && !(is_late && there != objects.end()))
                 report_.fail(what, item.name, why->second);
             else if (shelf == Shelf::stitched && is_replaced(folder, item))
                 words::note("left {}: it was stitched anew while it was copied", item.name);
@@ -344,16 +377,37 @@ class Run {
                 report_.fail(what, item.name,
                              {Exit::unavailable, "remote " + remote_.shown() + " does not show it after the upload",
                               "the next run looks again"});
-            else
+            else if (shelf == Shelf::stitched)
                 report_.fail(
                     what, item.name,
                     {Exit::data,
                      fmt::format("remote {} stored something else: {}; here {}", remote_.shown(),
                                  described(there->second.size, there->second.md5), described(item.size(), item.md5)),
-                     "the file stays here; remove the object, and the next run stores it again"});
+                     "the file stays here; the next run compares both"});
+            else
+                report_.fail(what, item.name, replaced(item, there->second));
             return true;
         });
         return items;
+    }
+
+    static bool is_same(const Item& item, const RemoteObject& object) {
+        return object.size == item.size() && object.md5 == item.md5;
+    }
+
+    Error different(const std::string& what, const Item& item, const RemoteObject& object) const {
+        return {Exit::cant_create,
+                fmt::format("remote {} {}: {}; here {}", remote_.shown(), what, described(object.size, object.md5),
+                            described(item.size(), item.md5)),
+                fmt::format("either may be the only copy of its leg, so keep both: compare them, and the CDR rows that "
+                            "have this recordingfile; leg names of two machines differ where each has its own node = "
+                            "NAME in pbx.conf; this one stays in {}",
+                            spool_.path().native())};
+    }
+
+    Error replaced(const Item& item, const RemoteObject& object) const {
+        return different("does not have what was uploaded: another writer has stored a different leg under this name",
+                         item, object);
     }
 
     static bool is_replaced(const Folder& folder, const Item& item) {
@@ -494,7 +548,7 @@ class Run {
 
     // Whether the remote's recording stays as it is.
     bool is_settled(const Item& item, const RemoteObject& object) {
-        if (object.size == item.size() && object.md5 == item.md5) {
+        if (is_same(item, object)) {
             report_.count("stitched", "archived");
             mark(item, item.md5);
             return true;
@@ -556,6 +610,7 @@ class Run {
         in_batches(
             spool_, "legs", [&](const std::string& name) { return ripe(name); }, progress,
             [&](std::vector<Item> items) { move_batch(std::move(items)); });
+        release_unsettled();
     }
 
     std::optional<struct stat> leg(const std::string& name) const {
@@ -613,7 +668,7 @@ class Run {
     // Whether what the remote has is the beginning of ours, or what an earlier run stored before the leg changed: then
     // storing all of it takes nothing away.
     Standing compare(const Item& item, const RemoteObject& object) const {
-        if (object.size == item.size() && object.md5 == item.md5)
+        if (is_same(item, object))
             return Standing::same;
         const auto earlier = leg_mark_.stored(item.fd.get());
         if (earlier && earlier->size == object.size && earlier->md5 == object.md5)
@@ -626,9 +681,37 @@ class Run {
 
     void move_batch(std::vector<Item> items) {
         std::erase_if(items, [&](Item& item) { return !hashed(spool_, "legs", item); });
-        const auto objects = ask(Shelf::legs, "legs", items);
+        if (options_.dry_run) {
+            const auto sorted = looked_at(std::move(items));
+            for (const auto& item : sorted.upload)
+                would_move(item, "");
+            for (const auto& item : sorted.verified)
+                would_move(item, ", which the remote has already");
+            return;
+        }
+        std::vector<Item> shared; // other machines may use their names too
+        if (nodes_.is_named()) {
+            const auto ours = std::stable_partition(items.begin(), items.end(),
+                                                    [&](const Item& item) { return nodes_.is_ours(item.name); });
+            shared.assign(std::make_move_iterator(ours), std::make_move_iterator(items.end()));
+            items.erase(ours, items.end());
+        }
+        auto sorted = looked_at(std::move(items));
+        for (auto& item : stored(spool_, Shelf::legs, "legs", std::move(sorted.upload)))
+            sorted.verified.push_back(std::move(item));
+        release_settled(std::move(sorted.verified));
+        move_shared(std::move(shared));
+    }
+
+    struct Sorted {
         std::vector<Item> upload;
         std::vector<Item> verified;
+    };
+
+    // What is to be uploaded, and what the remote has already. It has a different object under the name of the others.
+    Sorted looked_at(std::vector<Item> items) {
+        Sorted sorted;
+        const auto objects = ask(Shelf::legs, "legs", items);
         for (auto& item : items) {
             const auto there = objects.find(item.name);
             try {
@@ -637,33 +720,141 @@ class Run {
                     words::note("the remote has only an earlier part of {}, and gets all of it", item.name);
                     [[fallthrough]];
                 case Standing::absent:
-                    upload.push_back(std::move(item));
+                    sorted.upload.push_back(std::move(item));
                     break;
                 case Standing::same:
-                    verified.push_back(std::move(item));
+                    sorted.verified.push_back(std::move(item));
                     break;
                 case Standing::different:
-                    throw Error{Exit::cant_create,
-                                fmt::format("remote {} has a different object under its name: {}; here {}",
-                                            remote_.shown(), described(there->second.size, there->second.md5),
-                                            described(item.size(), item.md5)),
-                                "nothing was overwritten and the leg stays in " + spool_.path().native() +
-                                    "; compare both, then rename or remove one of them"};
+                    throw different("has a different object under its name, which was not overwritten", item,
+                                    there->second);
                 }
             } catch (const Error& error) {
                 report_.fail("legs", item.name, error);
             }
         }
-        if (options_.dry_run) {
-            for (const auto& item : upload)
-                would_move(item, "");
-            for (const auto& item : verified)
-                would_move(item, ", which the remote has already");
-        } else {
-            for (auto& item : stored(spool_, Shelf::legs, "legs", std::move(upload)))
-                verified.push_back(std::move(item));
-            release(std::move(verified));
+        return sorted;
+    }
+
+    // Legs under whose names other machines may store theirs: see uploads_end.
+    void move_shared(std::vector<Item> items) {
+        if (items.empty())
+            return;
+        if (nodes_.unnamed_is_at_work()) {
+            for (const auto& item : items)
+                report_.fail(
+                    "legs", item.name,
+                    {Exit::temporary,
+                     "its name has no node in it, and a machine without a node name may be storing a leg under "
+                     "it at this moment",
+                     "the next run goes on with it; set node = NAME in pbx.conf on every machine"});
+            return;
         }
+        while (!items.empty() && !deadline_.passed()) {
+            const auto rest = items.size() - std::min(items.size(), at_once_);
+            std::vector<Item> some{std::make_move_iterator(items.begin() + static_cast<std::ptrdiff_t>(rest)),
+                                   std::make_move_iterator(items.end())};
+            items.erase(items.begin() + static_cast<std::ptrdiff_t>(rest), items.end());
+            const auto tried = some.size();
+            const auto until = deadline_.at_most(uploads_end);
+            auto sorted = looked_at(std::move(some));
+            std::vector<Item> late;
+            for (auto& item : stored(spool_, Shelf::legs, "legs", std::move(sorted.upload), until, &late))
+                sorted.verified.push_back(std::move(item));
+            release_settled(std::move(sorted.verified));
+            if (late.empty())
+                continue;
+            if (tried > 1 || deadline_.passed()) {
+                at_once_ = std::max<std::size_t>(1, std::min(at_once_, tried) / 4);
+                std::move(late.begin(), late.end(), std::back_inserter(items));
+                continue;
+            }
+            for (const auto& item : late)
+                report_.fail("legs", item.name,
+                             {Exit::temporary,
+                              fmt::format("it cannot be uploaded within {} s, and other machines may store a leg under "
+                                          "its name, which has no node in it",
+                                          uploads_end.count()),
+                              "the leg stays here; it goes with a faster line (see bandwidth in pbx.conf), or renamed "
+                              "to end with -NODE.wav, here and in its CDR rows; new legs are named so by "
+                              "pbx-dialplan-gen"});
+        }
+        for (const auto& item : items)
+            report_.fail(
+                "legs", item.name,
+                {Exit::temporary, "it was not tried, for want of time (--timeout)", "the next run goes on with it"});
+    }
+
+    // Releases what no other machine can replace any more. The rest waits for a second look at the end of the run.
+    void release_settled(std::vector<Item> verified) {
+        const auto is_ours = [&](const Item& item) { return nodes_.is_ours(item.name); };
+        // Asked after the upload: a machine that registers later has not looked yet.
+        if (std::all_of(verified.begin(), verified.end(), is_ours) || !nodes_.may_exist())
+            return release(std::move(verified));
+        const auto shared = std::stable_partition(verified.begin(), verified.end(), is_ours);
+        for (auto item = shared; item != verified.end(); ++item) {
+            item->fd.reset(); // there may be more of them than a process can have open
+            unsettled_.push_back(std::move(*item));
+        }
+        verified.erase(shared, verified.end());
+        settled_ = Deadline::after(settled_after);
+        release(std::move(verified));
+        constexpr std::size_t most = 20'000;
+        if (unsettled_.size() >= most)
+            release_unsettled();
+    }
+
+    void release_unsettled() {
+        auto items = std::exchange(unsettled_, {});
+        if (items.empty())
+            return;
+        const bool in_time = settled_.left() < deadline_.left();
+        if (in_time) {
+            words::note("waiting {} s: another machine may be storing legs under the names of {} legs",
+                        settled_.left().count() / 1000, items.size());
+            say_doing("waiting, since other machines may use the same names for", "legs");
+            std::this_thread::sleep_for(settled_.left());
+        }
+        while (!items.empty()) {
+            const auto rest = items.size() - std::min(items.size(), batch_size);
+            std::vector<Item> some{std::make_move_iterator(items.begin() + static_cast<std::ptrdiff_t>(rest)),
+                                   std::make_move_iterator(items.end())};
+            items.erase(items.begin() + static_cast<std::ptrdiff_t>(rest), items.end());
+            if (in_time)
+                release(seen_again(std::move(some)));
+            else
+                for (const auto& item : some)
+                    report_.fail("legs", item.name,
+                                 {Exit::temporary,
+                                  "it is in the archive, but another machine may be storing a leg under its name, and "
+                                  "there is no time left to wait for that (--timeout)",
+                                  "the next run goes on with it"});
+        }
+        report_.say("legs");
+    }
+
+    // Those of `items` that the remote still has, opened again.
+    std::vector<Item> seen_again(std::vector<Item> items) {
+        const auto objects = ask(Shelf::legs, "legs", items);
+        std::erase_if(items, [&](Item& item) {
+            try {
+                const auto there = objects.find(item.name);
+                if (there == objects.end())
+                    throw Error{Exit::unavailable, "remote " + remote_.shown() + " does not show it any more",
+                                "the leg stays here, and the next run stores it again"};
+                if (!is_same(item, there->second))
+                    throw replaced(item, there->second);
+                auto fd = spool_.find(item.name);
+                if (!fd)
+                    return true; // gone meanwhile
+                item.fd = *std::move(fd);
+                return false;
+            } catch (const Error& error) {
+                report_.fail("legs", item.name, error);
+                return true;
+            }
+        });
+        return items;
     }
 
     void would_move(const Item& item, const char* more) {
@@ -681,6 +872,8 @@ class Run {
             try {
                 Moved::append(spool_, names, std::time(nullptr));
             } catch (const Error& error) {
+                if (error.kind() != Exit::cant_create)
+                    throw;
                 // A full spool has no room for the journal before a leg is gone, and nothing else makes room there.
                 words::note("{}; trying again without {}", error.what(), next->name);
                 let_go(*next++);
@@ -724,6 +917,7 @@ class Run {
     }
 
     const ArchiveOptions& options_;
+    OtherNodes nodes_;
     Deadline deadline_;
     Folder spool_;
     std::optional<RunLock> lock_;
@@ -732,25 +926,11 @@ class Run {
     Mark leg_mark_;
     Report report_;
     std::optional<OpenFiles> open_files_;
+    std::size_t at_once_ = uploads_at_once;
+    std::vector<Item> unsettled_;            // verified once; without descriptors
+    Deadline settled_ = Deadline::after(0s); // when they may be looked at again
     bool said_no_marks_ = false;
 };
-
-// Archiving needs no database: one that does not answer within a few seconds, or lacks the table of nodes, holds up
-// nothing.
-void require_node_name(const ArchiveOptions& options) {
-    std::optional<Error> refused;
-    try {
-        constexpr std::chrono::seconds patience{5};
-        soci::session session;
-        db::connect(session, options.database, patience);
-        refused = db::refuse_or_enter(session, db::this_node(options.node, options.places.spool), db::NodeTool::archive,
-                                      options.dry_run, Deadline::after(patience));
-    } catch (const Error& error) {
-        words::note("other nodes are not looked for: {}", error.what());
-    }
-    if (refused)
-        throw Error{*refused};
-}
 
 } // namespace
 
@@ -766,7 +946,6 @@ Exit archive(const ArchiveOptions& options) {
     };
     return with_metrics(options.dry_run ? std::string{} : options.metrics, "archive", counters, [&](Metrics& metrics) {
         Run run{options, Folder::open(options.places.spool), metrics};
-        require_node_name(options);
         return run.work();
     });
 }

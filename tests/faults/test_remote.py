@@ -123,7 +123,7 @@ class RemoteFaults(Case):
             sweep.strike(self, world, result, name, complete=False)
 
     def remove_what_was_stored_corrupted(self, world):
-        """As the hint says, the operator removes such an object; the leg must still be here."""
+        """The operator compares both, and removes an object that is no leg of anybody's; the leg must still be here."""
         for name, data in world.work.remote.files().items():
             wanted = world.legs.get(name)
             if wanted is not None and data != wanted and not wanted.startswith(data):
