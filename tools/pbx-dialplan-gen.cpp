@@ -15,6 +15,7 @@ int main(int argc, char** argv) {
     app.add_option("--org", request.organizations, "Only this organization, by name or prefix; may be repeated")
         ->type_name("NAME|PREFIX")
         ->allow_extra_args(false);
+    app.add_emergency(request.rules.emergency);
     auto* deploy = app.add_flag("--deploy", request.deploy, "Write what changed into the Asterisk folder");
     auto* check = app.add_flag("--check", request.check, "Print what --deploy would change, and exit 1 if anything");
     auto* explain = app.add_flag("--explain", request.explain, "Print who is recorded, and which row decides it");

@@ -6,6 +6,7 @@ int main(int argc, char** argv) {
     pbx::cli::App app{"pbx-provision", "Manage organizations, their rows, and who is recorded"};
     app.add_database(line.context.database);
     app.add_flag("--json", line.context.json, "Print one JSON document");
+    app.add_emergency(line.context.rules.emergency);
     app.add_timeout(std::chrono::minutes{1});
     add_commands(app, line);
     return app.run(argc, argv, [&] {

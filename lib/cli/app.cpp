@@ -218,6 +218,27 @@ void App::add_metrics(std::string& value) {
     add_option("--metrics", value, "Write numbers for Prometheus' textfile collector there")->type_name("FILE");
 }
 
+void App::add_emergency(std::vector<std::string>& value) {
+    add_option_function<std::vector<std::string>>(
+        "--emergency",
+        [&value](const std::vector<std::string>& texts) {
+            value.clear();
+            for (const auto& text : texts)
+                for (std::size_t at = 0; at <= text.size();) {
+                    const auto end = std::min(text.find_first_of(" ,", at), text.size());
+                    const auto number = text.substr(at, end - at);
+                    at = end + 1;
+                    if (number.size() > 32 || number.find_first_not_of("0123456789") != std::string::npos)
+                        throw CLI::ValidationError{"--emergency", "\"" + number + "\" is not a number of digits"};
+                    if (!number.empty())
+                        value.push_back(number);
+                }
+        },
+        "Emergency numbers, which no row may take or rewrite (default 112 911 999 000 110 118)")
+        ->type_name("NUMBERS")
+        ->allow_extra_args(false);
+}
+
 Exit App::parse_and_work(int argc, const char* const* argv, const std::function<Exit()>& work) {
     words::begin(get_name(), words::Level::normal);
     // Asked by the build, before anything that the tool requires is looked for.

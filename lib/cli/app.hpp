@@ -10,6 +10,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace pbx::cli {
 
@@ -59,6 +60,8 @@ class App : public CLI::App {
     void add_rclone(std::string& value);
     void add_node(std::string& value);
     void add_metrics(std::string& value);
+    /// Numbers, separated by blanks or commas; one list replaces the default.
+    void add_emergency(std::vector<std::string>& value);
 
     /// Parses, runs `work`, turns every exception into words and the exit status of the contract.
     int run(int argc, const char* const* argv, const std::function<Exit()>& work);

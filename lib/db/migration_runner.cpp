@@ -27,6 +27,25 @@ std::string field(const PGresult* result, const char which) {
     return text == nullptr ? std::string{} : std::string{text};
 }
 
+// What a migration wants an operator to read is a warning; what PostgreSQL says by the way is a notice.
+void show_notice(const PGresult* notice) {
+    const auto message = field(notice, PG_DIAG_MESSAGE_PRIMARY);
+    if (field(notice, PG_DIAG_SEVERITY_NONLOCALIZED) == "WARNING")
+        words::warn("{}", message);
+    else
+        words::note("{}", message);
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+    std::vector<std::string> lines;
+    for (std::size_t at = 0; at < text.size();) {
+        const auto end = std::min(text.find('\n', at), text.size());
+        lines.push_back(text.substr(at, end - at));
+        at = end + 1;
+    }
+    return lines;
+}
+
 } // namespace
 
 MigrationRunner::MigrationRunner(const MigrateOptions& options) : options_{options} {
@@ -34,8 +53,8 @@ MigrationRunner::MigrationRunner(const MigrateOptions& options) : options_{optio
     ::setenv("PGCLIENTENCODING", "UTF8", 1);
     connect(session_, options.database, options.timeout);
     connection_ = connection(session_);
-    PQsetNoticeProcessor(
-        connection_, [](void*, const char* text) { words::note("{}", text); }, nullptr);
+    PQsetNoticeReceiver(
+        connection_, [](void*, const PGresult* notice) { show_notice(notice); }, nullptr);
     prepare_session();
     schema_ = value("find the schema", "select quote_ident(current_schema())");
     if (schema_.empty())
@@ -279,8 +298,14 @@ Error MigrationRunner::file_error(const Migration& file, std::string_view text, 
                           ? line_of_statement(text, done, first_line)
                           : first_line + line_of_character(text, std::strtoul(position.c_str(), nullptr, 10)) - 1;
     auto what = fmt::format("{}:{}: {}", file.path.native(), line, message);
-    if (const auto detail = field(result, PG_DIAG_MESSAGE_DETAIL); !detail.empty())
-        what += " (" + detail + ")";
+    // The DETAIL of a violated constraint can be a whole row, passwords included. A DETAIL of several lines is a list.
+    const bool has_row = state == "23502" || state == "23514" || state == "44000";
+    const auto detail = has_row ? std::vector<std::string>{} : lines_of(field(result, PG_DIAG_MESSAGE_DETAIL));
+    if (detail.size() == 1)
+        what += " (" + detail.front() + ")";
+    else
+        for (const auto& item : detail)
+            words::error({Exit::data, item});
     const auto kind = sql_error({}, state, message).kind();
     const bool own = kind == Exit::software || kind == Exit::config;
     return {own ? Exit::data : kind, what, advice(state, file, result)};

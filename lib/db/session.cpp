@@ -90,6 +90,8 @@ void connect(soci::session& session, const std::string& conninfo, std::chrono::s
             connection(session), [](void*, const char*) {}, nullptr);
         // To compile our queries takes a second; they are look-ups in indexes, which it does not make faster.
         session << "set jit = off";
+        // The DETAIL of a failed check is the whole row, passwords and all.
+        PQsetErrorVerbosity(connection(session), PQERRORS_TERSE);
         if (timeout.count() > 0)
             session << fmt::format("set statement_timeout = {}", statement_timeout(timeout).count());
     } catch (const soci::soci_error& error) {

@@ -100,7 +100,8 @@ std::vector<Claim> claims_by_age(const Checked& checked) {
             if (trunk.trunk_type == "peer")
                 claims.push_back({place, &trunk});
     std::sort(claims.begin(), claims.end(), [](const Claim& a, const Claim& b) {
-        return std::tie(a.trunk->approved_at, a.trunk->id) < std::tie(b.trunk->approved_at, b.trunk->id);
+        return std::tie(a.trunk->approved_at, a.trunk->held_since, a.trunk->id) <
+               std::tie(b.trunk->approved_at, b.trunk->held_since, b.trunk->id);
     });
     return claims;
 }
@@ -117,7 +118,7 @@ void leave_out(Checked& checked, const Loser& loser) {
     const auto trunk =
         std::find_if(trunks.begin(), trunks.end(), [&](const Trunk& each) { return each.id == loser.trunk_id; });
     const auto of = " of " + harmless(plan.organization.name);
-    checked.refusals.push_back({plan.prefix(), "trunk " + harmless(trunk->name) + of, loser.fault});
+    checked.refusals.push_back({plan.prefix(), "trunk " + harmless(trunk->name) + of, loser.fault, {}, true});
     for (const auto& route : plan.organization.routes)
         if (route.trunk_id == loser.trunk_id)
             checked.remarks.push_back({plan.prefix(), fmt::format("route {}{} has no active trunk: its calls fail",

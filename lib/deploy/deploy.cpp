@@ -107,7 +107,7 @@ class Run {
         db::connect(session, request_.database, request_.timeout);
         if (request_.deploy)
             refuse_namesake(session);
-        checked_ = dialplan::check(load_organizations(session));
+        checked_ = dialplan::check(load_organizations(session), request_.rules);
         for (const auto& plan : checked_.plans)
             active_.insert(plan.prefix());
         read_operator();
@@ -164,15 +164,17 @@ class Run {
         for (const auto& refusal : checked_.refusals) {
             if (!selected(refusal.prefix))
                 continue;
-            words::error({Exit::data, fmt::format("{} is left out: {}", refusal.row, refusal.fault)});
+            words::error({Exit::data, fmt::format("{} is left out: {}", refusal.row, refusal.fault), refusal.hint});
             any = true;
         }
         if (any) {
-            words::warn("hint: mend these rows with pbx-provision or SQL; all others are taken");
+            words::warn("hint: correct these rows with pbx-provision or SQL; all others are taken");
             status_ = worst(status_, Exit::data);
         }
         for (const auto& remark : checked_.remarks)
-            if (selected(remark.prefix))
+            if (selected(remark.prefix) && remark.once)
+                words::note("{}", remark.words);
+            else if (selected(remark.prefix))
                 words::warn("{}", remark.words);
     }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/error.hpp"
+#include "dialplan/plan.hpp"
 
 #include <chrono>
 #include <string>
@@ -16,6 +17,7 @@ struct Request {
     std::string folder = "/etc/asterisk";
     std::string asterisk = "asterisk";      ///< the program
     std::vector<std::string> organizations; ///< names or prefixes; none means all
+    dialplan::Rules rules;
     bool deploy = false;
     bool check = false;
     bool explain = false;

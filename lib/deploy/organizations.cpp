@@ -3,6 +3,8 @@
 
 #include "db/session.hpp"
 
+#include <fmt/format.h>
+
 #include <functional>
 #include <string>
 #include <unordered_map>
@@ -16,6 +18,9 @@ using dialplan::Organization;
 dialplan::Recording recording(int said) {
     return said < 0 ? dialplan::Recording{} : dialplan::Recording{said == 1};
 }
+
+// The column of the same name, as HeldSince: what the schema allows has a place in it.
+constexpr const char* held_since = "cast(extract(epoch from held_since) * 1000000 as bigint)";
 
 // Runs `sql`, whose columns the arguments receive, and calls `each` for every row.
 template <typename Each, typename... Column>
@@ -52,13 +57,14 @@ class Loader {
     void load_organizations() {
         Organization row;
         int master = 0;
-        const auto* sql = R"(
+        const auto sql = fmt::format(R"(
             select cast(id as text), coalesce(name, ''), coalesce(context_prefix, ''), coalesce(status, ''),
                 case settings->'recording_enabled' when 'true' then 1 when 'false' then 0 else -1 end,
                 coalesce(cast(case jsonb_typeof(limits) when 'object' then limits->'max_channels' else limits end
-                    as text), '')
+                    as text), ''), {}
             from organizations
-            order by context_prefix, id)";
+            order by context_prefix, id)",
+                                     held_since);
         for_each_row(
             session_, sql,
             [&] {
@@ -66,19 +72,20 @@ class Loader {
                 places_[row.id] = organizations_.size();
                 organizations_.push_back(row);
             },
-            row.id, row.name, row.context_prefix, row.status, master, row.max_channels);
+            row.id, row.name, row.context_prefix, row.status, master, row.max_channels, row.held_since);
     }
 
     void load_users() {
         dialplan::User row;
         std::string org;
         int said = 0;
-        const auto* sql = R"(
+        const auto sql = fmt::format(R"(
             select cast(org_id as text), cast(id as text), coalesce(extension, ''), coalesce(full_name, ''),
                 coalesce(status, ''), coalesce(sip_password, ''), coalesce(asterisk_endpoint, ''),
                 coalesce(ring_target, 'ext'), coalesce(phone_number, ''),
-                coalesce(cast(recording_enabled as integer), -1)
-            from users)";
+                coalesce(cast(recording_enabled as integer), -1), coalesce(username, ''), {}
+            from users)",
+                                     held_since);
         for_each_row(
             session_, sql,
             [&] {
@@ -86,23 +93,25 @@ class Loader {
                 owner(org).users.push_back(row);
             },
             org, row.id, row.extension, row.full_name, row.status, row.sip_password, row.asterisk_endpoint,
-            row.ring_target, row.phone_number, said);
+            row.ring_target, row.phone_number, said, row.username, row.held_since);
     }
 
     void load_trunks() {
         dialplan::Trunk row;
         std::string org;
-        const auto* sql = R"(
+        const auto sql = fmt::format(R"(
             select cast(org_id as text), cast(id as text), coalesce(name, ''), coalesce(host, ''),
                 cast(coalesce(port, 5060) as integer), coalesce(transport, ''), coalesce(trunk_type, ''),
                 coalesce(username, ''), coalesce(password, ''), coalesce(asterisk_peer_name, ''), coalesce(status, ''),
                 case when approved_at is null then 0 when isfinite(approved_at)
-                    then cast(extract(epoch from approved_at) * 1000000 as bigint) else 1 end
-            from sip_trunks)";
+                    then cast(extract(epoch from approved_at) * 1000000 as bigint) else 1 end,
+                {}
+            from sip_trunks)",
+                                     held_since);
         for_each_row(
             session_, sql, [&] { owner(org).trunks.push_back(row); }, org, row.id, row.name, row.host, row.port,
             row.transport, row.trunk_type, row.username, row.password, row.asterisk_peer_name, row.status,
-            row.approved_at);
+            row.approved_at, row.held_since);
     }
 
     void load_routes() {
@@ -129,14 +138,15 @@ class Loader {
         dialplan::Queue row;
         std::string org;
         int said = 0;
-        const auto* sql = R"(
+        const auto sql = fmt::format(R"(
             select cast(org_id as text), cast(id as text), coalesce(number, ''), coalesce(name, ''),
                 coalesce(asterisk_queue_name, ''), coalesce(strategy, ''), cast(coalesce(timeout, 0) as integer),
                 cast(coalesce(retry, 0) as integer), cast(coalesce(max_wait_time, 0) as integer),
                 coalesce(music_on_hold, ''), coalesce(timeout_destination, ''),
                 coalesce(timeout_destination_type, ''), coalesce(status, ''),
-                coalesce(cast(recording_enabled as integer), -1)
-            from queues)";
+                coalesce(cast(recording_enabled as integer), -1), {}
+            from queues)",
+                                     held_since);
         for_each_row(
             session_, sql,
             [&] {
@@ -147,7 +157,7 @@ class Loader {
             },
             org, row.id, row.number, row.name, row.asterisk_queue_name, row.strategy, row.timeout, row.retry,
             row.max_wait_time, row.music_on_hold, row.timeout_destination, row.timeout_destination_type, row.status,
-            said);
+            said, row.held_since);
     }
 
     void load_members() {
@@ -173,18 +183,19 @@ class Loader {
         dialplan::Did row;
         std::string org;
         int said = 0;
-        const auto* sql = R"(
+        const auto sql = fmt::format(R"(
             select cast(org_id as text), cast(id as text), coalesce(number, ''), coalesce(routing_type, ''),
                 coalesce(routing_destination, ''), coalesce(status, ''),
-                coalesce(cast(recording_enabled as integer), -1)
-            from did_numbers)";
+                coalesce(cast(recording_enabled as integer), -1), {}
+            from did_numbers)",
+                                     held_since);
         for_each_row(
             session_, sql,
             [&] {
                 row.recording_enabled = recording(said);
                 owner(org).dids.push_back(row);
             },
-            org, row.id, row.number, row.routing_type, row.routing_destination, row.status, said);
+            org, row.id, row.number, row.routing_type, row.routing_destination, row.status, said, row.held_since);
     }
 
     soci::session& session_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +11,11 @@ namespace pbx::dialplan {
 
 /// A row's own word on recording. Only an explicit false disables: NULL and a missing key count as on.
 using Recording = std::optional<bool>;
+
+/// Since when a row has had its name, number or host, in microseconds since 1970: of two rows that want the same, the
+/// older one keeps it. A row that is not in the database yet is newer than all.
+using HeldSince = long long;
+inline constexpr HeldSince not_stored = std::numeric_limits<HeldSince>::max();
 
 struct User {
     std::string id;
@@ -21,6 +27,8 @@ struct User {
     std::string ring_target;       ///< "ext": the user's phone; "phone": phone_number, over an outbound route
     std::string phone_number;
     Recording recording_enabled;
+    std::string username{};
+    HeldSince held_since = not_stored;
 };
 
 struct Trunk {
@@ -35,6 +43,7 @@ struct Trunk {
     std::string asterisk_peer_name; ///< empty: <prefix>__trunk_<name>
     std::string status;
     std::int64_t approved_at = 0; ///< when an operator approved its host, microseconds since 1970; 0: never
+    HeldSince held_since = not_stored;
 };
 
 struct Route {
@@ -71,6 +80,7 @@ struct Queue {
     std::string status;
     Recording recording_enabled;
     std::vector<Member> members;
+    HeldSince held_since = not_stored;
 };
 
 struct Did {
@@ -80,6 +90,7 @@ struct Did {
     std::string routing_destination;
     std::string status;
     Recording recording_enabled;
+    HeldSince held_since = not_stored;
 };
 
 struct Organization {
@@ -94,6 +105,7 @@ struct Organization {
     std::vector<Queue> queues;
     std::vector<Did> dids;
     std::string max_channels; ///< limits.max_channels as JSON; empty or null: no limit
+    HeldSince held_since = not_stored;
 };
 
 } // namespace pbx::dialplan

@@ -2,16 +2,24 @@
 // what is not.
 #include "dialplan/plan.hpp"
 
+#include "dialplan/conf_lines.hpp"
+#include "dialplan/identity.hpp"
+#include "dialplan/loops.hpp"
+#include "dialplan/password.hpp"
+#include "dialplan/pattern.hpp"
 #include "dialplan/text.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
-#include <map>
+#include <functional>
+#include <iterator>
 #include <regex>
 #include <set>
-#include <unordered_set>
+#include <tuple>
+#include <unordered_map>
+#include <utility>
 
 namespace pbx::dialplan {
 
@@ -27,7 +35,11 @@ constexpr std::size_t longest_name = 79;
 constexpr std::size_t longest_number = 32;
 
 // Sections that mean something else to Asterisk than a tenant's endpoint or queue.
-constexpr std::array reserved_names{"general", "globals", "global", "system"};
+constexpr std::array reserved_names{"general",  "globals", "global", "system", "default", "default_outbound_endpoint",
+                                    "anonymous"};
+
+// pjsip_<prefix>.conf would be a file of Asterisk's own.
+constexpr std::array reserved_prefixes{"notify", "wizard"};
 
 constexpr std::array strategies{"ringall",  "leastrecent", "fewestcalls", "random",
                                 "rrmemory", "rrordered",   "linear",      "wrandom"};
@@ -35,16 +47,18 @@ constexpr std::array strategies{"ringall",  "leastrecent", "fewestcalls", "rando
 // What makes a row unfit; caught where rows are gone through.
 struct Fault {
     std::string words;
+    std::string hint;
+    bool conflict = false;
 };
 
-void require(bool condition, const std::string& fault) {
+void require(bool condition, const std::string& fault, const std::string& hint = {}) {
     if (!condition)
-        throw Fault{fault};
+        throw Fault{fault, hint};
 }
 
 void require_value(std::string_view text, const std::string& column) {
     if (const auto fault = value_fault(text); !fault.empty())
-        throw Fault{column + ": " + std::string{fault}};
+        throw Fault{column + ": " + std::string{fault}, {}};
 }
 
 std::string quoted(std::string_view text) {
@@ -58,7 +72,7 @@ void require_extension(std::string_view text, const std::string& column) {
                         longest_number));
 }
 
-// Digits of a telephone number; a leading plus is dropped.
+// The number that a trunk sends; a leading plus is dropped.
 std::string number_digits(std::string_view text, const std::string& column) {
     auto number = text;
     if (!number.empty() && number.front() == '+')
@@ -93,100 +107,195 @@ void require_host(std::string_view host) {
     require(v6 || named, fmt::format("host {} is not a host name or an address", quoted(host)));
 }
 
-// The names that exist once for all tenants.
-class Names {
-  public:
-    explicit Names(const std::vector<Organization>& all) {
-        for (const auto& organization : all)
-            prefixes_.insert(organization.context_prefix);
-    }
+// A row of any kind on its way through the checks.
+struct Claim {
+    Organization* owner;
+    const void* row;
+    const char* kind;
+    const std::string* key;
+    HeldSince held_since;
+    const std::string* id;
+    bool live; // active, like its organization
+    std::function<void()> check;
 
-    // A tenant's own choice of a name must leave alone what begins like another tenant's. The longest prefix that fits
-    // owns a name: "a_b_1" belongs to "a_b", not to "a".
-    void take(std::set<std::string>& taken, const std::string& name, const std::string& standard,
-              const Organization& organization, const std::string& column) const {
-        require(consists_of(name, name_characters, longest_name) && consists_of(name.substr(0, 1), alphanumeric, 1),
-                fmt::format("{} {} has more than letters, digits, dot, dash and underscore, or over {} of them", column,
-                            quoted(name), longest_name));
-        require(std::find(reserved_names.begin(), reserved_names.end(), name) == reserved_names.end(),
-                fmt::format("{} {} means something else to Asterisk", column, quoted(name)));
-        if (name != standard) {
-            const auto owner = owner_of(name);
-            require(owner.empty() || owner == organization.context_prefix,
-                    fmt::format("{} {} begins like a name of another organization", column, quoted(name)));
-        }
-        require(taken.insert(name).second, fmt::format("{} {} is taken by another row", column, quoted(name)));
-    }
-
-    std::set<std::string> endpoints;
-    std::set<std::string> queues;
-    std::set<std::string> dids;
-
-  private:
-    std::string owner_of(const std::string& name) const {
-        for (auto end = name.rfind('_'); end != std::string::npos && end > 0; end = name.rfind('_', end - 1))
-            if (prefixes_.contains(name.substr(0, end)))
-                return name.substr(0, end);
-        return {};
-    }
-
-    std::unordered_set<std::string> prefixes_;
+    std::string name() const { return fmt::format("{} {} of {}", kind, harmless(*key), harmless(owner->name)); }
 };
+
+// The id decides between rows of one moment.
+bool is_older(HeldSince a, const std::string& a_id, HeldSince b, const std::string& b_id) {
+    return std::tie(a, a_id) < std::tie(b, b_id);
+}
+
+// Where the names of `prefix` could be names of another organization, if that had the part before as its prefix: "a"
+// has "a__queue" and "a__trunk_x", so that "a_" and "a__queue" reach into its names.
+std::vector<std::string> stems(const std::string& prefix) {
+    std::vector<std::string> result;
+    for (auto at = prefix.find('_'); at != std::string::npos; at = prefix.find('_', at + 1))
+        if (at + 1 == prefix.size() || prefix[at + 1] == '_')
+            result.push_back(prefix.substr(0, at));
+    return result;
+}
 
 class Check {
   public:
-    Check(Names& names, Checked& result) : names_{names}, result_{result} {}
+    Check(std::vector<Organization>& all, const Rules& rules) : all_{all}, rules_{rules} {}
 
-    void organization(Organization&& raw) {
-        org_ = &raw;
-        const auto row = "organization " + harmless(raw.name);
-        try {
-            require(consists_of(raw.context_prefix, "a-z0-9_", longest_prefix),
-                    fmt::format("context_prefix {} is not 1 to {} of a-z, 0-9 and _", quoted(raw.context_prefix),
-                                longest_prefix));
-            static const std::regex uuid{"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"};
-            require(std::regex_match(raw.id, uuid), fmt::format("id {} is not a UUID", quoted(raw.id)));
-        } catch (const Fault& fault) {
-            result_.refusals.push_back({raw.context_prefix, row, fault.words});
-            return;
-        }
-        prefix_ = raw.context_prefix;
-        filter(raw.users, "user", &User::extension, [&](User& user) { check_user(user); });
-        filter(raw.trunks, "trunk", &Trunk::name, [&](Trunk& trunk) { check_trunk(trunk); });
-        filter(raw.routes, "route", &Route::name, [&](Route& route) { check_route(route); });
-        filter(raw.queues, "queue", &Queue::number, [&](Queue& queue) { check_queue(queue); });
-        filter(raw.dids, "did", &Did::number, [&](Did& did) { check_did(did); });
-        std::sort(raw.dids.begin(), raw.dids.end(), [](const Did& a, const Did& b) { return a.number < b.number; });
-        std::stable_sort(raw.routes.begin(), raw.routes.end(), [](const Route& a, const Route& b) {
-            return std::tie(a.priority, a.name) < std::tie(b.priority, b.name);
+    Checked run() {
+        check_organizations();
+        for (auto& organization : all_)
+            if (!faults_.contains(&organization))
+                make_claims(organization);
+        std::stable_sort(claims_.begin(), claims_.end(), [](const Claim& a, const Claim& b) {
+            return is_older(a.held_since, *a.id, b.held_since, *b.id);
         });
-        const int limit = max_channels(raw);
-        Plan plan{std::move(raw), limit};
-        org_ = nullptr;
-        look_for_loose_ends(plan);
-        result_.plans.push_back(std::move(plan));
+        for (const auto& claim : claims_) {
+            claim_ = &claim;
+            org_ = claim.owner;
+            attempt(claim.row, claim.check);
+        }
+        share_out_hosts();
+        for (const auto& organization : all_)
+            if (generated(organization))
+                refuse_rewriting_routes(organization);
+        refuse_loops();
+        for (auto& organization : all_)
+            take(organization);
+        return std::move(result_);
     }
 
   private:
-    template <typename Row, typename Work>
-    void filter(std::vector<Row>& rows, const char* kind, std::string Row::*key, Work&& work) {
-        std::vector<Row> kept;
-        kept.reserve(rows.size());
+    const std::string& prefix() const { return org_->context_prefix; }
+
+    void attempt(const void* row, const std::function<void()>& work) {
+        try {
+            work();
+        } catch (const Fault& fault) {
+            faults_.emplace(row, fault);
+        }
+    }
+
+    static bool active(const Organization& organization) { return organization.status == "active"; }
+
+    // --- organizations
+
+    void check_organizations() {
+        std::vector<Organization*> by_age;
+        by_age.reserve(all_.size());
+        for (auto& organization : all_)
+            by_age.push_back(&organization);
+        std::stable_sort(by_age.begin(), by_age.end(), [](const auto* a, const auto* b) {
+            return is_older(a->held_since, a->id, b->held_since, b->id);
+        });
+        for (auto* organization : by_age)
+            attempt(organization, [&] { check_organization(*organization); });
+    }
+
+    void check_organization(const Organization& organization) {
+        const auto& own = organization.context_prefix;
+        require(consists_of(own, "a-z0-9_", longest_prefix),
+                fmt::format("context_prefix {} is not 1 to {} of a-z, 0-9 and _", quoted(own), longest_prefix));
+        static const std::regex uuid{"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"};
+        require(std::regex_match(organization.id, uuid), fmt::format("id {} is not a UUID", quoted(organization.id)));
+        require(std::find(reserved_prefixes.begin(), reserved_prefixes.end(), own) == reserved_prefixes.end(),
+                fmt::format("context_prefix {0} would make pjsip_{0}.conf, which is a file of Asterisk's own", own),
+                "give the organization another context_prefix");
+        const auto collide = [&](const std::string& other) {
+            throw Fault{
+                fmt::format("context_prefix {} reaches into the names of organization {}, whose prefix is {}", own,
+                            harmless(prefixes_.at(other)->name), other),
+                "give the organization another context_prefix: one is no other with _, or __ and more, behind it",
+                true};
+        };
+        if (prefixes_.contains(own))
+            collide(own);
+        const auto parts = stems(own);
+        for (const auto& part : parts)
+            if (prefixes_.contains(part))
+                collide(part);
+        if (const auto longer = stems_.find(own); longer != stems_.end())
+            collide(longer->second);
+        prefixes_.emplace(own, &organization);
+        for (const auto& part : parts)
+            stems_.emplace(part, own);
+    }
+
+    // --- rows, each by itself and against those that are older
+
+    template <typename Row>
+    void add_claims(Organization& organization, std::vector<Row>& rows, const char* kind, std::string Row::*key,
+                    void (Check::*work)(Row&)) {
         std::sort(rows.begin(), rows.end(),
                   [&](const Row& a, const Row& b) { return std::tie(a.*key, a.id) < std::tie(b.*key, b.id); });
-        for (auto& row : rows) {
-            if (row.status != "active")
-                continue;
-            const auto shown = harmless(row.*key);
-            try {
-                work(row);
-                kept.push_back(std::move(row));
-            } catch (const Fault& fault) {
-                result_.refusals.push_back(
-                    {prefix_, fmt::format("{} {} of {}", kind, shown, harmless(org_->name)), fault.words});
-            }
-        }
-        rows = std::move(kept);
+        for (auto& row : rows)
+            claims_.push_back({&organization, &row, kind, &(row.*key), row.held_since, &row.id,
+                               row.status == "active" && active(organization),
+                               [this, work, &row] { (this->*work)(row); }});
+    }
+
+    void make_claims(Organization& organization) {
+        add_claims(organization, organization.users, "user", &User::extension, &Check::check_user);
+        add_claims(organization, organization.trunks, "trunk", &Trunk::name, &Check::check_trunk);
+        // In the order in which calls try them.
+        std::sort(organization.routes.begin(), organization.routes.end(), [](const Route& a, const Route& b) {
+            return std::tie(a.priority, a.name, a.id) < std::tie(b.priority, b.name, b.id);
+        });
+        for (auto& route : organization.routes)
+            attempt(&route, [&] { check_route(route); });
+        add_claims(organization, organization.queues, "queue", &Queue::number, &Check::check_queue);
+        add_claims(organization, organization.dids, "did", &Did::number, &Check::check_did);
+    }
+
+    using Held = std::unordered_map<std::string, const Claim*>;
+
+    static std::string holder(const Claim& claim) {
+        return claim.name() + (claim.live ? "" : ", although that is not active");
+    }
+
+    // Gives `key` to the row that is being checked, unless an older row has it.
+    void hold(Held& held, const std::string& key, const std::string& what, const std::string& hint) {
+        const auto [found, added] = held.emplace(key, claim_);
+        if (!added)
+            throw Fault{fmt::format("{} is held by {}", what, holder(*found->second)), hint, true};
+    }
+
+    // A name that exists once for all tenants. The longest prefix that fits owns a name: "a_b_1" belongs to "a_b", not
+    // to "a", unless the row of "a" was there before "a_b".
+    template <typename Row>
+    void hold_name(Held& held, const Row& row, std::string& name, const std::string& standard, const char* table,
+                   const char* column) {
+        if (name.empty())
+            name = standard;
+        const auto rename =
+            fmt::format("update {} set {} = null where id = '{}' names it {}", table, column, row.id, standard);
+        const auto what = fmt::format("{} {}", column, quoted(name));
+        require(consists_of(name, name_characters, longest_name) && consists_of(name.substr(0, 1), alphanumeric, 1),
+                fmt::format("{} has more than letters, digits, dot, dash and underscore, or over {} of them", what,
+                            longest_name),
+                rename);
+        const auto key = lower(name);
+        require(std::find(reserved_names.begin(), reserved_names.end(), key) == reserved_names.end(),
+                what + " means something else to Asterisk", rename);
+        require(name.size() > prefix().size() + 1 && name.starts_with(prefix() + '_'),
+                fmt::format("{} does not begin with {}", what, quoted(prefix() + '_')), rename);
+        const auto* owner = owner_of(name);
+        if (owner != org_ && is_older(owner->held_since, owner->id, claim_->held_since, *claim_->id))
+            throw Fault{fmt::format("{} begins like a name of another organization, {}", what, harmless(owner->name)),
+                        rename, true};
+        hold(held, key, what, name == standard ? "rename or remove the row that holds it" : rename);
+    }
+
+    // The organization with the longest prefix that `name` begins with; there is one, since the own prefix fits.
+    const Organization* owner_of(const std::string& name) const {
+        for (auto end = name.rfind('_'); end > prefix().size(); end = name.rfind('_', end - 1))
+            if (const auto found = prefixes_.find(name.substr(0, end)); found != prefixes_.end())
+                return found->second;
+        return org_;
+    }
+
+    void refuse_emergency(const std::string& number, const char* column) const {
+        require(std::find(rules_.emergency.begin(), rules_.emergency.end(), number) == rules_.emergency.end(),
+                fmt::format("{} {} is an emergency number", column, quoted(number)),
+                "choose another number; \"emergency\" in pbx.conf(5) names the emergency numbers");
     }
 
     // A limit that cannot be read is named, and does not silence the organization's telephones.
@@ -198,13 +307,14 @@ class Check {
         if (consists_of(text, digits, longest_limit) && text.front() != '0')
             return std::stoi(text);
         result_.refusals.push_back(
-            {prefix_, "limit max_channels of " + harmless(raw.name),
+            {raw.context_prefix, "limit max_channels of " + harmless(raw.name),
              fmt::format("{} is not a whole number from 1 to 999999, and calls are not limited", quoted(text))});
         return 0;
     }
 
     void check_user(User& user) {
         require_extension(user.extension, "extension");
+        refuse_emergency(user.extension, "extension");
         require(user.ring_target == "ext" || user.ring_target == "phone",
                 fmt::format("ring_target {} is neither ext nor phone", quoted(user.ring_target)));
         if (user.ring_target == "phone")
@@ -218,10 +328,8 @@ class Check {
         require_value(user.sip_password, "sip_password");
         require_value(user.full_name, "full_name");
         require(user.full_name.size() <= longest_name, "full_name: it is longer than 79 bytes");
-        const auto standard = prefix_ + "_" + user.extension;
-        if (user.asterisk_endpoint.empty())
-            user.asterisk_endpoint = standard;
-        names_.take(names_.endpoints, user.asterisk_endpoint, standard, *org_, "asterisk_endpoint");
+        hold_name(endpoints_, user, user.asterisk_endpoint, prefix() + "_" + user.extension, "users",
+                  "asterisk_endpoint");
     }
 
     void check_trunk(Trunk& trunk) {
@@ -243,11 +351,30 @@ class Check {
             require(!trunk.username.empty() && !trunk.password.empty(),
                     "a trunk that registers needs a username and a password");
         const bool readable = consists_of(trunk.name, "0-9A-Za-z_-", longest_number) &&
-                              prefix_.size() + trunk.name.size() + 8 <= longest_name;
-        const auto standard = prefix_ + "__trunk_" + (readable ? trunk.name : trunk.id.substr(0, 8));
-        if (trunk.asterisk_peer_name.empty())
-            trunk.asterisk_peer_name = standard;
-        names_.take(names_.endpoints, trunk.asterisk_peer_name, standard, *org_, "asterisk_peer_name");
+                              prefix().size() + trunk.name.size() + 8 <= longest_name;
+        hold_name(endpoints_, trunk, trunk.asterisk_peer_name,
+                  prefix() + "__trunk_" + (readable ? trunk.name : trunk.id.substr(0, 8)), "sip_trunks",
+                  "asterisk_peer_name");
+        if (trunk.trunk_type == "peer")
+            peers_.emplace_back(claim_, &trunk);
+    }
+
+    // Asterisk knows the calls of a peer by the address they come from, whatever the port. A host is held from its
+    // approval on: before, the row had nothing.
+    void share_out_hosts() {
+        std::stable_sort(peers_.begin(), peers_.end(), [](const auto& a, const auto& b) {
+            return std::tie(a.second->approved_at, a.second->held_since, a.second->id) <
+                   std::tie(b.second->approved_at, b.second->held_since, b.second->id);
+        });
+        Held hosts;
+        for (const auto& [claim, trunk] : peers_) {
+            const auto [found, added] = hosts.emplace(canonical_host(trunk->host), claim);
+            if (!added && found->second->owner != claim->owner)
+                faults_.emplace(
+                    trunk,
+                    Fault{fmt::format("host {} is held by {}", quoted(trunk->host), holder(*found->second)),
+                          "calls from a host belong to one organization; trunks of type register may share one", true});
+        }
     }
 
     static void check_route(Route& route) {
@@ -261,6 +388,7 @@ class Check {
 
     void check_queue(Queue& queue) {
         require_extension(queue.number, "number");
+        refuse_emergency(queue.number, "number");
         require(std::find(strategies.begin(), strategies.end(), queue.strategy) != strategies.end(),
                 fmt::format("strategy {} is none of Asterisk's", quoted(queue.strategy)));
         require(queue.timeout >= 0 && queue.retry >= 0 && queue.max_wait_time >= 0, "a time is negative");
@@ -276,16 +404,16 @@ class Check {
         } else {
             check_destination(type, queue.timeout_destination, "timeout_destination");
         }
-        const auto standard = prefix_ + "__" + queue.number;
-        if (queue.asterisk_queue_name.empty())
-            queue.asterisk_queue_name = standard;
-        names_.take(names_.queues, queue.asterisk_queue_name, standard, *org_, "asterisk_queue_name");
+        hold_name(queues_, queue, queue.asterisk_queue_name, prefix() + "__" + queue.number, "queues",
+                  "asterisk_queue_name");
     }
 
     void check_did(Did& did) {
-        did.number = number_digits(did.number, "number");
+        const auto number = number_digits(did.number, "number");
+        refuse_emergency(number, "number");
         check_destination(did.routing_type, did.routing_destination, "routing_destination");
-        require(names_.dids.insert(did.number).second, "the same digits are another row's number");
+        hold(dids_, canonical_number(number), "the number " + number,
+             "remove one of the two rows, or give one of them another number");
     }
 
     static void check_destination(const std::string& type, const std::string& destination, const std::string& column) {
@@ -294,13 +422,220 @@ class Check {
         else if (type == "extension" || type == "queue")
             require_extension(destination, column);
         else
-            throw Fault{fmt::format("{} type {} is none of extension, queue, external", column, quoted(type))};
+            throw Fault{fmt::format("{} type {} is none of extension, queue, external", column, quoted(type)), {}};
+    }
+
+    template <typename Row>
+    bool fit(const Row& row) const {
+        return row.status == "active" && !faults_.contains(&row);
+    }
+
+    bool generated(const Organization& organization) const { return active(organization) && fit(organization); }
+
+    // --- emergency numbers
+
+    const Trunk* trunk_of(const Organization& organization, const Route& route) const {
+        const auto found = std::find_if(organization.trunks.begin(), organization.trunks.end(),
+                                        [&](const Trunk& trunk) { return trunk.id == route.trunk_id && fit(trunk); });
+        return found == organization.trunks.end() ? nullptr : &*found;
+    }
+
+    static std::string dialled(const Route& route, const std::string& number) {
+        const auto strip = std::min(static_cast<std::size_t>(route.strip_digits), number.size());
+        return route.prepend_digits + number.substr(strip);
+    }
+
+    // A call goes out by the first route that takes its number and has a trunk: where that route dials an emergency
+    // number as it is, what later routes would make of it does not matter.
+    void refuse_rewriting_routes(const Organization& organization) {
+        std::set<std::string> served;
+        const auto of = " of " + harmless(organization.name);
+        for (const auto& route : organization.routes) {
+            const auto* trunk = fit(route) ? trunk_of(organization, route) : nullptr;
+            if (trunk == nullptr)
+                continue;
+            std::string taken;
+            std::string rewritten;
+            for (const auto& number : rules_.emergency) {
+                if (served.contains(number) || !pattern_takes(route.dial_pattern, number))
+                    continue;
+                taken += (taken.empty() ? "" : ", ") + number;
+                if (const auto out = dialled(route, number); out != number)
+                    rewritten += fmt::format("{}for {} it would dial {}", rewritten.empty() ? "" : ", ", number,
+                                             out.empty() ? "nothing" : out);
+            }
+            if (!rewritten.empty()) {
+                faults_.emplace(&route, Fault{fmt::format("dial_pattern {} takes emergency numbers: {}",
+                                                          quoted(route.dial_pattern), rewritten),
+                                              "add a route with a lower priority that takes them as they are; "
+                                              "\"emergency\" in pbx.conf(5) names the emergency numbers"});
+                continue;
+            }
+            if (taken.empty())
+                continue;
+            for (const auto& number : rules_.emergency)
+                if (pattern_takes(route.dial_pattern, number))
+                    served.insert(number);
+            result_.remarks.push_back({organization.context_prefix,
+                                       fmt::format("route {}{} takes {} to trunk {}: does that serve emergency calls?",
+                                                   harmless(route.name), of, taken, harmless(trunk->name)),
+                                       true});
+        }
+        const bool phones = std::any_of(organization.users.begin(), organization.users.end(),
+                                        [&](const User& user) { return fit(user) && !user.asterisk_endpoint.empty(); });
+        if (phones && served.empty() && !rules_.emergency.empty())
+            result_.remarks.push_back(
+                {organization.context_prefix, fmt::format("no route{} takes an emergency number", of), true});
+    }
+
+    // --- routing loops
+
+    struct Handing {
+        HeldSince held_since;
+        const std::string* id;
+        const void* row;
+        Hop hop;
+    };
+
+    static std::string hop_name(const Organization& organization, const char* kind, const std::string& key) {
+        return fmt::format("{} {} of {}", kind, key, organization.context_prefix);
+    }
+
+    static std::string hop_name(const Did& did) { return "did " + canonical_number(did.number); }
+
+    // A number that is dialled may come back by any DID that the carrier sends to us.
+    void lead_outside(const Organization& organization, const std::string& number,
+                      std::vector<std::string>& next) const {
+        for (const auto& route : organization.routes) {
+            if (!fit(route) || trunk_of(organization, route) == nullptr || !pattern_takes(route.dial_pattern, number))
+                continue;
+            const auto [first, last] = dids_outside_.equal_range(international_number(dialled(route, number)));
+            std::transform(first, last, std::back_inserter(next), [](const auto& each) { return each.second; });
+        }
+    }
+
+    void lead(const Organization& organization, const std::string& type, const std::string& destination,
+              std::vector<std::string>& next) const {
+        if (type == "external")
+            lead_outside(organization, destination, next);
+        else if (type == "queue")
+            next.push_back(hop_name(organization, "queue", destination));
+        else if (type == "extension")
+            next.push_back(hop_name(organization, "user", destination));
+    }
+
+    void add_hops(const Organization& organization, std::vector<Handing>& hops) const {
+        std::unordered_map<std::string_view, std::string> outside; // users by id whose calls ring outside
+        for (const auto& user : organization.users) {
+            if (!fit(user) || user.ring_target != "phone")
+                continue;
+            auto name = hop_name(organization, "user", user.extension);
+            std::vector<std::string> next;
+            lead_outside(organization, user.phone_number, next);
+            outside.emplace(user.id, name);
+            hops.push_back({user.held_since, &user.id, &user, {std::move(name), std::move(next)}});
+        }
+        for (const auto& queue : organization.queues) {
+            if (!fit(queue))
+                continue;
+            std::vector<std::string> next;
+            lead(organization, queue.timeout_destination_type, queue.timeout_destination, next);
+            for (const auto& member : queue.members)
+                if (const auto found = outside.find(member.user_id); found != outside.end())
+                    next.push_back(found->second);
+            hops.push_back({queue.held_since,
+                            &queue.id,
+                            &queue,
+                            {hop_name(organization, "queue", queue.number), std::move(next)}});
+        }
+        for (const auto& did : organization.dids) {
+            if (!fit(did))
+                continue;
+            std::vector<std::string> next;
+            lead(organization, did.routing_type, did.routing_destination, next);
+            hops.push_back({did.held_since, &did.id, &did, {hop_name(did), std::move(next)}});
+        }
+    }
+
+    void refuse_loops() {
+        for (const auto& organization : all_)
+            if (generated(organization))
+                for (const auto& did : organization.dids)
+                    if (fit(did))
+                        dids_outside_.emplace(international_number(did.number), hop_name(did));
+        std::vector<Handing> rows;
+        for (const auto& organization : all_)
+            if (generated(organization))
+                add_hops(organization, rows);
+        std::stable_sort(rows.begin(), rows.end(), [](const Handing& a, const Handing& b) {
+            return is_older(a.held_since, *a.id, b.held_since, *b.id);
+        });
+        std::vector<Hop> hops;
+        hops.reserve(rows.size());
+        for (auto& row : rows)
+            hops.push_back(std::move(row.hop));
+        for (const auto& loop : find_loops(hops)) {
+            constexpr std::size_t most_shown = 5;
+            std::string way;
+            for (std::size_t i = 0; i < std::min(loop.path.size(), most_shown); ++i)
+                way += (i == 0 ? "" : ", ") + loop.path[i];
+            if (loop.path.size() > most_shown)
+                way += fmt::format(" and {} more", loop.path.size() - most_shown);
+            faults_.emplace(rows[loop.hop].row,
+                            Fault{"calls to it come back to it: they go to " + way,
+                                  "lead it, or one of these, to a destination that ends there", true});
+        }
+    }
+
+    // --- what is left
+
+    template <typename Row>
+    void keep_fit(const Organization& organization, std::vector<Row>& rows, const char* kind, std::string Row::*key) {
+        std::vector<Row> kept;
+        kept.reserve(rows.size());
+        for (auto& row : rows) {
+            if (row.status != "active")
+                continue;
+            const auto fault = faults_.find(&row);
+            if (fault == faults_.end())
+                kept.push_back(std::move(row));
+            else
+                result_.refusals.push_back(
+                    {organization.context_prefix,
+                     fmt::format("{} {} of {}", kind, harmless(row.*key), harmless(organization.name)),
+                     fault->second.words, fault->second.hint, fault->second.conflict});
+        }
+        rows = std::move(kept);
+    }
+
+    void take(Organization& organization) {
+        if (!active(organization))
+            return;
+        if (const auto fault = faults_.find(&organization); fault != faults_.end()) {
+            result_.refusals.push_back({organization.context_prefix, "organization " + harmless(organization.name),
+                                        fault->second.words, fault->second.hint, fault->second.conflict});
+            return;
+        }
+        keep_fit(organization, organization.users, "user", &User::extension);
+        keep_fit(organization, organization.trunks, "trunk", &Trunk::name);
+        keep_fit(organization, organization.routes, "route", &Route::name);
+        keep_fit(organization, organization.queues, "queue", &Queue::number);
+        keep_fit(organization, organization.dids, "did", &Did::number);
+        for (auto& did : organization.dids)
+            did.number = canonical_number(did.number);
+        std::sort(organization.dids.begin(), organization.dids.end(),
+                  [](const Did& a, const Did& b) { return a.number < b.number; });
+        const int limit = max_channels(organization);
+        Plan plan{std::move(organization), limit};
+        look_for_loose_ends(plan);
+        look_for_weak_passwords(plan);
+        result_.plans.push_back(std::move(plan));
     }
 
     // What the text can hold although a call will end there.
     void look_for_loose_ends(const Plan& plan) {
         const auto of = " of " + harmless(plan.organization.name);
-        const auto remark = [&](std::string words) { result_.remarks.push_back({prefix_, std::move(words)}); };
+        const auto remark = [&](std::string words) { result_.remarks.push_back({plan.prefix(), std::move(words)}); };
         const auto leads = [&](const std::string& row, const std::string& type, const std::string& destination) {
             if ((type == "extension" && plan.user(destination) == nullptr) ||
                 (type == "queue" && plan.queue(destination) == nullptr))
@@ -318,30 +653,30 @@ class Check {
                 remark(fmt::format("route {}{} has no active trunk: its calls fail", harmless(route.name), of));
     }
 
-    Names& names_;
-    Checked& result_;
-    const Organization* org_ = nullptr;
-    std::string prefix_;
-};
-
-// Asterisk knows the calls of a "peer" by the address they come from, and takes the first that fits.
-void look_for_shared_addresses(Checked& checked) {
-    std::map<std::string, std::map<std::string, std::string>> users_of;
-    for (const auto& plan : checked.plans)
-        for (const auto& trunk : plan.organization.trunks)
-            if (trunk.trunk_type == "peer")
-                users_of[trunk.host].emplace(plan.prefix(), harmless(plan.organization.name));
-    for (const auto& [host, names] : users_of) {
-        if (names.size() < 2)
-            continue;
-        const auto& [first, second] = std::pair{*names.begin(), *std::next(names.begin())};
-        const auto others = names.size() == 2 ? "" : fmt::format(" and {} more", names.size() - 2);
-        checked.remarks.push_back(
-            {second.first, fmt::format("trunks of {}, {}{} take calls from the same host {}: all calls reach "
-                                       "the first; trunks of type register are told apart",
-                                       first.second, second.second, others, host)});
+    // Such a row is not left out: its phone would be lost for what its user did not choose.
+    void look_for_weak_passwords(const Plan& plan) {
+        for (const auto& user : plan.organization.users)
+            if (const auto fault = password_fault(user, user.asterisk_endpoint);
+                !fault.empty() && !user.asterisk_endpoint.empty())
+                result_.remarks.push_back(
+                    {plan.prefix(), fmt::format("sip_password of user {} of {} {}", user.extension,
+                                                harmless(plan.organization.name), fault)});
     }
-}
+
+    std::vector<Organization>& all_;
+    const Rules& rules_;
+    Checked result_;
+    std::unordered_map<const void*, Fault> faults_; // of organizations and rows, by their address
+    std::unordered_map<std::string, const Organization*> prefixes_;
+    std::unordered_map<std::string, std::string> stems_; // and the prefix that they are stems of
+    std::vector<Claim> claims_;                          // oldest first
+    Held endpoints_, queues_, dids_;
+    std::vector<std::pair<const Claim*, const Trunk*>> peers_;
+    std::unordered_multimap<std::string, std::string> dids_outside_; // hops by the number that is dialled
+    // What is being checked.
+    const Claim* claim_ = nullptr;
+    const Organization* org_ = nullptr;
+};
 
 template <typename Row>
 const Row* find(const std::vector<Row>& rows, std::string Row::*key, std::string_view value) {
@@ -367,17 +702,11 @@ const Trunk* Plan::trunk_by_id(std::string_view id) const {
     return find(organization.trunks, &Trunk::id, id);
 }
 
-Checked check(std::vector<Organization> all) {
-    all.erase(std::remove_if(all.begin(), all.end(), [](const auto& each) { return each.status != "active"; }),
-              all.end());
-    std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.context_prefix < b.context_prefix; });
-    Names names{all};
-    Checked result;
-    Check work{names, result};
-    for (auto& organization : all)
-        work.organization(std::move(organization));
-    look_for_shared_addresses(result);
-    return result;
+Checked check(std::vector<Organization> all, const Rules& rules) {
+    std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) {
+        return std::tie(a.context_prefix, a.id) < std::tie(b.context_prefix, b.id);
+    });
+    return Check{all, rules}.run();
 }
 
 } // namespace pbx::dialplan

@@ -24,17 +24,20 @@ struct Plan {
     const Trunk* trunk_by_id(std::string_view id) const;
 };
 
-/// A row that is left out because its text cannot be made safe.
+/// A row that is left out: its text cannot be made safe, or what it wants is another row's.
 struct Refusal {
-    std::string prefix; ///< of its organization
-    std::string row;    ///< "user 1003 of acme"
-    std::string fault;  ///< "sip_password: it has a line break"
+    std::string prefix;    ///< of its organization
+    std::string row;       ///< "user 1003 of acme"
+    std::string fault;     ///< "sip_password: it has a line break"
+    std::string hint{};    ///< what helps, and may be empty
+    bool conflict = false; ///< by itself the row is fit, but other rows were there first
 };
 
 /// What an operator should know although nothing had to be left out.
 struct Remark {
     std::string prefix;
     std::string words;
+    bool once = false; ///< only the operator can know whether it matters: said when it becomes so, not on every run
 };
 
 struct Checked {
@@ -43,8 +46,15 @@ struct Checked {
     std::vector<Remark> remarks;
 };
 
+/// What the operator decides for all organizations.
+struct Rules {
+    /// Numbers that no row may take or rewrite.
+    std::vector<std::string> emergency{"112", "911", "999", "000", "110", "118"};
+};
+
 /// Looks at all organizations together, since Asterisk has one namespace for the endpoints and one for the queues of
-/// all tenants: no row can take, or break, what belongs to another tenant.
-Checked check(std::vector<Organization> all);
+/// all tenants: no row can take, or break, what belongs to another tenant. What two rows want belongs to the one that
+/// has held it longer (HeldSince), also while that row, or its organization, is not active.
+Checked check(std::vector<Organization> all, const Rules& rules = {});
 
 } // namespace pbx::dialplan

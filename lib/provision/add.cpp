@@ -2,7 +2,8 @@
 #include "base/name.hpp"
 #include "base/printable.hpp"
 #include "base/words.hpp"
-#include "dialplan/plan.hpp"
+#include "dialplan/identity.hpp"
+#include "dialplan/password.hpp"
 #include "provision/print.hpp"
 #include "provision/provisioner.hpp"
 #include "provision/rows.hpp"
@@ -63,10 +64,7 @@ Exit add_organization(const Context& context, const std::string& name, const std
     candidate.name = name;
     candidate.context_prefix = prefix;
     candidate.status = "active";
-    const auto checked = dialplan::check({candidate});
-    if (!checked.refusals.empty())
-        throw Error{Exit::usage,
-                    fmt::format("{} is refused: {}", checked.refusals.front().row, checked.refusals.front().fault)};
+    work.attempt(candidate);
     const auto id = work.insert_organization(name, prefix, recording);
     if (!recording)
         words::warn("calls of {} will not be recorded", printable(name));
@@ -77,20 +75,25 @@ Exit add_organization(const Context& context, const std::string& name, const std
     return Exit::ok;
 }
 
-Exit add_user(const Context& context, const std::string& organization, dialplan::User user, std::string username) {
+Exit add_user(const Context& context, const std::string& organization, dialplan::User user,
+              const std::string& username) {
     require_texts({{"extension", user.extension}, {"name", user.full_name}, {"username", username}});
     Provisioner work{context};
     auto& owner = work.organization(organization);
     if (find(owner.users, &dialplan::User::extension, user.extension) != nullptr)
-        throw taken(Kind::user, user.extension, owner);
+        throw taken(Kind::user, user.extension, owner, owner);
     user.id = new_id;
     user.status = "active";
     user.ring_target = user.phone_number.empty() ? "ext" : "phone";
     const bool made = user.sip_password.empty() && user.ring_target == "ext";
     if (made)
         user.sip_password = make_password();
-    if (username.empty())
-        username = user.extension;
+    user.username = username.empty() ? user.extension : username;
+    const auto endpoint =
+        user.asterisk_endpoint.empty() ? owner.context_prefix + "_" + user.extension : user.asterisk_endpoint;
+    if (const auto fault = dialplan::password_fault(user, endpoint); !fault.empty() && !user.sip_password.empty())
+        throw Error{Exit::usage, fmt::format("the password of user {} {}", printable(user.extension), fault),
+                    "without --password one is made up that nobody can guess"};
     work.attempt(owner, [&] { owner.users.push_back(user); });
     const auto on = boolean(user.recording_enabled);
     work.execute("add user " + user.extension, R"(
@@ -98,7 +101,7 @@ Exit add_user(const Context& context, const std::string& organization, dialplan:
             phone_number, recording_enabled)
         values (cast(:org as uuid), :username, :extension, :name, nullif(:password, ''), nullif(:endpoint, ''),
             :target, nullif(:phone, ''), cast(:recording as boolean)))",
-                 owner.id, username, user.extension, user.full_name, user.sip_password, user.asterisk_endpoint,
+                 owner.id, user.username, user.extension, user.full_name, user.sip_password, user.asterisk_endpoint,
                  user.ring_target, user.phone_number, on);
     warn_of_silence(Kind::user, user.extension, owner, user.recording_enabled);
     if (context.json)
@@ -115,10 +118,11 @@ Exit add_did(const Context& context, const std::string& organization, const dial
              const std::string& trunk) {
     Provisioner work{context};
     auto& owner = work.organization(organization);
+    const auto digits = dialplan::canonical_number(given.number);
     for (const auto& other : work.all())
         for (const auto& did : other.dids)
-            if (without_plus(did.number) == without_plus(given.number))
-                throw taken(Kind::did, given.number, other);
+            if (!digits.empty() && dialplan::canonical_number(did.number) == digits)
+                throw taken(Kind::did, given.number, owner, other);
     auto did = given;
     did.id = new_id;
     did.status = "active";
@@ -145,7 +149,7 @@ Exit add_queue(const Context& context, const std::string& organization, const di
     Provisioner work{context};
     auto& owner = work.organization(organization);
     if (find(owner.queues, &dialplan::Queue::number, given.number) != nullptr)
-        throw taken(Kind::queue, given.number, owner);
+        throw taken(Kind::queue, given.number, owner, owner);
     auto queue = given;
     queue.id = new_id;
     queue.status = "active";
@@ -173,7 +177,7 @@ Exit add_route(const Context& context, const std::string& organization, dialplan
     Provisioner work{context};
     auto& owner = work.organization(organization);
     if (find(owner.routes, &dialplan::Route::name, route.name) != nullptr)
-        throw taken(Kind::route, route.name, owner);
+        throw taken(Kind::route, route.name, owner, owner);
     route.id = new_id;
     route.status = "active";
     route.trunk_id = trunk_id(owner, trunk);
@@ -200,7 +204,7 @@ Exit add_trunk(const Context& context, const std::string& organization, const di
     Provisioner work{context};
     auto& owner = work.organization(organization);
     if (find(owner.trunks, &dialplan::Trunk::name, given.name) != nullptr)
-        throw taken(Kind::trunk, given.name, owner);
+        throw taken(Kind::trunk, given.name, owner, owner);
     auto trunk = given;
     trunk.id = new_id;
     trunk.status = "active";

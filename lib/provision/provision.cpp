@@ -37,9 +37,14 @@ Exit remove_row(const Context& context, Kind kind, const std::string& organizati
 Exit join_queue(const Context& context, const std::string& organization, const std::string& queue,
                 const std::string& extension, int penalty) {
     Provisioner work{context};
-    const auto& owner = work.organization(organization);
+    auto& owner = work.organization(organization);
     const auto queue_id = queue_of(owner, queue).id;
     const auto user_id = user_of(owner, extension).id;
+    work.attempt(owner, [&] {
+        for (auto& each : owner.queues)
+            if (each.id == queue_id)
+                each.members.push_back({user_id, penalty, false});
+    });
     work.execute("join the queue", R"(
         insert into queue_members (queue_id, user_id, penalty)
         values (cast(:queue as uuid), cast(:user as uuid), :penalty)

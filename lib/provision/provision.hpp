@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/error.hpp"
-#include "dialplan/organization.hpp"
+#include "dialplan/plan.hpp"
 
 #include <chrono>
 #include <string>
@@ -15,6 +15,7 @@ struct Context {
     std::string database;
     std::chrono::seconds timeout{60};
     bool json = false;
+    dialplan::Rules rules;
 };
 
 /// The kinds of rows that an organization has. The names of rows are: a user's extension, a number, a route's or
@@ -22,7 +23,8 @@ struct Context {
 enum class Kind { user, did, queue, route, trunk };
 
 // An `organization` is given by its name, prefix or id. All of these throw Error: usage for a text that cannot be, or a
-// name that is taken; no_input for an organization or row that is not there; unavailable, no_permission, config.
+// name that the organization has already; data for what another row holds, or what would make calls go round; no_input
+// for an organization or row that is not there; unavailable, no_permission, config.
 
 /// Prints the new organization's id and prefix. `given`: its prefix; when empty one is made up.
 Exit add_organization(const Context& context, const std::string& name, const std::string& given, bool recording);
@@ -31,7 +33,8 @@ Exit list_organizations(const Context& context);
 Exit set_status(const Context& context, const std::string& organization, const std::string& status);
 
 /// Prints the extension and the password when that was empty, and is made up.
-Exit add_user(const Context& context, const std::string& organization, dialplan::User user, std::string username);
+Exit add_user(const Context& context, const std::string& organization, dialplan::User user,
+              const std::string& username);
 /// `trunk`: a trunk's name, or empty.
 Exit add_did(const Context& context, const std::string& organization, const dialplan::Did& given,
              const std::string& trunk);

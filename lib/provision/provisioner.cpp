@@ -17,7 +17,7 @@ namespace pbx::provision {
 
 using dialplan::Organization;
 
-Provisioner::Provisioner(const Context& context) {
+Provisioner::Provisioner(const Context& context) : rules_{context.rules} {
     const Waiting waiting{"the database", Exit::unavailable};
     db::connect(session_, context.database, context.timeout);
     all_ = deploy::load_organizations(session_);
@@ -51,23 +51,33 @@ std::vector<const Organization*> Provisioner::chosen(const std::string& wanted) 
 void Provisioner::attempt(Organization& organization, const std::function<void()>& change) {
     // A suspended organization is checked like one that is active: it may become so again.
     const auto status = std::exchange(organization.status, "active");
-    const auto before = dialplan::check(all_);
-    change();
-    const auto after = dialplan::check(all_);
+    attempt(change);
     organization.status = status;
+}
+
+void Provisioner::attempt(const std::function<void()>& change) {
+    const auto before = dialplan::check(all_, rules_);
+    change();
+    const auto after = dialplan::check(all_, rules_);
     std::set<std::string> known;
     for (const auto& refusal : before.refusals)
-        known.insert(refusal.row + refusal.fault);
+        known.insert(refusal.prefix + ' ' + refusal.row);
+    // A row that was left out before may be so for another reason now: that keeps nobody from correcting the first.
     for (const auto& refusal : after.refusals)
-        if (!known.contains(refusal.row + refusal.fault))
-            throw Error{Exit::usage, fmt::format("{} is refused: {}", refusal.row, refusal.fault),
-                        "pbx-provision(1) says what each text may hold"};
+        if (!known.contains(refusal.prefix + ' ' + refusal.row))
+            throw Error{refusal.conflict ? Exit::data : Exit::usage,
+                        fmt::format("{} is refused: {}", refusal.row, refusal.fault),
+                        refusal.hint.empty() ? "pbx-provision(1) says what each text may hold" : refusal.hint};
     known.clear();
     for (const auto& remark : before.remarks)
         known.insert(remark.words);
     for (const auto& remark : after.remarks)
         if (!known.contains(remark.words))
             words::warn("{}", remark.words);
+}
+
+void Provisioner::attempt(const Organization& added) {
+    attempt([&] { all_.push_back(added); });
 }
 
 std::string Provisioner::insert_organization(const std::string& name, const std::string& prefix, bool recording) {

@@ -15,7 +15,7 @@
 
 namespace pbx::provision {
 
-/// Sorts behind every real id, so that of two rows that exclude each other the new one is refused.
+/// Stands for the id that the database will give. The row's age, which is not_stored, makes it the newest of all.
 inline constexpr const char* new_id = "ffffffff-ffff-4fff-bfff-ffffffffffff";
 
 /// For Trunk::approved_at: an approval that is not in the database yet is newer than all that are.
@@ -34,9 +34,12 @@ class Provisioner {
     /// Organizations to list: one, or all.
     std::vector<const dialplan::Organization*> chosen(const std::string& wanted);
 
-    /// Makes `change` to the organizations in memory, and throws Error (usage) when a row is then left out that was not
-    /// before. What an operator should know all the same is said.
+    /// Makes `change` to the organizations in memory, and throws Error when a row is then left out that was not before:
+    /// data where other rows were there first, usage for its own text. What an operator should know all the same is
+    /// said.
     void attempt(dialplan::Organization& organization, const std::function<void()>& change);
+    /// The same for an organization that is new; references to the others end.
+    void attempt(const dialplan::Organization& added);
 
     /// One statement; its number of rows. `values` are bound to its parameters in order.
     template <typename... Value>
@@ -58,8 +61,11 @@ class Provisioner {
     std::string insert_organization(const std::string& name, const std::string& prefix, bool recording);
 
   private:
+    void attempt(const std::function<void()>& change);
+
     soci::session session_;
     std::vector<dialplan::Organization> all_;
+    dialplan::Rules rules_;
 };
 
 } // namespace pbx::provision

@@ -4,6 +4,7 @@
 #include "base/name.hpp"
 #include "base/printable.hpp"
 #include "base/words.hpp"
+#include "dialplan/identity.hpp"
 
 #include <fmt/format.h>
 
@@ -14,6 +15,12 @@ namespace {
 Error missing(Kind kind, const std::string& name, const Organization& owner) {
     return {Exit::no_input, fmt::format("{} has no {} {}", name_of(owner), of(kind).word, printable(shown(name))),
             fmt::format("pbx-provision {} list --org {} shows them", of(kind).word, owner.context_prefix)};
+}
+
+// A DID is known by its digits; a text without any only by itself.
+bool same_number(const std::string& a, const std::string& b) {
+    const auto digits = dialplan::canonical_number(a);
+    return !digits.empty() && digits == dialplan::canonical_number(b);
 }
 
 } // namespace
@@ -34,16 +41,15 @@ KindOfRow of(Kind kind) {
     return {"", "", ""};
 }
 
-std::string without_plus(const std::string& number) {
-    return number.starts_with('+') ? number.substr(1) : number;
-}
-
 std::string name_of(const Organization& organization) {
     return printable(organization.name);
 }
 
-Error taken(Kind kind, const std::string& name, const Organization& owner) {
-    return {Exit::usage, fmt::format("{} {} exists already, in {}", of(kind).word, printable(name), name_of(owner))};
+Error taken(Kind kind, const std::string& name, const Organization& wanting, const Organization& owner) {
+    return {&wanting == &owner ? Exit::usage : Exit::data,
+            fmt::format("{} {} exists already, in {}{}", of(kind).word, printable(name), name_of(owner),
+                        owner.status == "active" ? "" : fmt::format(" ({})", owner.status)),
+            fmt::format("pbx-provision {} list --org {} shows it", of(kind).word, owner.context_prefix)};
 }
 
 void warn_of_silence(Kind kind, const std::string& name, const Organization& owner, dialplan::Recording own) {
@@ -84,7 +90,7 @@ const dialplan::Queue& queue_of(const Organization& owner, const std::string& nu
 std::string stored_name(const Organization& owner, Kind kind, const std::string& name) {
     const auto of_rows = [&](const auto& rows, auto key) {
         for (const auto& row : rows)
-            if (row.*key == name || (kind == Kind::did && without_plus(row.*key) == without_plus(name)))
+            if (row.*key == name || (kind == Kind::did && same_number(row.*key, name)))
                 return row.*key;
         throw missing(kind, name, owner);
     };

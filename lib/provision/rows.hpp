@@ -39,14 +39,13 @@ std::string stored_name(const Organization& owner, Kind kind, const std::string&
 
 void remove_from(Organization& owner, Kind kind, const std::string& name);
 
-/// A number with or without its plus is the same number.
-std::string without_plus(const std::string& number);
 /// The organization's name, for messages.
 std::string name_of(const Organization& organization);
 /// A flag as SQL has it.
 std::string boolean(dialplan::Recording recording);
 
-Error taken(Kind kind, const std::string& name, const Organization& owner);
+/// What `wanting` cannot have because `owner` has it: usage where they are one organization, else data.
+Error taken(Kind kind, const std::string& name, const Organization& wanting, const Organization& owner);
 /// Says what an operator who leaves something unrecorded, on purpose or not, should know.
 void warn_of_silence(Kind kind, const std::string& name, const Organization& owner, dialplan::Recording own);
 

@@ -37,7 +37,7 @@ class DeployWorld:
     def organization(self, name):
         db = self.work.db
         org = db.value(f"insert into organizations (name, context_prefix) values ('{name}', 'org_{name}') returning id")
-        db.sql(f"""insert into users (org_id, username, extension, sip_password) values ('{org}', 'u', '1001', 'secret12345');
+        db.sql(f"""insert into users (org_id, username, extension, sip_password) values ('{org}', 'u', '1001', 'secret-12345');
                    insert into queues (org_id, number, name) values ('{org}', '5001', 'q');
                    insert into queue_members (queue_id, user_id)
                        select q.id, u.id from queues q join users u using (org_id) where q.org_id = '{org}'""")

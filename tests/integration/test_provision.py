@@ -18,7 +18,7 @@ class Provision(Case):
         self.do('queue', 'add', '5001', '--org', 'acme')
         self.do('queue', 'join', '5001', '1002', '--org', 'acme')
         self.do('did', 'add', '+918065978002', '--org', 'acme', '--queue', '5001', '--trunk', 'carrier')
-        self.do('route', 'add', 'out', '--org', 'acme', '--trunk', 'carrier', '--pattern', '_9X.', '--strip', '1')
+        self.do('route', 'add', 'out', '--org', 'acme', '--trunk', 'carrier', '--pattern', '_8X.', '--strip', '1')
 
     def listed(self, *arguments):
         return json.loads(self.do(*arguments, '--json').out)
@@ -138,7 +138,7 @@ class Provision(Case):
         did, = self.listed('did', 'list')
         self.assertEqual((did['number'], did['leads_to'], did['destination'], did['recording']), ('+918065978002', 'queue', '5001', True))
         route, = self.listed('route', 'list')
-        self.assertEqual((route['pattern'], route['strip'], route['trunk']), ('_9X.', 1, 'carrier'))
+        self.assertEqual((route['pattern'], route['strip'], route['trunk']), ('_8X.', 1, 'carrier'))
         self.assertEqual(self.listed('trunk', 'list')[0]['host'], 'sip.example.net')
         self.assertEqual(self.do('queue', 'list').text.split('\t')[:2], ['Acme', '5001'])
         self.do('org', 'add', 'Other')
@@ -162,9 +162,9 @@ class Provision(Case):
         self.assertEqual(extension, '1003')
         self.assertRegex(password, r'^[A-Za-z0-9]{24}$')
         self.assertEqual(self.value("select sip_password from users where extension = '1003'"), password)
-        self.assertEqual(self.do('user', 'add', '1004', '--org', 'acme', '--password', 'given; "x"').text, '')
-        self.do('user', 'add', '1005', '--org', 'acme', '--password', '-', stdin=b'read\n')
-        self.assertEqual(self.w.db.sql("select sip_password from users where extension > '1003' order by extension"), [['given; "x"'], ['read']])
+        self.assertEqual(self.do('user', 'add', '1004', '--org', 'acme', '--password', 'given; "x" and more').text, '')
+        self.do('user', 'add', '1005', '--org', 'acme', '--password', '-', stdin=b'read-from-stdin\n')
+        self.assertEqual(self.w.db.sql("select sip_password from users where extension > '1003' order by extension"), [['given; "x" and more'], ['read-from-stdin']])
         self.do('user', 'add', '1006', '--org', 'acme', '--password', '-', status=64)
         self.do('trunk', 'add', 'reg', '--org', 'acme', '--host', 'h', '--type', 'register', '--username', 'u', '--password', 'hidden-one')
         for kind in ('user', 'trunk'):
@@ -185,13 +185,13 @@ class Provision(Case):
         for arguments in (('user', 'add', '1002'), ('queue', 'add', '5001'), ('route', 'add', 'out'), ('trunk', 'add', 'carrier', '--host', 'x'),
                           ('did', 'add', '918065978002', '--extension', '1002')):
             self.says(self.do(*arguments, '--org', 'acme', status=64), 'exists already, in Acme')
-        self.says(self.do('did', 'add', '+918065978002', '--extension', '1', '--org', 'other', status=64), 'exists already, in Acme')
+        self.says(self.do('did', 'add', '+918065978002', '--extension', '1', '--org', 'other', status=65), 'exists already, in Acme')
         self.do('user', 'add', '1002', '--org', 'other')
 
     def test_no_organization_takes_a_name_of_another(self):
         self.acme()
         self.do('org', 'add', 'Other', '--prefix', 'other')
-        self.says(self.do('user', 'add', '1', '--org', 'other', '--endpoint', 'acme_1002', status=64), 'another organization')
+        self.says(self.do('user', 'add', '1', '--org', 'other', '--endpoint', 'acme_1002', status=64), 'does not begin with "other_"')
 
     def test_rows_are_removed_by_name_and_what_then_leads_nowhere_is_said(self):
         self.acme()

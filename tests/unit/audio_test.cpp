@@ -272,8 +272,9 @@ TEST_CASE("the beginning of a long header says how many bytes show more") {
 
 TEST_CASE("a leg behind a header that libsndfile has no room for is decoded") {
     const TemporaryFolder folder;
-    const auto leg = open_leg(folder, wav::file(wav::format() + wav::chunk("LIST", "INFO" + std::string(300'000, '\0')) +
-                                                wav::chunk("data", "abcd")));
+    const auto leg =
+        open_leg(folder, wav::file(wav::format() + wav::chunk("LIST", "INFO" + std::string(300'000, '\0')) +
+                                   wav::chunk("data", "abcd")));
     LegDecoder decoder{leg};
     std::vector<short> samples(10);
     CHECK(decoder.read(samples) == 2);

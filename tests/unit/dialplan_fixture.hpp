@@ -20,7 +20,7 @@ inline pbx::dialplan::Organization organization(const std::string& prefix = "acm
     result.name = prefix;
     result.context_prefix = prefix;
     result.status = "active";
-    result.users.push_back({"u1", "1001", "Alice", "active", "secret", "", "ext", "", {}});
+    result.users.push_back({"u1", "1001", "Alice", "active", "a-long-secret", "", "ext", "", {}});
     // Two organizations have two carriers.
     auto host = prefix + ".example.org";
     std::replace(host.begin(), host.end(), '_', '-');

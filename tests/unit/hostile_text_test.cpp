@@ -310,7 +310,9 @@ const std::set<std::string> queue_keys{"strategy", "timeout", "retry", "musiccla
 Organization victim() {
     auto organization = fixture::organization("victim");
     organization.id = "99999999-2222-3333-4444-555555555555";
+    organization.held_since = 1;
     organization.dids.front().number = "31415926535";
+    organization.trunks.front().host = "victim.example.org";
     return organization;
 }
 
@@ -381,13 +383,13 @@ TEST_CASE("random strings in all text columns at once add nothing to the configu
 TEST_CASE("a row that cannot be made safe is named with its organization and reason, and all others are written") {
     auto organization = fixture::organization();
     organization.users.push_back({"u2", "1002", "Bob", "active", "two\nlines", "", "ext", "", {}});
-    organization.users.push_back({"u3", "1003", "Eve", "active", "secret", "victim_1001", "ext", "", {}});
+    organization.users.push_back({"u3", "1003", "Eve", "active", "a-long-secret", "victim_1001", "ext", "", {}});
     const auto checked = check({organization, victim()});
     REQUIRE(checked.refusals.size() == 2);
     CHECK(checked.refusals[0].row == "user 1002 of acme");
     CHECK(checked.refusals[0].fault == "sip_password: it has a line break");
     CHECK(checked.refusals[1].row == "user 1003 of acme");
-    CHECK_THAT(checked.refusals[1].fault, ContainsSubstring("begins like a name of another organization"));
+    CHECK_THAT(checked.refusals[1].fault, ContainsSubstring("does not begin with \"acme_\""));
     REQUIRE(checked.plans.size() == 2);
     CHECK(checked.plans[0].organization.users.size() == 1);
     CHECK_FALSE(
@@ -436,9 +438,10 @@ TEST_CASE("one namespace serves all tenants: nobody takes another's endpoint, qu
     auto one = fixture::organization("one");
     auto two = fixture::organization("two");
     two.id = "22222222-2222-3333-4444-555555555555";
+    two.trunks.front().host = "two.example.org";
     two.dids.front().number = "+74950001";
+    two.dids.front().id = "d2";
     two.users.front().asterisk_endpoint = "shared";
-    one.users.front().asterisk_endpoint = "shared";
     two.queues.front().asterisk_queue_name = "one__5001";
     const auto checked = check({two, one});
     std::string words;

@@ -156,7 +156,7 @@ TEST_CASE("a change of policy is told in a sentence for each point") {
     auto organization = fixture::organization();
     const auto before = fixture::extensions(organization);
     organization.queues.front().recording_enabled = false;
-    organization.users.push_back({"u2", "1002", "Bob", "active", "secret", "", "ext", "", {}});
+    organization.users.push_back({"u2", "1002", "Bob", "active", "a-long-secret", "", "ext", "", {}});
     const auto after = fixture::extensions(organization);
     CHECK(policy_changes(before, after) ==
           std::vector<std::string>{"stops recording: queue 5001 of acme",
@@ -169,15 +169,18 @@ TEST_CASE("a change of policy is told in a sentence for each point") {
     CHECK(policy_changes("", before).size() == 4);
 }
 
-TEST_CASE("peers of many organizations on one host are told of once a host, not once an organization") {
+TEST_CASE("of peers of many organizations on one host the oldest stays, and the others are refused by name") {
     std::vector<Organization> all;
     for (const std::string prefix : {"a", "b", "c", "d"}) {
         all.push_back(fixture::organization(prefix));
         all.back().dids.clear();
         all.back().trunks.front().host = prefix == "d" ? "other.example.org" : "sip.example.org";
+        all.back().trunks.front().approved_at = prefix == "b" ? 1 : 2;
     }
-    const auto remarks = check(all).remarks;
-    REQUIRE(remarks.size() == 1);
-    CHECK(remarks.front().prefix == "b");
-    CHECK(remarks.front().words.find("trunks of a, b and 1 more take calls from the same host sip.example.org") == 0);
+    const auto refusals = check(all).refusals;
+    REQUIRE(refusals.size() == 2);
+    CHECK(refusals[0].row == "trunk carrier of a");
+    CHECK(refusals[1].row == "trunk carrier of c");
+    CHECK(refusals[0].fault == "host \"sip.example.org\" is held by trunk carrier of b");
+    CHECK(refusals[0].conflict);
 }
