@@ -41,10 +41,20 @@ Frames frames_at(std::uint32_t rate, const LegShape& leg, Frames frames) {
 }
 
 // SHA-256 of what is appended to a file. It takes longer than the copy itself, so a second thread reads the bytes back
-// while the next ones are written; it begins when there are enough of them to be worth a thread.
+// while the next ones are written; not for so few that a thread is not worth it.
 class AppendedHash {
   public:
-    AppendedHash(int fd, std::uint64_t offset, std::string what) : fd_{fd}, offset_{offset}, what_{std::move(what)} {}
+    AppendedHash(int fd, std::uint64_t offset, std::uint64_t expected, std::string what)
+        : fd_{fd}, offset_{offset}, what_{std::move(what)} {
+        constexpr std::uint64_t worth_a_thread = 1U << 20U;
+        if (expected < worth_a_thread)
+            return;
+        try {
+            thread_ = std::jthread{[this] { follow(); }};
+        } catch (const std::system_error&) {
+            // The system gives no more threads: hex() does all of it.
+        }
+    }
     ~AppendedHash() {
         const std::lock_guard lock{guard_};
         abandoned_ = true;
@@ -57,18 +67,9 @@ class AppendedHash {
         unseen_ += bytes;
         if (unseen_ < block)
             return;
-        {
-            const std::lock_guard lock{guard_};
-            written_ += std::exchange(unseen_, 0);
-            more_.notify_one();
-        }
-        if (thread_.joinable() || alone_)
-            return;
-        try {
-            thread_ = std::jthread{[this] { follow(); }};
-        } catch (const std::system_error&) {
-            alone_ = true; // the system gives no more threads
-        }
+        const std::lock_guard lock{guard_};
+        written_ += std::exchange(unseen_, 0);
+        more_.notify_one();
     }
 
     /// Lower-case hex. Throws Error (io).
@@ -89,7 +90,7 @@ class AppendedHash {
     }
 
   private:
-    static constexpr std::uint64_t block = 1U << 20U;
+    static constexpr std::uint64_t block = 1U << 18U;
 
     // How many more bytes there are to hash; 0 when there will be none.
     std::uint64_t wait() {
@@ -102,8 +103,7 @@ class AppendedHash {
         try {
             std::vector<char> buffer;
             while (const auto there = wait()) {
-                constexpr std::uint64_t most = 1U << 18U;
-                buffer.resize(std::min(there, most));
+                buffer.resize(std::min(there, block));
                 if (read_at(fd_, buffer, offset_ + hashed_, what_) != buffer.size())
                     throw Error{Exit::cant_create, "cannot write " + what_ + ": the file became shorter meanwhile"};
                 hash_.add({buffer.data(), buffer.size()});
@@ -126,7 +126,6 @@ class AppendedHash {
     std::uint64_t written_ = 0;
     bool finished_ = false;
     bool abandoned_ = false;
-    bool alone_ = false;
     std::jthread thread_; ///< the last member: it ends before the others go
 };
 
@@ -135,14 +134,14 @@ class Output {
   public:
     Output(int fd, const WavFormat& format, std::uint64_t bytes, Manifest& manifest, std::string what)
         : fd_{fd}, format_{format}, bytes_{bytes}, manifest_{manifest}, what_{std::move(what)},
-          header_size_{size_of_header()}, hash_{fd, header_size_, what_} {
+          header_size_{size_of_header()}, hash_{fd, header_size_, bytes, what_} {
         if (::lseek(fd_, static_cast<off_t>(header_size_), SEEK_SET) < 0)
             fail(std::strerror(errno));
     }
 
     // In the kernel.
     void add_raw(const LegAudio& leg) {
-        constexpr std::uint64_t piece = 1U << 20U;
+        constexpr std::uint64_t piece = 1U << 18U;
         for (std::uint64_t done = 0; done < leg.data_bytes();) {
             const auto some = std::min(piece, leg.data_bytes() - done);
             copy_bytes(leg.fd(), leg.data_offset() + done, some, fd_, leg.what());
@@ -305,8 +304,8 @@ class Converter {
 WavFormat join(std::span<const LegShape> legs, const std::function<LegAudio(std::size_t)>& open, Manifest& manifest,
                int out, const std::string& what) {
     const auto format = common_format(legs);
-    const bool raw =
-        std::all_of(legs.begin(), legs.end(), [&](const LegShape& leg) { return leg.is_raw() && leg.format == format; });
+    const bool raw = std::all_of(legs.begin(), legs.end(),
+                                 [&](const LegShape& leg) { return leg.is_raw() && leg.format == format; });
     Frames total = 0;
     for (std::size_t i = 0; i < legs.size(); ++i) {
         auto& entry = manifest.legs.at(i);

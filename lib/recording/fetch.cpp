@@ -120,8 +120,8 @@ class Fetch {
         return Exit::ok;
     }
 
-    static std::optional<Served> leg_headers(const cdr::Call& call, const std::string& name,
-                                                    std::string_view beginning, bool all) {
+    static std::optional<Served> leg_headers(const cdr::Call& call, const std::string& name, std::string_view beginning,
+                                             bool all) {
         try {
             const auto header = audio::parse_wav_header(beginning);
             if (!header && !all)
@@ -421,9 +421,6 @@ class Fetch {
         }
         for (const auto& fault : built.faults)
             words::error({built.status, "call " + shown(call) + ": " + fault});
-        if (built.manifest.audible() == 0)
-            throw built.status == Exit::ok ? nothing_to_hear(call)
-                                           : Error{built.status, "no leg of call " + shown(call) + " can be read"};
         // Another descriptor on the same file: the commit closes nothing that is still to be sent.
         const Fd body{::dup(out)};
         if (const auto leg = leg_only_here(call, built.manifest); !leg.empty()) {
@@ -434,6 +431,9 @@ class Fetch {
             if (const auto status = serve_outdated(call))
                 return status;
         }
+        if (built.manifest.audible() == 0)
+            throw built.status == Exit::ok ? nothing_to_hear(call)
+                                           : Error{built.status, "no leg of call " + shown(call) + " can be read"};
         if (file)
             file->commit();
         send_file(body.get(), built.manifest, "stitched-ondemand");

@@ -1,4 +1,5 @@
 // The library's part of one stitched recording, timed without a database: see tests/bench/run.
+#include "base/hash.hpp"
 #include "recording/build.hpp"
 
 #include <fcntl.h>
@@ -15,6 +16,8 @@ int main(int argc, char** argv) {
         return 64;
     const pbx::cdr::Call call{"joined", "", false, 0, 0, {argv + 2, argv + argc}};
     const auto path = std::string{argv[1]} + "/joined.wav";
+    // OpenSSL reads its configuration once a process.
+    static_cast<void>(pbx::Hash{pbx::Hash::Kind::sha256}.hex());
     const auto began = std::chrono::steady_clock::now();
     const pbx::recording::LocalLegs legs{pbx::Folder::open(argv[1])};
     const pbx::Fd out{::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0640)};

@@ -151,11 +151,15 @@ class ThisDisk(Damage):
 
     def test_where_legs_are_lost_and_no_good_copy_exists_nothing_is_served(self):
         work, whole = self.stitched(archived=True)
+        work.db.sql(f"update asterisk_cdr set calldate = calldate - interval '3 hours' where linkedid = '{CALL}'")
         work.remote.remove('b.wav')
         work.remote.remove(STITCHED)
         bad = damaged(whole)
         self.put_here(work, bad)
-        for arguments in ((), ('-o', work.path / 'answer.wav')):
+        for arguments, lost in (((), ()), (('-o', work.path / 'answer.wav'), ('a.wav', 'c.wav'))):
+            for name in lost:
+                work.remote.remove(name)
+                (work.stitch_src / name).unlink(missing_ok=True)
             result = self.status(work.run('pbx-recording-fetch', *arguments, CALL), 65)
             self.assertEqual(result.out, b'')
             self.names_damage(result, whole, bad)
@@ -337,6 +341,13 @@ class LastCopies(Damage):
         self.assertEqual(result.out, whole)
         self.says(result, r'X-Recording-Missing: 1', r'X-Recording-Legs: 3', r'late\.wav')
         self.assertEqual(work.stitched_file(CALL).read_bytes(), whole)
+
+    def test_the_recording_is_served_when_no_leg_is_left_and_the_way_of_joining_changed(self):
+        work, whole = self.stitched(archived=True)
+        for name in ('a.wav', 'b.wav', 'c.wav'):
+            work.remote.remove(name)
+        work.remote.remove(STITCHED)
+        self.assertEqual(self.status(work.run('pbx-recording-fetch', '--overlap', 'trim', CALL), 0).out, whole)
 
     def test_a_damaged_recording_that_has_more_of_the_call_stays_for_whoever_can_save_it(self):
         work, whole = self.with_a_late_leg()

@@ -12,6 +12,7 @@
 
 #include <fcntl.h>
 #include <nlohmann/json.hpp>
+#include <sndfile.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -248,6 +249,22 @@ TEST_CASE("a header of sizes beyond 32 bits is RF64, and one byte below it is RI
     CHECK(header->data_size == most + 2);
     CHECK(header->data_offset == bytes.size());
     CHECK(header->riff_size == bytes.size() - 8 + most + 2);
+}
+
+TEST_CASE("libsndfile finds all of the audio behind our RF64 header") {
+    const TemporaryFolder folder;
+    WavInfo info;
+    info.comment.assign(300'000, 'c');
+    const std::uint64_t bytes = 5ULL << 30U;
+    const auto header = make_wav_header({}, info, bytes);
+    const auto path = folder.write("long.wav", header);
+    REQUIRE(::truncate(path.c_str(), static_cast<off_t>(header.size() + bytes)) == 0);
+    SF_INFO found{};
+    const std::unique_ptr<SNDFILE, decltype(&::sf_close)> file{::sf_open(path.c_str(), SFM_READ, &found), &::sf_close};
+    REQUIRE(file);
+    CHECK(static_cast<std::uint64_t>(found.frames) == bytes / 2);
+    CHECK(found.samplerate == 8000);
+    CHECK((found.format & SF_FORMAT_TYPEMASK) == SF_FORMAT_RF64);
 }
 
 TEST_CASE("a header longer than the bound is neither written nor read, and its beginning suffices to refuse it") {

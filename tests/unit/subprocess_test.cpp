@@ -68,7 +68,7 @@ TEST_CASE("what a child leaves running ends with it, and has no descriptor of ou
         std::string word;
         return !(state >> number >> name >> word) || word == "Z";
     };
-    for (int i = 0; i < 200 && !ended(); ++i)
+    for (int i = 0; i < 2000 && !ended(); ++i)
         std::this_thread::sleep_for(10ms);
     CHECK(ended());
     CHECK(done.out.substr(done.out.find('\n') + 1) == "3\n");
