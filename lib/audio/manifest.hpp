@@ -28,8 +28,8 @@ struct Manifest {
     std::vector<std::string> empty;
     std::vector<std::string> missing;
     std::vector<std::string> unreadable;
-    /// SHA-256 of the audio data, in lower-case hex: of the bytes of the data chunk, without the chunk's own header of 8
-    /// bytes, and of no other byte of the file. Empty in recordings made before there was one.
+    /// SHA-256 of the audio data, in lower-case hex: of the bytes of the data chunk, without the chunk's own header of
+    /// 8 bytes, and of no other byte of the file. Empty in recordings made before there was one.
     std::string sha256;
 
     /// Whether it accounts for exactly these legs, in this order.

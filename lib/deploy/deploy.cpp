@@ -198,7 +198,7 @@ class Run {
     }
 
     std::string extensions_text(const Plan& plan) const {
-        return dialplan::extensions_text(plan, {request_.spool, request_.node});
+        return dialplan::extensions_text(plan, {request_.spool, request_.node, request_.rules.emergency});
     }
 
     std::vector<File> files() const {

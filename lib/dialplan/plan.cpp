@@ -507,9 +507,14 @@ class Check {
     void lead_outside(const Organization& organization, const std::string& number,
                       std::vector<std::string>& next) const {
         for (const auto& route : organization.routes) {
-            if (!fit(route) || trunk_of(organization, route) == nullptr || !pattern_takes(route.dial_pattern, number))
+            if (!fit(route) || trunk_of(organization, route) == nullptr)
                 continue;
-            const auto [first, last] = dids_outside_.equal_range(international_number(dialled(route, number)));
+            // The default route takes numbers with a plus too, and sends them as they are (extensions.cpp).
+            const bool as_it_is = route.dial_pattern == "_X." && pattern_takes("_+X.", number);
+            if (!as_it_is && !pattern_takes(route.dial_pattern, number))
+                continue;
+            const auto out = international_number(as_it_is ? number : dialled(route, number));
+            const auto [first, last] = dids_outside_.equal_range(out);
             std::transform(first, last, std::back_inserter(next), [](const auto& each) { return each.second; });
         }
     }

@@ -13,7 +13,7 @@ namespace pbx::dialplan {
 struct Machine {
     std::string spool; ///< the folder that recordings go to: an absolute path of harmless characters (spool_fault)
     std::string node;  ///< the machine's name where several share a database or a remote; ends its recordings' names
-    std::vector<std::string> emergency = {"000", "110", "112", "118", "911", "999"}; ///< digits; never refused
+    std::vector<std::string> emergency = Rules{}.emergency; ///< digits; never refused
 };
 
 /// ext_<prefix>.conf: the dialplan.

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -59,16 +60,18 @@ void Provisioner::attempt(const std::function<void()>& change) {
     const auto before = dialplan::check(all_, rules_);
     change();
     const auto after = dialplan::check(all_, rules_);
-    std::set<std::string> known;
+    // A row that was left out before may be so for another reason now, which keeps nobody from correcting the first.
+    // But what then stands in the way must not be what another row holds.
+    std::map<std::string, bool> refused; // whether for a conflict
     for (const auto& refusal : before.refusals)
-        known.insert(refusal.prefix + ' ' + refusal.row);
-    // A row that was left out before may be so for another reason now: that keeps nobody from correcting the first.
+        refused[refusal.prefix + ' ' + refusal.row] = refusal.conflict;
     for (const auto& refusal : after.refusals)
-        if (!known.contains(refusal.prefix + ' ' + refusal.row))
+        if (const auto found = refused.find(refusal.prefix + ' ' + refusal.row);
+            found == refused.end() || (refusal.conflict && !found->second))
             throw Error{refusal.conflict ? Exit::data : Exit::usage,
                         fmt::format("{} is refused: {}", refusal.row, refusal.fault),
                         refusal.hint.empty() ? "pbx-provision(1) says what each text may hold" : refusal.hint};
-    known.clear();
+    std::set<std::string> known;
     for (const auto& remark : before.remarks)
         known.insert(remark.words);
     for (const auto& remark : after.remarks)

@@ -101,8 +101,7 @@ Sorted sort_legs(const cdr::Call& call, const LocalLegs& legs, const std::vector
                 continue;
             }
             built.manifest.legs.push_back({name, 0, 0, 0});
-            sorted.audible.push_back(
-                {leg.shape(), status.st_dev, status.st_ino, status.st_size, modified_at(status)});
+            sorted.audible.push_back({leg.shape(), status.st_dev, status.st_ino, status.st_size, modified_at(status)});
         } catch (const Error& error) {
             if (error.kind() != Exit::data)
                 throw;

@@ -74,8 +74,8 @@ enum class Overlap {
 Standing examine(const cdr::Call& call, const audio::WavHeader& header, std::uint64_t size, std::int64_t modified,
                  const LocalLegs& legs, Overlap overlap);
 
-/// examine() for the file `stitched_name(call)` in `stitched`, one that mark_damaged() has marked is not current. A current file
-/// stays open in `keep`, if given.
+/// examine() for the file `stitched_name(call)` in `stitched`. One that mark_damaged() has marked is not current. A
+/// current file stays open in `keep`, if given.
 Standing examine_file(const cdr::Call& call, const Folder& stitched, const LocalLegs& legs, Overlap overlap,
                       Fd* keep = nullptr);
 

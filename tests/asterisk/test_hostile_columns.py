@@ -27,6 +27,7 @@ PIECES = ['\n', '\r\n', '\r', '\n[evil]\n', '\n[evil](+)\n', ' #exec touch {trap
           '\u00e9', '\u202e', '\u2066', '\ufeff', '\u0085', '\u009b2J', '\x1b[2J', '\x7f', '\x01', '\u2028', '\U0001f4de', '\u0661\u0662', 'sip:x@y',
           '<sip:x@y>', '"x" <911>', 'x' * 300, 'x' * 9000, '9' * 40]
 LOADERS = re.compile(r'\] (pbx_config|pbx|config|res_sorcery_config|res_pjsip\w*|app_queue|config_options)(\.c|/)')
+CATCH_ALL = '_[!-}].'  # refuses what no other extension of a tenant's contexts takes
 APPLICATIONS = {'Set', 'Gosub', 'GotoIf', 'Goto', 'Dial', 'Queue', 'Answer', 'Hangup', 'ExecIf', 'Wait', 'StopMixMonitor', 'Return', 'MixMonitor',
                 'ForkCDR', 'ResetCDR', 'NoOp', 'Progress', 'Playback', 'Read', 'Congestion', 'Busy', 'While', 'EndWhile'}
 
@@ -148,7 +149,7 @@ class HostileColumns(Case):
             applications |= set(re.findall(r'(?m)^.{0,120}?\b\d+\. ([A-Za-z]+)\(', text))
             for extension in re.findall(r"(?m)^ +'([^']*)' =>", text):
                 counted += 1
-                self.assertRegex(extension, r'^[0-9A-Za-z_+*#.!\[\]-]{1,80}$')
+                self.assertTrue(extension == CATCH_ALL or re.fullmatch(r'[0-9A-Za-z_+*#.!\[\]-]{1,80}', extension), extension)
                 if (prefix, kind) in allowed:
                     self.assertIn(extension, allowed[prefix, kind] | {f'_{each}' for each in allowed[prefix, kind]} | {'i'}, context)
         self.assertGreater(counted, 500)

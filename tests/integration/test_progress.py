@@ -76,7 +76,7 @@ class Progress(Case):
         lines = screen(result)
         self.assertEqual(lines.pop(), '')
         for line in lines:
-            self.assertRegex(line, r'^pbx-archive: (moved|hint:|01\.wav: )', result)
+            self.assertRegex(line, r'^pbx-archive: (moved|hint:|01\.wav: |other nodes )', result)
         self.assertTrue([line for line in lines if 'different object' in line], result)
 
     def test_an_error_of_rclone_is_told_in_its_words_while_its_numbers_are_shown(self):

@@ -33,16 +33,17 @@ inline pbx::dialplan::Organization organization(const std::string& prefix = "acm
 }
 
 /// The plan of the only organization, all of whose rows must be fit.
-inline pbx::dialplan::Plan plan(const pbx::dialplan::Organization& organization) {
-    auto checked = pbx::dialplan::check({organization});
+inline pbx::dialplan::Plan plan(const pbx::dialplan::Organization& organization,
+                                const pbx::dialplan::Rules& rules = {}) {
+    auto checked = pbx::dialplan::check({organization}, rules);
     for (const auto& refusal : checked.refusals)
         FAIL(refusal.row << ": " << refusal.fault);
     REQUIRE(checked.plans.size() == 1);
     return std::move(checked.plans.front());
 }
 
-inline std::string extensions(const pbx::dialplan::Organization& organization) {
-    return pbx::dialplan::extensions_text(plan(organization), {spool, ""});
+inline std::string extensions(const pbx::dialplan::Organization& organization, const pbx::dialplan::Rules& rules = {}) {
+    return pbx::dialplan::extensions_text(plan(organization, rules), {spool, ""});
 }
 
 /// The lines of one extension: from "exten => NAME," to the next extension, context or comment.

@@ -18,7 +18,7 @@ namespace {
 std::string texts(const Checked& checked, const std::string& prefix) {
     for (const auto& plan : checked.plans)
         if (plan.prefix() == prefix)
-            return extensions_text(plan, fixture::spool) + pjsip_text(plan) + queues_text(plan);
+            return extensions_text(plan, {fixture::spool, ""}) + pjsip_text(plan) + queues_text(plan);
     return {};
 }
 
@@ -229,6 +229,7 @@ TEST_CASE("a row that is left out for its text holds nothing") {
     auto one = aged(fixture::organization("one"), 1);
     auto two = aged(fixture::organization("two"), 2);
     two.id = "22222222-2222-3333-4444-555555555555";
+    two.trunks.front().host = one.trunks.front().host;
     one.dids.front().routing_type = "smoke";
     one.trunks.front().port = 0;
     CHECK(refused(check({one, two})) == "trunk carrier of one\ndid 74950001 of one\n");
