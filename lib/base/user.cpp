@@ -17,7 +17,7 @@ namespace pbx {
 
 namespace {
 
-// Whoever can point the path elsewhere could choose as whom root goes on, and where.
+// Whoever can point the path elsewhere could choose the account that root switches to, and the folder.
 void require_own_links(const std::filesystem::path& folder, uid_t owner) {
     std::filesystem::path so_far;
     for (const auto& part : folder) {

@@ -75,7 +75,7 @@ std::string trusted_program(const std::string& program, uid_t user) {
     return real.native();
 }
 
-// The account that the private Asterisk runs as: the owner of the Asterisk folder, whom its configuration belongs to.
+// The account that the private Asterisk runs as: the owner of the Asterisk folder and its configuration.
 Identity account(const Folder& folder) {
     struct stat found {};
     if (::fstat(folder.fd(), &found) != 0)

@@ -206,7 +206,7 @@ class Writer {
             text_ += "; MixMonitor " + std::string{how} + '\n';
     }
 
-    // The first priority of an extension, which says to whom the call's CDR rows belong.
+    // The first priority of an extension, which sets the account of the call's CDR rows.
     void begin(std::string_view extension) {
         text_ += fill("exten => ~E,1,Set(CHANNEL(accountcode)=~A)\n", {{'E', extension}, {'A', plan_.accountcode()}});
     }

@@ -308,7 +308,7 @@ class Run {
 
     // --- Both shelves: what the remote has, compared with what we have
 
-    // Fills in the MD5 of objects of whom the remote has none, by reading them back.
+    // Reads back the objects for which the remote has no MD5, and fills it in.
     void complete(Shelf shelf, std::map<std::string, RemoteObject>& objects, Remote::Failures& failures) {
         std::vector<std::string> unknown;
         std::uint64_t bytes = 0;
