@@ -5,11 +5,12 @@ import os
 import time
 
 from sound import pcm, ramp
-from workdir import BELOW, SLOW, Case, main
+from workdir import BELOW, SANITIZED, SLOW, Case, main
 
 CALL = '1776500000.1'
 SECRET = 's3cr,et:"kéy"'
-LITTLE_MEMORY = ['prlimit', '--data=400000000']  # endless answers would need more
+# Endless answers would need more. A sanitizer's shadow memory needs more by itself.
+LITTLE_MEMORY = () if SANITIZED else ('prlimit', '--data=400000000')
 
 
 class Hostile(Case):
