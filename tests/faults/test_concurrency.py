@@ -115,7 +115,7 @@ class Concurrency(Case):
             os.unlink(work.spool / name)
 
     def when_it_writes(self, folder, process):
-        """Waits until the first file in `folder` is begun; the hidden name that says so."""
+        """Waits until the first file in `folder` is begun, and returns its hidden name."""
         until = time.monotonic() + 30 * SLOW
         while time.monotonic() < until and process.poll() is None:
             for name in os.listdir(folder) if folder.exists() else ():

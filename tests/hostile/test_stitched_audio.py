@@ -66,7 +66,7 @@ class Damage(Case):
         return work, whole
 
     def put_here(self, work, wav):
-        """Change the recording on this disk as a failing disk does: no time tells of it."""
+        """Change the recording on this disk as a failing disk does: its times stay the same."""
         path = work.stitched_file(CALL)
         before = path.stat()
         path.write_bytes(wav)

@@ -1,4 +1,4 @@
-// Whom a path belongs to, and with whose rights files are used.
+// Who owns a path, and whose rights apply when files are used.
 #include "base/error.hpp"
 #include "base/identity.hpp"
 #include "catch.hpp"
