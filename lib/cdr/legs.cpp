@@ -127,8 +127,8 @@ std::optional<Call> DueCalls::next() {
     Call call;
     call.linkedid = rows_.linkedid[at_];
     call.accountcode = rows_.accountcode[at_];
-    call.started = rows_.started[at_];
-    call.ended = rows_.ended[at_];
+    call.started = std::chrono::sys_seconds{std::chrono::seconds{rows_.started[at_]}};
+    call.ended = std::chrono::sys_seconds{std::chrono::seconds{rows_.ended[at_]}};
     call.shared = rows_.shared[at_] != 0;
     // Its rows follow one another, but may begin in one block and end in the next.
     while (at_ < rows_.linkedid.size() || more()) {

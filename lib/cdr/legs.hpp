@@ -15,10 +15,10 @@ namespace pbx::cdr {
 struct Call {
     std::string linkedid;
     std::string accountcode;
-    bool shared = false;           ///< recordings of other accountcodes lie under the same linkedid
-    std::int64_t started = 0;      ///< earliest calldate, Unix time
-    std::int64_t ended = 0;        ///< latest calldate plus duration, Unix time
-    std::vector<std::string> legs; ///< distinct recordingfile values: by calldate, sequence, name
+    bool shared = false;                ///< recordings of other accountcodes lie under the same linkedid
+    std::chrono::sys_seconds started{}; ///< earliest calldate
+    std::chrono::sys_seconds ended{};   ///< latest calldate plus duration, rounded up
+    std::vector<std::string> legs;      ///< distinct recordingfile values: by calldate, sequence, name
     /// Those of `legs` that rows of another account name too, whatever their call. Rows without an account claim
     /// nothing: the one account that names a leg owns it, and a call without account that names it has it here.
     std::vector<std::string> ambiguous{};

@@ -231,7 +231,7 @@ Exit audit(const AuditOptions& options) {
     soci::session session;
     db::connect(session, options.database, options.timeout);
 
-    cdr::LegAudit audit{session, since, options.account, patience_for_other_nodes};
+    cdr::LegAudit audit{session, since, options.account, patience_for_other_nodes.count()};
     using Place = cdr::LegAudit::Place;
     audit.fill(Place::local, [&](const cdr::LegAudit::Take& take) {
         spool.for_each_name([&](const std::string& name) {

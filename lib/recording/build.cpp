@@ -297,7 +297,8 @@ Built build(const cdr::Call& call, const LocalLegs& legs, const std::vector<std:
     Built built;
     built.manifest.linkedid = call.linkedid;
     built.manifest.accountcode = call.accountcode;
-    built.manifest.started = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(static_cast<std::time_t>(call.started)));
+    built.manifest.started =
+        fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(call.started)));
     auto sorted = sort_legs(call, legs, absent, built);
     if (!built.being_written.empty() || !built.gone.empty())
         return built;

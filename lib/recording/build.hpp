@@ -47,8 +47,8 @@ class LocalLegs {
     std::vector<Folder> caches_;
 };
 
-/// How long after a call's end, in seconds, a leg that nobody has may still be on its way from another node.
-inline constexpr std::int64_t patience_for_other_nodes = 3600;
+/// How long after a call's end a leg that nobody has may still be on its way from another node.
+inline constexpr std::chrono::seconds patience_for_other_nodes = std::chrono::hours{1};
 
 /// Whether a stitched recording is up to date, or why not.
 struct Standing {

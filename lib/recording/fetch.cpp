@@ -112,7 +112,7 @@ class Fetch {
         if (object == there.end())
             throw Error{Exit::no_input,
                         "leg " + name + " of call " + shown(call) + " is neither in the spool nor in the archive",
-                        std::time(nullptr) - call.ended < patience_for_other_nodes
+                        std::chrono::system_clock::now() - call.ended < patience_for_other_nodes
                             ? "another node may still bring it: try again in an hour"
                             : "pbx-archive audit lists every recording that is missing"};
         serve_object(Shelf::legs, name, object->second,
@@ -390,7 +390,7 @@ class Fetch {
         // The archive may hold the whole call in the object that it did not give us.
         if (!still.empty() && trouble)
             throw Error{*trouble};
-        const bool cache = still.empty() || std::time(nullptr) - call.ended >= patience_for_other_nodes;
+        const bool cache = still.empty() || std::chrono::system_clock::now() - call.ended >= patience_for_other_nodes;
         std::optional<Folder> stitched;
         std::optional<AtomicFile> file;
         if (cache) {

@@ -278,7 +278,7 @@ class Run {
 
     // A journal that cannot be used hides only which calls were ours: the others are stitched all the same.
     void read_journal() {
-        moved_ = Moved::since(legs_.spool(), std::time(nullptr) - options_.since.count() - patience_for_other_nodes);
+        moved_ = Moved::since(legs_.spool(), std::time(nullptr) - (options_.since + patience_for_other_nodes).count());
         for (const auto& fault : moved_->faults()) {
             words::error(fault);
             met(fault.kind());
@@ -316,7 +316,7 @@ class Run {
                 absent.insert(std::move(name));
         if (!absent.empty() && remote_)
             fetch_or_drop(tasks, {absent.begin(), absent.end()});
-        const auto now = std::time(nullptr);
+        const auto now = std::chrono::system_clock::now();
         for (auto& task : tasks)
             task.absent = legs_.absent(task.call);
         std::erase_if(tasks, [&](const Task& task) {

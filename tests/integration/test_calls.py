@@ -40,7 +40,7 @@ class Calls(Case):
         self.w.cdr(linkedid, 'b.wav', account, ago=ago - 2, sequence=2, dst='5001', src='79100', dcontext='acme__queue',
                    channel=TRUNK, dstchannel='Local/1002@acme__internal-5;1', duration=6, billsec=6, disposition='NO ANSWER')
 
-    def test_a_call_is_one_line_for_which_its_longest_row_speaks(self):
+    def test_a_call_is_one_line_with_the_values_of_its_longest_row(self):
         self.organization()
         self.inbound()
         line, = self.lines()
@@ -76,6 +76,19 @@ class Calls(Case):
             self.assertEqual(self.ids('--org', name), ['1.1'])
         self.hints(self.calls('--org', 'nobody', status=66))
 
+    def test_a_text_that_names_two_organizations_is_refused_and_lists_the_calls_of_neither(self):
+        self.organization('Acme', 'acme', ACCOUNT)
+        self.organization('acme', 'acme_two', OTHER_ACCOUNT)
+        self.w.cdr('1.1', 'a.wav', ACCOUNT)
+        self.w.cdr('1.2', 'b.wav', OTHER_ACCOUNT)
+        for arguments in ((), ('show', '1.1'), ('show', '1.2')):
+            result = self.calls('--org', 'acme', *arguments, status=64)
+            self.hints(result)
+            self.says(result, '"acme" names more than one organization')
+            self.assertEqual(result.out, b'')
+        self.assertEqual(self.ids('--org', 'acme_two'), ['1.2'])
+        self.assertEqual(self.ids('--org', ACCOUNT), ['1.1'])
+
     def test_the_newest_call_comes_first_and_a_limit_keeps_the_newest(self):
         for number in range(5):
             self.w.cdr(f'{number}.1', 'a.wav', ago=600 - number)
@@ -90,7 +103,7 @@ class Calls(Case):
         self.assertEqual(self.ids('--since', '26h'), ['1.1', '1.2'])
         self.assertEqual(self.ids('--since', '26h', '--until', '24h'), ['1.2'])
 
-    def test_days_are_those_of_the_operators_zone(self):
+    def test_days_begin_at_midnight_in_the_operators_time_zone(self):
         self.w.db.sql("insert into asterisk_cdr (calldate, linkedid) values ('2026-04-17 18:29:59+00', '1.1'), "
                       "('2026-04-17 18:30:00+00', '1.2'), ('2026-04-18 09:10:00+00', '1.3')")
         day = ('--since', '2026-04-18', '--until', '2026-04-19')
@@ -108,14 +121,14 @@ class Calls(Case):
             self.w.cdr(name, 'a.wav', ago=self.w.now - moment)
         self.assertEqual(self.ids('--since', 'yesterday', '--until', 'today'), ['1.3', '1.2'])
 
-    def test_windows_side_by_side_show_a_call_that_spans_them_once(self):
+    def test_adjacent_windows_show_a_call_that_spans_both_only_once(self):
         self.w.cdr('1.1', 'a.wav', ago=3700, duration=5)
         self.w.cdr('1.1', 'b.wav', ago=3500, duration=500)
         self.assertEqual(self.ids('--since', '2h', '--until', '1h'), [])
         line, = self.lines('--since', '1h')
         self.assertEqual(line['legs'], '2')
 
-    def test_a_moment_that_is_none_is_a_usage_error(self):
+    def test_an_invalid_time_is_a_usage_error(self):
         for moment in ('', 'x', '2026-02-30', '25', '2026-04-18T25:00', '99999999999h'):
             self.hints(self.calls('--since', moment, status=64))
 
@@ -135,7 +148,7 @@ class Calls(Case):
         for hostile in ("' or '1'='1", ':since', '%', '\\', '$1'):
             self.assertEqual(self.ids('--number', hostile), [])
 
-    def test_a_disposition_is_that_of_the_longest_row(self):
+    def test_the_disposition_filter_looks_at_the_longest_row(self):
         self.inbound('1.1')
         self.w.cdr('1.2', None, disposition='NO ANSWER')
         self.w.cdr('1.3', None, disposition='BUSY')
@@ -158,7 +171,7 @@ class Calls(Case):
         self.assertEqual((first['answered_by'], first['organization']), (None, None))
         self.calls('--json', '--csv', status=64)
 
-    def test_csv_is_read_back_as_it_was_whatever_stands_in_it(self):
+    def test_csv_is_read_back_unchanged_whatever_it_contains(self):
         names = ['a,b', 'say "hi"', "it's; =1+1", '\u00e4\u20ac']
         for number, name in enumerate(names):
             self.w.cdr(f'{number}.1', None, src=name, ago=600 + number)
@@ -170,7 +183,7 @@ class Calls(Case):
         self.w.db.sql('delete from asterisk_cdr')
         self.assertEqual(self.calls('--csv').text, ','.join(COLUMNS) + '\r\n')
 
-    def test_texts_from_the_network_cannot_drive_a_terminal_or_forge_a_line(self):
+    def test_texts_from_the_network_cannot_control_a_terminal_or_forge_a_line(self):
         hostile = 'a\x1b]0;x\x07\x1b[2J\n1776500000.9\tforged\r\u202e\x9b31m'
         self.w.cdr('1.1', 'a.wav', src=hostile, dst=hostile, dstchannel=hostile, disposition=hostile)
         for arguments in ((), ('--csv',), ('--json',), ('show', '1.1'), ('show', '1.1', '--csv'), ('show', '1.1', '--json')):
@@ -191,7 +204,7 @@ class Calls(Case):
         self.assertNotIn('accountcode', seen[0])
         self.assertEqual(len(self.calls().text.splitlines()), 1)
 
-    def test_show_tells_the_journey_row_by_row_whatever_names_the_call(self):
+    def test_show_prints_the_journey_row_by_row_whichever_id_names_the_call(self):
         self.inbound()
         number = self.w.db.value("select id from asterisk_cdr where recordingfile = 'b.wav'")
         for name in ('1776500000.1', '1776500000.12', number):
@@ -204,7 +217,7 @@ class Calls(Case):
         seen = self.w.run_on_terminal('pbx-calls', 'show', number)
         self.assertIn('inbound call from 79100 to 08065978002, answered by 1002 after 0:08, 3 recordings', seen.text)
 
-    def test_show_of_an_old_call_needs_no_window_and_of_none_is_66(self):
+    def test_show_needs_no_window_and_ends_with_66_for_an_unknown_call(self):
         self.w.cdr('1.1', 'a.wav', ago=400 * 86400)
         self.calls('show', '1.1')
         self.organization()
@@ -231,19 +244,19 @@ class Calls(Case):
                 process = self.w.start('pbx-calls', *arguments, stdout=full)
                 self.assertEqual(self.status(self.w.finish(process), 73).status, 73)
 
-    def test_the_plain_form_feeds_other_programs(self):
+    def test_other_programs_can_read_the_plain_form(self):
         self.inbound('1.1')
         self.inbound('1.2')
         out = subprocess.run(f"{self.w.command('pbx-calls')[0]} | cut -f1 | sort | xargs -n1 echo", shell=True, check=True,
                              env=self.w.environment(), stdout=subprocess.PIPE, text=True).stdout
         self.assertEqual(out.split(), ['1.1', '1.2'])
 
-    def test_the_database_is_only_read(self):
+    def test_the_database_is_never_written(self):
         self.inbound()
         conninfo = self.w.db.conninfo + " options='-c default_transaction_read_only=on'"
         self.calls(env={'PBX_DATABASE': conninfo})
 
-    def test_a_missing_schema_says_what_to_do(self):
+    def test_a_missing_schema_is_an_error_with_advice(self):
         self.w.db.sql('drop table asterisk_cdr')
         self.says(self.calls(status=78), 'hint: .*pbx-migrate up')
 

@@ -1,0 +1,197 @@
+// PostgreSQL chooses the calls and sends their rows through one cursor; journey.cpp reads the rows.
+#include "cdr/call_query.hpp"
+
+#include "base/deadline.hpp"
+#include "base/error.hpp"
+#include "base/name.hpp"
+#include "db/session.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+namespace pbx::cdr {
+
+namespace {
+
+constexpr const char* reading = "read the calls";
+
+// In the order in which RowBlock takes them.
+constexpr const char* row_columns = R"(
+    r.id, cast(floor(extract(epoch from r.calldate)) as bigint), cast(coalesce(r.sequence, 0) as bigint),
+    cast(coalesce(r.duration, 0) as bigint), cast(coalesce(r.billsec, 0) as bigint), coalesce(r.clid, ''),
+    coalesce(r.src, ''), coalesce(r.dst, ''), coalesce(r.dcontext, ''), coalesce(r.channel, ''),
+    coalesce(r.dstchannel, ''), coalesce(r.lastapp, ''), coalesce(r.lastdata, ''), coalesce(r.disposition, ''),
+    coalesce(r.accountcode, ''), coalesce(r.uniqueid, ''), coalesce(r.linkedid, ''), coalesce(r.recordingfile, ''))";
+
+// First the calls with a row in the window, then of those the calls whose longest row lies in it, so that adjacent
+// windows show each call once. OFFSET 0 in the lateral joins makes the planner look up each linkedid in the index.
+constexpr const char* chosen_calls = R"(
+    with due as materialized (
+        select distinct linkedid from asterisk_cdr
+        where linkedid <> '' and calldate >= to_timestamp(:since) and calldate < to_timestamp(:until)
+    ), called as (
+        select r.*, coalesce(r.accountcode, '') as account
+        from due cross join lateral (
+            select * from asterisk_cdr where asterisk_cdr.linkedid = due.linkedid offset 0) r
+        where :account = '' or r.accountcode = :account
+    ), numbered as (
+        select linkedid, account, calldate, duration, disposition, sequence, id, bool_or(
+            case when length(:digits) > 5
+                then right(regexp_replace(coalesce(src, ''), '[^0-9]', '', 'g'), length(:digits)) = :digits
+                    or right(regexp_replace(coalesce(dst, ''), '[^0-9]', '', 'g'), length(:digits)) = :digits
+                else :number in ('', src, dst) end) over (partition by linkedid, account) as matches
+        from called
+    ), longest as (
+        select distinct on (linkedid, account) * from numbered where matches
+        order by linkedid, account, coalesce(duration, 0) desc, calldate, coalesce(sequence, 0), id
+    ), chosen as (
+        select linkedid, account, calldate from longest
+        where calldate >= to_timestamp(:since) and calldate < to_timestamp(:until)
+            and (:disposition = '' or upper(disposition) = :disposition)
+        order by calldate desc, linkedid collate "C" desc, account collate "C" desc
+        limit :limit
+    ))";
+
+struct RowBlock {
+    static constexpr std::size_t size = 1000;
+    std::array<std::vector<long long>, 5> numbers;
+    std::array<std::vector<std::string>, 13> texts;
+
+    void resize() {
+        for (auto& column : numbers)
+            column.resize(size);
+        for (auto& column : texts)
+            column.resize(size);
+    }
+
+    CdrRow take_row(std::size_t i) {
+        auto next_text = [&, column = std::size_t{0}]() mutable { return std::move(texts.at(column++)[i]); };
+        CdrRow row;
+        row.id = numbers[0][i];
+        row.calldate = std::chrono::sys_seconds{std::chrono::seconds{numbers[1][i]}};
+        row.sequence = numbers[2][i];
+        row.duration = std::chrono::seconds{numbers[3][i]};
+        row.billsec = std::chrono::seconds{numbers[4][i]};
+        for (auto* text :
+             {&row.clid, &row.src, &row.dst, &row.dcontext, &row.channel, &row.dstchannel, &row.lastapp, &row.lastdata,
+              &row.disposition, &row.accountcode, &row.uniqueid, &row.linkedid, &row.recordingfile})
+            *text = next_text();
+        return row;
+    }
+};
+
+// Reads the cursor "calls" to its end.
+void for_each_row(soci::session& session, const std::function<void(CdrRow)>& each) {
+    RowBlock block;
+    for (;;) {
+        block.resize();
+        {
+            const Waiting waiting{"the database", Exit::unavailable};
+            db::guarded(reading, [&] {
+                soci::statement statement{session};
+                for (auto& column : block.numbers)
+                    statement.exchange(soci::into(column));
+                for (auto& column : block.texts)
+                    statement.exchange(soci::into(column));
+                statement.alloc();
+                statement.prepare(fmt::format("fetch forward {} from calls", RowBlock::size));
+                statement.define_and_bind();
+                statement.execute(true);
+            });
+        }
+        const auto rows = block.numbers[0].size();
+        if (rows == 0)
+            return;
+        for (std::size_t i = 0; i < rows; ++i)
+            each(block.take_row(i));
+    }
+}
+
+std::string digits_of(const std::string& number) {
+    std::string digits;
+    std::copy_if(number.begin(), number.end(), std::back_inserter(digits), [](char c) { return c >= '0' && c <= '9'; });
+    return digits;
+}
+
+} // namespace
+
+std::string parse_disposition(const std::string& given) {
+    std::string result;
+    for (const char c : given)
+        result += c == '-' || c == '_' ? ' ' : c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    if (result == "NOANSWER")
+        result = "NO ANSWER";
+    static constexpr std::array known{"", "ANSWERED", "NO ANSWER", "BUSY", "FAILED", "CONGESTION"};
+    if (std::find(known.begin(), known.end(), result) == known.end())
+        throw Error{Exit::usage, fmt::format("unknown disposition \"{}\"", shown(given)),
+                    "use answered, no-answer, busy, failed or congestion"};
+    return result;
+}
+
+void select_calls(soci::session& session, const CallFilter& filter) {
+    constexpr double end_of_9999 = 253402300799.0;
+    const auto since = static_cast<double>(filter.since.time_since_epoch().count());
+    const auto until = filter.until ? static_cast<double>(filter.until->time_since_epoch().count()) : end_of_9999;
+    const auto digits = digits_of(filter.number);
+    const long long limit = filter.limit > 0 ? filter.limit : std::numeric_limits<std::int64_t>::max();
+    const Waiting waiting{"the database", Exit::unavailable};
+    db::guarded(reading, [&] {
+        session << "begin read only";
+        session << fmt::format(R"(declare calls no scroll cursor for {} select {}
+                from chosen cross join lateral (
+                    select * from asterisk_cdr where asterisk_cdr.linkedid = chosen.linkedid
+                        and coalesce(asterisk_cdr.accountcode, '') = chosen.account offset 0) r
+                order by chosen.calldate desc, chosen.linkedid collate "C" desc, chosen.account collate "C" desc)",
+                               chosen_calls, row_columns),
+            soci::use(since, "since"), soci::use(until, "until"), soci::use(filter.account, "account"),
+            soci::use(digits, "digits"), soci::use(filter.number, "number"),
+            soci::use(filter.disposition, "disposition"), soci::use(limit, "limit");
+    });
+}
+
+void for_each_journey(soci::session& session, const Tenants& tenants, const std::function<void(const Journey&)>& each) {
+    std::vector<CdrRow> rows; // of one call: they follow one another
+    const auto finish_call = [&] {
+        if (rows.empty())
+            return;
+        const auto tenant = tenants.find(rows.front().accountcode);
+        each(make_journey(std::move(rows), tenant == tenants.end() ? nullptr : &tenant->second));
+        rows.clear();
+    };
+    for_each_row(session, [&](CdrRow row) {
+        if (!rows.empty() && (rows.front().linkedid != row.linkedid || rows.front().accountcode != row.accountcode))
+            finish_call();
+        rows.push_back(std::move(row));
+    });
+    finish_call();
+}
+
+std::vector<Journey> find_journeys(soci::session& session, const Tenants& tenants, const std::string& name,
+                                   const std::string& account) {
+    const bool is_id = !name.empty() && name.find_first_not_of("0123456789") == std::string::npos;
+    if (name.empty() || !is_utf8(name) || (is_id && name.size() > std::numeric_limits<std::int64_t>::digits10))
+        return {};
+    {
+        const Waiting waiting{"the database", Exit::unavailable};
+        db::guarded(reading, [&] {
+            session << "begin read only";
+            session << fmt::format(R"(declare calls no scroll cursor for
+                with named as (select distinct linkedid from asterisk_cdr where linkedid <> '' and {})
+                select {} from named cross join lateral (
+                    select * from asterisk_cdr where asterisk_cdr.linkedid = named.linkedid offset 0) r
+                where :account = '' or r.accountcode = :account
+                order by r.linkedid collate "C", coalesce(r.accountcode, '') collate "C")",
+                                   is_id ? "id = cast(:name as bigint)" : "(linkedid = :name or uniqueid = :name)",
+                                   row_columns),
+                soci::use(name, "name"), soci::use(account, "account");
+        });
+    }
+    std::vector<Journey> calls;
+    for_each_journey(session, tenants, [&](const Journey& call) { calls.push_back(call); });
+    return calls;
+}
+
+} // namespace pbx::cdr
