@@ -117,7 +117,7 @@ class AppendedHash {
     int fd_;
     std::uint64_t offset_;
     std::string what_;
-    Hash hash_{Hash::Kind::sha256};
+    Hash hash_{Hash::Algorithm::sha256};
     std::uint64_t unseen_ = 0; ///< written, but not yet shown to the thread
     std::uint64_t hashed_ = 0; ///< the thread's own
     std::exception_ptr fault_;

@@ -54,16 +54,22 @@ std::string read_file(const std::filesystem::path& path) {
     const Fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
     if (!fd)
         throw system_error(Exit::io, "cannot open " + path.native(), errno);
+    return read_file(fd.get(), path.native());
+}
+
+std::string read_file(int fd, std::string_view what, std::size_t most) {
     std::string text;
     constexpr std::size_t block = 65536;
-    for (;;) {
+    while (text.size() < most) {
         const auto size = text.size();
-        text.resize(size + block);
-        const auto got = read_at(fd.get(), std::span{text}.subspan(size), size, path.native());
+        const auto want = std::min(block, most - size);
+        text.resize(size + want);
+        const auto got = read_at(fd, std::span{text}.subspan(size), size, what);
         text.resize(size + got);
-        if (got < block)
-            return text;
+        if (got < want)
+            break;
     }
+    return text;
 }
 
 std::uint64_t size_of(int fd, std::string_view what) {

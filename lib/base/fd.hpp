@@ -44,8 +44,11 @@ void write_all(int fd, std::string_view data, std::string_view what);
 /// Reads up to `buffer.size()` bytes from `offset`; fewer only at the end of the file. Throws Error (io).
 std::size_t read_at(int fd, std::span<char> buffer, std::uint64_t offset, std::string_view what);
 
-/// The whole file. Throws Error (io, or no_permission).
+/// The whole file at `path`. Throws Error (io, no_permission).
 std::string read_file(const std::filesystem::path& path);
+
+/// The content of an open file from its beginning, at most `most` bytes of it. Throws Error (io).
+std::string read_file(int fd, std::string_view what, std::size_t most = std::string::npos);
 
 /// Bytes in an open file. Throws Error (io).
 std::uint64_t size_of(int fd, std::string_view what);

@@ -17,9 +17,9 @@ void Hash::Free::operator()(void* context) const {
     EVP_MD_CTX_free(static_cast<EVP_MD_CTX*>(context));
 }
 
-Hash::Hash(Kind kind) : context_{EVP_MD_CTX_new()} {
-    const EVP_MD* algorithm = kind == Kind::md5 ? EVP_md5() : EVP_sha256();
-    if (!context_ || EVP_DigestInit_ex(static_cast<EVP_MD_CTX*>(context_.get()), algorithm, nullptr) != 1)
+Hash::Hash(Algorithm algorithm) : context_{EVP_MD_CTX_new()} {
+    const EVP_MD* digest = algorithm == Algorithm::md5 ? EVP_md5() : EVP_sha256();
+    if (!context_ || EVP_DigestInit_ex(static_cast<EVP_MD_CTX*>(context_.get()), digest, nullptr) != 1)
         throw Error{Exit::software, "OpenSSL cannot compute this hash"};
 }
 
@@ -58,21 +58,27 @@ void read_range(int fd, std::uint64_t offset, std::uint64_t end, std::string_vie
 
 } // namespace
 
+std::string sha256_of(std::string_view text) {
+    Hash hash{Hash::Algorithm::sha256};
+    hash.add(text);
+    return hash.hex();
+}
+
 std::string md5_of_file(int fd, std::uint64_t length, std::string_view what) {
-    Hash hash{Hash::Kind::md5};
+    Hash hash{Hash::Algorithm::md5};
     read_range(fd, 0, length, what, [&](std::string_view bytes, std::uint64_t) { hash.add(bytes); });
     return hash.hex();
 }
 
 std::string sha256_of_range(int fd, std::uint64_t offset, std::uint64_t length, std::string_view what) {
-    Hash hash{Hash::Kind::sha256};
+    Hash hash{Hash::Algorithm::sha256};
     read_range(fd, offset, offset + length, what, [&](std::string_view bytes, std::uint64_t) { hash.add(bytes); });
     return hash.hex();
 }
 
 FileHashes hashes_of_file(int fd, std::uint64_t length, std::uint64_t offset, std::string_view what) {
-    Hash md5{Hash::Kind::md5};
-    Hash sha256{Hash::Kind::sha256};
+    Hash md5{Hash::Algorithm::md5};
+    Hash sha256{Hash::Algorithm::sha256};
     read_range(fd, 0, length, what, [&](std::string_view bytes, std::uint64_t at) {
         md5.add(bytes);
         if (at + bytes.size() > offset)

@@ -10,9 +10,9 @@ namespace pbx {
 
 class Hash {
   public:
-    enum class Kind { md5, sha256 };
+    enum class Algorithm { md5, sha256 };
 
-    explicit Hash(Kind kind);
+    explicit Hash(Algorithm algorithm);
     void add(std::string_view data);
     /// Lower-case hex. The hash cannot be added to afterwards.
     std::string hex();
@@ -23,6 +23,9 @@ class Hash {
     };
     std::unique_ptr<void, Free> context_;
 };
+
+/// SHA-256 of a text, in lower-case hex.
+std::string sha256_of(std::string_view text);
 
 /// MD5 of the first `length` bytes of an open file, read from its beginning. Throws Error (io), also when it is
 /// shorter.

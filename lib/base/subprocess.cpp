@@ -18,6 +18,9 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <set>
+
+extern char** environ; // NOLINT(readability-redundant-declaration): not every libc declares it
 
 namespace pbx {
 
@@ -174,6 +177,18 @@ class Child {
 };
 
 } // namespace
+
+std::vector<std::string> child_environment(const std::function<bool(std::string_view)>& keep,
+                                           std::vector<std::string> set) {
+    const auto name_of = [](std::string_view entry) { return entry.substr(0, entry.find('=')); };
+    std::set<std::string, std::less<>> taken;
+    for (const auto& entry : set)
+        taken.emplace(name_of(entry));
+    for (char** entry = environ; *entry != nullptr; ++entry)
+        if (const auto name = name_of(*entry); keep(name) && !taken.contains(name))
+            set.emplace_back(*entry);
+    return set;
+}
 
 void keep_tail(std::string& text, std::string_view more) {
     constexpr std::size_t most = 65536;

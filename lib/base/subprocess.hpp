@@ -15,13 +15,18 @@ namespace pbx {
 
 struct Command {
     std::vector<std::string> arguments;   ///< the program first, looked up in PATH
-    std::vector<std::string> environment; ///< NAME=value
+    std::vector<std::string> environment; ///< NAME=value; child_environment() makes it from ours
     std::vector<int> inherited;           ///< descriptors that the child keeps, such as a lock; no others
     /// The child is this account, in the folder "/", cannot gain rights, and has limits: no core file, 256 MiB a file,
     /// 4 GiB of memory, 4,096 descriptors, 10 minutes of processor time.
     std::optional<Identity> confined = std::nullopt;
     std::size_t most_output = 16U << 20U; ///< bytes of stdout that are kept; more is an error
 };
+
+/// The variables of our own environment whose names `keep` accepts, and those of `set` (NAME=value), which replace ours
+/// of the same name.
+std::vector<std::string> child_environment(const std::function<bool(std::string_view name)>& keep,
+                                           std::vector<std::string> set = {});
 
 struct Finished {
     int status = 0;         ///< exit status, or 128 + the signal that ended it

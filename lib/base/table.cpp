@@ -2,9 +2,9 @@
 #include "base/table.hpp"
 
 #include "base/printable.hpp"
+#include "base/terminal.hpp"
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -34,12 +34,6 @@ std::string cut(const std::string& text, std::size_t most) {
         if ((static_cast<unsigned char>(text[bytes]) & 0xc0U) != 0x80 && ++seen == most)
             break;
     return text.substr(0, bytes) + "~";
-}
-
-std::size_t terminal_width() {
-    winsize size{};
-    constexpr std::size_t standard = 80;
-    return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : standard;
 }
 
 // What the spreadsheets of the world take for a formula; some take the full-width forms of East Asia too. Tabs and line
@@ -76,7 +70,7 @@ std::string joined(const std::vector<std::string>& cells, char between) {
 Table::Table(std::vector<Column> columns, Form form)
     : columns_{std::move(columns)}, form_{form}, terminal_{form == Form::automatic && ::isatty(STDOUT_FILENO) == 1} {
     std::size_t used = 0;
-    const auto width = terminal_ ? terminal_width() : 0;
+    const auto width = terminal_ ? terminal_width(STDOUT_FILENO) : 0;
     for (const auto& column : columns_) {
         used += column.width + (fitting_ > 0 ? 2 : 0);
         if (used > width && fitting_ > 0)

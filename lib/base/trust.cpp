@@ -76,8 +76,7 @@ std::optional<std::string> read_trusted(const std::filesystem::path& path, std::
     require_ours(status, path);
     require_no_other_writer(status, path);
     require_safe_folder(path);
-    std::string text(most + 1, '\0');
-    text.resize(read_at(fd.get(), text, 0, path.native()));
+    auto text = read_file(fd.get(), path.native(), most + 1);
     if (text.size() > most)
         throw Error{Exit::data, fmt::format("{} is longer than {} bytes", path.native(), most),
                     "is it the right file?"};

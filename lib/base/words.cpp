@@ -2,8 +2,8 @@
 #include "base/words.hpp"
 
 #include "base/printable.hpp"
+#include "base/terminal.hpp"
 
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -23,12 +23,6 @@ std::atomic<bool> drawn = false;
 void put(const std::string& text) {
     // Nobody is left to tell when stderr cannot be written.
     [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text.data(), text.size());
-}
-
-std::size_t width() {
-    constexpr std::size_t standard = 80;
-    winsize size{};
-    return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : standard;
 }
 
 } // namespace
@@ -60,7 +54,7 @@ void draw(std::string_view text) {
     drawn = !text.empty();
     // A terminal that is full to the last column may begin a new line.
     if (drawn)
-        out = erase_line + fmt::format("{}: {}", tool_name, printable(text)).substr(0, width() - 1);
+        out = erase_line + fmt::format("{}: {}", tool_name, printable(text)).substr(0, terminal_width(STDERR_FILENO) - 1);
     if (!out.empty())
         put(out);
 }

@@ -4,14 +4,14 @@
 #include "base/atomic_file.hpp"
 #include "base/error.hpp"
 #include "base/folder.hpp"
+#include "base/hash.hpp"
+#include "base/lines.hpp"
 #include "base/name.hpp"
 #include "db/sql_text.hpp"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
-#include <array>
 #include <ctime>
 
 namespace pbx::db {
@@ -40,10 +40,7 @@ bool is_version(std::string_view name) {
 // Whether the leading comment lines ask for a transaction. Throws Error (config) for an unknown instruction.
 bool wants_transaction(std::string_view text, const std::string& path) {
     bool transaction = true;
-    while (!text.empty()) {
-        const auto end = std::min(text.find('\n'), text.size());
-        auto line = text.substr(0, end);
-        text.remove_prefix(std::min(end + 1, text.size()));
+    for (auto line : Lines{text}) {
         const auto trim = [&] {
             const auto first = line.find_first_not_of(" \t\r");
             line = first == std::string_view::npos ? std::string_view{} : line.substr(first);
@@ -78,23 +75,12 @@ Migration read_migration(const Folder& folder, const std::string& name) {
     migration.version = name.substr(0, name.size() - suffix.size());
     migration.path = path;
     migration.text = read_file(path);
-    migration.checksum = sha256(migration.text);
+    migration.checksum = sha256_of(migration.text);
     migration.in_transaction = wants_transaction(migration.text, path);
     return migration;
 }
 
 } // namespace
-
-std::string sha256(std::string_view data) {
-    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-    unsigned int length = 0;
-    if (EVP_Digest(data.data(), data.size(), digest.data(), &length, EVP_sha256(), nullptr) != 1)
-        throw Error{Exit::software, "libcrypto cannot compute SHA-256"};
-    std::string result;
-    for (unsigned int i = 0; i < length; ++i)
-        result += fmt::format("{:02x}", digest[i]);
-    return result;
-}
 
 std::vector<Migration> read_migrations(const std::filesystem::path& folder) {
     std::vector<std::string> names;

@@ -32,6 +32,4 @@ void require_sound(const Migration& migration);
 /// are no valid name, or that would not sort after the newest migration; cant_create.
 std::filesystem::path new_migration(const std::filesystem::path& folder, const std::string& words);
 
-std::string sha256(std::string_view data);
-
 } // namespace pbx::db

@@ -2,6 +2,7 @@
 #include "db/migration_runner.hpp"
 
 #include "base/deadline.hpp"
+#include "base/lines.hpp"
 #include "base/words.hpp"
 #include "db/sql_text.hpp"
 
@@ -34,16 +35,6 @@ void show_notice(const PGresult* notice) {
         words::warn("{}", message);
     else
         words::note("{}", message);
-}
-
-std::vector<std::string> lines_of(const std::string& text) {
-    std::vector<std::string> lines;
-    for (std::size_t at = 0; at < text.size();) {
-        const auto end = std::min(text.find('\n', at), text.size());
-        lines.push_back(text.substr(at, end - at));
-        at = end + 1;
-    }
-    return lines;
 }
 
 } // namespace
@@ -300,12 +291,12 @@ Error MigrationRunner::file_error(const Migration& file, std::string_view text, 
     auto what = fmt::format("{}:{}: {}", file.path.native(), line, message);
     // The DETAIL of a violated constraint can be a whole row, passwords included. A DETAIL of several lines is a list.
     const bool has_row = state == "23502" || state == "23514" || state == "44000";
-    const auto detail = has_row ? std::vector<std::string>{} : lines_of(field(result, PG_DIAG_MESSAGE_DETAIL));
-    if (detail.size() == 1)
-        what += " (" + detail.front() + ")";
+    const auto detail = has_row ? std::string{} : field(result, PG_DIAG_MESSAGE_DETAIL);
+    if (const Lines lines{detail}; std::distance(lines.begin(), lines.end()) == 1)
+        what += fmt::format(" ({})", *lines.begin());
     else
-        for (const auto& item : detail)
-            words::error({Exit::data, item});
+        for (const auto item : lines)
+            words::error({Exit::data, std::string{item}});
     const auto kind = sql_error({}, state, message).kind();
     const bool own = kind == Exit::software || kind == Exit::config;
     return {own ? Exit::data : kind, what, advice(state, file, result)};

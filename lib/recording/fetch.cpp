@@ -346,7 +346,7 @@ class Fetch {
         std::string held;
         std::optional<Served> served;
         bool begun = false;
-        Hash hash{Hash::Kind::sha256};
+        Hash hash{Hash::Algorithm::sha256};
         const auto send = [&](std::string_view data) {
             if (!begun) {
                 served->headers.length = object.size;

@@ -15,19 +15,13 @@ namespace {
 
 constexpr const char* attribute = "user.pbx.archived";
 
-std::string hashed(const std::string& text) {
-    Hash hash{Hash::Kind::sha256};
-    hash.add(text);
-    return hash.hex();
-}
-
 std::string beginning(const std::string& remote, const struct stat& file) {
     return fmt::format("{} {} {}.{:09} ", remote, file.st_size, file.st_mtim.tv_sec, file.st_mtim.tv_nsec);
 }
 
 } // namespace
 
-Mark::Mark(const std::string& remote) : remote_{hashed(remote)} {}
+Mark::Mark(const std::string& remote) : remote_{sha256_of(remote)} {}
 
 bool Mark::is_on(const std::string& path, const struct stat& file) const {
     std::array<char, 256> value{};

@@ -22,7 +22,6 @@
 #include <set>
 #include <utility>
 
-extern char** environ; // NOLINT(readability-redundant-declaration): not declared everywhere
 
 namespace pbx {
 
@@ -39,26 +38,12 @@ constexpr std::size_t names_at_a_time = 256;  // a bucket, or a folder of this m
 constexpr std::size_t names_with_care = 32;   // each checker may be a connection: sftp, webdav
 constexpr std::size_t names_to_any_kind = 16; // not worth asking what kind it is
 
-std::vector<std::string> child_environment(const std::vector<std::string>& more) {
-    const auto begins = [](std::string_view text, std::string_view prefix) {
-        return text.substr(0, prefix.size()) == prefix;
-    };
-    const auto name_of = [](std::string_view entry) { return entry.substr(0, entry.find('=')); };
-    auto result = more;
-    for (char** entry = environ; *entry != nullptr; ++entry) {
-        const std::string_view text{*entry};
-        // RCLONE_DRY_RUN, RCLONE_IMMUTABLE and the like would change what our arguments mean. What stays is where the
-        // configuration is, how it is decrypted, and remotes defined in variables (RCLONE_CONFIG_NAME_OPTION).
-        const bool configuration = begins(text, "RCLONE_CONFIG=") || begins(text, "RCLONE_CONFIG_") ||
-                                   begins(text, "RCLONE_PASSWORD_COMMAND=");
-        // The database's password is not rclone's business.
-        if ((begins(text, "RCLONE_") && !configuration) || begins(text, "PG") || begins(text, "PBX_"))
-            continue;
-        if (std::any_of(more.begin(), more.end(), [&](const auto& ours) { return name_of(ours) == name_of(text); }))
-            continue;
-        result.emplace_back(text);
-    }
-    return result;
+// RCLONE_DRY_RUN, RCLONE_IMMUTABLE and the like would change what our arguments mean. rclone gets the variables that name
+// its configuration, that decrypt it, and that define remotes (RCLONE_CONFIG_NAME_OPTION), but not the database's password.
+bool is_for_rclone(std::string_view variable) {
+    if (variable == "RCLONE_CONFIG" || variable == "RCLONE_PASSWORD_COMMAND" || variable.starts_with("RCLONE_CONFIG_"))
+        return true;
+    return !variable.starts_with("RCLONE_") && !variable.starts_with("PG") && !variable.starts_with("PBX_");
 }
 
 // "2026/11/22 20:38:00 ERROR : x" without its date.
@@ -393,7 +378,7 @@ Finished Remote::run(const std::vector<std::string>& arguments, const Deadline& 
                      const std::vector<int>& inherited, const Sink& sink, const Sink& err,
                      std::size_t most_output) const {
     const Waiting waiting{"the remote", Exit::unavailable};
-    Command command{common(arguments), child_environment(connection_.environment), inherited};
+    Command command{common(arguments), child_environment(is_for_rclone, connection_.environment), inherited};
     command.most_output = most_output;
     if (lock_ >= 0)
         command.inherited.push_back(lock_);
@@ -687,7 +672,7 @@ void Remote::stream(Shelf shelf, const std::string& name, const RemoteObject& ob
         throw Error{Exit::data, "\"" + pbx::shown(name) + "\" cannot be asked of the remote: " + std::string{bad}};
     Progress progress{"fetching", ""};
     progress.expect(0, object.size);
-    Hash hash{Hash::Kind::md5};
+    Hash hash{Hash::Algorithm::md5};
     std::uint64_t passed = 0;
     const auto answer =
         run_list({"cat", "--buffer-size=1M"}, {name}, {shelf_path(shelf)}, deadline, [&](std::string_view data) {

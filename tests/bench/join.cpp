@@ -17,7 +17,7 @@ int main(int argc, char** argv) {
     const pbx::cdr::Call call{"joined", "", false, 0, 0, {argv + 2, argv + argc}};
     const auto path = std::string{argv[1]} + "/joined.wav";
     // OpenSSL reads its configuration once a process.
-    static_cast<void>(pbx::Hash{pbx::Hash::Kind::sha256}.hex());
+    static_cast<void>(pbx::Hash{pbx::Hash::Algorithm::sha256}.hex());
     const auto began = std::chrono::steady_clock::now();
     const pbx::recording::LocalLegs legs{pbx::Folder::open(argv[1])};
     const pbx::Fd out{::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0640)};

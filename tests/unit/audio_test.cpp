@@ -52,12 +52,6 @@ std::string joined(const TemporaryFolder& folder, const std::vector<LegAudio>& l
     return pbx::read_file(path);
 }
 
-std::string sha256(const std::string& bytes) {
-    pbx::Hash hash{pbx::Hash::Kind::sha256};
-    hash.add(bytes);
-    return hash.hex();
-}
-
 std::string data_of(const std::string& bytes) {
     const auto header = parse_wav_header(bytes);
     return bytes.substr(header->data_offset, header->data_size);
@@ -139,7 +133,7 @@ TEST_CASE("legs of one format are joined byte for byte, and the manifest says wh
     CHECK(found->legs == manifest.legs);
     CHECK(found->missing == manifest.missing);
     CHECK_FALSE(found->trimmed);
-    CHECK(found->sha256 == sha256("aabbccddee"));
+    CHECK(found->sha256 == pbx::sha256_of("aabbccddee"));
     CHECK(manifest.sha256 == found->sha256);
     CHECK(found->fits(*parse_wav_header(bytes)));
     CHECK(parse_wav_header(bytes)->info.software.substr(0, 11) == "pbx-stitch ");
@@ -183,7 +177,7 @@ TEST_CASE("the hash covers all of the audio also where a second thread takes it"
     legs.push_back(open_leg(folder, wav::leg("abcd")));
     Manifest manifest;
     CHECK(data_of(joined(folder, legs, manifest)) == samples + "abcd");
-    CHECK(manifest.sha256 == sha256(samples + "abcd"));
+    CHECK(manifest.sha256 == pbx::sha256_of(samples + "abcd"));
 }
 
 TEST_CASE("legs that turn out to be unreadable are reported together, and the others are tried too") {

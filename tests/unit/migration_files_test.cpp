@@ -72,11 +72,6 @@ TEST_CASE("migrations are read in the order of their names, other files are left
     CHECK(found[2].text == "select 2");
 }
 
-TEST_CASE("a checksum is the SHA-256 of the bytes") {
-    CHECK(pbx::db::sha256("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-    CHECK(pbx::db::sha256("") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
-}
-
 TEST_CASE("a file whose name is not a date and words is refused by name") {
     for (const std::string name : {"2026-01-01-a.sql", "20260101.sql", "20260101-.sql", "20260101_a.sql",
                                    "20260101-a'b.sql", "20260101-a b.sql", "x.sql"}) {

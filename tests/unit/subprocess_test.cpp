@@ -5,6 +5,7 @@
 
 #include <unistd.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <thread>
 
@@ -20,6 +21,15 @@ TEST_CASE("a child's two streams and its status come back, and its environment i
     CHECK(done.out == "out given\n");
     CHECK(done.err == "err\n");
     CHECK_FALSE(done.timed_out);
+}
+
+TEST_CASE("a child gets the variables of our environment that are kept, and those that are set instead of ours") {
+    ::setenv("PBX_TEST_KEPT", "kept", 1);
+    ::setenv("PBX_TEST_DROPPED", "dropped", 1);
+    ::setenv("PBX_TEST_SET", "ours", 1);
+    const auto environment = pbx::child_environment(
+        [](std::string_view name) { return name == "PBX_TEST_KEPT" || name == "PBX_TEST_SET"; }, {"PBX_TEST_SET=set"});
+    CHECK(environment == std::vector<std::string>{"PBX_TEST_SET=set", "PBX_TEST_KEPT=kept"});
 }
 
 TEST_CASE("a child that does not end is ended at the deadline, with all that it started") {
