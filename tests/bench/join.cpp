@@ -14,7 +14,7 @@
 int main(int argc, char** argv) {
     if (argc < 3)
         return 64;
-    const pbx::cdr::Call call{"joined", "", false, 0, 0, {argv + 2, argv + argc}};
+    const pbx::cdr::Call call{"joined", "", false, {}, {}, {argv + 2, argv + argc}};
     const auto path = std::string{argv[1]} + "/joined.wav";
     // OpenSSL reads its configuration once a process.
     static_cast<void>(pbx::Hash{pbx::Hash::Algorithm::sha256}.hex());
