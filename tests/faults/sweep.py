@@ -15,7 +15,7 @@ import sys
 import time
 
 import sound
-from workdir import ACCOUNT, LONG, SANITIZED
+from workdir import ACCOUNT, LONG, SANITIZED, Case
 
 # Calls that change files, or reach for another process or machine.
 CHANGES = ('write', 'writev', 'pwrite64', 'fsync', 'fdatasync', 'syncfs', 'rename', 'renameat', 'renameat2', 'unlink',
@@ -34,18 +34,18 @@ class Counts:
     def __init__(self):
         self.rows = collections.OrderedDict()
 
-    def add(self, fault, tried=1, lost=0, mended=0):
+    def add(self, fault, tried=1, lost=0, repaired=0):
         row = self.rows.setdefault(fault, [0, 0, 0])
-        for place, number in enumerate((tried, lost, mended)):
+        for place, number in enumerate((tried, lost, repaired)):
             row[place] += number
 
     def show(self, title):
         if not self.rows:
             return
         width = max(len(fault) for fault in self.rows) + 2
-        print(f'\n{title}\n{"fault":{width}}{"tried":>7}{"lost":>7}{"mended by the next run":>25}', file=sys.stderr)
-        for fault, (tried, lost, mended) in self.rows.items():
-            print(f'{fault:{width}}{tried:7}{lost:7}{mended:25}', file=sys.stderr)
+        print(f'\n{title}\n{"fault":{width}}{"tried":>7}{"lost":>7}{"repaired by the next run":>27}', file=sys.stderr)
+        for fault, (tried, lost, repaired) in self.rows.items():
+            print(f'{fault:{width}}{tried:7}{lost:7}{repaired:27}', file=sys.stderr)
         print('', file=sys.stderr, flush=True)
 
 
@@ -191,13 +191,28 @@ def strike(case, world, result, fault, complete):
     world.settle()
     again = world.run()
     try:
-        case.assertEqual(again.status, 0, f'the next run mends it\nafter the fault: {result}\nthe next run: {again}')
+        case.assertEqual(again.status, 0, f'the next run repairs it\nafter the fault: {result}\nthe next run: {again}')
         world.judge(case, again)
         world.judge_end(case, again)
     except AssertionError as broken:
         counts.add(fault)
         raise AssertionError(f'{broken}\nafter the fault: {result}\nthe next run: {again}') from None
-    counts.add(fault, mended=1)
+    counts.add(fault, repaired=1)
+
+
+class SweepCase(Case):
+    """A tool is killed before each of its steps, and each of its steps fails. A subclass makes the world."""
+    seconds = 15     # for each of the two, in the default form
+    threads = False  # the tool works in several threads
+
+    def world(self):
+        raise NotImplementedError
+
+    def test_killed_before_any_step_it_loses_nothing_and_the_next_run_finishes(self):
+        kill_sweep(self, self.world(), self.seconds, self.threads)
+
+    def test_any_step_that_fails_is_reported_and_repaired_by_the_next_run(self):
+        error_sweep(self, self.world(), self.seconds, self.threads)
 
 
 def many_calls(work, numbers, ago=1800, age=600):

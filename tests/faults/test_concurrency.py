@@ -48,7 +48,7 @@ class Concurrency(Case):
         there = work.remote.files()
         lost = [name for name, data in legs.items()
                 if there.get(name) != data and not _same(work.spool / name, data)]
-        sweep.counts.add(fault, lost=len(lost), mended=0)
+        sweep.counts.add(fault, lost=len(lost), repaired=0)
         self.assertEqual(lost, [], 'LOST')
 
     def all_archived(self, work, legs, fault):
@@ -56,7 +56,7 @@ class Concurrency(Case):
         there = work.remote.files()
         self.assertEqual([name for name, data in legs.items() if there.get(name) != data], [], 'every leg is in the bucket')
         self.assertEqual([name for name in work.legs_in_spool() if not name.startswith('.')], [])
-        sweep.counts.add(fault, tried=0, mended=1)
+        sweep.counts.add(fault, tried=0, repaired=1)
 
     def test_two_archives_at_once_lose_no_leg(self):
         work = self.workdir(database=False)
@@ -106,7 +106,7 @@ class Concurrency(Case):
         self.assertEqual(len(bodies), 1)
         self.assertEqual(Wav(bodies.pop()).check().samples, _samples(legs))
         self.assertEqual(sweep.temporary_files(work.spool, work.stitch_src), [])
-        sweep.counts.add('fifty fetches of one call at once', tried=50, mended=50)
+        sweep.counts.add('fifty fetches of one call at once', tried=50, repaired=50)
 
     def archive_takes(self, work, legs):
         """What pbx-archive does with these legs, at this very moment."""
@@ -143,7 +143,7 @@ class Concurrency(Case):
         self.quiet(self.status(work.run('pbx-stitch'), 0))
         for call, parts in calls.items():
             self.assertEqual(Wav(work.stitched_file(call)).check().samples, _samples(parts))
-        sweep.counts.add(fault, tried=len(taken), mended=len(taken))
+        sweep.counts.add(fault, tried=len(taken), repaired=len(taken))
 
     def test_a_leg_that_the_archive_takes_while_its_call_is_fetched_is_served_all_the_same(self):
         work = self.workdir()
@@ -161,9 +161,9 @@ class Concurrency(Case):
         self.says(result, 'X-Recording-Legs: 3')
         self.assertEqual(Wav(work.stitched_file('1776500000.1')).check().samples, _samples(legs))
         self.assertEqual(sweep.temporary_files(work.spool, work.stitch_src), [])
-        sweep.counts.add('a leg archived while its call is fetched', mended=1)
+        sweep.counts.add('a leg archived while its call is fetched', repaired=1)
 
-    def test_a_recording_that_is_stitched_anew_while_it_is_copied_is_no_error_and_copied_by_the_next_run(self):
+    def test_a_recording_that_is_stitched_again_while_it_is_copied_is_no_error_and_copied_by_the_next_run(self):
         work = self.workdir(database=False)
         name = '1776500000.1.wav'
         work.stitched.mkdir()
@@ -180,7 +180,7 @@ class Concurrency(Case):
         self.quiet(self.status(work.finish(process), 0))
         self.quiet(self.status(work.run('pbx-archive'), 0))
         self.assertEqual(work.remote.files()[f'stitched/{name}'], newer)
-        sweep.counts.add('stitched anew while it is copied', mended=1)
+        sweep.counts.add('stitched again while it is copied', repaired=1)
 
     def test_legs_that_are_being_recorded_stay_until_their_writer_is_done(self):
         work = self.workdir(database=False)
@@ -199,7 +199,7 @@ class Concurrency(Case):
         self.status(work.run('pbx-archive', '--min-age', '0'), 0)
         there = work.remote.files()
         broken = [name for name, data in legs.items() if there.get(name) != data]
-        sweep.counts.add('archive --min-age 0 beside 8 recorders', tried=runs, lost=len(broken), mended=0)
+        sweep.counts.add('archive --min-age 0 beside 8 recorders', tried=runs, lost=len(broken), repaired=0)
         self.assertEqual(broken, [], 'every leg arrived with its last sample')
 
     def test_a_killed_parent_and_the_next_run_at_once(self):
@@ -238,7 +238,7 @@ class Concurrency(Case):
         for call, parts in calls.items():
             self.assertEqual(Wav(work.stitched_file(call)).check().samples, _samples(parts))
         self.assertEqual(sweep.temporary_files(work.spool), [])
-        sweep.counts.add(fault, tried=0, mended=ROUNDS * 4)
+        sweep.counts.add(fault, tried=0, repaired=ROUNDS * 4)
 
 
 def _samples(legs):

@@ -59,9 +59,9 @@ class Disk(Case):
         self.status(work.run('pbx-stitch'), 0)
         for call, parts in calls.items():
             self.assertEqual(Wav(work.stitched_file(call)).check().samples, b''.join(data[44:] for _, data in parts))
-        sweep.counts.add('full disk under stitched', tried=0, mended=4)
+        sweep.counts.add('full disk under stitched', tried=0, repaired=4)
 
-    def test_a_full_cache_of_fetched_legs_loses_nothing_and_still_mends(self):
+    def test_a_full_cache_of_fetched_legs_loses_nothing_and_repairs_itself(self):
         work = self.workdir()
         self.on_small_disk(work.stitch_src, '16k')
         calls = sweep.many_calls(work, range(10, 20), ago=7200)
@@ -76,7 +76,7 @@ class Disk(Case):
         self.status(work.run('pbx-stitch', *calls), 0)
         for call, parts in calls.items():
             self.assertEqual(Wav(work.stitched_file(call)).check().samples, b''.join(data[44:] for _, data in parts))
-        sweep.counts.add('full disk under stitch-src', mended=1)
+        sweep.counts.add('full disk under stitch-src', repaired=1)
 
     def test_archive_from_a_full_spool_loses_nothing_and_makes_room(self):
         work = self.workdir(database=False)
@@ -93,7 +93,7 @@ class Disk(Case):
         self.assertEqual(work.legs_in_spool(), ['ballast'], 'only the archive can make room')
         journal = ''.join(path.read_text() for path in work.spool.glob('.moved-*'))
         self.assertEqual([name for name in legs if name not in journal], [], 'each is noted as moved')
-        sweep.counts.add('full disk under the spool', mended=1)
+        sweep.counts.add('full disk under the spool', repaired=1)
 
     def test_archive_from_a_read_only_spool_keeps_everything_and_says_so(self):
         work = self.workdir(database=False)
@@ -215,7 +215,7 @@ class DatabaseFaults(Case):
             for file in work.stitched.glob('*.wav') if work.stitched.exists() else ():
                 Wav(file).check()
             cluster().start()
-            sweep.counts.add(f'database stopped ({how}) in the middle of a batch', mended=1)
+            sweep.counts.add(f'database stopped ({how}) in the middle of a batch', repaired=1)
         self.status(work.run('pbx-stitch'), 0)
         self.assertEqual(len(list(work.stitched.glob('*.wav'))), len(calls))
 
@@ -239,7 +239,7 @@ class DatabaseFaults(Case):
         finally:
             os.kill(cluster().process.pid, signal.SIGCONT)
         self.status(work.run('pbx-stitch'), 0)
-        sweep.counts.add('database stopped without a word', mended=1)
+        sweep.counts.add('database stopped without a notice', repaired=1)
 
 
     def test_a_server_that_falls_silent_after_the_connection_is_unavailable(self):
@@ -248,7 +248,7 @@ class DatabaseFaults(Case):
         for command in (('pbx-stitch',), ('pbx-provision', 'org', 'list'), ('pbx-calls',), ('pbx-dialplan-gen',)):
             with self.subTest(command[0]):
                 self.status(work.run(*command, '--timeout', '1', env=env), 69)
-        sweep.counts.add('database silent after the connection', tried=4, mended=4)
+        sweep.counts.add('database silent after the connection', tried=4, repaired=4)
 
 
 class Standby(postgres.Cluster):
@@ -296,7 +296,7 @@ class ReadOnlyDatabase(Case):
             result = self.status(work.run(*command, env=env, timeout=60), 69)
             self.says(result, 'read-only|during recovery')
             self.hints(result)
-        sweep.counts.add(fault, tried=14, mended=14)
+        sweep.counts.add(fault, tried=14, repaired=14)
 
     def some_work(self):
         work = self.workdir()

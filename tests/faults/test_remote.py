@@ -12,7 +12,7 @@ UPLOAD = r'POST /upload|PUT /upload'
 
 OBJECT = r'GET .*\.wav(?!.*alt=media)'
 
-# What the server does, each once, which the next request mends, and always, which only an operator mends.
+# What the server does, each once, after which the next request works, and always, until an operator repairs it.
 KINDS = [
     ('500', {'status': 500}), ('503', {'status': 503}), ('429', {'status': 429}), ('401', {'status': 401}), ('403', {'status': 403}),
     ('503 on uploads and downloads', {'status': 503, 'match': f'{MEDIA}|{UPLOAD}'}),
@@ -103,9 +103,9 @@ class RemoteFaults(Case):
                 self.assertEqual(world.temporary_files(), [], f'temporary files stay\n{result}')
                 self.assertEqual(processes_with(str(world.work.path / 'rclone-stand-in')), [], 'no child lives on')
                 world.remote_lied = name.startswith(('server: stored corrupted', 'server: not found'))
-                self.mend(world, result, f'{world.tool}: {name}')
+                self.repair(world, result, f'{world.tool}: {name}')
 
-    def mend(self, world, result, name):
+    def repair(self, world, result, name):
         """What the bucket itself broke may be broken there; the legs must be here then. What is served is checked."""
         if world.remote_lied:
             here, there = world.state()
@@ -118,7 +118,7 @@ class RemoteFaults(Case):
             again = world.run()
             self.assertEqual(again.status, 0, f'{again}\nafter {result}')
             world.judge_end(self, again)
-            sweep.counts.add(name, mended=1)
+            sweep.counts.add(name, repaired=1)
         else:
             sweep.strike(self, world, result, name, complete=False)
 

@@ -76,7 +76,7 @@ class Soak(Case):
         legs = {name: data for parts in calls.values() for name, data in parts}
         lost = [name for name, data in legs.items() if there.get(name) != data]
         sweep.counts.add(f"soak: {number} calls, {len(legs)} legs, {kinds['runs']} runs, {kinds['killed']} killed",
-                         tried=kinds['runs'], lost=len(lost), mended=kinds['killed'])
+                         tried=kinds['runs'], lost=len(lost), repaired=kinds['killed'])
         self.assertEqual(lost, [], 'LOST')
         self.assertEqual(sorted(name for name in there if '/' not in name), sorted(legs), 'each once, and nothing else')
         self.assertEqual(sweep.temporary_files(work.spool, work.stitch_src), [])

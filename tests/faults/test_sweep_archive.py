@@ -1,7 +1,7 @@
 """pbx-archive killed before, and failed by, each of its own steps."""
 import sound
 import sweep
-from workdir import Case, main
+from workdir import main
 
 
 class ArchiveWorld(sweep.RecordingWorld):
@@ -28,17 +28,14 @@ class ArchiveWorld(sweep.RecordingWorld):
         return self.work.run(self.tool, before=before)
 
 
-class Archive(Case):
-    def setUp(self):
-        self.world = ArchiveWorld(self.workdir(database=False))
-        self.world.undisturbed(self)
-        self.assertEqual({name: self.world.end[1].get(name) for name in self.world.legs}, self.world.legs)
+class Archive(sweep.SweepCase):
+    seconds = 20
 
-    def test_killed_before_any_step_it_loses_no_leg_and_the_next_run_finishes(self):
-        sweep.kill_sweep(self, self.world, 20)
-
-    def test_any_step_that_fails_is_reported_and_mended_by_the_next_run(self):
-        sweep.error_sweep(self, self.world, 20)
+    def world(self):
+        world = ArchiveWorld(self.workdir(database=False))
+        world.undisturbed(self)
+        self.assertEqual({name: world.end[1].get(name) for name in world.legs}, world.legs)
+        return world
 
 
 def tearDownModule():  # pylint: disable=invalid-name

@@ -3,7 +3,7 @@ import os
 import re
 
 import sweep
-from workdir import Case, main
+from workdir import main
 
 FOREIGN = {'extensions.conf': b'; the operator\'s own\r\n[general]\nstatic=yes\n#include "ext_My-own.conf"\n',
            'ext_My-own.conf': b'[mine]\nexten => 1,1,Hangup()\n',
@@ -75,15 +75,11 @@ class DeployWorld:
         case.assertEqual(self.temporary_files(), [])
 
 
-class Deploy(Case):
-    def setUp(self):
-        self.world = DeployWorld(self, self.workdir(remote=None))
+class Deploy(sweep.SweepCase):
+    seconds = 12
 
-    def test_killed_before_any_step_the_folder_can_be_loaded_and_the_next_run_finishes(self):
-        sweep.kill_sweep(self, self.world, 12)
-
-    def test_any_step_that_fails_is_reported_and_mended_by_the_next_run(self):
-        sweep.error_sweep(self, self.world, 12)
+    def world(self):
+        return DeployWorld(self, self.workdir(remote=None))
 
 
 def tearDownModule():  # pylint: disable=invalid-name

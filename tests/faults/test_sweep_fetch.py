@@ -1,7 +1,7 @@
 """pbx-recording-fetch, while it rebuilds a call from legs in the bucket, killed before, and failed by, each of its steps."""
 import sound
 import sweep
-from workdir import Case, main
+from workdir import main
 
 CALL = '1776500000.1'
 
@@ -65,16 +65,18 @@ class StreamWorld(FetchWorld):
             case.assertTrue(whole.startswith(result.out), 'what was written is the beginning of the recording')
 
 
-class Fetch(Case):
-    def test_killed_before_any_step_it_leaves_no_partial_file_and_the_next_run_serves(self):
+class FetchIntoAFile(sweep.SweepCase):
+    def world(self):
         world = FetchWorld(self.workdir())
         world.undisturbed(self)
-        sweep.kill_sweep(self, world, 15)
+        return world
 
-    def test_any_step_that_fails_is_reported_or_served_around(self):
+
+class FetchToAPipe(sweep.SweepCase):
+    def world(self):
         world = StreamWorld(self.workdir())
         world.undisturbed(self)
-        sweep.error_sweep(self, world, 15)
+        return world
 
 
 def tearDownModule():  # pylint: disable=invalid-name

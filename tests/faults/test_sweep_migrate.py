@@ -5,7 +5,7 @@ import subprocess
 import time
 
 import sweep
-from workdir import SLOW, SOURCE, Case, Database, cluster, main
+from workdir import SLOW, SOURCE, Database, cluster, main
 
 CHAIN = sorted(file.stem for file in (SOURCE / 'migrations').glob('*.sql'))
 BEGUN = 4  # migrations that the database has already
@@ -85,16 +85,11 @@ class MigrateWorld:
         case.assertEqual(self.db.sql('select 1 from pg_index where not indisvalid'), [], 'no index is half built')
 
 
-class Migrate(Case):
-    def setUp(self):
-        self.world = MigrateWorld(self, self.workdir(remote=None, database=False))
-        self.addCleanup(lambda: self.world.db and self.world.db.drop())
-
-    def test_killed_before_any_step_the_schema_is_that_of_its_record_and_the_next_run_finishes(self):
-        sweep.kill_sweep(self, self.world, 15)
-
-    def test_any_step_that_fails_is_reported_and_mended_by_the_next_run(self):
-        sweep.error_sweep(self, self.world, 15)
+class Migrate(sweep.SweepCase):
+    def world(self):
+        world = MigrateWorld(self, self.workdir(remote=None, database=False))
+        self.addCleanup(lambda: world.db and world.db.drop())
+        return world
 
 
 def tearDownModule():  # pylint: disable=invalid-name

@@ -1,7 +1,7 @@
 """pbx-stitch killed before, and failed by, each of its own steps."""
 import sound
 import sweep
-from workdir import Case, main
+from workdir import main
 
 
 class StitchWorld(sweep.RecordingWorld):
@@ -46,28 +46,20 @@ class TwoAtATime(StitchWorld):
     jobs = 2
 
 
-class StitchInThreads(Case):
-    def setUp(self):
-        self.world = TwoAtATime(self.workdir())
-        self.world.undisturbed(self)
-
-    def test_killed_before_any_step_of_any_thread_it_loses_nothing_and_the_next_run_finishes(self):
-        sweep.kill_sweep(self, self.world, 15, threads=True)
-
-    def test_any_step_of_any_thread_that_fails_is_reported_and_mended_by_the_next_run(self):
-        sweep.error_sweep(self, self.world, 15, threads=True)
+class Stitch(sweep.SweepCase):
+    def world(self):
+        world = StitchWorld(self.workdir())
+        world.undisturbed(self)
+        return world
 
 
-class Stitch(Case):
-    def setUp(self):
-        self.world = StitchWorld(self.workdir())
-        self.world.undisturbed(self)
+class StitchInThreads(sweep.SweepCase):
+    threads = True
 
-    def test_killed_before_any_step_it_loses_nothing_and_the_next_run_finishes(self):
-        sweep.kill_sweep(self, self.world, 15)
-
-    def test_any_step_that_fails_is_reported_and_mended_by_the_next_run(self):
-        sweep.error_sweep(self, self.world, 15)
+    def world(self):
+        world = TwoAtATime(self.workdir())
+        world.undisturbed(self)
+        return world
 
 
 def tearDownModule():  # pylint: disable=invalid-name

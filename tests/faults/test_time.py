@@ -42,7 +42,7 @@ class Time(Case):
             self.status(work.run('pbx-archive'), 0)
             self.whole(work, legs)
             self.assertEqual([name for name in work.legs_in_spool() if not name.startswith('.')], [])
-        sweep.counts.add('a call over four hourly runs', tried=4, mended=4)
+        sweep.counts.add('a call over four hourly runs', tried=4, repaired=4)
 
     def test_legs_dated_in_the_future_are_stitched_once_and_archived(self):
         work = self.workdir()
@@ -54,7 +54,7 @@ class Time(Case):
         self.status(work.run('pbx-archive', '--min-age', '0'), 0)
         self.whole(work, legs)
         self.assertEqual(len([name for name in work.remote.files() if '/' not in name]), 2)
-        sweep.counts.add('legs dated in the future', tried=2, mended=2)
+        sweep.counts.add('legs dated in the future', tried=2, repaired=2)
 
     def test_a_clock_set_back_between_runs_hides_no_leg(self):
         work = self.workdir()
@@ -66,7 +66,7 @@ class Time(Case):
         self.status(work.run('pbx-stitch'), 0)
         self.status(work.run('pbx-archive'), 0)
         self.whole(work, legs)
-        sweep.counts.add('clock set back an hour between runs', mended=1)
+        sweep.counts.add('clock set back an hour between runs', repaired=1)
 
     def test_on_nights_when_the_clocks_change_every_call_is_stitched_once_in_the_order_it_was_spoken(self):
         """Legs on both sides of the change: by the wall clock of autumn the second one is the earlier."""
@@ -116,7 +116,7 @@ class Time(Case):
             # Half an hour on either side of the change, by wall clock and by offset.
             part = work.run('pbx-calls', '--since', f'{day}T00:30Z', '--until', f'{day}T01:30Z')
             self.assertEqual(len(self.status(part, 0).text.splitlines()), 3)
-        sweep.counts.add('nights when the clocks change', tried=len(calls), mended=len(calls))
+        sweep.counts.add('nights when the clocks change', tried=len(calls), repaired=len(calls))
 
     def test_the_zone_of_the_tool_and_of_the_session_changes_nothing(self):
         seen = set()

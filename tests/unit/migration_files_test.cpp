@@ -2,8 +2,8 @@
 #include "base/error.hpp"
 #include "catch.hpp"
 #include "db/migration_files.hpp"
+#include "temporary_folder.hpp"
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
@@ -14,27 +14,6 @@ using pbx::db::new_migration;
 using pbx::db::read_migrations;
 
 namespace {
-
-class TemporaryFolder {
-  public:
-    TemporaryFolder() {
-        std::string pattern = fs::temp_directory_path() / "pbx-unit-XXXXXX";
-        REQUIRE(::mkdtemp(pattern.data()) != nullptr);
-        path_ = pattern;
-    }
-    TemporaryFolder(const TemporaryFolder&) = delete;
-    TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-    ~TemporaryFolder() {
-        std::error_code ignored;
-        fs::remove_all(path_, ignored);
-    }
-
-    const fs::path& path() const { return path_; }
-    void write(const std::string& name, const std::string& text) const { std::ofstream{path_ / name} << text; }
-
-  private:
-    fs::path path_;
-};
 
 std::string fault_of(const std::string& text, bool in_transaction = true) {
     Migration migration;
