@@ -12,8 +12,8 @@ int main(int argc, char** argv) {
         ->type_name("DIR");
     app.add_option("--asterisk", request.asterisk, "The asterisk program, for --validate and --reload")
         ->type_name("PROGRAM");
-    app.add_option("--org", request.organizations, "Only this organization, by name or prefix; may be repeated")
-        ->type_name("NAME|PREFIX")
+    app.add_option("--org", request.organizations, "Only this organization, by name, prefix or id; may be repeated")
+        ->type_name("ORG")
         ->allow_extra_args(false);
     app.add_emergency(request.rules.emergency);
     auto* deploy = app.add_flag("--deploy", request.deploy, "Write what changed into the Asterisk folder");

@@ -25,7 +25,7 @@ namespace {
 using namespace std::chrono_literals;
 using dialplan::Checked;
 using dialplan::harmless;
-using dialplan::Trunk;
+using tenants::Trunk;
 
 constexpr auto longest_wait = 10s;
 constexpr std::size_t most_threads = 16;

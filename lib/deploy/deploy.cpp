@@ -8,11 +8,12 @@
 #include "base/lock.hpp"
 #include "base/words.hpp"
 #include "db/nodes.hpp"
+#include "db/organization_lookup.hpp"
+#include "db/organizations.hpp"
 #include "db/session.hpp"
 #include "deploy/addresses.hpp"
 #include "deploy/asterisk.hpp"
 #include "deploy/changes.hpp"
-#include "deploy/organizations.hpp"
 #include "deploy/sources.hpp"
 #include "dialplan/includes.hpp"
 #include "dialplan/plan.hpp"
@@ -107,7 +108,9 @@ class Run {
         db::connect(session, request_.database, request_.timeout);
         if (request_.deploy)
             refuse_namesake(session);
-        checked_ = dialplan::check(load_organizations(session), request_.rules);
+        auto all = db::load_organizations(session);
+        choose(all);
+        checked_ = dialplan::check(std::move(all), request_.rules);
         for (const auto& plan : checked_.plans)
             active_.insert(plan.prefix());
         read_operator();
@@ -137,26 +140,27 @@ class Run {
                         "set node in pbx.conf to a name that no other machine has: it ends the names of recordings"};
     }
 
-    void select() {
-        std::set<std::string> asked{request_.organizations.begin(), request_.organizations.end()};
-        for (const auto& plan : checked_.plans) {
-            const auto by_name = asked.find(plan.organization.name);
-            const auto by_prefix = asked.find(plan.prefix());
-            if (request_.organizations.empty() || by_name != asked.end() || by_prefix != asked.end())
-                selected_.push_back(&plan);
+    void choose(const std::vector<tenants::Organization>& all) {
+        const auto keys = db::keys_of(all);
+        for (const auto& wanted : request_.organizations) {
+            const auto& organization = all[db::find_organization(keys, wanted)];
+            if (organization.status != "active")
+                throw Error{Exit::no_input,
+                            fmt::format("organization {} is {}", dialplan::harmless(organization.name),
+                                        dialplan::harmless(organization.status)),
+                            "pbx-provision org resume makes it active"};
+            chosen_.insert(organization.context_prefix);
         }
-        for (const auto& name : asked)
-            if (std::none_of(selected_.begin(), selected_.end(), [&](const auto* plan) {
-                    return plan->organization.name == name || plan->prefix() == name;
-                }))
-                throw Error{Exit::no_input, "no active organization has the name or prefix " + dialplan::harmless(name),
-                            "pbx-provision org list shows them all"};
     }
 
     bool selected(const std::string& prefix) const {
-        return request_.organizations.empty() || std::any_of(selected_.begin(), selected_.end(), [&](const auto* plan) {
-                   return plan->prefix() == prefix;
-               });
+        return request_.organizations.empty() || chosen_.contains(prefix);
+    }
+
+    void select() {
+        for (const auto& plan : checked_.plans)
+            if (selected(plan.prefix()))
+                selected_.push_back(&plan);
     }
 
     void report() {
@@ -316,6 +320,7 @@ class Run {
     Deadline deadline_;
     dialplan::Checked checked_;
     OperatorFiles operator_;
+    std::set<std::string> chosen_; // prefixes of the organizations that the request names
     std::set<std::string> active_;
     std::vector<const Plan*> selected_;
     Exit status_ = Exit::ok;

@@ -16,7 +16,7 @@ struct Request {
     std::string node; ///< empty: this machine shares nothing with another one
     std::string folder = "/etc/asterisk";
     std::string asterisk = "asterisk";      ///< the program
-    std::vector<std::string> organizations; ///< names or prefixes; none means all
+    std::vector<std::string> organizations; ///< names, prefixes or ids; none means all
     dialplan::Rules rules;
     bool deploy = false;
     bool check = false;

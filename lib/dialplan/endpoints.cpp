@@ -101,7 +101,7 @@ std::string uri_user(std::string_view text) {
     return result;
 }
 
-void write_phone(std::string& text, const Plan& plan, const User& user) {
+void write_phone(std::string& text, const Plan& plan, const tenants::User& user) {
     const auto caller = user.full_name.empty() ? fmt::format("<{}>", user.extension)
                                                : fmt::format("{} <{}>", quoted_value(user.full_name), user.extension);
     text += fill(phone, {{'E', user.asterisk_endpoint},
@@ -111,7 +111,7 @@ void write_phone(std::string& text, const Plan& plan, const User& user) {
                          {'W', escaped_value(user.sip_password)}});
 }
 
-void write_trunk(std::string& text, const Plan& plan, const Trunk& trunk) {
+void write_trunk(std::string& text, const Plan& plan, const tenants::Trunk& trunk) {
     const auto& name = trunk.asterisk_peer_name;
     const bool v6 = trunk.host.find(':') != std::string::npos && trunk.host.front() != '[';
     auto address = fmt::format("{}:{}", v6 ? '[' + trunk.host + ']' : trunk.host, trunk.port);

@@ -196,11 +196,11 @@ class Writer {
     }
 
   private:
-    bool recorded(Recording row) const { return allows(organization_.recording_enabled, row); }
+    bool recorded(tenants::RecordingFlag row) const { return allows(organization_.recording_enabled, row); }
 
     void context(std::string_view name) { text_ += "\n[" + prefix_ + "__" + std::string{name} + "]\n"; }
 
-    void point(const char* kind, const std::string& name, Recording row, std::string_view how) {
+    void point(const char* kind, const std::string& name, tenants::RecordingFlag row, std::string_view how) {
         text_ += marker({kind, harmless(name), recorded(row), {}, {}}) + '\n';
         if (recorded(row))
             text_ += "; MixMonitor " + std::string{how} + '\n';
@@ -267,7 +267,7 @@ class Writer {
             write_user(user);
     }
 
-    void write_user(const User& user) {
+    void write_user(const tenants::User& user) {
         point("extension", user.extension, user.recording_enabled, "on the side that answers");
         const std::string_view tag = recorded(user.recording_enabled) ? std::string_view{user.extension} : "";
         begin(user.extension);
@@ -293,7 +293,7 @@ class Writer {
         text_ += "exten => i,1,Hangup(1)\n";
     }
 
-    void write_did(const Did& did) {
+    void write_did(const tenants::Did& did) {
         point("did", did.number, did.recording_enabled, "on the caller, until the next leg begins");
         begin(did.number);
         count();
@@ -340,7 +340,7 @@ class Writer {
         return prefix_ + "__outbound" + (place == 0 ? std::string{} : '-' + std::to_string(place + 1));
     }
 
-    void write_route(const Route& route, std::size_t place) {
+    void write_route(const tenants::Route& route, std::size_t place) {
         const bool last = place + 1 == organization_.routes.size();
         const auto next = route_context(place + 1);
         text_ += (place == 0 ? "[" : "\n[") + route_context(place) + "]\n";
@@ -355,8 +355,8 @@ class Writer {
             write_pattern(route, place, "_+X.", "0", "");
     }
 
-    void write_pattern(const Route& route, std::size_t place, std::string_view pattern, const std::string& strip,
-                       const std::string& prepend) {
+    void write_pattern(const tenants::Route& route, std::size_t place, std::string_view pattern,
+                       const std::string& strip, const std::string& prepend) {
         const bool last = place + 1 == organization_.routes.size();
         const auto next = route_context(place + 1);
         begin(pattern);
@@ -434,7 +434,7 @@ class Writer {
             write_queue(queue);
     }
 
-    void write_queue(const Queue& queue) {
+    void write_queue(const tenants::Queue& queue) {
         point("queue", queue.number, queue.recording_enabled, "on the caller, until an agent picks up");
         begin(queue.number);
         count();
@@ -459,7 +459,7 @@ class Writer {
     }
 
     const Plan& plan_;
-    const Organization& organization_;
+    const tenants::Organization& organization_;
     const std::string& prefix_;
     const Machine& machine_;
     bool records_;

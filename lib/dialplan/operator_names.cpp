@@ -64,12 +64,12 @@ void leave_out(Checked& checked, const OperatorNames& names) {
             continue;
         }
         auto& rows = plan.organization;
-        filter(checked, plan, rows.users, "user", &User::extension, &User::asterisk_endpoint, "asterisk_endpoint",
-               names.endpoints);
-        filter(checked, plan, rows.trunks, "trunk", &Trunk::name, &Trunk::asterisk_peer_name, "asterisk_peer_name",
-               names.endpoints);
-        filter(checked, plan, rows.queues, "queue", &Queue::number, &Queue::asterisk_queue_name, "asterisk_queue_name",
-               names.queues);
+        filter(checked, plan, rows.users, "user", &tenants::User::extension, &tenants::User::asterisk_endpoint,
+               "asterisk_endpoint", names.endpoints);
+        filter(checked, plan, rows.trunks, "trunk", &tenants::Trunk::name, &tenants::Trunk::asterisk_peer_name,
+               "asterisk_peer_name", names.endpoints);
+        filter(checked, plan, rows.queues, "queue", &tenants::Queue::number, &tenants::Queue::asterisk_queue_name,
+               "asterisk_queue_name", names.queues);
         kept.push_back(std::move(plan));
     }
     checked.plans = std::move(kept);

@@ -14,7 +14,7 @@ constexpr std::ptrdiff_t shortest = 12; // characters
 
 } // namespace
 
-std::string_view password_fault(const User& user, std::string_view endpoint) {
+std::string_view password_fault(const tenants::User& user, std::string_view endpoint) {
     const auto password = lower(user.sip_password);
     const auto name = lower(user.full_name);
     std::string joined;

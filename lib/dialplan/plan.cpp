@@ -109,11 +109,11 @@ void require_host(std::string_view host) {
 
 // A row of any kind on its way through the checks.
 struct Claim {
-    Organization* owner;
+    tenants::Organization* owner;
     const void* row;
     const char* kind;
     const std::string* key;
-    HeldSince held_since;
+    tenants::Timestamp held_since;
     const std::string* id;
     bool live; // active, like its organization
     std::function<void()> check;
@@ -122,7 +122,7 @@ struct Claim {
 };
 
 // The id decides between rows of one moment.
-bool is_older(HeldSince a, const std::string& a_id, HeldSince b, const std::string& b_id) {
+bool is_older(tenants::Timestamp a, const std::string& a_id, tenants::Timestamp b, const std::string& b_id) {
     return std::tie(a, a_id) < std::tie(b, b_id);
 }
 
@@ -138,7 +138,7 @@ std::vector<std::string> stems(const std::string& prefix) {
 
 class Check {
   public:
-    Check(std::vector<Organization>& all, const Rules& rules) : all_{all}, rules_{rules} {}
+    Check(std::vector<tenants::Organization>& all, const Rules& rules) : all_{all}, rules_{rules} {}
 
     Checked run() {
         check_organizations();
@@ -174,12 +174,12 @@ class Check {
         }
     }
 
-    static bool active(const Organization& organization) { return organization.status == "active"; }
+    static bool active(const tenants::Organization& organization) { return organization.status == "active"; }
 
     // --- organizations
 
     void check_organizations() {
-        std::vector<Organization*> by_age;
+        std::vector<tenants::Organization*> by_age;
         by_age.reserve(all_.size());
         for (auto& organization : all_)
             by_age.push_back(&organization);
@@ -190,7 +190,7 @@ class Check {
             attempt(organization, [&] { check_organization(*organization); });
     }
 
-    void check_organization(const Organization& organization) {
+    void check_organization(const tenants::Organization& organization) {
         const auto& own = organization.context_prefix;
         require(consists_of(own, "a-z0-9_", longest_prefix),
                 fmt::format("context_prefix {} is not 1 to {} of a-z, 0-9 and _", quoted(own), longest_prefix));
@@ -222,8 +222,8 @@ class Check {
     // --- rows, each by itself and against those that are older
 
     template <typename Row>
-    void add_claims(Organization& organization, std::vector<Row>& rows, const char* kind, std::string Row::*key,
-                    void (Check::*work)(Row&)) {
+    void add_claims(tenants::Organization& organization, std::vector<Row>& rows, const char* kind,
+                    std::string Row::*key, void (Check::*work)(Row&)) {
         std::sort(rows.begin(), rows.end(),
                   [&](const Row& a, const Row& b) { return std::tie(a.*key, a.id) < std::tie(b.*key, b.id); });
         for (auto& row : rows)
@@ -232,17 +232,18 @@ class Check {
                                [this, work, &row] { (this->*work)(row); }});
     }
 
-    void make_claims(Organization& organization) {
-        add_claims(organization, organization.users, "user", &User::extension, &Check::check_user);
-        add_claims(organization, organization.trunks, "trunk", &Trunk::name, &Check::check_trunk);
+    void make_claims(tenants::Organization& organization) {
+        add_claims(organization, organization.users, "user", &tenants::User::extension, &Check::check_user);
+        add_claims(organization, organization.trunks, "trunk", &tenants::Trunk::name, &Check::check_trunk);
         // In the order in which calls try them.
-        std::sort(organization.routes.begin(), organization.routes.end(), [](const Route& a, const Route& b) {
-            return std::tie(a.priority, a.name, a.id) < std::tie(b.priority, b.name, b.id);
-        });
+        std::sort(organization.routes.begin(), organization.routes.end(),
+                  [](const tenants::Route& a, const tenants::Route& b) {
+                      return std::tie(a.priority, a.name, a.id) < std::tie(b.priority, b.name, b.id);
+                  });
         for (auto& route : organization.routes)
             attempt(&route, [&] { check_route(route); });
-        add_claims(organization, organization.queues, "queue", &Queue::number, &Check::check_queue);
-        add_claims(organization, organization.dids, "did", &Did::number, &Check::check_did);
+        add_claims(organization, organization.queues, "queue", &tenants::Queue::number, &Check::check_queue);
+        add_claims(organization, organization.dids, "did", &tenants::Did::number, &Check::check_did);
     }
 
     using Held = std::unordered_map<std::string, const Claim*>;
@@ -285,7 +286,7 @@ class Check {
     }
 
     // The organization with the longest prefix that `name` begins with; there is one, since the own prefix fits.
-    const Organization* owner_of(const std::string& name) const {
+    const tenants::Organization* owner_of(const std::string& name) const {
         for (auto end = name.rfind('_'); end > prefix().size(); end = name.rfind('_', end - 1))
             if (const auto found = prefixes_.find(name.substr(0, end)); found != prefixes_.end())
                 return found->second;
@@ -299,7 +300,7 @@ class Check {
     }
 
     // A limit that cannot be read is named, and does not silence the organization's telephones.
-    int max_channels(const Organization& raw) {
+    int max_channels(const tenants::Organization& raw) {
         constexpr std::size_t longest_limit = 6;
         const auto& text = raw.max_channels;
         if (text.empty() || text == "null")
@@ -312,7 +313,7 @@ class Check {
         return 0;
     }
 
-    void check_user(User& user) {
+    void check_user(tenants::User& user) {
         require_extension(user.extension, "extension");
         refuse_emergency(user.extension, "extension");
         require(user.ring_target == "ext" || user.ring_target == "phone",
@@ -332,9 +333,9 @@ class Check {
                   "asterisk_endpoint");
     }
 
-    void check_trunk(Trunk& trunk) {
+    void check_trunk(tenants::Trunk& trunk) {
         require_host(trunk.host);
-        require(trunk.approved_at != 0,
+        require(trunk.approved_at.has_value(),
                 fmt::format("no operator has approved its host {}: pbx-provision trunk approve", quoted(trunk.host)));
         require(trunk.port >= 1 && trunk.port <= 65535, "port is not from 1 to 65535");
         require(trunk.transport == "udp" || trunk.transport == "tcp" || trunk.transport == "tls",
@@ -377,7 +378,7 @@ class Check {
         }
     }
 
-    static void check_route(Route& route) {
+    static void check_route(tenants::Route& route) {
         route.dial_pattern = checked_pattern(route.dial_pattern);
         require(route.strip_digits >= 0 && route.strip_digits <= 32, "strip_digits is not from 0 to 32");
         if (!route.prepend_digits.empty())
@@ -386,7 +387,7 @@ class Check {
             require_dialable(route.caller_id_override, "caller_id_override");
     }
 
-    void check_queue(Queue& queue) {
+    void check_queue(tenants::Queue& queue) {
         require_extension(queue.number, "number");
         refuse_emergency(queue.number, "number");
         require(std::find(strategies.begin(), strategies.end(), queue.strategy) != strategies.end(),
@@ -408,7 +409,7 @@ class Check {
                   "asterisk_queue_name");
     }
 
-    void check_did(Did& did) {
+    void check_did(tenants::Did& did) {
         const auto number = number_digits(did.number, "number");
         refuse_emergency(number, "number");
         check_destination(did.routing_type, did.routing_destination, "routing_destination");
@@ -430,24 +431,27 @@ class Check {
         return row.status == "active" && !faults_.contains(&row);
     }
 
-    bool generated(const Organization& organization) const { return active(organization) && fit(organization); }
+    bool generated(const tenants::Organization& organization) const {
+        return active(organization) && fit(organization);
+    }
 
     // --- emergency numbers
 
-    const Trunk* trunk_of(const Organization& organization, const Route& route) const {
-        const auto found = std::find_if(organization.trunks.begin(), organization.trunks.end(),
-                                        [&](const Trunk& trunk) { return trunk.id == route.trunk_id && fit(trunk); });
+    const tenants::Trunk* trunk_of(const tenants::Organization& organization, const tenants::Route& route) const {
+        const auto found =
+            std::find_if(organization.trunks.begin(), organization.trunks.end(),
+                         [&](const tenants::Trunk& trunk) { return trunk.id == route.trunk_id && fit(trunk); });
         return found == organization.trunks.end() ? nullptr : &*found;
     }
 
-    static std::string dialled(const Route& route, const std::string& number) {
+    static std::string dialled(const tenants::Route& route, const std::string& number) {
         const auto strip = std::min(static_cast<std::size_t>(route.strip_digits), number.size());
         return route.prepend_digits + number.substr(strip);
     }
 
     // A call goes out by the first route that takes its number and has a trunk: where that route dials an emergency
     // number as it is, what later routes would make of it does not matter.
-    void refuse_rewriting_routes(const Organization& organization) {
+    void refuse_rewriting_routes(const tenants::Organization& organization) {
         std::set<std::string> served;
         const auto of = " of " + harmless(organization.name);
         for (const auto& route : organization.routes) {
@@ -481,8 +485,9 @@ class Check {
                                                    harmless(route.name), of, taken, harmless(trunk->name)),
                                        true});
         }
-        const bool phones = std::any_of(organization.users.begin(), organization.users.end(),
-                                        [&](const User& user) { return fit(user) && !user.asterisk_endpoint.empty(); });
+        const bool phones =
+            std::any_of(organization.users.begin(), organization.users.end(),
+                        [&](const tenants::User& user) { return fit(user) && !user.asterisk_endpoint.empty(); });
         if (phones && served.empty() && !rules_.emergency.empty())
             result_.remarks.push_back(
                 {organization.context_prefix, fmt::format("no route{} takes an emergency number", of), true});
@@ -491,20 +496,20 @@ class Check {
     // --- routing loops
 
     struct Handing {
-        HeldSince held_since;
+        tenants::Timestamp held_since;
         const std::string* id;
         const void* row;
         Hop hop;
     };
 
-    static std::string hop_name(const Organization& organization, const char* kind, const std::string& key) {
+    static std::string hop_name(const tenants::Organization& organization, const char* kind, const std::string& key) {
         return fmt::format("{} {} of {}", kind, key, organization.context_prefix);
     }
 
-    static std::string hop_name(const Did& did) { return "did " + canonical_number(did.number); }
+    static std::string hop_name(const tenants::Did& did) { return "did " + canonical_number(did.number); }
 
     // A number that is dialled may come back by any DID that the carrier sends to us.
-    void lead_outside(const Organization& organization, const std::string& number,
+    void lead_outside(const tenants::Organization& organization, const std::string& number,
                       std::vector<std::string>& next) const {
         for (const auto& route : organization.routes) {
             if (!fit(route) || trunk_of(organization, route) == nullptr)
@@ -519,7 +524,7 @@ class Check {
         }
     }
 
-    void lead(const Organization& organization, const std::string& type, const std::string& destination,
+    void lead(const tenants::Organization& organization, const std::string& type, const std::string& destination,
               std::vector<std::string>& next) const {
         if (type == "external")
             lead_outside(organization, destination, next);
@@ -529,7 +534,7 @@ class Check {
             next.push_back(hop_name(organization, "user", destination));
     }
 
-    void add_hops(const Organization& organization, std::vector<Handing>& hops) const {
+    void add_hops(const tenants::Organization& organization, std::vector<Handing>& hops) const {
         std::unordered_map<std::string_view, std::string> outside; // users by id whose calls ring outside
         for (const auto& user : organization.users) {
             if (!fit(user) || user.ring_target != "phone")
@@ -595,7 +600,8 @@ class Check {
     // --- what is left
 
     template <typename Row>
-    void keep_fit(const Organization& organization, std::vector<Row>& rows, const char* kind, std::string Row::*key) {
+    void keep_fit(const tenants::Organization& organization, std::vector<Row>& rows, const char* kind,
+                  std::string Row::*key) {
         std::vector<Row> kept;
         kept.reserve(rows.size());
         for (auto& row : rows) {
@@ -613,7 +619,7 @@ class Check {
         rows = std::move(kept);
     }
 
-    void take(Organization& organization) {
+    void take(tenants::Organization& organization) {
         if (!active(organization))
             return;
         if (const auto fault = faults_.find(&organization); fault != faults_.end()) {
@@ -621,15 +627,15 @@ class Check {
                                         fault->second.words, fault->second.hint, fault->second.conflict});
             return;
         }
-        keep_fit(organization, organization.users, "user", &User::extension);
-        keep_fit(organization, organization.trunks, "trunk", &Trunk::name);
-        keep_fit(organization, organization.routes, "route", &Route::name);
-        keep_fit(organization, organization.queues, "queue", &Queue::number);
-        keep_fit(organization, organization.dids, "did", &Did::number);
+        keep_fit(organization, organization.users, "user", &tenants::User::extension);
+        keep_fit(organization, organization.trunks, "trunk", &tenants::Trunk::name);
+        keep_fit(organization, organization.routes, "route", &tenants::Route::name);
+        keep_fit(organization, organization.queues, "queue", &tenants::Queue::number);
+        keep_fit(organization, organization.dids, "did", &tenants::Did::number);
         for (auto& did : organization.dids)
             did.number = canonical_number(did.number);
         std::sort(organization.dids.begin(), organization.dids.end(),
-                  [](const Did& a, const Did& b) { return a.number < b.number; });
+                  [](const tenants::Did& a, const tenants::Did& b) { return a.number < b.number; });
         const int limit = max_channels(organization);
         Plan plan{std::move(organization), limit};
         look_for_loose_ends(plan);
@@ -668,19 +674,19 @@ class Check {
                                                 harmless(plan.organization.name), fault)});
     }
 
-    std::vector<Organization>& all_;
+    std::vector<tenants::Organization>& all_;
     const Rules& rules_;
     Checked result_;
     std::unordered_map<const void*, Fault> faults_; // of organizations and rows, by their address
-    std::unordered_map<std::string, const Organization*> prefixes_;
+    std::unordered_map<std::string, const tenants::Organization*> prefixes_;
     std::unordered_map<std::string, std::string> stems_; // and the prefix that they are stems of
     std::vector<Claim> claims_;                          // oldest first
     Held endpoints_, queues_, dids_;
-    std::vector<std::pair<const Claim*, const Trunk*>> peers_;
+    std::vector<std::pair<const Claim*, const tenants::Trunk*>> peers_;
     std::unordered_multimap<std::string, std::string> dids_outside_; // hops by the number that is dialled
     // What is being checked.
     const Claim* claim_ = nullptr;
-    const Organization* org_ = nullptr;
+    const tenants::Organization* org_ = nullptr;
 };
 
 template <typename Row>
@@ -691,23 +697,23 @@ const Row* find(const std::vector<Row>& rows, std::string Row::*key, std::string
 
 } // namespace
 
-const User* Plan::user(std::string_view extension) const {
-    return find(organization.users, &User::extension, extension);
+const tenants::User* Plan::user(std::string_view extension) const {
+    return find(organization.users, &tenants::User::extension, extension);
 }
 
-const User* Plan::user_by_id(std::string_view id) const {
-    return find(organization.users, &User::id, id);
+const tenants::User* Plan::user_by_id(std::string_view id) const {
+    return find(organization.users, &tenants::User::id, id);
 }
 
-const Queue* Plan::queue(std::string_view number) const {
-    return find(organization.queues, &Queue::number, number);
+const tenants::Queue* Plan::queue(std::string_view number) const {
+    return find(organization.queues, &tenants::Queue::number, number);
 }
 
-const Trunk* Plan::trunk_by_id(std::string_view id) const {
-    return find(organization.trunks, &Trunk::id, id);
+const tenants::Trunk* Plan::trunk_by_id(std::string_view id) const {
+    return find(organization.trunks, &tenants::Trunk::id, id);
 }
 
-Checked check(std::vector<Organization> all, const Rules& rules) {
+Checked check(std::vector<tenants::Organization> all, const Rules& rules) {
     std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) {
         return std::tie(a.context_prefix, a.id) < std::tie(b.context_prefix, b.id);
     });

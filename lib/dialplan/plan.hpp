@@ -1,7 +1,7 @@
 // From what the database says to what may be written: rows that are active, safe and complete, and the others by name.
 #pragma once
 
-#include "dialplan/organization.hpp"
+#include "tenants/organization.hpp"
 
 #include <string>
 #include <string_view>
@@ -13,15 +13,15 @@ namespace pbx::dialplan {
 /// filled in, numbers reduced to digits, dial patterns with their underscore, routes in the order of their priority.
 /// The writers of text (render.hpp) take nothing else.
 struct Plan {
-    Organization organization;
+    tenants::Organization organization;
     int max_channels = 0; ///< calls at once; 0: no limit
 
     const std::string& prefix() const { return organization.context_prefix; }
     const std::string& accountcode() const { return organization.id; }
-    const User* user(std::string_view extension) const;
-    const User* user_by_id(std::string_view id) const;
-    const Queue* queue(std::string_view number) const;
-    const Trunk* trunk_by_id(std::string_view id) const;
+    const tenants::User* user(std::string_view extension) const;
+    const tenants::User* user_by_id(std::string_view id) const;
+    const tenants::Queue* queue(std::string_view number) const;
+    const tenants::Trunk* trunk_by_id(std::string_view id) const;
 };
 
 /// A row that is left out: its text cannot be made safe, or what it wants is another row's.
@@ -55,6 +55,6 @@ struct Rules {
 /// Looks at all organizations together, since Asterisk has one namespace for the endpoints and one for the queues of
 /// all tenants: no row can take, or break, what belongs to another tenant. What two rows want belongs to the one that
 /// has held it longer (HeldSince), also while that row, or its organization, is not active.
-Checked check(std::vector<Organization> all, const Rules& rules = {});
+Checked check(std::vector<tenants::Organization> all, const Rules& rules = {});
 
 } // namespace pbx::dialplan

@@ -16,13 +16,14 @@ namespace {
 constexpr std::string_view recorded_mark = "; recorded: ";
 constexpr std::string_view unrecorded_mark = "; not recorded: ";
 
-std::string value_of(Recording recording) {
+std::string value_of(tenants::RecordingFlag recording) {
     if (!recording)
         return "not set";
     return *recording ? "true" : "false";
 }
 
-Point point(const char* kind, const char* table, const std::string& name, Recording master, Recording row) {
+Point point(const char* kind, const char* table, const std::string& name, tenants::RecordingFlag master,
+            tenants::RecordingFlag row) {
     const bool by_master = !master.value_or(true);
     return {kind, harmless(name), allows(master, row),
             by_master ? "organizations.settings.recording_enabled" : std::string{table} + ".recording_enabled",

@@ -19,7 +19,7 @@ struct Point {
 };
 
 /// Both the master and the row have to allow it; each does unless it says false.
-inline bool allows(Recording master, Recording row) {
+inline bool allows(tenants::RecordingFlag master, tenants::RecordingFlag row) {
     return master.value_or(true) && row.value_or(true);
 }
 

@@ -75,12 +75,12 @@ Exit add_organization(const Context& context, const std::string& name, const std
     return Exit::ok;
 }
 
-Exit add_user(const Context& context, const std::string& organization, dialplan::User user,
+Exit add_user(const Context& context, const std::string& organization, tenants::User user,
               const std::string& username) {
     require_texts({{"extension", user.extension}, {"name", user.full_name}, {"username", username}});
     Provisioner work{context};
     auto& owner = work.organization(organization);
-    if (find(owner.users, &dialplan::User::extension, user.extension) != nullptr)
+    if (find(owner.users, &tenants::User::extension, user.extension) != nullptr)
         throw taken(Kind::user, user.extension, owner, owner);
     user.id = new_id;
     user.status = "active";
@@ -114,7 +114,7 @@ Exit add_user(const Context& context, const std::string& organization, dialplan:
     return Exit::ok;
 }
 
-Exit add_did(const Context& context, const std::string& organization, const dialplan::Did& given,
+Exit add_did(const Context& context, const std::string& organization, const tenants::Did& given,
              const std::string& trunk) {
     Provisioner work{context};
     auto& owner = work.organization(organization);
@@ -144,11 +144,11 @@ Exit add_did(const Context& context, const std::string& organization, const dial
     return Exit::ok;
 }
 
-Exit add_queue(const Context& context, const std::string& organization, const dialplan::Queue& given) {
+Exit add_queue(const Context& context, const std::string& organization, const tenants::Queue& given) {
     require_texts({{"name", given.name}});
     Provisioner work{context};
     auto& owner = work.organization(organization);
-    if (find(owner.queues, &dialplan::Queue::number, given.number) != nullptr)
+    if (find(owner.queues, &tenants::Queue::number, given.number) != nullptr)
         throw taken(Kind::queue, given.number, owner, owner);
     auto queue = given;
     queue.id = new_id;
@@ -171,12 +171,12 @@ Exit add_queue(const Context& context, const std::string& organization, const di
     return Exit::ok;
 }
 
-Exit add_route(const Context& context, const std::string& organization, dialplan::Route route,
+Exit add_route(const Context& context, const std::string& organization, tenants::Route route,
                const std::string& trunk) {
     require_name(route.name, "name");
     Provisioner work{context};
     auto& owner = work.organization(organization);
-    if (find(owner.routes, &dialplan::Route::name, route.name) != nullptr)
+    if (find(owner.routes, &tenants::Route::name, route.name) != nullptr)
         throw taken(Kind::route, route.name, owner, owner);
     route.id = new_id;
     route.status = "active";
@@ -199,11 +199,11 @@ Exit add_route(const Context& context, const std::string& organization, dialplan
     return Exit::ok;
 }
 
-Exit add_trunk(const Context& context, const std::string& organization, const dialplan::Trunk& given) {
+Exit add_trunk(const Context& context, const std::string& organization, const tenants::Trunk& given) {
     require_name(given.name, "name");
     Provisioner work{context};
     auto& owner = work.organization(organization);
-    if (find(owner.trunks, &dialplan::Trunk::name, given.name) != nullptr)
+    if (find(owner.trunks, &tenants::Trunk::name, given.name) != nullptr)
         throw taken(Kind::trunk, given.name, owner, owner);
     auto trunk = given;
     trunk.id = new_id;

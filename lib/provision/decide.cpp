@@ -16,7 +16,7 @@ Exit approve_trunk(const Context& context, const std::string& organization, cons
     const auto id = trunk_id(owner, name);
     auto& trunk =
         *std::find_if(owner.trunks.begin(), owner.trunks.end(), [&](const auto& each) { return each.id == id; });
-    const bool before = trunk.approved_at != 0;
+    const bool before = trunk.approved_at.has_value();
     if (approved && !before)
         work.attempt(owner, [&] { trunk.approved_at = newest; });
     // Between the look at the row and this, its host may have changed.

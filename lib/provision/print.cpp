@@ -29,7 +29,7 @@ std::size_t width_of(const std::string& column) {
 
 } // namespace
 
-Json json_of(dialplan::Recording recording) {
+Json json_of(tenants::RecordingFlag recording) {
     return recording ? Json(*recording) : Json(nullptr);
 }
 

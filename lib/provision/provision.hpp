@@ -33,15 +33,13 @@ Exit list_organizations(const Context& context);
 Exit set_status(const Context& context, const std::string& organization, const std::string& status);
 
 /// Prints the extension and the password when that was empty, and is made up.
-Exit add_user(const Context& context, const std::string& organization, dialplan::User user,
-              const std::string& username);
+Exit add_user(const Context& context, const std::string& organization, tenants::User user, const std::string& username);
 /// `trunk`: a trunk's name, or empty.
-Exit add_did(const Context& context, const std::string& organization, const dialplan::Did& given,
+Exit add_did(const Context& context, const std::string& organization, const tenants::Did& given,
              const std::string& trunk);
-Exit add_queue(const Context& context, const std::string& organization, const dialplan::Queue& given);
-Exit add_route(const Context& context, const std::string& organization, dialplan::Route route,
-               const std::string& trunk);
-Exit add_trunk(const Context& context, const std::string& organization, const dialplan::Trunk& given);
+Exit add_queue(const Context& context, const std::string& organization, const tenants::Queue& given);
+Exit add_route(const Context& context, const std::string& organization, tenants::Route route, const std::string& trunk);
+Exit add_trunk(const Context& context, const std::string& organization, const tenants::Trunk& given);
 
 /// Approves the trunk's host, or withdraws the approval; prints its name and the host.
 Exit approve_trunk(const Context& context, const std::string& organization, const std::string& name, bool approved);

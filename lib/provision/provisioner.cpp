@@ -1,42 +1,28 @@
 // All organizations are read: a number or name that is new in one must be free in the others.
 #include "provision/provisioner.hpp"
 
-#include "base/name.hpp"
-#include "base/printable.hpp"
-#include "deploy/organizations.hpp"
+#include "db/organization_lookup.hpp"
+#include "db/organizations.hpp"
 #include "dialplan/plan.hpp"
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <iterator>
 #include <map>
 #include <set>
 #include <utility>
 
 namespace pbx::provision {
 
-using dialplan::Organization;
+using tenants::Organization;
 
 Provisioner::Provisioner(const Context& context) : rules_{context.rules} {
     const Waiting waiting{"the database", Exit::unavailable};
     db::connect(session_, context.database, context.timeout);
-    all_ = deploy::load_organizations(session_);
+    all_ = db::load_organizations(session_);
 }
 
 Organization& Provisioner::organization(const std::string& wanted) {
-    const auto fits = [&](const Organization& each) {
-        return each.name == wanted || each.context_prefix == wanted || each.id == wanted;
-    };
-    const auto found = std::find_if(all_.begin(), all_.end(), fits);
-    if (found == all_.end())
-        throw Error{Exit::no_input,
-                    fmt::format("no organization has the name or prefix \"{}\"", printable(shown(wanted))),
-                    "pbx-provision org list shows them"};
-    if (std::find_if(std::next(found), all_.end(), fits) != all_.end())
-        throw Error{Exit::usage, fmt::format("\"{}\" names more than one organization", printable(shown(wanted))),
-                    "name it by its id; pbx-provision org list shows them"};
-    return *found;
+    return all_[db::find_organization(db::keys_of(all_), wanted)];
 }
 
 std::vector<const Organization*> Provisioner::chosen(const std::string& wanted) {

@@ -4,12 +4,10 @@
 #include "base/deadline.hpp"
 #include "base/words.hpp"
 #include "db/session.hpp"
-#include "dialplan/organization.hpp"
 #include "provision/provision.hpp"
+#include "tenants/organization.hpp"
 
-#include <cstdint>
 #include <functional>
-#include <limits>
 #include <string>
 #include <vector>
 
@@ -19,27 +17,27 @@ namespace pbx::provision {
 inline constexpr const char* new_id = "ffffffff-ffff-4fff-bfff-ffffffffffff";
 
 /// For Trunk::approved_at: an approval that is not in the database yet is newer than all that are.
-inline constexpr auto newest = std::numeric_limits<std::int64_t>::max();
+inline constexpr auto newest = tenants::Timestamp::max();
 
 class Provisioner {
   public:
     /// Throws Error (unavailable, config) when the database cannot be read.
     explicit Provisioner(const Context& context);
 
-    const std::vector<dialplan::Organization>& all() const { return all_; }
+    const std::vector<tenants::Organization>& all() const { return all_; }
 
     /// By its name, prefix or id. Throws Error: no_input, usage where several have it.
-    dialplan::Organization& organization(const std::string& wanted);
+    tenants::Organization& organization(const std::string& wanted);
 
     /// Organizations to list: one, or all.
-    std::vector<const dialplan::Organization*> chosen(const std::string& wanted);
+    std::vector<const tenants::Organization*> chosen(const std::string& wanted);
 
     /// Makes `change` to the organizations in memory, and throws Error when a row is then left out that was not before:
     /// data where other rows were there first, usage for its own text. What an operator should know all the same is
     /// said.
-    void attempt(dialplan::Organization& organization, const std::function<void()>& change);
+    void attempt(tenants::Organization& organization, const std::function<void()>& change);
     /// The same for an organization that is new; references to the others end.
-    void attempt(const dialplan::Organization& added);
+    void attempt(const tenants::Organization& added);
 
     /// One statement; its number of rows. `values` are bound to its parameters in order.
     template <typename... Value>
@@ -64,7 +62,7 @@ class Provisioner {
     void attempt(const std::function<void()>& change);
 
     soci::session session_;
-    std::vector<dialplan::Organization> all_;
+    std::vector<tenants::Organization> all_;
     dialplan::Rules rules_;
 };
 

@@ -52,7 +52,7 @@ Error taken(Kind kind, const std::string& name, const Organization& wanting, con
             fmt::format("pbx-provision {} list --org {} shows it", of(kind).word, owner.context_prefix)};
 }
 
-void warn_of_silence(Kind kind, const std::string& name, const Organization& owner, dialplan::Recording own) {
+void warn_of_silence(Kind kind, const std::string& name, const Organization& owner, tenants::RecordingFlag own) {
     if (!own.value_or(true))
         words::warn("calls at {} {} of {} will not be recorded", of(kind).word, printable(name), name_of(owner));
     else if (!owner.recording_enabled.value_or(true))
@@ -60,28 +60,28 @@ void warn_of_silence(Kind kind, const std::string& name, const Organization& own
                     printable(name), name_of(owner));
 }
 
-std::string boolean(dialplan::Recording recording) {
+std::string boolean(tenants::RecordingFlag recording) {
     return recording.value_or(true) ? "true" : "false";
 }
 
 std::string trunk_id(const Organization& owner, const std::string& name) {
     if (name.empty())
         return {};
-    const auto* trunk = find(owner.trunks, &dialplan::Trunk::name, name);
+    const auto* trunk = find(owner.trunks, &tenants::Trunk::name, name);
     if (trunk == nullptr)
         throw missing(Kind::trunk, name, owner);
     return trunk->id;
 }
 
-const dialplan::User& user_of(const Organization& owner, const std::string& extension) {
-    const auto* user = find(owner.users, &dialplan::User::extension, extension);
+const tenants::User& user_of(const Organization& owner, const std::string& extension) {
+    const auto* user = find(owner.users, &tenants::User::extension, extension);
     if (user == nullptr)
         throw missing(Kind::user, extension, owner);
     return *user;
 }
 
-const dialplan::Queue& queue_of(const Organization& owner, const std::string& number) {
-    const auto* queue = find(owner.queues, &dialplan::Queue::number, number);
+const tenants::Queue& queue_of(const Organization& owner, const std::string& number) {
+    const auto* queue = find(owner.queues, &tenants::Queue::number, number);
     if (queue == nullptr)
         throw missing(Kind::queue, number, owner);
     return *queue;
@@ -96,15 +96,15 @@ std::string stored_name(const Organization& owner, Kind kind, const std::string&
     };
     switch (kind) {
     case Kind::user:
-        return of_rows(owner.users, &dialplan::User::extension);
+        return of_rows(owner.users, &tenants::User::extension);
     case Kind::did:
-        return of_rows(owner.dids, &dialplan::Did::number);
+        return of_rows(owner.dids, &tenants::Did::number);
     case Kind::queue:
-        return of_rows(owner.queues, &dialplan::Queue::number);
+        return of_rows(owner.queues, &tenants::Queue::number);
     case Kind::route:
-        return of_rows(owner.routes, &dialplan::Route::name);
+        return of_rows(owner.routes, &tenants::Route::name);
     case Kind::trunk:
-        return of_rows(owner.trunks, &dialplan::Trunk::name);
+        return of_rows(owner.trunks, &tenants::Trunk::name);
     }
     return {};
 }
@@ -115,15 +115,15 @@ void remove_from(Organization& owner, Kind kind, const std::string& name) {
     };
     switch (kind) {
     case Kind::user:
-        return erase(owner.users, &dialplan::User::extension);
+        return erase(owner.users, &tenants::User::extension);
     case Kind::did:
-        return erase(owner.dids, &dialplan::Did::number);
+        return erase(owner.dids, &tenants::Did::number);
     case Kind::queue:
-        return erase(owner.queues, &dialplan::Queue::number);
+        return erase(owner.queues, &tenants::Queue::number);
     case Kind::route:
-        return erase(owner.routes, &dialplan::Route::name);
+        return erase(owner.routes, &tenants::Route::name);
     case Kind::trunk:
-        return erase(owner.trunks, &dialplan::Trunk::name);
+        return erase(owner.trunks, &tenants::Trunk::name);
     }
 }
 

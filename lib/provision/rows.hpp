@@ -2,8 +2,8 @@
 #pragma once
 
 #include "base/error.hpp"
-#include "dialplan/organization.hpp"
 #include "provision/provision.hpp"
+#include "tenants/organization.hpp"
 
 #include <algorithm>
 #include <string>
@@ -11,7 +11,7 @@
 
 namespace pbx::provision {
 
-using dialplan::Organization;
+using tenants::Organization;
 
 // What the organizations' rows have in common, as one table.
 struct KindOfRow {
@@ -32,8 +32,8 @@ const Row* find(const std::vector<Row>& rows, std::string Row::*key, const std::
 
 /// The id of a trunk by its name; empty for none.
 std::string trunk_id(const Organization& owner, const std::string& name);
-const dialplan::User& user_of(const Organization& owner, const std::string& extension);
-const dialplan::Queue& queue_of(const Organization& owner, const std::string& number);
+const tenants::User& user_of(const Organization& owner, const std::string& extension);
+const tenants::Queue& queue_of(const Organization& owner, const std::string& number);
 /// What the database holds of a row under this name: a DID may be given with or without its plus.
 std::string stored_name(const Organization& owner, Kind kind, const std::string& name);
 
@@ -42,11 +42,11 @@ void remove_from(Organization& owner, Kind kind, const std::string& name);
 /// The organization's name, for messages.
 std::string name_of(const Organization& organization);
 /// A flag as SQL has it.
-std::string boolean(dialplan::Recording recording);
+std::string boolean(tenants::RecordingFlag recording);
 
 /// What `wanting` cannot have because `owner` has it: usage where they are one organization, else data.
 Error taken(Kind kind, const std::string& name, const Organization& wanting, const Organization& owner);
 /// Says what an operator who leaves something unrecorded, on purpose or not, should know.
-void warn_of_silence(Kind kind, const std::string& name, const Organization& owner, dialplan::Recording own);
+void warn_of_silence(Kind kind, const std::string& name, const Organization& owner, tenants::RecordingFlag own);
 
 } // namespace pbx::provision

@@ -10,16 +10,16 @@ namespace pbx::provision {
 
 namespace {
 
-std::string member_names(const Organization& owner, const dialplan::Queue& queue) {
+std::string member_names(const Organization& owner, const tenants::Queue& queue) {
     std::string result;
     for (const auto& member : queue.members)
-        if (const auto* user = find(owner.users, &dialplan::User::id, member.user_id))
+        if (const auto* user = find(owner.users, &tenants::User::id, member.user_id))
             result += (result.empty() ? "" : ",") + user->extension;
     return result;
 }
 
 std::string trunk_name(const Organization& owner, const std::string& id) {
-    const auto* trunk = find(owner.trunks, &dialplan::Trunk::id, id);
+    const auto* trunk = find(owner.trunks, &tenants::Trunk::id, id);
     return trunk == nullptr ? std::string{} : trunk->name;
 }
 
@@ -75,7 +75,7 @@ void add_cells(std::vector<Cells>& rows, const Organization& owner, Kind kind) {
                  {"type", trunk.trunk_type},
                  {"username", trunk.username},
                  {"status", trunk.status},
-                 {"approved", trunk.approved_at != 0}});
+                 {"approved", trunk.approved_at.has_value()}});
 }
 
 // Rows of an organization by name: PostgreSQL gives them in no order.
@@ -94,13 +94,13 @@ class RecordingTable {
   public:
     void add(const Organization& owner) {
         line(owner, "organization", owner.name, owner.status, owner.recording_enabled);
-        for (const auto* user : sorted(owner.users, &dialplan::User::extension))
+        for (const auto* user : sorted(owner.users, &tenants::User::extension))
             line(owner, "user", user->extension, user->status, user->recording_enabled);
-        for (const auto* did : sorted(owner.dids, &dialplan::Did::number))
+        for (const auto* did : sorted(owner.dids, &tenants::Did::number))
             line(owner, "did", did->number, did->status, did->recording_enabled);
-        for (const auto* queue : sorted(owner.queues, &dialplan::Queue::number))
+        for (const auto* queue : sorted(owner.queues, &tenants::Queue::number))
             line(owner, "queue", queue->number, queue->status, queue->recording_enabled);
-        for (const auto* route : sorted(owner.routes, &dialplan::Route::name))
+        for (const auto* route : sorted(owner.routes, &tenants::Route::name))
             line(owner, "route", route->name, route->status, route->recording_enabled);
     }
 
@@ -108,7 +108,7 @@ class RecordingTable {
 
   private:
     void line(const Organization& owner, const char* kind, const std::string& name, const std::string& status,
-              dialplan::Recording own) {
+              tenants::RecordingFlag own) {
         rows_.push_back({{"organization", owner.name},
                          {"kind", kind},
                          {"name", name},

@@ -471,7 +471,7 @@ class WhatGoesWrong(DialplanCase):
         work = self.pbx()
         self.organization(work, 'acme')
         for arguments, env, status, words in (
-                (('--org', 'nobody'), {}, 66, 'no active organization has the name or prefix nobody'),
+                (('--org', 'nobody'), {}, 66, 'no organization has the name or prefix "nobody"'),
                 (('--database', 'host=/nowhere dbname=x'), {}, 69, 'cannot connect'),
                 (('--deploy', '--asterisk-dir', '/nowhere/etc'), {}, 74, '/nowhere/etc'),
                 (('--spool', '/a,b'), {}, 78, 'the spool /a,b is refused'),
@@ -484,6 +484,29 @@ class WhatGoesWrong(DialplanCase):
                 self.says(result, re.escape(words))
                 self.hints(result)
                 self.assertEqual(result.out, b'')
+
+    def test_an_organization_named_with_org_must_be_the_only_one_and_active(self):
+        work = self.pbx()
+        by_id = self.organization(work, 'acme')
+        self.organization(work, 'beta')
+        work.db.sql("update organizations set name = 'Acme Ltd' where context_prefix = 'acme'")
+        work.db.sql("update organizations set name = 'acme' where context_prefix = 'beta'")
+        self.says(self.generate(work, '--org', 'acme', expect=64), 'names more than one organization')
+        self.says(self.generate(work, '--org', 'acme', '--deploy', expect=64), 'names more than one organization')
+        self.assertFalse(self.visible(work))
+        self.assertEqual(self.generate(work, '--org', by_id).out, self.generate(work, '--org', 'Acme Ltd').out)
+        work.db.sql("update organizations set status = 'suspended' where context_prefix = 'beta'")
+        result = self.generate(work, '--org', 'beta', expect=66)
+        self.says(result, 'organization acme is suspended')
+        self.hints(result)
+
+    def test_an_organization_that_is_left_out_is_named_when_only_it_is_asked_for(self):
+        work = self.pbx()
+        self.organization(work, 'acme')
+        self.organization(work, 'acme_')
+        result = self.generate(work, '--org', 'acme_', expect=65)
+        self.says(result, 'organization acme_ is left out: context_prefix acme_ reaches into the names')
+        self.assertEqual(result.out, b'')
 
     def test_a_link_in_the_place_of_a_main_file_is_not_replaced(self):
         work = self.pbx()

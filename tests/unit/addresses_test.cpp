@@ -7,6 +7,7 @@
 
 using namespace pbx::deploy;
 using namespace pbx::dialplan;
+using namespace pbx::tenants;
 
 namespace {
 
@@ -17,7 +18,7 @@ std::vector<Organization> with_hosts(const std::vector<std::string>& hosts) {
         all.push_back(fixture::organization(std::string(1, static_cast<char>('z' - all.size()))));
         all.back().dids.clear();
         all.back().trunks.front().host = host;
-        all.back().trunks.front().approved_at = static_cast<std::int64_t>(all.size());
+        all.back().trunks.front().approved_at = fixture::at(static_cast<long long>(all.size()));
     }
     return all;
 }
@@ -80,7 +81,7 @@ TEST_CASE("trunks that register, and several of one organization, may share a ho
 
 TEST_CASE("a trunk whose host no operator has approved is left out by name") {
     auto organization = fixture::organization();
-    organization.trunks.front().approved_at = 0;
+    organization.trunks.front().approved_at.reset();
     const auto checked = check({organization});
     CHECK(refused(checked) == "trunk carrier of acme: no operator has approved its host \"acme.example.org\": "
                               "pbx-provision trunk approve\n");

@@ -2,9 +2,9 @@
 #pragma once
 
 #include "catch.hpp"
-#include "dialplan/organization.hpp"
 #include "dialplan/plan.hpp"
 #include "dialplan/render.hpp"
+#include "tenants/organization.hpp"
 
 #include <algorithm>
 #include <string>
@@ -13,9 +13,14 @@ namespace fixture {
 
 inline constexpr const char* spool = "/var/spool/asterisk/monitor";
 
+/// A time for the tests to compare with others: the smaller, the longer ago.
+inline pbx::tenants::Timestamp at(long long microseconds) {
+    return pbx::tenants::Timestamp{std::chrono::microseconds{microseconds}};
+}
+
 /// Extension 1001, trunk "carrier", route "out", queue 5001 with 1001 as its agent, DID 74950001 to that queue.
-inline pbx::dialplan::Organization organization(const std::string& prefix = "acme") {
-    pbx::dialplan::Organization result;
+inline pbx::tenants::Organization organization(const std::string& prefix = "acme") {
+    pbx::tenants::Organization result;
     result.id = "11111111-2222-3333-4444-555555555555";
     result.name = prefix;
     result.context_prefix = prefix;
@@ -24,7 +29,7 @@ inline pbx::dialplan::Organization organization(const std::string& prefix = "acm
     // Two organizations have two carriers.
     auto host = prefix + ".example.org";
     std::replace(host.begin(), host.end(), '_', '-');
-    result.trunks.push_back({"t1t1t1t1t1", "carrier", host, 5060, "udp", "peer", "", "", "", "active", 1});
+    result.trunks.push_back({"t1t1t1t1t1", "carrier", host, 5060, "udp", "peer", "", "", "", "active", at(1)});
     result.routes.push_back({"r1", "out", "t1t1t1t1t1", "_X.", 0, "", "", 10, "active", {}});
     result.queues.push_back(
         {"q1", "5001", "Sales", "", "ringall", 15, 5, 300, "default", "", "", "active", {}, {{"u1", 0, false}}});
@@ -33,7 +38,7 @@ inline pbx::dialplan::Organization organization(const std::string& prefix = "acm
 }
 
 /// The plan of the only organization, all of whose rows must be fit.
-inline pbx::dialplan::Plan plan(const pbx::dialplan::Organization& organization,
+inline pbx::dialplan::Plan plan(const pbx::tenants::Organization& organization,
                                 const pbx::dialplan::Rules& rules = {}) {
     auto checked = pbx::dialplan::check({organization}, rules);
     for (const auto& refusal : checked.refusals)
@@ -42,7 +47,7 @@ inline pbx::dialplan::Plan plan(const pbx::dialplan::Organization& organization,
     return std::move(checked.plans.front());
 }
 
-inline std::string extensions(const pbx::dialplan::Organization& organization, const pbx::dialplan::Rules& rules = {}) {
+inline std::string extensions(const pbx::tenants::Organization& organization, const pbx::dialplan::Rules& rules = {}) {
     return pbx::dialplan::extensions_text(plan(organization, rules), {spool, ""});
 }
 

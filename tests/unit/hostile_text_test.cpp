@@ -10,6 +10,7 @@
 #include <set>
 
 using namespace pbx::dialplan;
+using namespace pbx::tenants;
 
 namespace {
 
@@ -310,7 +311,7 @@ const std::set<std::string> queue_keys{"strategy", "timeout", "retry", "musiccla
 Organization victim() {
     auto organization = fixture::organization("victim");
     organization.id = "99999999-2222-3333-4444-555555555555";
-    organization.held_since = 1;
+    organization.held_since = fixture::at(1);
     organization.dids.front().number = "31415926535";
     organization.trunks.front().host = "victim.example.org";
     return organization;

@@ -11,6 +11,7 @@
 #include <random>
 
 using namespace pbx::dialplan;
+using namespace pbx::tenants;
 
 namespace {
 
@@ -30,16 +31,18 @@ std::string refused(const Checked& checked) {
 }
 
 // Rows that are `age` old: the smaller, the older.
-Organization aged(Organization organization, HeldSince age) {
-    organization.held_since = age;
+Organization aged(Organization organization, long long age) {
+    organization.held_since = fixture::at(age);
     for (auto& row : organization.users)
-        row.held_since = age;
-    for (auto& row : organization.trunks)
-        row.held_since = row.approved_at = age + 10;
+        row.held_since = fixture::at(age);
+    for (auto& row : organization.trunks) {
+        row.held_since = fixture::at(age + 10);
+        row.approved_at = row.held_since;
+    }
     for (auto& row : organization.queues)
-        row.held_since = age;
+        row.held_since = fixture::at(age);
     for (auto& row : organization.dids)
-        row.held_since = age;
+        row.held_since = fixture::at(age);
     return organization;
 }
 

@@ -7,11 +7,12 @@
 #include <utility>
 
 using namespace pbx::dialplan;
+using namespace pbx::tenants;
 using fixture::extension;
 
 namespace {
 
-constexpr std::array<Recording, 3> words{Recording{true}, Recording{false}, Recording{}};
+constexpr std::array<RecordingFlag, 3> words{RecordingFlag{true}, RecordingFlag{false}, RecordingFlag{}};
 
 // Whether the dialplan starts a recorder at a point, seen in the text alone.
 bool starts_at(const std::string& text, const std::string& point) {
@@ -29,7 +30,7 @@ bool starts_at(const std::string& text, const std::string& point) {
     return starts(extension(text, "acme__outbound", "_X."), "?${PBX_NUMBER}:${ARG1})");
 }
 
-Recording& switch_of(Organization& organization, const std::string& point) {
+RecordingFlag& switch_of(Organization& organization, const std::string& point) {
     if (point == "extension")
         return organization.users.front().recording_enabled;
     if (point == "did")
@@ -53,7 +54,7 @@ TEST_CASE("a point records unless its row or the master says false, at each of t
                     for (const std::string other : {"extension", "did", "queue", "route"})
                         switch_of(organization, other) = others;
                     switch_of(organization, point) = row;
-                    const bool expected = master != Recording{false} && row != Recording{false};
+                    const bool expected = master != RecordingFlag{false} && row != RecordingFlag{false};
                     const auto text = fixture::extensions(organization);
                     INFO(point << ", master " << master.value_or(true) << master.has_value() << ", row "
                                << row.value_or(true) << row.has_value());
@@ -175,7 +176,7 @@ TEST_CASE("of peers of many organizations on one host the oldest stays, and the 
         all.push_back(fixture::organization(prefix));
         all.back().dids.clear();
         all.back().trunks.front().host = prefix == "d" ? "other.example.org" : "sip.example.org";
-        all.back().trunks.front().approved_at = prefix == "b" ? 1 : 2;
+        all.back().trunks.front().approved_at = fixture::at(prefix == "b" ? 1 : 2);
     }
     const auto refusals = check(all).refusals;
     REQUIRE(refusals.size() == 2);

@@ -15,14 +15,14 @@ struct Line {
     std::string organization, name, prefix, username, trunk, extension;
     bool unrecorded = false;
     int penalty = 0;
-    dialplan::User user;
-    dialplan::Did did;
-    dialplan::Queue queue;
-    dialplan::Route route;
-    dialplan::Trunk peer;
+    tenants::User user;
+    tenants::Did did;
+    tenants::Queue queue;
+    tenants::Route route;
+    tenants::Trunk peer;
     std::function<Exit()> work;
 
-    dialplan::Recording recording() const { return !unrecorded; }
+    tenants::RecordingFlag recording() const { return !unrecorded; }
 };
 
 void add_commands(cli::App& app, Line& line);

@@ -1,5 +1,5 @@
-// One query a table, joined here by id: asking per organization would cost a round trip for each.
-#include "deploy/organizations.hpp"
+// One query per table, joined here by id: one query per organization would cost a round trip for each.
+#include "db/organizations.hpp"
 
 #include "db/session.hpp"
 
@@ -9,20 +9,25 @@
 #include <string>
 #include <unordered_map>
 
-namespace pbx::deploy {
+namespace pbx::db {
 
 namespace {
 
-using dialplan::Organization;
+using tenants::Organization;
 
-dialplan::Recording recording(int said) {
-    return said < 0 ? dialplan::Recording{} : dialplan::Recording{said == 1};
+// How the queries below return a boolean column that may be NULL.
+tenants::RecordingFlag recording_flag(int flag) {
+    return flag < 0 ? tenants::RecordingFlag{} : tenants::RecordingFlag{flag == 1};
 }
 
-// The column of the same name, as HeldSince: what the schema allows has a place in it.
+// The column as microseconds since 1970; a constraint of the schema keeps infinity out of it.
 constexpr const char* held_since = "cast(extract(epoch from held_since) * 1000000 as bigint)";
 
-// Runs `sql`, whose columns the arguments receive, and calls `each` for every row.
+tenants::Timestamp timestamp(long long microseconds) {
+    return tenants::Timestamp{std::chrono::microseconds{microseconds}};
+}
+
+// Runs `sql` and calls `each` for every row, after the row's columns were stored in `column`.
 template <typename Each, typename... Column>
 void for_each_row(soci::session& session, const std::string& sql, Each&& each, Column&... column) {
     soci::statement statement{session};
@@ -51,12 +56,13 @@ class Loader {
     }
 
   private:
-    // The organization that a row belongs to; a row's foreign key sees to it that there is one.
+    // The organization that a row belongs to. Its foreign key guarantees that there is one.
     Organization& owner(const std::string& org_id) { return organizations_.at(places_.at(org_id)); }
 
     void load_organizations() {
         Organization row;
-        int master = 0;
+        int flag = 0;
+        long long held = 0;
         const auto sql = fmt::format(R"(
             select cast(id as text), coalesce(name, ''), coalesce(context_prefix, ''), coalesce(status, ''),
                 case settings->'recording_enabled' when 'true' then 1 when 'false' then 0 else -1 end,
@@ -68,17 +74,19 @@ class Loader {
         for_each_row(
             session_, sql,
             [&] {
-                row.recording_enabled = recording(master);
+                row.recording_enabled = recording_flag(flag);
+                row.held_since = timestamp(held);
                 places_[row.id] = organizations_.size();
                 organizations_.push_back(row);
             },
-            row.id, row.name, row.context_prefix, row.status, master, row.max_channels, row.held_since);
+            row.id, row.name, row.context_prefix, row.status, flag, row.max_channels, held);
     }
 
     void load_users() {
-        dialplan::User row;
+        tenants::User row;
         std::string org;
-        int said = 0;
+        int flag = 0;
+        long long held = 0;
         const auto sql = fmt::format(R"(
             select cast(org_id as text), cast(id as text), coalesce(extension, ''), coalesce(full_name, ''),
                 coalesce(status, ''), coalesce(sip_password, ''), coalesce(asterisk_endpoint, ''),
@@ -89,16 +97,19 @@ class Loader {
         for_each_row(
             session_, sql,
             [&] {
-                row.recording_enabled = recording(said);
+                row.recording_enabled = recording_flag(flag);
+                row.held_since = timestamp(held);
                 owner(org).users.push_back(row);
             },
             org, row.id, row.extension, row.full_name, row.status, row.sip_password, row.asterisk_endpoint,
-            row.ring_target, row.phone_number, said, row.username, row.held_since);
+            row.ring_target, row.phone_number, flag, row.username, held);
     }
 
     void load_trunks() {
-        dialplan::Trunk row;
+        tenants::Trunk row;
         std::string org;
+        long long approved = 0;
+        long long held = 0;
         const auto sql = fmt::format(R"(
             select cast(org_id as text), cast(id as text), coalesce(name, ''), coalesce(host, ''),
                 cast(coalesce(port, 5060) as integer), coalesce(transport, ''), coalesce(trunk_type, ''),
@@ -109,15 +120,20 @@ class Loader {
             from sip_trunks)",
                                      held_since);
         for_each_row(
-            session_, sql, [&] { owner(org).trunks.push_back(row); }, org, row.id, row.name, row.host, row.port,
-            row.transport, row.trunk_type, row.username, row.password, row.asterisk_peer_name, row.status,
-            row.approved_at, row.held_since);
+            session_, sql,
+            [&] {
+                row.approved_at = approved == 0 ? std::optional<tenants::Timestamp>{} : timestamp(approved);
+                row.held_since = timestamp(held);
+                owner(org).trunks.push_back(row);
+            },
+            org, row.id, row.name, row.host, row.port, row.transport, row.trunk_type, row.username, row.password,
+            row.asterisk_peer_name, row.status, approved, held);
     }
 
     void load_routes() {
-        dialplan::Route row;
+        tenants::Route row;
         std::string org;
-        int said = 0;
+        int flag = 0;
         const auto* sql = R"(
             select cast(org_id as text), cast(id as text), coalesce(name, ''), coalesce(cast(trunk_id as text), ''),
                 coalesce(dial_pattern, ''), cast(coalesce(strip_digits, 0) as integer), coalesce(prepend_digits, ''),
@@ -127,17 +143,18 @@ class Loader {
         for_each_row(
             session_, sql,
             [&] {
-                row.recording_enabled = recording(said);
+                row.recording_enabled = recording_flag(flag);
                 owner(org).routes.push_back(row);
             },
             org, row.id, row.name, row.trunk_id, row.dial_pattern, row.strip_digits, row.prepend_digits,
-            row.caller_id_override, row.priority, row.status, said);
+            row.caller_id_override, row.priority, row.status, flag);
     }
 
     void load_queues() {
-        dialplan::Queue row;
+        tenants::Queue row;
         std::string org;
-        int said = 0;
+        int flag = 0;
+        long long held = 0;
         const auto sql = fmt::format(R"(
             select cast(org_id as text), cast(id as text), coalesce(number, ''), coalesce(name, ''),
                 coalesce(asterisk_queue_name, ''), coalesce(strategy, ''), cast(coalesce(timeout, 0) as integer),
@@ -150,18 +167,19 @@ class Loader {
         for_each_row(
             session_, sql,
             [&] {
-                row.recording_enabled = recording(said);
+                row.recording_enabled = recording_flag(flag);
+                row.held_since = timestamp(held);
                 auto& queues = owner(org).queues;
                 queues.push_back(row);
                 queues_[row.id] = {places_.at(org), queues.size() - 1};
             },
             org, row.id, row.number, row.name, row.asterisk_queue_name, row.strategy, row.timeout, row.retry,
             row.max_wait_time, row.music_on_hold, row.timeout_destination, row.timeout_destination_type, row.status,
-            said, row.held_since);
+            flag, held);
     }
 
     void load_members() {
-        dialplan::Member row;
+        tenants::Member row;
         std::string queue;
         int paused = 0;
         const auto* sql = R"(
@@ -180,9 +198,10 @@ class Loader {
     }
 
     void load_dids() {
-        dialplan::Did row;
+        tenants::Did row;
         std::string org;
-        int said = 0;
+        int flag = 0;
+        long long held = 0;
         const auto sql = fmt::format(R"(
             select cast(org_id as text), cast(id as text), coalesce(number, ''), coalesce(routing_type, ''),
                 coalesce(routing_destination, ''), coalesce(status, ''),
@@ -192,10 +211,11 @@ class Loader {
         for_each_row(
             session_, sql,
             [&] {
-                row.recording_enabled = recording(said);
+                row.recording_enabled = recording_flag(flag);
+                row.held_since = timestamp(held);
                 owner(org).dids.push_back(row);
             },
-            org, row.id, row.number, row.routing_type, row.routing_destination, row.status, said, row.held_since);
+            org, row.id, row.number, row.routing_type, row.routing_destination, row.status, flag, held);
     }
 
     soci::session& session_;
@@ -216,4 +236,12 @@ std::vector<Organization> load_organizations(soci::session& session) {
     });
 }
 
-} // namespace pbx::deploy
+std::vector<OrganizationKeys> keys_of(const std::vector<Organization>& organizations) {
+    std::vector<OrganizationKeys> keys;
+    keys.reserve(organizations.size());
+    for (const auto& each : organizations)
+        keys.push_back({each.id, each.name, each.context_prefix});
+    return keys;
+}
+
+} // namespace pbx::db

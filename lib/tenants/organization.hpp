@@ -1,21 +1,23 @@
-// What the database says of a tenant, as it says it: nothing here has been checked.
+// The rows of a tenant exactly as the database holds them: nothing here has been checked.
 #pragma once
 
-#include <cstdint>
-#include <limits>
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
 
-namespace pbx::dialplan {
+namespace pbx::tenants {
 
-/// A row's own word on recording. Only an explicit false disables: NULL and a missing key count as on.
-using Recording = std::optional<bool>;
+/// The column recording_enabled of a row. Only an explicit false disables recording: NULL and a missing key count as
+/// on.
+using RecordingFlag = std::optional<bool>;
 
-/// Since when a row has had its name, number or host, in microseconds since 1970: of two rows that want the same, the
-/// older one keeps it. A row that is not in the database yet is newer than all.
-using HeldSince = long long;
-inline constexpr HeldSince not_stored = std::numeric_limits<HeldSince>::max();
+/// A timestamptz of PostgreSQL, in its own resolution.
+using Timestamp = std::chrono::sys_time<std::chrono::microseconds>;
+
+/// The age of a row that is not in the database yet: newer than all that are. `held_since` is the time since which a
+/// row has had its name, number or host; of two rows that want the same, the one that has held it longer keeps it.
+inline constexpr Timestamp not_stored = Timestamp::max();
 
 struct User {
     std::string id;
@@ -26,9 +28,9 @@ struct User {
     std::string asterisk_endpoint; ///< empty: <prefix>_<extension>
     std::string ring_target;       ///< "ext": the user's phone; "phone": phone_number, over an outbound route
     std::string phone_number;
-    Recording recording_enabled;
+    RecordingFlag recording_enabled;
     std::string username{};
-    HeldSince held_since = not_stored;
+    Timestamp held_since = not_stored;
 };
 
 struct Trunk {
@@ -37,13 +39,13 @@ struct Trunk {
     std::string host;
     int port = 5060;
     std::string transport;  ///< udp, tcp, tls
-    std::string trunk_type; ///< "peer": known by its address; "register": we register with it
+    std::string trunk_type; ///< "peer": identified by its address; "register": we register with it
     std::string username;
     std::string password;
     std::string asterisk_peer_name; ///< empty: <prefix>__trunk_<name>
     std::string status;
-    std::int64_t approved_at = 0; ///< when an operator approved its host, microseconds since 1970; 0: never
-    HeldSince held_since = not_stored;
+    std::optional<Timestamp> approved_at{}; ///< when an operator approved its host; nothing: never
+    Timestamp held_since = not_stored;
 };
 
 struct Route {
@@ -56,7 +58,7 @@ struct Route {
     std::string caller_id_override;
     int priority = 0;
     std::string status;
-    Recording recording_enabled;
+    RecordingFlag recording_enabled;
 };
 
 struct Member {
@@ -73,14 +75,14 @@ struct Queue {
     std::string strategy;
     int timeout = 0;
     int retry = 0;
-    int max_wait_time = 0; ///< seconds; 0: for ever
+    int max_wait_time = 0; ///< seconds; 0: no limit
     std::string music_on_hold;
     std::string timeout_destination;
-    std::string timeout_destination_type; ///< extension, queue, external, or nothing
+    std::string timeout_destination_type; ///< extension, queue, external, or empty
     std::string status;
-    Recording recording_enabled;
+    RecordingFlag recording_enabled;
     std::vector<Member> members;
-    HeldSince held_since = not_stored;
+    Timestamp held_since = not_stored;
 };
 
 struct Did {
@@ -89,8 +91,8 @@ struct Did {
     std::string routing_type; ///< extension, queue, external
     std::string routing_destination;
     std::string status;
-    Recording recording_enabled;
-    HeldSince held_since = not_stored;
+    RecordingFlag recording_enabled;
+    Timestamp held_since = not_stored;
 };
 
 struct Organization {
@@ -98,14 +100,14 @@ struct Organization {
     std::string name;
     std::string context_prefix;
     std::string status;
-    Recording recording_enabled; ///< settings.recording_enabled, the master of all its rows
+    RecordingFlag recording_enabled; ///< settings.recording_enabled, which overrides every row when it is false
     std::vector<User> users;
     std::vector<Trunk> trunks;
     std::vector<Route> routes;
     std::vector<Queue> queues;
     std::vector<Did> dids;
     std::string max_channels; ///< limits.max_channels as JSON; empty or null: no limit
-    HeldSince held_since = not_stored;
+    Timestamp held_since = not_stored;
 };
 
-} // namespace pbx::dialplan
+} // namespace pbx::tenants

@@ -1,0 +1,20 @@
+// Reads the tenants from the database.
+#pragma once
+
+#include "db/organization_lookup.hpp"
+#include "tenants/organization.hpp"
+
+#include <soci/soci.h>
+
+#include <vector>
+
+namespace pbx::db {
+
+/// Every organization with its rows, whatever their status, from one snapshot of the database. It takes seven queries,
+/// however many organizations there are. Throws Error as guarded() does.
+std::vector<tenants::Organization> load_organizations(soci::session& session);
+
+/// What find_organization() needs of `organizations`, in their order. The keys refer to the organizations' own texts.
+std::vector<OrganizationKeys> keys_of(const std::vector<tenants::Organization>& organizations);
+
+} // namespace pbx::db
