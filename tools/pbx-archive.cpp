@@ -1,4 +1,4 @@
-// pbx-archive: stitched recordings and legs go to the remote; its audit tells where each leg is.
+// pbx-archive: copies stitched recordings and moves legs to the archive, and audits them.
 #include "base/user.hpp"
 #include "cli/app.hpp"
 #include "recording/archive.hpp"
@@ -15,15 +15,16 @@ int main(int argc, char** argv) {
     app.add_database(options.database);
     app.add_node(options.node);
     app.add_timeout(options.timeout);
-    app.add_duration(app, "--min-age", options.min_age, "Leave legs younger than this (default 5m)");
-    app.add_flag("-n,--dry-run", options.dry_run, "Say what would be done, change nothing");
-    app.add_flag("--json", options.json, "Report on stdout, as one JSON document");
+    app.add_duration(app, "--min-age", options.min_age,
+                     "Leave legs that were modified less than this time ago (default 5m)");
+    app.add_flag("-n,--dry-run", options.dry_run, "Print what would be done, and change nothing");
+    app.add_flag("--json", options.json, "Print a report as one JSON document");
     app.add_metrics(options.metrics);
-    auto* audit = app.add_subcommand("audit", "Report where the leg of every recorded CDR row is");
-    audit->add_option("--since", report.since, "Only rows from this moment on: 25h, yesterday, 2026-04-18")
+    auto* audit = app.add_subcommand("audit", "Report where the leg of each CDR row is");
+    audit->add_option("--since", report.since, "Only CDR rows from this time on: 25h, yesterday, 2026-04-18")
         ->type_name("WHEN");
-    audit->add_option("--account", report.account, "Only rows of this accountcode")->type_name("CODE");
-    audit->add_flag("--summary", report.summary, "Leave out the rows whose leg exists");
+    audit->add_option("--account", report.account, "Only CDR rows of this accountcode")->type_name("CODE");
+    audit->add_flag("--summary", report.summary, "Leave out rows without a problem");
     return app.run(argc, argv, [&] {
         options.places.resolve();
         pbx::become_owner_of(options.places.spool);

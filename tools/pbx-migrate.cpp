@@ -1,4 +1,4 @@
-// pbx-migrate: brings the database's schema up to date.
+// pbx-migrate: creates the database schema and keeps it up to date.
 #include "base/installed.hpp"
 #include "cli/app.hpp"
 #include "db/migrations.hpp"
@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 int main(int argc, char** argv) {
-    pbx::cli::App app{"pbx-migrate", "Bring the PBX database's schema up to date"};
+    pbx::cli::App app{"pbx-migrate", "Create the database schema and keep it up to date"};
     pbx::db::MigrateOptions options;
     std::string folder = pbx::installed_migrations();
     std::string version;
@@ -14,21 +14,22 @@ int main(int argc, char** argv) {
     bool json = false;
     app.add_database(options.database);
     app.add_setting("--migrations", "PBX_MIGRATIONS", folder, "Folder of migrations")->type_name("DIR");
-    app.add_duration(app, "--lock-timeout", options.lock_timeout, "Wait this long for another runner (default 60 s)");
+    app.add_duration(app, "--lock-timeout", options.lock_timeout,
+                     "Wait this long for another pbx-migrate (default 60 s)");
     app.add_timeout(std::chrono::hours{1});
     app.require_subcommand(1);
-    auto* up = app.add_subcommand("up", "Apply what is pending");
+    auto* up = app.add_subcommand("up", "Apply all pending migrations");
     up->add_option("--to", version, "Stop after this version")->type_name("VERSION");
-    up->add_flag("--dry-run", dry_run, "Only list what would be applied");
-    auto* status =
-        app.add_subcommand("status", "List migrations; exits 0 all applied, 1 pending, 65 changed or vanished");
+    up->add_flag("--dry-run", dry_run, "List what would be applied, and apply nothing");
+    auto* status = app.add_subcommand(
+        "status", "List migrations; exit 0 all applied, 1 some pending, 65 a file changed or vanished");
     status->add_flag("--json", json, "Print one JSON document");
-    auto* verify = app.add_subcommand("verify", "Check files, checksums, order and indexes");
-    auto* create = app.add_subcommand("new", "Make an empty migration for today");
-    create->add_option("NAME", version, "A few words: add-voicemail")->required();
-    auto* baseline =
-        app.add_subcommand("baseline", "Record versions up to VERSION as applied, for a schema that exists");
-    baseline->add_option("VERSION", version, "The newest migration that the schema holds")->required();
+    auto* verify = app.add_subcommand("verify", "Check the files, their order and checksums, and all indexes");
+    auto* create = app.add_subcommand("new", "Create an empty migration for today");
+    create->add_option("NAME", version, "A few words, for example add-voicemail")->required();
+    auto* baseline = app.add_subcommand(
+        "baseline", "Record all versions up to VERSION as applied, for a schema that already exists");
+    baseline->add_option("VERSION", version, "The newest migration whose changes the schema has")->required();
 
     return app.run(argc, argv, [&] {
         options.folder = folder;

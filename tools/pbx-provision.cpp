@@ -1,9 +1,9 @@
-// pbx-provision: organizations, their users, numbers, queues, routes, trunks, and who is recorded.
+// pbx-provision: manages organizations and their users, numbers, queues, routes and trunks, and what is recorded.
 #include "pbx-provision/commands.hpp"
 
 int main(int argc, char** argv) {
     pbx::provision::Line line;
-    pbx::cli::App app{"pbx-provision", "Manage organizations, their rows, and who is recorded"};
+    pbx::cli::App app{"pbx-provision", "Manage organizations, their numbers, and what is recorded"};
     app.add_database(line.context.database);
     app.add_flag("--json", line.context.json, "Print one JSON document");
     app.add_emergency(line.context.rules.emergency);

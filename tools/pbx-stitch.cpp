@@ -1,4 +1,4 @@
-// pbx-stitch: joins a call's legs into one playable file. See man/pbx-stitch.1.
+// pbx-stitch: joins the legs of each call into one recording. See man/pbx-stitch.1.
 #include "base/user.hpp"
 #include "cli/app.hpp"
 #include "recording/stitch.hpp"
@@ -14,14 +14,16 @@ int main(int argc, char** argv) {
     app.add_stitch_src(options.places.stitch_src);
     app.add_remote(options.places.remote);
     app.add_rclone(options.places.rclone);
-    app.add_duration(app, "--since", options.since, "Look at calls with a CDR row in this time (default 25h)");
-    app.add_option("--jobs", options.jobs, "Calls built at a time (default: one a core)")->check(CLI::Range(1U, 256U));
-    app.add_flag("--dry-run", options.dry_run, "Say what would be done, and do nothing");
-    app.add_flag("--json", options.json, "Report on stdout as JSON");
+    app.add_duration(app, "--since", options.since,
+                     "Look at calls with a CDR row in this time before now (default 25h)");
+    app.add_option("--jobs", options.jobs, "Recordings to build at a time (default: one per processor)")
+        ->check(CLI::Range(1U, 256U));
+    app.add_flag("--dry-run", options.dry_run, "Print what would be done, and do nothing");
+    app.add_flag("--json", options.json, "Print a report as one JSON document");
     app.add_metrics(options.metrics);
-    app.add_option("LINKEDID", options.linkedids, "Only these calls, whenever they were");
+    app.add_option("LINKEDID", options.linkedids, "Look at these calls only, whatever their age");
     app.add_choice("--overlap", options.overlap, {{"keep", Overlap::keep}, {"trim", Overlap::trim}},
-                   "Audio that two legs have: keep (legs one after the other) or trim (the later leg wins)");
+                   "Audio that two legs have in common: keep both (default), or trim the earlier leg");
     app.add_timeout(options.timeout);
     return app.run(argc, argv, [&] {
         options.places.resolve();

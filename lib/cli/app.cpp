@@ -111,8 +111,8 @@ App::App(const std::string& tool, const std::string& description) : CLI::App{des
     fallthrough();
     set_version_flag("--version", tool + " " + pbx::version);
     set_help_flag("-h,--help", "Print this help and exit");
-    add_flag("-q,--quiet", quiet_, "Say nothing but errors");
-    add_flag("-v,--verbose", verbose_, "Say what is done and why");
+    add_flag("-q,--quiet", quiet_, "Print errors only");
+    add_flag("-v,--verbose", verbose_, "Print what is done and why");
 
     const char* named = std::getenv("PBX_CONFIG");
     const bool given = named != nullptr && *named != '\0';
@@ -176,7 +176,7 @@ void App::add_timeout(std::chrono::seconds standard) {
 }
 
 void App::add_database(std::string& value) {
-    add_setting("--database", "PBX_DATABASE", value, "libpq connection string or postgresql:// URI")
+    add_setting("--database", "PBX_DATABASE", value, "Database, as a libpq connection string or postgresql:// URI")
         ->type_name("CONNINFO");
 }
 
@@ -191,21 +191,21 @@ void App::add_stitched(std::string& value) {
 
 void App::add_stitch_src(std::string& value) {
     add_setting("--stitch-src", "PBX_STITCH_SRC", value,
-                "Cache of legs fetched back (default stitch-src beside the spool)")
+                "Folder for legs fetched back (default stitch-src beside the spool)")
         ->type_name("DIR");
 }
 
 void App::add_remote(std::string& value) {
-    add_setting("--remote", "PBX_REMOTE", value, "rclone path of the archive, for example gcs:bucket/recordings")
+    add_setting("--remote", "PBX_REMOTE", value, "The archive, as an rclone path: gcs:bucket/recordings")
         ->type_name("REMOTE:PATH");
 }
 
 void App::add_rclone(std::string& value) {
-    add_setting("--rclone", "PBX_RCLONE", value, "The rclone program")->type_name("PROGRAM");
+    add_setting("--rclone", "PBX_RCLONE", value, "rclone program (default rclone)")->type_name("PROGRAM");
 }
 
 void App::add_node(std::string& value) {
-    add_setting("--node", "PBX_NODE", value, "This machine's name where several share a database or a remote")
+    add_setting("--node", "PBX_NODE", value, "This machine's name, where several share a database or an archive")
         ->type_name("NAME")
         ->check([](const std::string& name) {
             const bool fits = !name.empty() && name.size() <= 16 &&
@@ -215,7 +215,8 @@ void App::add_node(std::string& value) {
 }
 
 void App::add_metrics(std::string& value) {
-    add_option("--metrics", value, "Write numbers for Prometheus' textfile collector there")->type_name("FILE");
+    add_option("--metrics", value, "Add the run's numbers to FILE, for Prometheus' textfile collector")
+        ->type_name("FILE");
 }
 
 void App::add_emergency(std::vector<std::string>& value) {
@@ -234,7 +235,7 @@ void App::add_emergency(std::vector<std::string>& value) {
                         value.push_back(number);
                 }
         },
-        "Emergency numbers, which no row may take or rewrite (default 112 911 999 000 110 118)")
+        "Emergency numbers, which no row can take or change (default 112 911 999 000 110 118)")
         ->type_name("NUMBERS")
         ->allow_extra_args(false);
 }

@@ -1,4 +1,4 @@
-// Each command fills in the line and says what is to be done with it; main does it.
+// Each command fills in the line and stores what to do; main() then does it.
 #include "commands.hpp"
 
 #include <iostream>
@@ -24,13 +24,13 @@ CLI::App* group(CLI::App& app, const std::string& name, const std::string& descr
 }
 
 void take_org(CLI::App* sub, Line& line, bool required = true) {
-    sub->add_option("--org", line.organization, "The organization, by name, prefix or id")
+    sub->add_option("--org", line.organization, "Organization, given by name, prefix or id")
         ->type_name("ORG")
         ->required(required);
 }
 
 void take_unrecorded(CLI::App* sub, Line& line) {
-    sub->add_flag("--no-recording", line.unrecorded, "Do not record it");
+    sub->add_flag("--no-recording", line.unrecorded, "Do not record its calls");
 }
 
 // A password on the command line is seen by everybody on the machine: "-" reads it from stdin.
@@ -53,7 +53,7 @@ CLI::App* row(CLI::App& app, Line& line, Kind kind, const std::string& word, con
     auto* adding = command(*rows, line, "add", "Add a " + word, std::move(add));
     adding->add_option(name, line.name, "Its name")->required();
     take_org(adding, line);
-    auto* list = command(*rows, line, "list", "List them",
+    auto* list = command(*rows, line, "list", "List all",
                          [&line, kind] { return list_rows(line.context, kind, line.organization); });
     take_org(list, line, false);
     auto* remove = command(*rows, line, "remove", "Remove one",
@@ -65,26 +65,26 @@ CLI::App* row(CLI::App& app, Line& line, Kind kind, const std::string& word, con
 
 void organizations(CLI::App& app, Line& line) {
     auto* org = group(app, "org", "Add, list, suspend, resume or delete an organization");
-    auto* add = command(*org, line, "add", "Add an organization; prints its id and prefix",
+    auto* add = command(*org, line, "add", "Add an organization, and print its id and prefix",
                         [&line] { return add_organization(line.context, line.name, line.prefix, !line.unrecorded); });
     add->add_option("NAME", line.name, "Its name")->required();
-    add->add_option("--prefix", line.prefix, "What its names in Asterisk begin with (default: made up)")
+    add->add_option("--prefix", line.prefix, "Beginning of its names in Asterisk (default: generated)")
         ->type_name("TEXT");
     take_unrecorded(add, line);
-    command(*org, line, "list", "List them", [&line] { return list_organizations(line.context); });
+    command(*org, line, "list", "List all", [&line] { return list_organizations(line.context); });
     for (const auto& [word, status, text] :
-         {std::tuple{"suspend", "suspended", "Take it out of Asterisk, until it is resumed"},
-          std::tuple{"resume", "active", "Bring back what was suspended or deleted"},
-          std::tuple{"delete", "deleted", "Take it out of Asterisk; its recordings stay"}}) {
+         {std::tuple{"suspend", "suspended", "Remove it from Asterisk until it is resumed"},
+          std::tuple{"resume", "active", "Undo suspend or delete"},
+          std::tuple{"delete", "deleted", "Remove it from Asterisk; its rows and recordings remain"}}) {
         auto* sub = command(*org, line, word, text, [&line, status = std::string{status}] {
             return set_status(line.context, line.organization, status);
         });
         sub->add_option("NAME", line.organization, "Its name, prefix or id")->required();
     }
-    auto* limit = command(*org, line, "limit", "Bound the calls that an organization has at once",
+    auto* limit = command(*org, line, "limit", "Limit the calls that it can have at the same time",
                           [&line] { return limit_organization(line.context, line.organization, line.name); });
     limit->add_option("NAME", line.organization, "Its name, prefix or id")->required();
-    limit->add_option("CALLS", line.name, "How many, or none")->required();
+    limit->add_option("CALLS", line.name, "Number of calls, or none")->required();
 }
 
 void users(CLI::App& app, Line& line) {
@@ -96,9 +96,10 @@ void users(CLI::App& app, Line& line) {
     auto* add = rows->get_subcommand("add");
     add->add_option("--name", line.user.full_name, "Full name")->type_name("TEXT");
     add->add_option("--username", line.username, "Name to log in with (default: the extension)")->type_name("TEXT");
-    add->add_option("--phone", line.user.phone_number, "Ring this number outside instead of a phone here")
+    add->add_option("--phone", line.user.phone_number, "Ring this outside number instead of a phone of the PBX")
         ->type_name("NUMBER");
-    add->add_option("--endpoint", line.user.asterisk_endpoint, "Endpoint's name (default PREFIX_EXTENSION)")
+    add->add_option("--endpoint", line.user.asterisk_endpoint,
+                    "Name of the endpoint in Asterisk (default PREFIX_EXTENSION)")
         ->type_name("TEXT");
     take_password(add, line.user.sip_password);
     take_unrecorded(add, line);
@@ -120,10 +121,10 @@ void dids(CLI::App& app, Line& line) {
                     line.did.routing_type = type;
                     line.did.routing_destination = text;
                 },
-                std::string{"Its calls go to this "} + (std::string_view{type} == "external" ? "number outside" : type))
+                std::string{"Calls go to this "} + (std::string_view{type} == "external" ? "outside number" : type))
             ->type_name("NUMBER");
     target->require_option(1);
-    add->add_option("--trunk", line.trunk, "The trunk that brings its calls")->type_name("NAME");
+    add->add_option("--trunk", line.trunk, "Trunk that its calls come from")->type_name("NAME");
     take_unrecorded(add, line);
 }
 
@@ -139,16 +140,17 @@ void queues(CLI::App& app, Line& line) {
     line.queue.max_wait_time = 300;
     line.queue.music_on_hold = "default";
     auto* add = rows->get_subcommand("add");
-    add->add_option("--name", line.queue.name, "A name for people")->type_name("TEXT");
-    add->add_option("--strategy", line.queue.strategy, "Who rings: ringall, leastrecent, ... (default ringall)")
+    add->add_option("--name", line.queue.name, "Description")->type_name("TEXT");
+    add->add_option("--strategy", line.queue.strategy, "Which members ring, as in queues.conf (default ringall)")
         ->type_name("WORD");
     add->add_option("--ring", line.queue.timeout, "Seconds that a member's phone rings (default 15)")->type_name("N");
-    add->add_option("--retry", line.queue.retry, "Seconds before the next try (default 5)")->type_name("N");
-    add->add_option("--max-wait", line.queue.max_wait_time, "Seconds that a caller waits, 0: for ever (default 300)")
+    add->add_option("--retry", line.queue.retry, "Seconds before members ring again (default 5)")->type_name("N");
+    add->add_option("--max-wait", line.queue.max_wait_time,
+                    "Seconds that a caller waits at most; 0: no limit (default 300)")
         ->type_name("N");
     add->add_option("--music", line.queue.music_on_hold, "Class of music on hold (default \"default\")")
         ->type_name("WORD");
-    auto* target = add->add_option_group("overflow", "Where callers go who waited too long");
+    auto* target = add->add_option_group("overflow", "Where callers go who have waited that long");
     for (const auto* type : {"extension", "queue", "external"})
         target
             ->add_option_function<std::string>(
@@ -157,11 +159,12 @@ void queues(CLI::App& app, Line& line) {
                     line.queue.timeout_destination_type = type;
                     line.queue.timeout_destination = text;
                 },
-                std::string{"Then to this "} + (std::string_view{type} == "external" ? "number outside" : type))
+                std::string{"To this "} + (std::string_view{type} == "external" ? "outside number" : type))
             ->type_name("NUMBER");
     target->require_option(0, 1);
     take_unrecorded(add, line);
-    for (const auto& [word, text] : {std::pair{"join", "Let a user answer a queue"}, std::pair{"leave", "No longer"}}) {
+    for (const auto& [word, text] :
+         {std::pair{"join", "Make a user a member"}, std::pair{"leave", "End a membership"}}) {
         const bool join = std::string_view{word} == "join";
         auto* sub = command(*rows, line, word, text, [&line, join] {
             return join ? join_queue(line.context, line.organization, line.name, line.extension, line.penalty)
@@ -171,7 +174,7 @@ void queues(CLI::App& app, Line& line) {
         sub->add_option("EXTENSION", line.extension, "The user")->required();
         take_org(sub, line);
         if (join)
-            sub->add_option("--penalty", line.penalty, "Rings after those with a lower one (default 0)")
+            sub->add_option("--penalty", line.penalty, "Members with a lower penalty ring first (default 0)")
                 ->check(CLI::Range(0, 1000))
                 ->type_name("N");
     }
@@ -186,13 +189,16 @@ void routes(CLI::App& app, Line& line) {
     line.route.dial_pattern = "_X.";
     line.route.priority = 100;
     auto* add = rows->get_subcommand("add");
-    add->add_option("--trunk", line.trunk, "The trunk that takes its calls")->type_name("NAME");
-    add->add_option("--pattern", line.route.dial_pattern, "Numbers that it takes (default _X.)")->type_name("PATTERN");
-    add->add_option("--strip", line.route.strip_digits, "Digits to cut off in front (default 0)")->type_name("N");
-    add->add_option("--prepend", line.route.prepend_digits, "Digits to put in front")->type_name("DIGITS");
-    add->add_option("--caller-id", line.route.caller_id_override, "Number to show to those who are called")
+    add->add_option("--trunk", line.trunk, "Trunk that its calls go to")->type_name("NAME");
+    add->add_option("--pattern", line.route.dial_pattern,
+                    "Dialled numbers that use it, as a dialplan pattern (default _X.)")
+        ->type_name("PATTERN");
+    add->add_option("--strip", line.route.strip_digits, "Leading digits to remove (default 0)")->type_name("N");
+    add->add_option("--prepend", line.route.prepend_digits, "Digits to insert before the number")->type_name("DIGITS");
+    add->add_option("--caller-id", line.route.caller_id_override, "Number that the called party sees")
         ->type_name("NUMBER");
-    add->add_option("--priority", line.route.priority, "Lower ones are tried first (default 100)")->type_name("N");
+    add->add_option("--priority", line.route.priority, "Routes with a lower number are tried first (default 100)")
+        ->type_name("N");
     take_unrecorded(add, line);
 }
 
@@ -207,13 +213,13 @@ void trunks(CLI::App& app, Line& line) {
     add->add_option("--host", line.peer.host, "The carrier's host name or address")->required()->type_name("HOST");
     add->add_option("--port", line.peer.port, "Its port (default 5060)")->type_name("N");
     add->add_option("--transport", line.peer.transport, "udp, tcp or tls (default udp)")->type_name("WORD");
-    add->add_option("--type", line.peer.trunk_type, "peer: known by its address; register: we log in (default peer)")
+    add->add_option("--type", line.peer.trunk_type,
+                    "peer: identified by address; register: Asterisk logs in (default peer)")
         ->type_name("WORD");
     add->add_option("--username", line.peer.username, "Name to log in with")->type_name("TEXT");
     take_password(add, line.peer.password);
-    for (const auto& [word, approved, text] :
-         {std::tuple{"approve", true, "Let Asterisk take calls from its host; prints name and host"},
-          std::tuple{"withdraw", false, "No longer"}}) {
+    for (const auto& [word, approved, text] : {std::tuple{"approve", true, "Approve its host, and print name and host"},
+                                               std::tuple{"withdraw", false, "Withdraw the approval"}}) {
         auto* sub = command(*rows, line, word, text, [&line, approved = approved] {
             return approve_trunk(line.context, line.organization, line.name, approved);
         });
@@ -223,14 +229,16 @@ void trunks(CLI::App& app, Line& line) {
 }
 
 void recording(CLI::App& app, Line& line) {
-    auto* rows = group(app, "recording", "Show or switch who is recorded");
-    auto* show = command(*rows, line, "show", "Every row with its own flag, the organization's, and what follows",
+    auto* rows = group(app, "recording", "Show or switch what is recorded");
+    auto* show = command(*rows, line, "show", "Show each row's flag, its organization's flag, and the result",
                          [&line] { return show_recording(line.context, line.organization); });
     take_org(show, line, false);
     for (const bool on : {true, false}) {
         auto kind = std::make_shared<std::optional<Kind>>();
         auto* sub = command(*rows, line, on ? "on" : "off",
-                            on ? "Record an organization, or one of its rows" : "Do not record it", [&line, kind, on] {
+                            on ? "Record an organization, or one of its rows"
+                               : "Stop recording an organization, or one of its rows",
+                            [&line, kind, on] {
                                 return *kind ? switch_row(line.context, line.organization, **kind, line.name, on)
                                              : switch_organization(line.context, line.organization, on);
                             });
