@@ -17,7 +17,9 @@
 #include "recording/metrics.hpp"
 #include "recording/moved.hpp"
 #include "recording/other_nodes.hpp"
+#include "remote/query.hpp"
 #include "remote/remote.hpp"
+#include "remote/transfer.hpp"
 
 #include <fcntl.h>
 #include <nlohmann/json.hpp>
@@ -309,7 +311,7 @@ class Run {
     // --- Both shelves: what the remote has, compared with what we have
 
     // Reads back the objects for which the remote has no MD5, and fills it in.
-    void complete(Shelf shelf, std::map<std::string, RemoteObject>& objects, Remote::Failures& failures) {
+    void complete(Shelf shelf, std::map<std::string, RemoteObject>& objects, ObjectFailures& failures) {
         std::vector<std::string> unknown;
         std::uint64_t bytes = 0;
         for (const auto& [name, object] : objects)
@@ -320,30 +322,30 @@ class Run {
         if (unknown.empty())
             return;
         words::note("reading back {} objects, of which the remote has no MD5", unknown.size());
-        const auto read = remote_.read_back(shelf, unknown, transfer(bytes));
+        const auto read = read_back(remote_, shelf, unknown, transfer(bytes));
         for (const auto& name : unknown) {
             if (const auto found = read.find(name); found != read.end())
                 objects[name].md5 = found->second;
             else
                 failures.insert_or_assign(
                     name, Error{Exit::unavailable,
-                                "remote " + remote_.shown() + " has no MD5 of it, and it cannot be read back",
+                                "remote " + remote_.display_path() + " has no MD5 of it, and it cannot be read back",
                                 "the next run tries again"});
         }
     }
 
     // The remote's answer on `items`, with MD5s. Those it fails on leave `items`.
     std::map<std::string, RemoteObject> ask(Shelf shelf, const char* what, std::vector<Item>& items) {
-        Remote::Failures failures;
-        auto objects = remote_.look(shelf, names_of(items), deadline_, &failures);
-        complete(shelf, objects, failures);
+        auto found = find_objects(remote_, shelf, names_of(items), deadline_);
+        complete(shelf, found.objects, found.failures);
         std::erase_if(items, [&](const Item& item) {
-            const auto failure = failures.find(item.name);
-            if (failure != failures.end())
-                report_.fail(what, item.name, failure->second);
-            return failure != failures.end();
+            const auto failure = found.failures.find(item.name);
+            if (failure == found.failures.end())
+                return false;
+            report_.fail(what, item.name, failure->second);
+            return true;
         });
-        return objects;
+        return std::move(found.objects);
     }
 
     // Uploads `items`, and returns those of which the remote itself now says that it has them. With `until`, which ends
@@ -353,12 +355,12 @@ class Run {
         if (items.empty())
             return items;
         const auto bytes = std::accumulate(items.begin(), items.end(), std::uint64_t{0}, add_size);
-        Remote::Failures failures;
+        ObjectFailures failures;
         say_doing("uploading", what);
         if (!until)
-            remote_.upload(folder, shelf, names_of(items), transfer(bytes), failures);
+            failures = upload_files(remote_, folder, shelf, names_of(items), transfer(bytes));
         else if (!until->passed())
-            remote_.upload(folder, shelf, names_of(items), *until, failures);
+            failures = upload_files(remote_, folder, shelf, names_of(items), *until);
         const bool is_late = until && until->passed();
         say_doing("checking", what);
         const auto objects = ask(shelf, what, items);
@@ -375,13 +377,14 @@ class Run {
                 words::note("left {}: it was stitched anew while it was copied", item.name);
             else if (there == objects.end())
                 report_.fail(what, item.name,
-                             {Exit::unavailable, "remote " + remote_.shown() + " does not show it after the upload",
+                             {Exit::unavailable,
+                              "remote " + remote_.display_path() + " does not show it after the upload",
                               "the next run looks again"});
             else if (shelf == Shelf::stitched)
                 report_.fail(
                     what, item.name,
                     {Exit::data,
-                     fmt::format("remote {} stored something else: {}; here {}", remote_.shown(),
+                     fmt::format("remote {} stored something else: {}; here {}", remote_.display_path(),
                                  described(there->second.size, there->second.md5), described(item.size(), item.md5)),
                      "the file stays here; the next run compares both"});
             else
@@ -397,8 +400,8 @@ class Run {
 
     Error different(const std::string& what, const Item& item, const RemoteObject& object) const {
         return {Exit::cant_create,
-                fmt::format("remote {} {}: {}; here {}", remote_.shown(), what, described(object.size, object.md5),
-                            described(item.size(), item.md5)),
+                fmt::format("remote {} {}: {}; here {}", remote_.display_path(), what,
+                            described(object.size, object.md5), described(item.size(), item.md5)),
                 fmt::format("either may be the only copy of its leg, so keep both: compare them, and the CDR rows that "
                             "have this recordingfile; leg names of two machines differ where each has its own node = "
                             "NAME in pbx.conf; this one stays in {}",
@@ -500,12 +503,12 @@ class Run {
     std::optional<Item> unarchived(const Folder& folder, const std::string& name) const {
         if (!unmarked(folder, name))
             return std::nullopt;
-        require_remote_name(name);
+        require_archivable_name(name);
         auto item = opened(folder, name);
         return item.fd ? std::optional{std::move(item)} : std::nullopt;
     }
 
-    static void require_remote_name(const std::string& name) {
+    static void require_archivable_name(const std::string& name) {
         if (const auto fault = remote_name_fault(name); !fault.empty())
             throw Error{Exit::data, "it cannot be archived under this name: " + std::string{fault},
                         "rename it; until then it stays where it is"};
@@ -564,7 +567,7 @@ class Run {
     }
 
     // A leg in the remote's recording that ours lacks; nothing when ours may replace it.
-    std::optional<std::string> other_nodes_leg(const Item& item, const RemoteObject& object) const {
+    std::optional<std::string> other_nodes_leg(const Item& item, const RemoteObject& object) {
         const auto theirs = remote_manifest(item.name, object);
         if (!theirs)
             return std::nullopt;
@@ -580,10 +583,10 @@ class Run {
         return std::nullopt;
     }
 
-    std::optional<audio::Manifest> remote_manifest(const std::string& name, const RemoteObject& object) const {
+    std::optional<audio::Manifest> remote_manifest(const std::string& name, const RemoteObject& object) {
         try {
             for (std::uint64_t beginning = 65536;;) {
-                const auto text = remote_.head(Shelf::stitched, name, object, beginning, deadline_);
+                const auto text = read_beginning(remote_, Shelf::stitched, name, object, beginning, deadline_);
                 if (const auto header = audio::parse_wav_header(text, &beginning))
                     return audio::Manifest::from(*header);
                 if (text.size() >= object.size)
@@ -629,7 +632,7 @@ class Run {
             report_.count("legs", "young");
             return std::nullopt;
         }
-        require_remote_name(name);
+        require_archivable_name(name);
         auto item = opened(spool_, name);
         if (!item.fd || is_young(item.seen))
             return std::nullopt;
@@ -840,7 +843,7 @@ class Run {
             try {
                 const auto there = objects.find(item.name);
                 if (there == objects.end())
-                    throw Error{Exit::unavailable, "remote " + remote_.shown() + " does not show it any more",
+                    throw Error{Exit::unavailable, "remote " + remote_.display_path() + " does not show it any more",
                                 "the leg stays here, and the next run stores it again"};
                 if (!is_same(item, there->second))
                     throw replaced(item, there->second);

@@ -13,6 +13,7 @@
 #include "cdr/leg_audit.hpp"
 #include "db/session.hpp"
 #include "recording/build.hpp"
+#include "remote/query.hpp"
 #include "remote/remote.hpp"
 
 #include <nlohmann/json.hpp>
@@ -187,12 +188,11 @@ void print_text(cdr::LegAudit& audit, const AuditOptions& options, const std::st
 
 // The remote is asked once more, about these files alone: its listing has no hashes, since for one it would read all of
 // some remotes, and may have met an upload halfway.
-std::vector<std::string> differing(const Folder& spool, const Remote& remote, const std::vector<std::string>& names,
+std::vector<std::string> differing(const Folder& spool, Remote& remote, const std::vector<std::string>& names,
                                    const Deadline& deadline) {
     Progress progress{"comparing legs", "files"};
     progress.expect(names.size(), 0);
-    Remote::Failures failures;
-    const auto objects = remote.look(Shelf::legs, names, deadline, &failures);
+    const auto [objects, failures] = find_objects(remote, Shelf::legs, names, deadline);
     for (const auto& [name, failure] : failures)
         throw Error{failure.kind(), pbx::shown(name) + ": " + failure.what(), failure.hint()};
     std::vector<std::string> result;
@@ -227,7 +227,7 @@ Exit audit(const AuditOptions& options) {
     const auto since = options.since.empty() ? 0 : parse_moment(options.since, now);
     const auto deadline = Deadline::after(options.timeout);
     const auto spool = Folder::open(options.places.spool);
-    const Remote remote{options.places.remote, options.places.rclone, -1, RemoteRoot::may_be_new};
+    Remote remote{options.places.remote, options.places.rclone, -1, RemoteRoot::may_be_new};
     soci::session session;
     db::connect(session, options.database, options.timeout);
 
@@ -242,11 +242,12 @@ Exit audit(const AuditOptions& options) {
     });
     audit.fill(Place::remote, [&](const cdr::LegAudit::Take& take) {
         Progress progress{"listing the archive", "files"};
-        remote.list(
+        list_objects(
+            remote,
             [&](const std::string& name, const RemoteObject& object) {
                 progress.add(1, 0);
                 if (is_leg(name) && name.find('/') == std::string::npos)
-                    take(name, object.size, object.modified);
+                    take(name, object.size, object.modified.time_since_epoch().count());
             },
             deadline);
     });
@@ -255,7 +256,7 @@ Exit audit(const AuditOptions& options) {
     if (options.json)
         print_json(audit, options, since, now, summary);
     else
-        print_text(audit, options, remote.shown(), since, now, summary);
+        print_text(audit, options, remote.display_path(), since, now, summary);
     const auto total = total_of(summary);
     say_legs(
         total.ambiguous, "leg is ambiguous: rows of another account name it too",

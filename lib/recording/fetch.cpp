@@ -11,7 +11,9 @@
 #include "db/session.hpp"
 #include "recording/build.hpp"
 #include "recording/damage.hpp"
+#include "remote/query.hpp"
 #include "remote/remote.hpp"
+#include "remote/transfer.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -107,15 +109,14 @@ class Fetch {
         if (!remote_)
             throw Error{Exit::no_input, "leg " + name + " of call " + shown(call) + " is not in the spool",
                         "legs leave for the archive every hour: set --remote or PBX_REMOTE"};
-        const auto there = remote_->look(Shelf::legs, {name}, deadline_);
-        const auto object = there.find(name);
-        if (object == there.end())
+        const auto object = find_object(*remote_, Shelf::legs, name, deadline_);
+        if (!object)
             throw Error{Exit::no_input,
                         "leg " + name + " of call " + shown(call) + " is neither in the spool nor in the archive",
                         std::chrono::system_clock::now() - call.ended < patience_for_other_nodes
                             ? "another node may still bring it: try again in an hour"
                             : "pbx-archive audit lists every recording that is missing"};
-        serve_object(Shelf::legs, name, object->second,
+        serve_object(Shelf::legs, name, *object,
                      [&](std::string_view beginning, bool all) { return leg_headers(call, name, beginning, all); });
         return Exit::ok;
     }
@@ -248,11 +249,13 @@ class Fetch {
     }
 
     // Whether the archive has by now what the manifest calls missing, as it may when another node was late.
-    bool has_come_back(const audio::Manifest& manifest) const {
+    bool has_come_back(const audio::Manifest& manifest) {
         if (manifest.missing.empty() || !remote_)
             return false;
         try {
-            return !remote_->look(Shelf::legs, askable(manifest.missing), deadline_).empty();
+            const auto found = find_objects(*remote_, Shelf::legs, askable(manifest.missing), deadline_);
+            throw_first(found.failures);
+            return !found.objects.empty();
         } catch (const Error& error) {
             words::note("cannot ask for the legs that were missing: {}", error.what());
             return false;
@@ -277,16 +280,15 @@ class Fetch {
     std::optional<Exit> serve_remote(const cdr::Call& call, const std::string& name) {
         if (!remote_)
             return std::nullopt;
-        const auto there = remote_->look(Shelf::stitched, {name}, deadline_);
-        const auto object = there.find(name);
-        if (object == there.end()) {
+        const auto object = find_object(*remote_, Shelf::stitched, name, deadline_);
+        if (!object) {
             words::note("no stitched recording in the archive");
             return std::nullopt;
         }
         struct Stale {};
         try {
-            serve_object(Shelf::stitched, name, object->second, [&](std::string_view beginning, bool all) {
-                auto decided = decide_on_stitched(call, object->second, beginning, all);
+            serve_object(Shelf::stitched, name, *object, [&](std::string_view beginning, bool all) {
+                auto decided = decide_on_stitched(call, *object, beginning, all);
                 if (decided && !decided->standing.current) {
                     words::note("stitched recording in the archive: {}", decided->standing.reason);
                     throw Stale{};
@@ -306,7 +308,7 @@ class Fetch {
 
     // Nothing when more of the object's beginning is needed to decide.
     std::optional<Decided> decide_on_stitched(const cdr::Call& call, const RemoteObject& object,
-                                              std::string_view beginning, bool all) const {
+                                              std::string_view beginning, bool all) {
         Decided decided;
         std::optional<audio::WavHeader> header;
         try {
@@ -322,7 +324,7 @@ class Fetch {
             return decided;
         }
         // rclone keeps whole seconds in some remotes: take the last instant of the second.
-        const auto modified = (object.modified + 1) * 1'000'000'000 - 1;
+        const auto modified = (object.modified.time_since_epoch().count() + 1) * 1'000'000'000 - 1;
         decided.standing = examine(call, *header, object.size, modified, legs_, options_.overlap);
         if (decided.standing.current && has_come_back(decided.standing.manifest)) {
             decided.standing.current = false;
@@ -371,7 +373,7 @@ class Fetch {
                 held.erase(0, ready);
             }
         };
-        remote_->stream(shelf, name, object, flow, deadline_);
+        stream_object(*remote_, shelf, name, object, flow, deadline_);
         if (!served)
             throw Error{Exit::no_input, name + " in the archive is empty"};
         if (const auto fault = damage(served->manifest, hash.hex()); !fault.empty())
@@ -449,7 +451,7 @@ class Fetch {
             if (::geteuid() == 0 && folder.owner().st_uid != 0) {
                 fetch_as_root(absent, folder);
             } else {
-                remote_->fetch(Shelf::legs, absent, folder, deadline_);
+                throw_first(fetch_objects(*remote_, Shelf::legs, absent, folder, deadline_).failures);
             }
             legs_.add_cache(Folder::open(options_.places.stitch_src));
         } catch (const Error& error) {
@@ -457,7 +459,8 @@ class Fetch {
                 throw;
             words::note("legs are not cached: {}", error.what());
             own_folder.emplace();
-            remote_->fetch(Shelf::legs, absent, Folder::open(own_folder->path()), deadline_);
+            throw_first(
+                fetch_objects(*remote_, Shelf::legs, absent, Folder::open(own_folder->path()), deadline_).failures);
             legs_.add_cache(Folder::open(own_folder->path()));
         }
     }
@@ -467,7 +470,7 @@ class Fetch {
     void fetch_as_root(const std::vector<std::string>& names, const Folder& cache) {
         const TemporaryFolder temporary;
         const auto arrived = Folder::open(temporary.path());
-        remote_->fetch(Shelf::legs, names, arrived, deadline_);
+        throw_first(fetch_objects(*remote_, Shelf::legs, names, arrived, deadline_).failures);
         for (const auto& name : names) {
             const auto leg = arrived.find(name);
             if (!leg)

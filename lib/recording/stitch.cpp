@@ -14,7 +14,9 @@
 #include "recording/build.hpp"
 #include "recording/metrics.hpp"
 #include "recording/moved.hpp"
+#include "remote/query.hpp"
 #include "remote/remote.hpp"
+#include "remote/transfer.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -249,10 +251,11 @@ class Run {
         if (names.empty())
             return;
         try {
-            const auto there = remote_->look(Shelf::legs, names, deadline_);
+            const auto found = find_objects(*remote_, Shelf::legs, names, deadline_);
+            throw_first(found.failures);
             for (const auto& task : tasks)
                 for (const auto& name : task.standing.manifest.missing)
-                    if (there.contains(name)) {
+                    if (found.objects.contains(name)) {
                         pending_.push_back(task);
                         pending_.back().standing.reason = name + " was missing and is in the archive now";
                         break;
@@ -329,11 +332,11 @@ class Run {
 
     // One forbidden or broken object must not hold up the calls that do not need it.
     void fetch_or_drop(std::vector<Task>& tasks, const std::vector<std::string>& names) {
-        Remote::Failures failures;
+        ObjectFailures failures;
         std::optional<Error> general;
         try {
             open_stitch_src(true);
-            remote_->fetch(Shelf::legs, names, *stitch_src_, deadline_, &failures);
+            failures = fetch_objects(*remote_, Shelf::legs, names, *stitch_src_, deadline_).failures;
         } catch (const Error& error) {
             general = error;
         }

@@ -80,7 +80,7 @@ class Answers(Hostile):
                 work.remote.put('a.wav', b'of somebody else')
                 self.rclone_that(work, f'[ "$1" != lsjson ] || {{ printf "%s\\n" [ \'{{"Path":"a.wav","Size":{size}}}\' ]; exit 0; }}')
                 result = self.status(work.run('pbx-archive'), 69)
-                self.says(result, r'a\.wav: .*cannot look at a\.wav: the answer is no file with a size')
+                self.says(result, r'a\.wav: .*cannot look at a\.wav: the answer is not a file with a size')
                 self.assertTrue(leg.exists())
                 self.assertEqual(work.remote.files(), {'a.wav': b'of somebody else'}, 'it was taken for absent and overwritten')
 

@@ -1,0 +1,215 @@
+// What rclone 1.60 to 1.7x print; the forms were measured, see docs/rclone.md.
+#include "remote/rclone_output.hpp"
+
+#include "base/lines.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <ctime>
+#include <initializer_list>
+#include <utility>
+
+namespace pbx::rclone_output {
+
+namespace {
+
+using Json = nlohmann::json;
+
+bool contains_any(std::string_view text, std::initializer_list<std::string_view> words) {
+    return std::any_of(words.begin(), words.end(),
+                       [&](std::string_view word) { return text.find(word) != std::string_view::npos; });
+}
+
+// "2026/11/22 20:38:00 ERROR : x" without its date.
+std::string_view without_date(std::string_view line) {
+    constexpr std::string_view form = "0000/00/00 00:00:00 ";
+    if (line.size() < form.size())
+        return line;
+    for (std::size_t i = 0; i < form.size(); ++i)
+        if (form[i] == '0' ? line[i] < '0' || line[i] > '9' : line[i] != form[i])
+            return line;
+    return line.substr(form.size());
+}
+
+std::string string_at(const Json& object, const char* key) {
+    const auto found = object.find(key);
+    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string{};
+}
+
+bool is_md5(std::string_view text) {
+    constexpr std::size_t digits = 32;
+    return text.size() == digits && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+// Nothing for a folder and for a size that makes no sense: rclone prints -1 for a size that it does not know, and no
+// storage holds objects over 16 TiB.
+std::optional<RemoteObject> object_of(const Json& entry) {
+    constexpr std::int64_t largest = 1LL << 44U;
+    const auto size = entry.find("Size");
+    const auto is_folder = entry.find("IsDir");
+    if (size == entry.end() || !size->is_number_integer() || (is_folder != entry.end() && *is_folder != false))
+        return std::nullopt;
+    const auto bytes = size->get<std::int64_t>();
+    if (bytes < 0 || bytes > largest)
+        return std::nullopt;
+    RemoteObject object;
+    object.size = static_cast<std::uint64_t>(bytes);
+    object.modified = parse_time(string_at(entry, "ModTime"));
+    if (const auto hashes = entry.find("Hashes"); hashes != entry.end() && hashes->is_object())
+        if (auto md5 = string_at(*hashes, "md5"); is_md5(md5))
+            object.md5 = std::move(md5);
+    return object;
+}
+
+bool is_same_content(const RemoteObject& a, const RemoteObject& b) {
+    return a.size == b.size && a.md5 == b.md5;
+}
+
+} // namespace
+
+std::chrono::sys_seconds parse_time(const std::string& text) {
+    std::tm parts{};
+    const char* rest = ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
+    if (rest == nullptr)
+        return {};
+    std::chrono::sys_seconds time{std::chrono::seconds{::timegm(&parts)}};
+    while (*rest == '.' || (*rest >= '0' && *rest <= '9'))
+        ++rest;
+    std::tm zone{};
+    if ((*rest == '+' || *rest == '-') && ::strptime(rest + 1, "%H:%M", &zone) != nullptr) {
+        const auto offset = std::chrono::hours{zone.tm_hour} + std::chrono::minutes{zone.tm_min};
+        time += *rest == '+' ? -offset : offset;
+    }
+    return time;
+}
+
+std::optional<ListEntry> parse_list_line(std::string_view line) {
+    if (!line.empty() && line.back() == ',')
+        line.remove_suffix(1);
+    if (line.size() > longest_line)
+        return std::nullopt;
+    const auto entry = Json::parse(line.begin(), line.end(), nullptr, false);
+    if (!entry.is_object())
+        return std::nullopt;
+    auto path = string_at(entry, "Path");
+    if (path.empty())
+        return std::nullopt;
+    return ListEntry{std::move(path), object_of(entry)};
+}
+
+void ListForm::add_line(std::string_view line, bool is_entry) {
+    if (line.empty())
+        return;
+    begun_ = begun_ || line == "[" || line == "[]";
+    ended_ = line == "]" || line == "[]";
+    well_formed_ = well_formed_ && begun_ && (is_entry || line == "[" || ended_);
+}
+
+ListAnswer parse_list(std::string_view out, const std::vector<std::string>& asked) {
+    const std::set<std::string_view> names{asked.begin(), asked.end()};
+    ListAnswer answer;
+    ListForm form;
+    for (const auto line : Lines{out}) {
+        auto entry = parse_list_line(line);
+        form.add_line(line, entry.has_value());
+        if (!entry || !names.contains(entry->path))
+            continue;
+        const auto earlier = answer.objects.find(entry->path);
+        if (!entry->object || (earlier != answer.objects.end() && !is_same_content(earlier->second, *entry->object)))
+            answer.unclear.insert(entry->path);
+        else
+            answer.objects.insert_or_assign(std::move(entry->path), *std::move(entry->object));
+    }
+    for (const auto& name : answer.unclear)
+        answer.objects.erase(name);
+    answer.is_whole = form.is_whole();
+    return answer;
+}
+
+std::map<std::string, std::string> parse_hashes(std::string_view out, const std::vector<std::string>& asked) {
+    constexpr std::size_t digits = 32;
+    const std::set<std::string_view> names{asked.begin(), asked.end()};
+    std::map<std::string, std::string> result;
+    // A last line without an end may lack the end of its name.
+    for (const auto line : Lines{out.substr(0, out.rfind('\n') + 1)}) {
+        if (line.size() > digits + 2 && line.substr(digits, 2) == "  " && names.contains(line.substr(digits + 2)) &&
+            is_md5(line.substr(0, digits)))
+            result.insert_or_assign(std::string{line.substr(digits + 2)}, std::string{line.substr(0, digits)});
+    }
+    return result;
+}
+
+std::optional<StorageFeatures> parse_features(std::string_view out) {
+    const auto answer = Json::parse(out, nullptr, false);
+    if (!answer.is_object() || !answer.contains("Features") || !answer["Features"].is_object())
+        return std::nullopt;
+    const auto has = [&](const char* feature) {
+        const auto found = answer["Features"].find(feature);
+        return found != answer["Features"].end() && *found == true;
+    };
+    return StorageFeatures{has("BucketBased"), has("IsLocal"), string_at(answer, "Root")};
+}
+
+std::variant<TransferStats, std::string> parse_log_line(std::string_view line) {
+    const auto as_it_is = std::string{line} + "\n";
+    const auto entry = line.size() > longest_line ? Json{} : Json::parse(line, nullptr, false);
+    if (!entry.is_object())
+        return as_it_is;
+    try {
+        if (const auto stats = entry.find("stats"); stats != entry.end())
+            return TransferStats{stats->at("bytes").get<std::uint64_t>(), stats->at("transfers").get<std::uint64_t>(),
+                                 stats->at("speed").get<double>()};
+        const auto level = entry.value("level", std::string{});
+        const auto object = entry.value("object", std::string{});
+        return fmt::format("{}{}{}\n", level == "warning" || level == "notice" ? "NOTICE: " : "ERROR : ",
+                           object.empty() ? "" : object + ": ", entry.value("msg", std::string{}));
+    } catch (const Json::exception&) {
+        return as_it_is;
+    }
+}
+
+std::string failure_reason(std::string_view err) {
+    std::string_view last;
+    for (const auto line : Lines{err}) {
+        // A notice is not a reason.
+        if (const auto text = without_date(line); !text.empty() && text.find("NOTICE:") == std::string_view::npos)
+            last = text;
+    }
+    for (const std::string_view prefix :
+         {"Failed to ", "lsjson: ", "lsf: ", "copy: ", "cat: ", "hashsum: ", "error in ListJSON: "})
+        if (last.starts_with(prefix))
+            last.remove_prefix(prefix.size());
+    constexpr std::size_t longest = 240;
+    return last.size() <= longest ? std::string{last} : std::string{last.substr(0, longest)} + "...";
+}
+
+std::map<std::string, std::string> parse_object_errors(std::string_view err) {
+    std::map<std::string, std::string> errors;
+    for (const auto line : Lines{err}) {
+        constexpr std::string_view mark = "ERROR : ";
+        auto text = without_date(line);
+        if (!text.starts_with(mark))
+            continue;
+        text.remove_prefix(mark.size());
+        if (const auto colon = text.find(": "); colon != std::string_view::npos)
+            errors.insert_or_assign(std::string{text.substr(0, colon)}, std::string{text.substr(colon + 2)});
+    }
+    return errors;
+}
+
+Exit exit_for_reason(std::string_view reason) {
+    // Google answers 403 also when it is asked too often.
+    if (contains_any(reason, {"Error 401", "Error 403", "401 Unauthorized", "403 Forbidden", "AccessDenied",
+                              "Forbidden", "permission denied", "Permission denied"}) &&
+        !contains_any(reason, {"ateLimitExceeded", "uotaExceeded", "rate limit", "quota"}))
+        return Exit::no_permission;
+    if (contains_any(reason, {"corrupted on transfer"}))
+        return Exit::data;
+    if (contains_any(reason, {"no space left on device", "disk quota exceeded"}))
+        return Exit::cant_create;
+    return Exit::unavailable;
+}
+
+} // namespace pbx::rclone_output

@@ -1,0 +1,213 @@
+// rclone carries the bytes; whether the right ones arrived is checked here.
+#include "remote/transfer.hpp"
+
+#include "base/hash.hpp"
+#include "base/name.hpp"
+#include "base/private_folder.hpp"
+#include "base/progress.hpp"
+#include "remote/query.hpp"
+#include "remote/rclone_output.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+namespace pbx {
+
+namespace {
+
+// Absolute, so that no colon in it can make it another remote.
+std::string local_path(const Folder& folder) {
+    return std::filesystem::absolute(folder.path()).native();
+}
+
+// Objects arrive in a hidden folder beside their final place, are checked there, and are then renamed into place.
+class ObjectFetch {
+  public:
+    ObjectFetch(Remote& remote, Shelf shelf, const Folder& folder, const Deadline& deadline)
+        : remote_{remote}, shelf_{shelf}, folder_{folder}, deadline_{deadline} {}
+
+    FetchedObjects run(const std::vector<std::string>& names) && {
+        auto found = find_objects(remote_, shelf_, names, deadline_);
+        result_.failures = std::move(found.failures);
+        objects_ = std::move(found.objects);
+        if (objects_.empty())
+            return std::move(result_);
+        Progress progress{"fetching legs", "files"};
+        std::vector<std::string> present;
+        std::uint64_t bytes = 0;
+        for (const auto& [name, object] : objects_) {
+            present.push_back(name);
+            bytes += object.size;
+        }
+        progress.expect(objects_.size(), bytes);
+        incoming_.emplace(folder_, ".incoming");
+        for (const auto& batch : remote_.batches(present, deadline_))
+            fetch_batch(batch, progress);
+        return std::move(result_);
+    }
+
+  private:
+    void fetch_batch(const std::vector<std::string>& names, Progress& progress) {
+        const auto run = remote_.rclone().run_transfer({{"copy", "--error-on-no-transfer"},
+                                                        {remote_.path_of(shelf_), local_path(incoming_->folder())},
+                                                        names,
+                                                        {incoming_->folder().fd()}},
+                                                       deadline_);
+        constexpr std::size_t few = 4; // so few are synced one by one
+        std::vector<std::string> good;
+        std::uint64_t arrived = 0;
+        for (const auto& name : names) {
+            try {
+                const auto file = checked(name, run);
+                folder_.give_to_owner(file.get());
+                if (::fchmod(file.get(), 0640) != 0 || (names.size() <= few && ::fsync(file.get()) != 0))
+                    throw system_error(Exit::cant_create, "cannot sync " + folder_.path_of(name), errno);
+                good.push_back(name);
+                arrived += objects_.at(name).size;
+            } catch (const Error& error) {
+                result_.failures.insert_or_assign(name, error);
+            }
+        }
+        if (names.size() > few && ::syncfs(folder_.fd()) != 0) {
+            const auto error =
+                system_error(Exit::cant_create, "cannot sync the file system of " + folder_.path().native(), errno);
+            for (const auto& name : good)
+                result_.failures.insert_or_assign(name, error);
+            good.clear();
+        }
+        rename_into_place(good);
+        progress.add(good.size(), arrived);
+    }
+
+    Fd checked(const std::string& name, const Finished& run) const {
+        const auto& object = objects_.at(name);
+        const auto action = "fetch " + shown(name);
+        auto file = incoming_->folder().find(name);
+        struct stat now {};
+        const bool whole =
+            file && ::fstat(file->get(), &now) == 0 && static_cast<std::uint64_t>(now.st_size) == object.size;
+        if (!whole && (run.status != 0 || run.timed_out)) {
+            if (run.err.find(name + ": corrupted on transfer") != std::string::npos)
+                throw remote_.rclone().failure(Exit::data, action, "it arrived corrupted");
+            throw remote_.rclone().failure(action, run);
+        }
+        if (!whole)
+            throw remote_.rclone().failure(Exit::unavailable, action, "it did not arrive whole");
+        if (!object.md5.empty() && md5_of_file(file->get(), object.size, name) != object.md5)
+            throw remote_.rclone().failure(Exit::data, action, "what arrived has another MD5");
+        return *std::move(file);
+    }
+
+    void rename_into_place(const std::vector<std::string>& names) {
+        for (const auto& name : names) {
+            if (::renameat(incoming_->folder().fd(), name.c_str(), folder_.fd(), name.c_str()) == 0)
+                result_.present.insert(name);
+            else
+                result_.failures.insert_or_assign(
+                    name, system_error(Exit::cant_create, "cannot rename " + folder_.path_of(name), errno));
+        }
+        folder_.sync();
+    }
+
+    Remote& remote_;
+    Shelf shelf_;
+    const Folder& folder_;
+    const Deadline& deadline_;
+    std::map<std::string, RemoteObject> objects_;
+    std::optional<PrivateFolder> incoming_;
+    FetchedObjects result_;
+};
+
+} // namespace
+
+FetchedObjects fetch_objects(Remote& remote, Shelf shelf, const std::vector<std::string>& names, const Folder& folder,
+                             const Deadline& deadline) {
+    return ObjectFetch{remote, shelf, folder, deadline}.run(names);
+}
+
+void stream_object(Remote& remote, Shelf shelf, const std::string& name, const RemoteObject& object, const Sink& sink,
+                   const Deadline& deadline) {
+    require_remote_name(name, "read");
+    const auto& rclone = remote.rclone();
+    const auto action = "read " + shown(name);
+    Progress progress{"fetching", ""};
+    progress.expect(0, object.size);
+    Hash hash{Hash::Algorithm::md5};
+    std::uint64_t passed = 0;
+    const auto run = rclone.run({{"cat", "--buffer-size=1M"}, {remote.path_of(shelf)}, std::vector{name}}, deadline,
+                                [&](std::string_view data) {
+                                    if (data.size() > object.size - passed)
+                                        throw rclone.failure(Exit::data, action, "it is longer than the remote said");
+                                    passed += data.size();
+                                    progress.add(0, data.size());
+                                    hash.add(data);
+                                    sink(data);
+                                });
+    if (run.status != 0 || run.timed_out)
+        throw rclone.failure(action, run);
+    if (passed != object.size)
+        throw rclone.failure(Exit::unavailable, action,
+                             "it ended after " + std::to_string(passed) + " of " + std::to_string(object.size) +
+                                 " bytes");
+    if (!object.md5.empty() && hash.hex() != object.md5)
+        throw rclone.failure(Exit::data, action, "what arrived has another MD5 than the remote reports");
+}
+
+std::string read_beginning(Remote& remote, Shelf shelf, const std::string& name, const RemoteObject& object,
+                           std::size_t length, const Deadline& deadline) {
+    const auto expected = std::min<std::uint64_t>(length, object.size);
+    if (expected == 0)
+        return {};
+    require_remote_name(name, "read");
+    const auto action = "read the beginning of " + shown(name);
+    auto run = remote.rclone().run(
+        {{"cat", "--head=" + std::to_string(expected)}, {remote.path_of(shelf)}, std::vector{name}, {}, expected},
+        deadline.at_most(Remote::question_limit));
+    if (run.status != 0 || run.timed_out)
+        throw remote.rclone().failure(action, run);
+    if (run.out.size() != expected)
+        throw remote.rclone().failure(Exit::unavailable, action, "it ended too early");
+    return std::move(run.out);
+}
+
+ObjectFailures upload_files(Remote& remote, const Folder& folder, Shelf shelf, const std::vector<std::string>& names,
+                            const Deadline& deadline) {
+    // The caller has decided what to write: rclone does not compare it with what is there.
+    const auto run = remote.rclone().run_transfer(
+        {{"copy", "--no-check-dest"}, {local_path(folder), remote.path_of(shelf)}, names}, deadline);
+    if (run.status == 0 && !run.timed_out)
+        return {};
+    ObjectFailures failures;
+    const auto general = remote.rclone().failure("store objects", run);
+    const auto errors = rclone_output::parse_object_errors(run.err);
+    for (const auto& name : names) {
+        const auto own = errors.find(name);
+        failures.insert_or_assign(
+            name, own == errors.end()
+                      ? general
+                      : remote.rclone().failure("store " + shown(name), {1, run.timed_out, {}, own->second}));
+    }
+    return failures;
+}
+
+std::map<std::string, std::string> read_back(Remote& remote, Shelf shelf, const std::vector<std::string>& names,
+                                             const Deadline& deadline) {
+    std::map<std::string, std::string> result;
+    for (const auto& batch : remote.batches(names, deadline)) {
+        const auto run =
+            remote.rclone().run_transfer({{"hashsum", "MD5", "--download"}, {remote.path_of(shelf)}, batch}, deadline);
+        result.merge(rclone_output::parse_hashes(run.out, batch));
+    }
+    return result;
+}
+
+} // namespace pbx

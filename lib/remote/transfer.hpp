@@ -1,0 +1,49 @@
+// Moving bytes between the remote and this machine.
+#pragma once
+
+#include "base/deadline.hpp"
+#include "base/folder.hpp"
+#include "base/subprocess.hpp"
+#include "remote/object.hpp"
+#include "remote/remote.hpp"
+
+#include <cstddef>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace pbx {
+
+/// A name in neither of the two is definitely absent.
+struct FetchedObjects {
+    std::set<std::string> present; ///< in the folder now
+    ObjectFailures failures; ///< as in FoundObjects; also data: it arrived corrupted, cant_create: the disk is full
+};
+
+/// Brings objects into `folder`: each appears there whole, synced and equal to the remote's own size and MD5, or not at
+/// all. Few rclone runs. Throws Error when rclone or the folder cannot be used at all.
+FetchedObjects fetch_objects(Remote& remote, Shelf shelf, const std::vector<std::string>& names, const Folder& folder,
+                             const Deadline& deadline);
+
+/// Passes one object, as find_objects() reported it, to `sink`, and compares size and MD5 as it flows. Throws Error
+/// when it is not that object: unavailable (cut short), data (corrupt), no_permission. A sink that throws ends it.
+void stream_object(Remote& remote, Shelf shelf, const std::string& name, const RemoteObject& object, const Sink& sink,
+                   const Deadline& deadline);
+
+/// The first `length` bytes of an object, as find_objects() reported it, or all of it when it is shorter. Throws Error.
+std::string read_beginning(Remote& remote, Shelf shelf, const std::string& name, const RemoteObject& object,
+                           std::size_t length, const Deadline& deadline);
+
+/// Copies files of `folder` to the remote, over what has their names there. Returns the files that rclone reported an
+/// error for; whether the others arrived must be asked with find_objects() or read_back(). Throws Error when rclone
+/// cannot be run.
+ObjectFailures upload_files(Remote& remote, const Folder& folder, Shelf shelf, const std::vector<std::string>& names,
+                            const Deadline& deadline);
+
+/// MD5 of objects as read back byte by byte, for remotes without hashes of their own. Few rclone runs. A name that
+/// could not be read is not in the result. Throws Error when rclone cannot be run.
+std::map<std::string, std::string> read_back(Remote& remote, Shelf shelf, const std::vector<std::string>& names,
+                                             const Deadline& deadline);
+
+} // namespace pbx
