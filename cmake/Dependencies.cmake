@@ -1,4 +1,4 @@
-# The libraries, as Debian packages them, gathered in one target: pbx_dependencies.
+# All libraries, as Debian packages them, in one target: pbx_dependencies.
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 find_package(fmt REQUIRED)
@@ -9,8 +9,8 @@ pkg_check_modules(SNDFILE REQUIRED IMPORTED_TARGET sndfile)
 pkg_check_modules(SAMPLERATE REQUIRED IMPORTED_TARGET samplerate)
 pkg_check_modules(PQ REQUIRED IMPORTED_TARGET libpq)
 
-# SOCI's package has neither a CMake nor a pkg-config file, and its <soci/soci.h> includes a configuration header that
-# asks for Boost, which the package does not bring: name what that header would have said.
+# SOCI's package has neither a CMake nor a pkg-config file. Its <soci/soci.h> includes a configuration header that needs
+# Boost, on which the package does not depend, so the definitions below replace that header.
 find_path(SOCI_INCLUDE soci/soci.h REQUIRED)
 find_library(SOCI_CORE soci_core REQUIRED)
 find_library(SOCI_POSTGRESQL soci_postgresql REQUIRED)

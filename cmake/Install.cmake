@@ -1,4 +1,4 @@
-# What goes where on an operator's machine. Nothing is started and no user is made.
+# What is installed where. No service is started and no account is created.
 set(CMAKE_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE
                                                 WORLD_READ WORLD_EXECUTE)
 install(DIRECTORY migrations/ DESTINATION ${CMAKE_INSTALL_DATADIR}/pbx-recording-tools/migrations
@@ -12,7 +12,7 @@ install(FILES README.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES pbx.conf.example DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(DIRECTORY asterisk/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples/asterisk FILES_MATCHING PATTERN "*.conf")
 
-# Each tool writes its own completion, from the options that it has. A sanitized tool may leak: nobody installs it.
+# Each tool prints its own bash completion. Leaks of a tool built with sanitizers are ignored, since it is never installed.
 foreach(tool IN LISTS tools)
     set(completion ${CMAKE_BINARY_DIR}/completions/${tool})
     add_custom_command(OUTPUT ${completion}
@@ -26,8 +26,8 @@ endforeach()
 add_custom_target(completions ALL DEPENDS ${completions})
 install(FILES ${completions} DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
 
-# cron reads /etc/cron.d alone, so that is where the hourly runs go when the prefix is the system's own. Anywhere else
-# (--prefix ~/pbx) an installation touches nothing outside its prefix.
+# cron reads only /etc/cron.d, so the hourly runs go there if the prefix is /usr or /usr/local. With any other prefix
+# (--prefix ~/pbx) nothing outside of it is touched.
 install(CODE "
     if(CMAKE_INSTALL_PREFIX MATCHES \"^/usr(/local)?/*$\")
         set(cron /etc/cron.d)

@@ -1,7 +1,7 @@
-# `cpack` in the build folder makes a Debian package of what Install.cmake installs, whatever prefix the build has.
+# Run cpack in the build folder to make a Debian package of what Install.cmake installs. It uses /usr, whatever the build's prefix.
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME pbx-recording-tools)
-# Who builds packages for others names himself: cpack -D CPACK_PACKAGE_CONTACT="Name <address>".
+# To build packages for others, set your own address: cpack -D CPACK_PACKAGE_CONTACT="Name <address>".
 set(CPACK_PACKAGE_CONTACT "The pbx-recording-tools authors <maintainers@pbx-recording-tools.example>")
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_STRIP_FILES ON)
@@ -16,11 +16,11 @@ set(CPACK_DEBIAN_PACKAGE_SUGGESTS "asterisk, bash-completion, postgresql-client"
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${CMAKE_SOURCE_DIR}/packaging/conffiles)
 set(CPACK_PACKAGE_DESCRIPTION "\
-Unix tools that own call recording from policy to archive. They write
-Asterisk's dialplan from the database's recording policy, join the legs of
-each call into one WAV file, move the recordings to a bucket through rclone,
-and serve any call from the nearest place that has it.
+These Unix tools record the calls of a multi-tenant Asterisk PBX. They write
+Asterisk's dialplan from the recording policy in a database, join the legs of
+each call into one WAV file, move the recordings to a bucket with rclone, and
+serve the recording of any call from wherever it is stored.
 
-The hourly runs in /etc/cron.d work as the user asterisk, once
-/etc/pbx/pbx.conf says where things are.")
+After you have written /etc/pbx/pbx.conf, the hourly runs in /etc/cron.d work
+as the user asterisk.")
 include(CPack)

@@ -1,8 +1,8 @@
-# Run by cpack over the installed tree, before it is packed: what Debian's policy wants and an ordinary install does not.
+# cpack runs this on the installed files before it packs them: changes that Debian's policy requires.
 set(share "${CPACK_TEMPORARY_INSTALL_DIRECTORY}/usr/share")
 set(doc "${share}/doc/pbx-recording-tools")
 
-file(REMOVE "${doc}/LICENSE") # its text is in copyright
+file(REMOVE "${doc}/LICENSE") # the file copyright contains its text
 file(COPY "${CMAKE_CURRENT_LIST_DIR}/copyright" "${CMAKE_CURRENT_LIST_DIR}/changelog" DESTINATION "${doc}"
      FILE_PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ)
 file(GLOB pages "${share}/man/man*/*.[157]")
