@@ -1,4 +1,4 @@
-// Headers in the way of HTTP, bodies in the way of Unix.
+// Headers as HTTP has them, a body as Unix has it.
 #include "recording/answer.hpp"
 
 #include "base/error.hpp"
@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <filesystem>
 #include <vector>
 
@@ -17,14 +18,14 @@ namespace pbx::recording {
 
 namespace {
 
-// A recording is not everybody's, whatever the umask allows; a stricter umask holds.
+// Not everybody may hear a recording, whatever the umask allows; a stricter umask is kept.
 mode_t private_mode() {
     const auto mask = ::umask(0);
     ::umask(mask);
     return 0640U & ~mask;
 }
 
-std::vector<std::string> lines_of(const AnswerHeaders& headers, const char* content_type) {
+std::vector<std::string> header_lines(const AnswerHeaders& headers, const char* content_type) {
     std::vector<std::string> lines{std::string{"Content-Type: "} + content_type};
     if (headers.length)
         lines.push_back(fmt::format("Content-Length: {}", *headers.length));
@@ -35,17 +36,69 @@ std::vector<std::string> lines_of(const AnswerHeaders& headers, const char* cont
     return lines;
 }
 
+// The folder that `path` lies in, without links.
+std::filesystem::path folder_of(const std::filesystem::path& path) {
+    std::error_code failed;
+    auto folder = std::filesystem::canonical(path.has_parent_path() ? path.parent_path() : ".", failed);
+    return failed ? std::filesystem::path{} : folder;
+}
+
+// The descriptor of this process that `path` names, as /dev/stdout, /dev/fd/3, /proc/self/fd/3 and links to them do.
+// Nothing when it names none. The link itself is not a file that could be replaced, and opening it would begin a file
+// again at its first byte.
+std::optional<int> own_descriptor(std::filesystem::path path) {
+    const auto own_folder = fmt::format("/proc/{}/fd", ::getpid());
+    constexpr int most_links = 40; // as the kernel follows, path_resolution(7)
+    for (int links = 0; links < most_links; ++links) {
+        const auto folder = folder_of(path);
+        if (folder == own_folder) {
+            const auto digits = path.filename().native();
+            int fd = -1;
+            const auto [end, failed] = std::from_chars(digits.data(), digits.data() + digits.size(), fd);
+            const bool is_number = failed == std::errc{} && end == digits.data() + digits.size();
+            return is_number ? std::optional{fd} : std::nullopt;
+        }
+        std::error_code failed;
+        const auto target = std::filesystem::read_symlink(path, failed);
+        if (failed)
+            return std::nullopt;
+        path = folder / target;
+    }
+    return std::nullopt;
+}
+
+// Opens an output that is not a file to be made; nothing when it is one.
+Fd open_direct(const std::string& output) {
+    if (const auto own = own_descriptor(output)) {
+        Fd fd{::fcntl(*own, F_DUPFD_CLOEXEC, 0)};
+        if (!fd)
+            throw system_error(Exit::cant_create, "cannot write " + output, errno,
+                               "give -o the name of a file, or leave it out for stdout");
+        return fd;
+    }
+    struct stat status {};
+    if (::stat(output.c_str(), &status) != 0 || S_ISREG(status.st_mode))
+        return Fd{};
+    Fd fd{::open(output.c_str(), O_WRONLY | O_NOCTTY | O_CLOEXEC)};
+    if (!fd)
+        throw system_error(Exit::cant_create, "cannot write " + output, errno);
+    return fd;
+}
+
 } // namespace
 
 Answer::Answer(AnswerOptions options) : options_{std::move(options)} {
-    if (options_.output.empty() && ::isatty(STDOUT_FILENO) == 1)
+    if (!options_.output.empty() && own_descriptor(options_.output))
+        direct_ = open_direct(options_.output);
+    const int known = options_.output.empty() ? STDOUT_FILENO : direct_.get();
+    if (known >= 0 && ::isatty(known) == 1)
         throw Error{Exit::usage, "refusing to write audio to a terminal",
-                    "give -o FILE, or pipe it: pbx-recording-fetch CALL | play -"};
+                    "give -o FILE, or use a pipe: pbx-recording-fetch CALL | play -"};
 }
 
 void Answer::begin(const AnswerHeaders& headers) {
     if (options_.encoding == audio::Encoding::wav) {
-        open(headers, audio::media_type(options_.encoding));
+        send_headers(headers, audio::media_type(options_.encoding));
         return;
     }
     headers_ = headers;
@@ -53,10 +106,9 @@ void Answer::begin(const AnswerHeaders& headers) {
     fd_ = wav_.get();
 }
 
-void Answer::open(const AnswerHeaders& headers, const char* content_type) {
-    const auto lines = lines_of(headers, content_type);
+void Answer::send_headers(const AnswerHeaders& headers, const char* content_type) {
     std::string text;
-    for (const auto& line : lines) {
+    for (const auto& line : header_lines(headers, content_type)) {
         words::note("{}", line);
         text += line + "\n";
     }
@@ -66,30 +118,35 @@ void Answer::open(const AnswerHeaders& headers, const char* content_type) {
             throw system_error(Exit::cant_create, "cannot write the headers to " + options_.headers_file, errno);
         write_all(file.get(), text, options_.headers_file);
     }
-    struct stat status {};
-    if (options_.output.empty()) {
-        fd_ = STDOUT_FILENO;
-    } else if (::stat(options_.output.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
-        special_ = Fd{::open(options_.output.c_str(), O_WRONLY | O_CLOEXEC)};
-        if (!special_)
-            throw system_error(Exit::cant_create, "cannot write " + options_.output, errno);
-        fd_ = special_.get();
-    } else if (!file_) {
-        const std::filesystem::path path{options_.output};
-        const auto parent = path.parent_path();
-        try {
-            folder_ = Folder::open(parent.empty() ? "." : parent);
-        } catch (const Error& error) {
-            const auto kind = error.kind() == Exit::io ? Exit::cant_create : error.kind();
-            throw Error{kind, "cannot write " + options_.output + ": " + error.what(), error.hint()};
-        }
-        file_.emplace(*folder_, path.filename().native(), private_mode(), Deadline::after(std::chrono::seconds{5}),
-                      AtomicFile::Owner::caller);
-        fd_ = file_->fd();
-    }
-    begun_ = true;
+    open_output();
+    has_begun_ = true;
     if (options_.include)
         write_all(fd_, text + "\n", "the headers");
+}
+
+void Answer::open_output() {
+    if (options_.output.empty()) {
+        fd_ = STDOUT_FILENO;
+        return;
+    }
+    if (!direct_ && !file_)
+        direct_ = open_direct(options_.output);
+    if (!direct_ && !file_)
+        open_file();
+    fd_ = direct_ ? direct_.get() : file_->fd();
+}
+
+void Answer::open_file() {
+    const std::filesystem::path path{options_.output};
+    const auto parent = path.parent_path();
+    try {
+        folder_ = Folder::open(parent.empty() ? "." : parent);
+    } catch (const Error& error) {
+        const auto kind = error.kind() == Exit::io ? Exit::cant_create : error.kind();
+        throw Error{kind, "cannot write " + options_.output + ": " + error.what(), error.hint()};
+    }
+    file_.emplace(*folder_, path.filename().native(), private_mode(), Deadline::after(std::chrono::seconds{5}),
+                  AtomicFile::Owner::caller);
 }
 
 void Answer::add(std::string_view data) const {
@@ -106,20 +163,20 @@ void Answer::finish() {
         const auto encoded = nameless_file();
         audio::encode(wav, options_.encoding, encoded.get(), "the recording");
         headers_.length = size_of(encoded.get(), "the recording");
-        open(headers_, audio::media_type(options_.encoding));
+        send_headers(headers_, audio::media_type(options_.encoding));
         add(encoded.get(), 0, *headers_.length, "the recording");
     }
     if (file_)
         file_->commit();
 }
 
-bool Answer::take_back() {
+bool Answer::discard() {
     wav_.reset();
-    if (!begun_)
+    if (!has_begun_)
         return true;
     if (!file_ || ::ftruncate(fd_, 0) != 0 || ::lseek(fd_, 0, SEEK_SET) != 0)
         return false;
-    begun_ = false;
+    has_begun_ = false;
     return true;
 }
 

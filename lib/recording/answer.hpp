@@ -1,4 +1,4 @@
-// Where a recording goes that somebody asked for: stdout or a file, with its headers.
+// Where a requested recording goes: stdout or a file, with its headers.
 #pragma once
 
 #include "audio/encode.hpp"
@@ -23,38 +23,41 @@ struct AnswerOptions {
 struct AnswerHeaders {
     std::optional<std::uint64_t> length; ///< of the body, in bytes
     std::size_t legs = 0;                ///< with audio in what is served
-    std::string source;
-    std::size_t missing = 0; ///< legs that should be in it and are not
+    std::string source;                  ///< X-Recording-Source
+    std::size_t missing = 0;             ///< legs that should be in it and are not
 };
 
 class Answer {
   public:
-    /// Throws Error (usage) when the body would go to a terminal.
+    /// An output such as /dev/stdout or /dev/fd/3 is that descriptor of this process; another one that is not a regular
+    /// file (a pipe, a device) is written into. Throws Error: usage when the body would go to a terminal, cant_create.
     explicit Answer(AnswerOptions options);
 
-    /// The body that follows is a WAV file; where another encoding is asked for it is encoded when it is whole. Writes
-    /// the headers, and whatever opens the body's way. Nothing goes out before. Throws Error (cant_create), ReaderGone.
+    /// The body that follows is a WAV file. Where another encoding is wanted, it is collected, encoded, and sent by
+    /// finish(). Nothing is sent before. Throws Error (cant_create), ReaderGone.
     void begin(const AnswerHeaders& headers);
     void add(std::string_view data) const;
-    /// The next `length` bytes come from an open file.
+    /// Adds `length` bytes of an open file.
     void add(int fd, std::uint64_t offset, std::uint64_t length, std::string_view what) const;
-    /// The body is whole: a file gets its name.
+    /// The body is complete: a file gets its name.
     void finish();
 
-    /// Takes back what was written; false when some of it is out already.
-    bool take_back();
+    /// Forgets what was written, so that another recording can be served. False when some of it has been sent already.
+    bool discard();
 
   private:
-    void open(const AnswerHeaders& headers, const char* content_type);
+    void send_headers(const AnswerHeaders& headers, const char* content_type);
+    void open_output();
+    void open_file();
 
     AnswerOptions options_;
+    Fd direct_; ///< an output that is not a file to be made: our own descriptor, a pipe, a device
     std::optional<Folder> folder_;
     std::optional<AtomicFile> file_;
-    Fd wav_; ///< collects what is to be encoded
+    Fd wav_; ///< collects the body that finish() encodes
     AnswerHeaders headers_;
-    Fd special_; ///< an --output that is no regular file
     int fd_ = -1;
-    bool begun_ = false;
+    bool has_begun_ = false;
 };
 
 } // namespace pbx::recording

@@ -1,4 +1,4 @@
-// A modification time as the mark: every file system has one, and the hourly run looks at it anyway.
+// The mark is a modification time: every file system has one, and the hourly run looks at it in any case.
 #include "recording/damage.hpp"
 
 #include "base/hash.hpp"
@@ -25,7 +25,7 @@ std::string damage_of_file(int fd, const std::string& what) {
 }
 
 bool mark_damaged(int fd) {
-    const std::array<timespec, 2> times{{{0, UTIME_OMIT}, {damaged_time, 0}}};
+    const std::array<timespec, 2> times{{{0, UTIME_OMIT}, {0, 0}}};
     return ::futimens(fd, times.data()) == 0;
 }
 

@@ -3,7 +3,7 @@
 
 #include "base/error.hpp"
 #include "recording/answer.hpp"
-#include "recording/build.hpp"
+#include "recording/overlap.hpp"
 #include "recording/places.hpp"
 
 #include <chrono>

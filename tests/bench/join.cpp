@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-// bench_join FOLDER LEG...: joins the legs in FOLDER into its joined.wav, and prints the seconds that it took. As
-// pbx-stitch does it, up to the sync, which those it is compared with do not do either.
+// bench_join FOLDER LEG...: joins the legs in FOLDER into joined.wav there, and prints the seconds that it took. It does
+// what pbx-stitch does, except for the sync, which the programs it is compared with do not do either.
 int main(int argc, char** argv) {
     if (argc < 3)
         return 64;
@@ -21,6 +21,7 @@ int main(int argc, char** argv) {
     const auto began = std::chrono::steady_clock::now();
     const pbx::recording::LocalLegs legs{pbx::Folder::open(argv[1])};
     const pbx::Fd out{::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0640)};
-    pbx::recording::build(call, legs, {}, pbx::recording::Overlap::keep, out.get(), "the result");
+    pbx::recording::build_recording(pbx::recording::resolve_call(call, legs), legs, pbx::recording::Overlap::keep,
+                                    out.get(), "the result");
     fmt::print("{:.6f}\n", std::chrono::duration<double>{std::chrono::steady_clock::now() - began}.count());
 }

@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 """pbx-recording-fetch: a call comes back byte for byte from the nearest place that has it, or it says truly why not."""
+import fcntl
 import os
 import re
+import signal
 import subprocess
 import time
+import unittest
 
 import sound
 from sound import Wav, pcm, ramp, tone
-from workdir import ACCOUNT, OTHER_ACCOUNT, SLOW, Case, main
+from workdir import ACCOUNT, OTHER_ACCOUNT, SLOW, Case, main, processes_with
 
 CALL = '1776500000.1'
 
@@ -108,6 +111,39 @@ class Tiers(Fetching):
         headers, body = self.headers(work, CALL)
         self.assertEqual(headers['X-Recording-Source'], 'stitched-ondemand')
         self.assertEqual(Wav(body).samples, b''.join(data[44:] for _, data in legs) + ramp(0.3, 9))
+
+    def test_a_leg_that_was_missing_and_reached_the_archive_is_served_whatever_tier_has_the_recording(self):
+        for tier in ('local', 'remote'):
+            with self.subTest(tier):
+                work = self.workdir()
+                work.call(CALL, [('a.wav', pcm(ramp(0.1))), ('late.wav', None), ('b.wav', pcm(ramp(0.2, 2)))], ago=3 * 3600)
+                self.status(work.run('pbx-stitch'), 0)
+                if tier == 'remote':
+                    self.status(work.run('pbx-archive'), 0)
+                    work.stitched_file(CALL).unlink()
+                headers, body = self.headers(work, CALL)
+                self.assertEqual((headers['X-Recording-Source'], headers['X-Recording-Missing']), (f'stitched-{tier}', '1'))
+                self.assertEqual(Wav(body).samples, ramp(0.1) + ramp(0.2, 2))
+                work.remote.put('late.wav', pcm(ramp(0.3, 3)))
+                headers, body = self.headers(work, CALL)
+                self.assertEqual((headers['X-Recording-Source'], headers.get('X-Recording-Missing')), ('stitched-ondemand', None))
+                self.assertEqual(Wav(body).samples, ramp(0.1) + ramp(0.3, 3) + ramp(0.2, 2))
+
+    def test_a_recording_that_another_process_finishes_meanwhile_is_served_and_not_built_again(self):
+        work, _, whole = self.stitched_call(remote=None)
+        work.stitched_file(CALL).unlink()
+        lock = work.stitched / f'.{CALL}.wav.writing'
+        with open(lock, 'wb') as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            process = work.start('pbx-recording-fetch', '-v', CALL)
+            while b'no stitched recording here' not in process.stderr.readline():
+                self.assertIsNone(process.poll())
+            time.sleep(0.3)  # it waits for the lock now, or soon will
+            work.stitched_file(CALL).write_bytes(whole)
+            lock.unlink()
+        result = self.status(work.finish(process), 0)
+        self.assertEqual(result.out, whole)
+        self.says(result, 'X-Recording-Source: stitched-local')
 
     def test_legs_counts_those_with_audio(self):
         work = self.workdir()
@@ -307,6 +343,17 @@ class Tenants(Fetching):
         work.call(CALL, [('b1.wav', pcm(ramp(0.1, 3))), ('b2.wav', pcm(ramp(0.1, 4)))], OTHER_ACCOUNT)
         self.assertEqual(Wav(self.fetch(work, CALL, '--account', OTHER_ACCOUNT).out).samples, ramp(0.1, 3) + ramp(0.1, 4))
 
+    def test_a_recording_of_another_account_under_the_calls_name_is_served_from_no_tier(self):
+        for tier in ('local', 'remote'):
+            with self.subTest(tier):
+                work, _, whole = self.archived_call()
+                if tier == 'remote':
+                    work.stitched_file(CALL).unlink()
+                work.db.sql(f"update asterisk_cdr set accountcode = '{OTHER_ACCOUNT}' where linkedid = '{CALL}'")
+                headers, body = self.headers(work, CALL)
+                self.assertEqual(headers['X-Recording-Source'], 'stitched-ondemand')
+                self.assertEqual((Wav(body).info['IART'], Wav(body).samples), (OTHER_ACCOUNT, Wav(whole).samples))
+
     def test_a_forged_stitched_file_of_another_account_is_not_served(self):
         work, _, _ = self.stitched_call()
         work.three_legs('1776500000.7', OTHER_ACCOUNT, stamp='20260419-1500')
@@ -328,6 +375,43 @@ class Output(Fetching):
         result = self.fetch(work, CALL, '-o', target)
         self.assertEqual((target.read_bytes(), result.out), (whole, b''))
         self.assertEqual([path for path in work.path.iterdir() if 'call' in path.name], [target])
+
+    def test_o_with_a_name_for_stdout_writes_into_stdout_wherever_it_goes(self):
+        work, _, whole = self.stitched_call()
+        names = ('/dev/stdout', '/dev/fd/1', '/proc/self/fd/1')
+        for name in names:
+            with self.subTest(name):
+                before = os.lstat(name) if name == '/dev/stdout' else None
+                target = work.path / 'answer.wav'
+                target.write_bytes(b'written before ')
+                with open(target, 'ab') as stdout:
+                    process = work.start('pbx-recording-fetch', CALL, '-o', name, stdout=stdout)
+                    self.status(work.finish(process), 0)
+                    stdout.write(b' written after')
+                self.assertEqual(target.read_bytes(), b'written before ' + whole + b' written after')
+                self.assertEqual(self.fetch(work, CALL, '-o', name).out, whole, 'through a pipe')
+                if before:
+                    self.assertEqual((os.lstat(name).st_ino, os.readlink(name)), (before.st_ino, '/proc/self/fd/1'))
+        link = work.path / 'out'
+        link.symlink_to('/dev/stdout')
+        with open(work.path / 'answer.wav', 'wb') as stdout:
+            self.status(work.finish(work.start('pbx-recording-fetch', CALL, '-o', link, stdout=stdout)), 0)
+        self.assertTrue(link.is_symlink(), 'the link was replaced')
+        self.assertEqual((work.path / 'answer.wav').read_bytes(), whole)
+        self.hints(self.fetch(work, CALL, '-o', '/dev/fd/77', status=73))
+        self.assertEqual(work.run_on_terminal('pbx-recording-fetch', CALL, '-o', '/dev/stdout').status, 64)
+
+    def test_o_with_a_pipe_or_a_device_writes_into_it(self):
+        work, _, whole = self.stitched_call()
+        pipe = work.path / 'pipe'
+        os.mkfifo(pipe)
+        with subprocess.Popen(['cat', pipe], stdout=subprocess.PIPE) as reader:
+            self.fetch(work, CALL, '-o', pipe)
+            self.assertEqual(reader.communicate()[0], whole)
+        self.assertTrue(pipe.is_fifo())
+        self.fetch(work, CALL, '-o', '/dev/null')
+        self.assertFalse(os.path.isfile('/dev/null'))
+        self.fetch(work, CALL, '-o', '/dev/full', status=73)
 
     def test_a_failed_fetch_leaves_the_named_file_as_it_was(self):
         work, _, _ = self.archived_call()
@@ -436,6 +520,23 @@ class TroubledRemote(Fetching):
                 result = self.fetch(work, CALL, status=66)
                 self.assertIn('neither in the spool nor in the archive', result.err)
                 self.assertIn(hint, result.err)
+
+    def test_a_stitched_recording_that_the_bucket_fails_to_give_is_not_replaced_by_one_that_lacks_legs(self):
+        for status, expected in ((403, 77), (503, 69)):
+            with self.subTest(status):
+                work = self.workdir()
+                work.call(CALL, [('a.wav', pcm(ramp(0.1))), ('b.wav', pcm(ramp(0.2, 2)))], ago=3 * 3600)
+                self.status(work.run('pbx-stitch'), 0)
+                whole = work.stitched_file(CALL).read_bytes()
+                self.status(work.run('pbx-archive'), 0)
+                work.stitched_file(CALL).unlink()
+                work.remote.remove('b.wav')
+                struck = work.cloud.fault(match='stitched', status=status, reason='forbidden')
+                self.fetch(work, CALL, status=expected, timeout=90)
+                self.assertGreater(struck['struck'], 0)
+                self.assertFalse(work.stitched_file(CALL).exists())
+                work.cloud.clear()
+                self.assertEqual(self.fetch(work, CALL).out, whole)
 
     def test_an_object_that_the_bucket_forbids_is_77_and_never_not_found(self):
         work = self.workdir()
@@ -548,6 +649,29 @@ class ManyAtOnce(Fetching):
             self.status(work.finish(run), 0)
             self.assertEqual((work.path / f'out-{number}.wav').read_bytes(), whole)
         self.assertEqual(work.stitched_file(CALL).read_bytes(), whole)
+
+    @unittest.skipUnless(os.geteuid() == 0, 'only root brings legs through a folder of its own')
+    def test_the_private_folder_of_a_killed_fetch_is_removed_by_the_next_one(self):
+        work, _, whole = self.archived_call()
+        work.stitched_file(CALL).unlink()
+        work.remote.remove(f'stitched/{CALL}.wav')
+        temporary = work.path / 'tmp'
+        temporary.mkdir()
+        for folder in (work.spool, work.stitched):
+            os.chown(folder, 65534, 65534)  # the cache becomes nobody's, where root must not let rclone write
+        work.cloud.fault(match='alt=media|/download/', hang=True)
+        process = work.start('pbx-recording-fetch', CALL, env={'TMPDIR': temporary})
+        until = time.monotonic() + 20 * SLOW
+        while not any('alt=media' in line for line in list(work.cloud.log)) and time.monotonic() < until:
+            time.sleep(0.02)
+        self.assertEqual(len(list(temporary.iterdir())), 1)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        work.cloud.clear()
+        while processes_with(str(temporary)):
+            time.sleep(0.05)
+        self.assertEqual(self.fetch(work, CALL, env={'TMPDIR': temporary}).out, whole)
+        self.assertEqual(list(temporary.iterdir()), [])
 
     def test_a_fetch_does_not_wait_for_a_running_archive(self):
         work, _, whole = self.stitched_call()

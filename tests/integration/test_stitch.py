@@ -281,6 +281,35 @@ class UpToDate(Case):
         self.status(work.run('pbx-stitch'), 0)
         self.assertTrue(Wav(work.stitched_file(CALL)).samples.endswith(ramp(2.0, 7)))
 
+    def test_a_recording_of_another_length_than_its_header_states_is_rebuilt(self):
+        work = self.workdir(remote=None)
+        work.three_legs(CALL)
+        self.status(work.run('pbx-stitch'), 0)
+        path = work.stitched_file(CALL)
+        whole, before = path.read_bytes(), path.stat()
+        for other in (whole[:-1000], whole + bytes(1000)):
+            with self.subTest(length=len(other)):
+                path.write_bytes(other)
+                os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+                self.says(self.status(work.run('pbx-stitch', '-v'), 0), f'stitched {CALL}')
+                self.assertEqual(path.read_bytes(), whole)
+
+    def test_a_leg_that_changes_while_the_call_is_joined_has_it_rebuilt_by_the_next_run(self):
+        work = self.workdir(remote=None)
+        work.call(CALL, [('a.wav', pcm(ramp(0.3))), ('b.wav', pcm(ramp(0.2, 2)))])
+        log = work.path / 'strace.log'
+        process = work.start('/usr/bin/strace', '-f', '-o', log, '-e', 'trace=copy_file_range', '-e',
+                             'inject=copy_file_range:delay_enter=2000000:when=2', *work.command('pbx-stitch', '--jobs', '1'),
+                             env={'ASAN_OPTIONS': os.environ.get('ASAN_OPTIONS', '') + ':detect_leaks=0'})
+        until = time.monotonic() + 20 * SLOW
+        while ' = ' not in (log.read_text(encoding='utf-8') if log.exists() else '') and time.monotonic() < until:
+            time.sleep(0.01)
+        work.leg('a.wav', pcm(ramp(0.4, 7)), age=0)  # its first content has been copied
+        self.status(work.finish(process), 0)
+        self.assertEqual(Wav(work.stitched_file(CALL)).samples, ramp(0.3) + ramp(0.2, 2))
+        self.status(work.run('pbx-stitch'), 0)
+        self.assertEqual(Wav(work.stitched_file(CALL)).samples, ramp(0.4, 7) + ramp(0.2, 2))
+
     def test_a_row_that_is_gone_has_the_call_rebuilt(self):
         work = self.workdir(remote=None)
         legs = work.three_legs(CALL)
@@ -336,6 +365,25 @@ class UpToDate(Case):
         result = self.status(work.run('pbx-stitch', '--json'), 0)
         self.assertIn(CALL, json.dumps(json.loads(result.out)))
         json.loads(self.status(work.run('pbx-stitch', '--json'), 0).out)
+
+    def test_a_reader_of_the_report_that_goes_away_does_not_end_the_batch_nor_change_its_status(self):
+        for broken, status in ((False, 0), (True, 65)):
+            with self.subTest(status=status):
+                work = self.workdir(remote=None)
+                calls = [f'17765{number:05}.1' for number in range(600)]  # more than fits a pipe
+                work.db.copy('asterisk_cdr', ('calldate', 'accountcode', 'linkedid', 'uniqueid', 'sequence', 'recordingfile'),
+                             [(time.strftime('%Y-%m-%d %H:%M:%S+00', time.gmtime(time.time() - 7200 + leg)), ACCOUNT, call, call,
+                               leg, f'{call}-{"x" * 150}-{leg}.wav') for call in calls for leg in (1, 2)])
+                for call in calls:
+                    for leg in (1, 2):
+                        bad = broken and (call, leg) == (calls[-1], 2)
+                        work.leg(f'{call}-{"x" * 150}-{leg}.wav', b'no audio' if bad else pcm(ramp(0.01, leg)))
+                process = work.start('pbx-stitch', '--json')
+                process.stdout.read(20)
+                process.stdout.close()
+                process.stdout = None
+                self.assertEqual(work.finish(process).status, status)
+                self.assertEqual(len(list(work.stitched.glob('*.wav'))), len(calls))
 
     def test_verbose_says_in_one_line_a_call_what_it_did_and_why(self):
         work = self.workdir(remote=None)
@@ -422,6 +470,44 @@ class LegsElsewhere(Case):
         work.leg('gone.wav', pcm(ramp(0.3, 3)), age=4000)
         self.status(work.run('pbx-stitch'), 0)
         self.assertEqual(Wav(work.stitched_file(CALL)).samples, ramp(0.1) + ramp(0.3, 3) + ramp(0.2, 2))
+
+    def test_a_leg_that_the_archive_forbids_does_not_stop_the_search_for_those_of_other_calls(self):
+        work = self.workdir()
+        calls = ('1776500000.1', '1776500000.2')
+        for number, call in enumerate(calls):
+            work.call(call, [(f'{number}-a.wav', pcm(ramp(0.1, number))), (f'{number}-late.wav', None)], ago=3 * 3600)
+        work.cdr(calls[0], 'no#name.wav', ago=2 * 3600, sequence=9)  # a name that cannot be asked for
+        self.status(work.run('pbx-stitch'), 0)
+        for number, _ in enumerate(calls):
+            work.remote.put(f'{number}-late.wav', pcm(ramp(0.2, number + 10)))
+        work.cloud.fault(match='0-late.wav', status=403, reason='forbidden')
+        self.status(work.run('pbx-stitch'), 0)
+        self.assertEqual(Wav(work.stitched_file(calls[0])).samples, ramp(0.1, 0))
+        self.assertEqual(Wav(work.stitched_file(calls[1])).samples, ramp(0.1, 1) + ramp(0.2, 11))
+        work.cloud.clear()
+        self.status(work.run('pbx-stitch'), 0)
+        self.assertEqual(Wav(work.stitched_file(calls[0])).samples, ramp(0.1, 0) + ramp(0.2, 10))
+
+    def test_a_recording_that_a_fetch_finished_meanwhile_is_not_written_again(self):
+        work = self.workdir()
+        work.call(CALL, [('a.wav', pcm(ramp(0.1))), ('b.wav', None)], ago=3 * 3600)
+        work.remote.put('b.wav', pcm(ramp(0.2, 2)))
+        self.status(work.run('pbx-stitch'), 0)
+        whole = work.stitched_file(CALL).read_bytes()
+        work.stitched_file(CALL).unlink()
+        (work.stitch_src / 'b.wav').unlink()
+        work.cloud.log.clear()
+        work.cloud.fault(hang=True)
+        process = work.start('pbx-stitch', '--json')
+        until = time.monotonic() + 20 * SLOW
+        while not work.cloud.log and time.monotonic() < until:
+            time.sleep(0.02)
+        work.stitched_file(CALL).write_bytes(whole)  # pbx-stitch has found none, and asks for the leg
+        before = work.snapshot(work.stitched)
+        work.cloud.clear()
+        result = self.status(work.finish(process), 0)
+        self.assertEqual(work.snapshot(work.stitched), before)
+        self.assertEqual((json.loads(result.out)['up_to_date'], json.loads(result.out)['stitched']), (1, 0))
 
     def test_within_the_hour_a_leg_that_is_nowhere_leaves_the_call_for_the_next_run(self):
         work = self.workdir()
@@ -555,6 +641,16 @@ class Tenants(Case):
         self.status(work.run('pbx-stitch'), 0)
         self.assertEqual(Wav(work.stitched / f'{CALL}.{OTHER_ACCOUNT}.wav').samples, ramp(0.1, 3) + ramp(0.1, 4))
         self.assertEqual(Wav(work.stitched / f'{CALL}.{ACCOUNT}.wav').samples, ramp(0.1, 1) + ramp(0.1, 2))
+
+    def test_a_recording_of_another_account_under_the_calls_name_is_replaced(self):
+        work = self.workdir(remote=None)
+        legs = work.three_legs(CALL)
+        self.status(work.run('pbx-stitch'), 0)
+        self.assertEqual(Wav(work.stitched_file(CALL)).info['IART'], ACCOUNT)
+        work.db.sql(f"update asterisk_cdr set accountcode = '{OTHER_ACCOUNT}' where linkedid = '{CALL}'")
+        self.status(work.run('pbx-stitch'), 0)
+        result = Wav(work.stitched_file(CALL))
+        self.assertEqual((result.info['IART'], result.samples), (OTHER_ACCOUNT, b''.join(data[44:] for _, data in legs)))
 
     def test_a_call_without_accountcode_is_stitched_under_its_linkedid(self):
         for empty in ('', None):

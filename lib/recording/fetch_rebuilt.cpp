@@ -1,0 +1,125 @@
+// Tier 3: the recording built now from the legs, wherever they are.
+#include "base/atomic_file.hpp"
+#include "base/name.hpp"
+#include "base/words.hpp"
+#include "recording/build.hpp"
+#include "recording/fetch_tiers.hpp"
+#include "recording/freshness.hpp"
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <utility>
+
+namespace pbx::recording {
+
+namespace {
+
+// The file to build into: in the folder of stitched recordings, so that it is kept, or without a name.
+class Target {
+  public:
+    Target(FetchWork& work, const std::string& name, bool keep) {
+        if (keep)
+            open_kept(work, name);
+        if (!file_)
+            nameless_ = nameless_file();
+    }
+
+    bool is_kept() const { return file_.has_value(); }
+    int fd() const { return file_ ? file_->fd() : nameless_.get(); }
+    /// Another descriptor of the file, which commit() and discard() leave open.
+    Fd duplicate() const { return Fd{::dup(fd())}; }
+    void commit() {
+        if (file_)
+            file_->commit();
+    }
+    void discard() { file_.reset(); }
+
+  private:
+    void open_kept(FetchWork& work, const std::string& name) {
+        try {
+            stitched_ = Folder::create(work.options.places.stitched, &work.sources.local().spool());
+            file_.emplace(*stitched_, name, 0640, work.deadline);
+        } catch (const Error& error) {
+            if (error.kind() != Exit::cant_create && error.kind() != Exit::no_permission)
+                throw;
+            words::note("the result is not kept: {}", error.what());
+        }
+    }
+
+    std::optional<Folder> stitched_;
+    std::optional<AtomicFile> file_;
+    Fd nameless_;
+};
+
+// Throws the failure of the first leg that the archive could not give.
+void bring_back_legs(FetchWork& work, ResolvedCall& call) {
+    call.legs = work.sources.local().find_in_spool(call.call.legs);
+    work.sources.local().find_in_caches(call.legs);
+    throw_first(work.sources.bring_back(names_elsewhere(call.legs), work.deadline));
+    work.sources.local().find_in_caches(call.legs);
+}
+
+// A leg that only the recording on this disk has; empty when there is none.
+std::string find_last_copy_here(const FetchWork& work, const ResolvedCall& call, const audio::Manifest& built) {
+    std::error_code ignored;
+    if (!std::filesystem::exists(work.options.places.stitched, ignored))
+        return {};
+    return find_last_copy(call, Folder::open(work.options.places.stitched), built);
+}
+
+// Why a recording without audio has none.
+Error silence(const ResolvedCall& call, const BuildResult& built) {
+    if (built.status == Exit::ok)
+        return no_audio(call.call);
+    return {built.status, "no leg of call " + display_name(call.call) + " can be read"};
+}
+
+} // namespace
+
+Exit serve_rebuilt_recording(FetchWork& work, ResolvedCall call, std::optional<Error> local_damage,
+                             const std::optional<Error>& archive_failure) {
+    bring_back_legs(work, call);
+    const auto absent = names_elsewhere(call.legs);
+    // The archive may hold the whole call in the recording that it did not give.
+    if (!absent.empty() && archive_failure)
+        throw Error{*archive_failure};
+    Target target{work, call.recording, absent.empty() || other_nodes_are_done(call.call)};
+    // Another writer of the same file, whom the target had to wait for, may have done the work.
+    if (target.is_kept()) {
+        auto local = serve_local_recording(work, call);
+        if (local.served)
+            return Exit::ok;
+        local_damage.swap(local.damage);
+    }
+    const auto built = build_recording(call, work.sources.local(), work.options.overlap, target.fd(),
+                                       "the stitched recording of call " + display_name(call.call));
+    if (!built.being_written.empty())
+        throw Error{Exit::temporary,
+                    "call " + display_name(call.call) + ": leg " + built.being_written.front() +
+                        " is still being recorded",
+                    "try again when the call has ended"};
+    if (!built.gone.empty()) {
+        // The archive took a leg since it was found here: now it can be brought back.
+        target.discard();
+        return serve_rebuilt_recording(work, std::move(call), std::move(local_damage), archive_failure);
+    }
+    for (const auto& fault : built.faults)
+        words::error({built.status, "call " + display_name(call.call) + ": " + fault});
+    const auto recording = target.duplicate();
+    if (const auto leg = find_last_copy_here(work, call, built.manifest); !leg.empty()) {
+        words::note("the stitched recording here is kept: only it has leg {}", shown(leg));
+        target.discard();
+        if (local_damage)
+            throw Error{*local_damage};
+        if (serve_outdated_recording(work, call))
+            return Exit::ok;
+    }
+    if (built.manifest.audible() == 0)
+        throw silence(call, built);
+    target.commit();
+    send_recording(work, recording.get(), built.manifest, "stitched-ondemand");
+    return built.status;
+}
+
+} // namespace pbx::recording

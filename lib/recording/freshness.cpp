@@ -1,0 +1,103 @@
+// The same checks for the file on this disk and for the object in the archive.
+#include "recording/freshness.hpp"
+
+#include "base/error.hpp"
+#include "recording/damage.hpp"
+
+#include <cerrno>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace pbx::recording {
+
+namespace {
+
+Freshness outdated(std::string reason) {
+    return {false, true, false, std::move(reason), {}};
+}
+
+std::string find_newer_leg(const std::vector<LocatedLeg>& legs, FileTime modified) {
+    for (const auto& leg : legs)
+        if (leg.place == LocatedLeg::Place::spool && leg.modified > modified)
+            return leg.name;
+    return {};
+}
+
+// Nothing when the file has no manifest, or none that can be read.
+std::optional<audio::Manifest> read_manifest(int fd) {
+    try {
+        return audio::Manifest::from(audio::read_wav_header(fd, "the stitched recording"));
+    } catch (const Error& error) {
+        if (error.kind() != Exit::data)
+            throw;
+        return std::nullopt;
+    }
+}
+
+} // namespace
+
+Freshness check_freshness(const ResolvedCall& call, const LocalLegs& legs, const RecordingSummary& recording,
+                          Overlap overlap) {
+    const auto& header = recording.header;
+    if (header.data_offset + header.data_size != recording.size)
+        return outdated("it is not whole");
+    auto manifest = audio::Manifest::from(header);
+    if (!manifest)
+        return outdated("it has no manifest");
+    if (manifest->linkedid != call.call.linkedid || manifest->accountcode != call.call.accountcode)
+        return outdated("it belongs to another call");
+    if (manifest->trimmed != (overlap == Overlap::trim))
+        return outdated(manifest->trimmed ? "it was made with --overlap trim" : "it was made with --overlap keep");
+    if (!manifest->lists(call.call.legs))
+        return outdated("its legs are not those of the CDR");
+    if (!manifest->fits(header))
+        return outdated("its manifest does not fit its audio");
+    if (const auto name = find_newer_leg(call.legs, recording.modified); !name.empty())
+        return outdated(name + " is newer");
+    for (const auto& name : manifest->missing)
+        if (legs.has(name))
+            return outdated(name + " was missing and is here now");
+    return {true, true, false, {}, *std::move(manifest)};
+}
+
+Freshness check_file(const ResolvedCall& call, const LocalLegs& legs, const Folder& stitched, Overlap overlap,
+                     Fd* keep) {
+    try {
+        auto file = stitched.find(call.recording);
+        if (!file)
+            return {false, false, false, "new", {}};
+        struct stat status {};
+        if (::fstat(file->get(), &status) != 0)
+            throw system_error(Exit::io, "cannot look at " + stitched.path_of(call.recording), errno);
+        const auto modified = modification_time(status);
+        if (modified == damaged_time)
+            return {false, true, true, "its audio is damaged", {}};
+        const RecordingSummary recording{audio::read_wav_header(file->get(), call.recording),
+                                         static_cast<std::uint64_t>(status.st_size), modified};
+        auto freshness = check_freshness(call, legs, recording, overlap);
+        if (freshness.current && keep != nullptr)
+            *keep = *std::move(file);
+        return freshness;
+    } catch (const Error& error) {
+        if (error.kind() != Exit::data)
+            throw;
+        return outdated(error.what());
+    }
+}
+
+std::string find_last_copy(const ResolvedCall& call, const Folder& stitched, const audio::Manifest& built) {
+    const auto file = stitched.find(call.recording);
+    if (!file)
+        return {};
+    const auto manifest = read_manifest(file->get());
+    if (!manifest)
+        return built.missing.empty() ? std::string{} : built.missing.front();
+    if (manifest->linkedid != call.call.linkedid || manifest->accountcode != call.call.accountcode)
+        return {};
+    auto lacking = built.missing;
+    lacking.insert(lacking.end(), built.unreadable.begin(), built.unreadable.end());
+    return manifest->first_audible(lacking);
+}
+
+} // namespace pbx::recording

@@ -1,0 +1,105 @@
+// Both tools bring back legs the same way, in few rclone runs however many there are.
+#include "recording/leg_sources.hpp"
+
+#include "base/atomic_file.hpp"
+#include "base/error.hpp"
+#include "base/words.hpp"
+#include "remote/query.hpp"
+#include "remote/transfer.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <iterator>
+
+namespace pbx::recording {
+
+namespace {
+
+bool cannot_write(const Error& error) {
+    return error.kind() == Exit::cant_create || error.kind() == Exit::no_permission;
+}
+
+} // namespace
+
+LegSources::LegSources(const Places& places, WithoutCache without_cache, int lock)
+    : cache_path_{places.stitch_src}, without_cache_{without_cache}, local_{Folder::open(places.spool)} {
+    std::error_code ignored;
+    if (std::filesystem::exists(cache_path_, ignored))
+        use_cache(Folder::open(cache_path_));
+    if (!places.remote.empty())
+        archive_.emplace(places.remote, places.rclone, lock);
+}
+
+void LegSources::use_cache(const Folder& folder) {
+    if (used_.insert(folder.path().native()).second)
+        local_.add_cache(Folder::open(folder.path()));
+}
+
+std::set<std::string> LegSources::find_archived(const std::vector<std::string>& names, const Deadline& deadline) {
+    std::vector<std::string> wanted;
+    std::copy_if(names.begin(), names.end(), std::back_inserter(wanted), can_be_archived);
+    std::set<std::string> found;
+    if (!archive_ || wanted.empty())
+        return found;
+    try {
+        const auto answer = find_objects(*archive_, Shelf::legs, std::move(wanted), deadline);
+        for (const auto& [name, object] : answer.objects)
+            found.insert(name);
+        for (const auto& [name, error] : answer.failures)
+            words::note("cannot ask the archive for missing leg {}: {}", name, error.what());
+    } catch (const Error& error) {
+        words::note("cannot ask the archive for missing legs: {}", error.what());
+    }
+    return found;
+}
+
+ObjectFailures LegSources::bring_back(const std::vector<std::string>& names, const Deadline& deadline) {
+    if (!archive_ || names.empty())
+        return {};
+    try {
+        return bring_into_cache(names, deadline);
+    } catch (const Error& error) {
+        if (without_cache_ == WithoutCache::fail || !cannot_write(error) || ::access(cache_path_.c_str(), W_OK) == 0)
+            throw;
+        words::note("legs are not cached: {}", error.what());
+    }
+    auto failures = fetch_objects(*archive_, Shelf::legs, names, private_folder(), deadline).failures;
+    use_cache(private_folder());
+    return failures;
+}
+
+ObjectFailures LegSources::bring_into_cache(const std::vector<std::string>& names, const Deadline& deadline) {
+    const auto cache = Folder::create(cache_path_, &local_.spool());
+    use_cache(cache);
+    // rclone writes by paths, and the user who owns the cache could redirect those: root lets it write into a folder of
+    // root's own, and copies the legs from there.
+    if (::geteuid() == 0 && cache.owner().st_uid != 0)
+        return bring_through_private_folder(names, cache, deadline);
+    return fetch_objects(*archive_, Shelf::legs, names, cache, deadline).failures;
+}
+
+ObjectFailures LegSources::bring_through_private_folder(const std::vector<std::string>& names, const Folder& cache,
+                                                        const Deadline& deadline) {
+    const auto& arrived = private_folder();
+    auto failures = fetch_objects(*archive_, Shelf::legs, names, arrived, deadline).failures;
+    for (const auto& name : names) {
+        const auto leg = arrived.find(name);
+        if (!leg)
+            continue;
+        AtomicFile file{cache, name, 0640, deadline};
+        copy_bytes(leg->get(), 0, size_of(leg->get(), name), file.fd(), name);
+        file.commit();
+        arrived.remove(name);
+    }
+    return failures;
+}
+
+const Folder& LegSources::private_folder() {
+    if (!private_folder_)
+        private_folder_.emplace(Folder::open(temporary_folder()), "pbx-recording-fetch.", ::geteuid());
+    return private_folder_->folder();
+}
+
+} // namespace pbx::recording

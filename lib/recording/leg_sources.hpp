@@ -1,0 +1,54 @@
+// Where legs come from: the spool, the cache of legs brought back, and the archive.
+#pragma once
+
+#include "base/deadline.hpp"
+#include "base/private_folder.hpp"
+#include "recording/local_legs.hpp"
+#include "recording/places.hpp"
+#include "remote/object.hpp"
+#include "remote/remote.hpp"
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace pbx::recording {
+
+class LegSources {
+  public:
+    /// What happens when a leg is brought back and the cache cannot be written.
+    enum class WithoutCache { fail, use_private_folder };
+
+    /// rclone inherits the descriptor `lock` (-1: none). Throws Error when the spool cannot be opened.
+    LegSources(const Places& places, WithoutCache without_cache, int lock = -1);
+
+    const LocalLegs& local() const { return local_; }
+    /// Null when no remote is configured.
+    Remote* archive() { return archive_ ? &*archive_ : nullptr; }
+
+    /// Those of `names` that the archive has now. What it does not answer for is not among them, with a note: the
+    /// recording that lacks these legs is good as far as it goes.
+    std::set<std::string> find_archived(const std::vector<std::string>& names, const Deadline& deadline);
+
+    /// Brings legs from the archive to this machine, where find_in_caches() then sees them. A leg that is in neither
+    /// place afterwards and not among the failures is definitely not in the archive. Throws Error when the archive or
+    /// the cache cannot be used at all. Does nothing without a remote.
+    ObjectFailures bring_back(const std::vector<std::string>& names, const Deadline& deadline);
+
+  private:
+    ObjectFailures bring_into_cache(const std::vector<std::string>& names, const Deadline& deadline);
+    ObjectFailures bring_through_private_folder(const std::vector<std::string>& names, const Folder& cache,
+                                                const Deadline& deadline);
+    const Folder& private_folder();
+    void use_cache(const Folder& folder);
+
+    std::string cache_path_;
+    WithoutCache without_cache_;
+    LocalLegs local_;
+    std::optional<Remote> archive_;
+    std::optional<PrivateFolder> private_folder_;
+    std::set<std::string> used_; ///< paths of the folders that `local_` has as caches
+};
+
+} // namespace pbx::recording

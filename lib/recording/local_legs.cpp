@@ -1,0 +1,78 @@
+// A leg is looked up once and then opened where it was found. Its descriptor is not kept: a call may have more legs
+// than a process may have open files.
+#include "recording/local_legs.hpp"
+
+#include "base/name.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+namespace pbx::recording {
+
+using Place = LocatedLeg::Place;
+
+FileTime modification_time(const struct stat& status) {
+    return FileTime{std::chrono::seconds{status.st_mtim.tv_sec} + std::chrono::nanoseconds{status.st_mtim.tv_nsec}};
+}
+
+std::vector<LocatedLeg> LocalLegs::find_in_spool(const std::vector<std::string>& names) const {
+    std::vector<LocatedLeg> legs;
+    legs.reserve(names.size());
+    for (const auto& name : names) {
+        LocatedLeg leg{name};
+        if (!name_fault(name).empty()) {
+            leg.place = Place::refused;
+        } else if (const auto status = spool_.look(name)) {
+            leg.place = Place::spool;
+            leg.folder = &spool_;
+            leg.modified = modification_time(*status);
+        }
+        legs.push_back(std::move(leg));
+    }
+    return legs;
+}
+
+void LocalLegs::find_in_caches(std::vector<LocatedLeg>& legs) const {
+    for (auto& leg : legs) {
+        if (leg.place != Place::elsewhere)
+            continue;
+        leg.folder = cache_of(leg.name);
+        if (leg.folder != nullptr)
+            leg.place = Place::cache;
+    }
+}
+
+const Folder* LocalLegs::cache_of(const std::string& name) const {
+    const auto cache = std::find_if(caches_.begin(), caches_.end(),
+                                    [&](const Folder& folder) { return folder.look(name).has_value(); });
+    return cache == caches_.end() ? nullptr : &*cache;
+}
+
+bool LocalLegs::has(const std::string& name) const {
+    return name_fault(name).empty() && (spool_.look(name) || cache_of(name) != nullptr);
+}
+
+std::optional<Fd> LocalLegs::open(const LocatedLeg& leg) const {
+    require_safe_name(leg.name, "leg");
+    return leg.folder == nullptr ? std::nullopt : leg.folder->find(leg.name);
+}
+
+std::optional<Fd> LocalLegs::find(const std::string& name) const {
+    auto legs = find_in_spool({name});
+    find_in_caches(legs);
+    return open(legs.front());
+}
+
+bool can_be_archived(const std::string& name) {
+    return name_fault(name).empty() && is_utf8(name);
+}
+
+std::vector<std::string> names_elsewhere(const std::vector<LocatedLeg>& legs) {
+    std::vector<std::string> names;
+    for (const auto& leg : legs)
+        if (leg.place == Place::elsewhere && can_be_archived(leg.name))
+            names.push_back(leg.name);
+    return names;
+}
+
+} // namespace pbx::recording

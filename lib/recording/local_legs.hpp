@@ -1,0 +1,71 @@
+// The legs that this machine has: in the spool, or in a cache of legs brought back from the archive.
+#pragma once
+
+#include "base/folder.hpp"
+
+#include <sys/stat.h>
+
+#include <chrono>
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace pbx::recording {
+
+using FileTime = std::chrono::sys_time<std::chrono::nanoseconds>;
+
+FileTime modification_time(const struct stat& status);
+
+/// A leg's name, and where it was when it was looked for.
+struct LocatedLeg {
+    enum class Place {
+        spool,
+        cache,
+        elsewhere, ///< not on this machine
+        refused,   ///< nowhere: it must not be used as a file name (name.hpp)
+    };
+
+    std::string name;
+    Place place = Place::elsewhere;
+    const Folder* folder = nullptr; ///< of a leg in the spool or a cache; as valid as the LocalLegs that found it
+    FileTime modified{};            ///< of a leg in the spool
+};
+
+class LocalLegs {
+  public:
+    explicit LocalLegs(Folder spool) : spool_{std::move(spool)} {}
+    LocalLegs(const LocalLegs&) = delete;
+    LocalLegs& operator=(const LocalLegs&) = delete;
+
+    const Folder& spool() const { return spool_; }
+    void add_cache(Folder folder) { caches_.push_back(std::move(folder)); }
+
+    /// Looks for legs in the spool. It does not look in the caches, since a call whose recording is current needs none
+    /// of its legs.
+    std::vector<LocatedLeg> find_in_spool(const std::vector<std::string>& names) const;
+    /// Looks in the caches for those of `legs` that were elsewhere.
+    void find_in_caches(std::vector<LocatedLeg>& legs) const;
+    /// Whether there is a file of this name in the spool or a cache.
+    bool has(const std::string& name) const;
+
+    /// Opens a leg where it was found; nothing when it is gone since, or was elsewhere. Throws Error: data when its
+    /// name is refused or it is not a regular file; no_permission, io.
+    std::optional<Fd> open(const LocatedLeg& leg) const;
+    /// Finds and opens one leg; nothing when it is not on this machine. Throws the same.
+    std::optional<Fd> find(const std::string& name) const;
+
+  private:
+    const Folder* cache_of(const std::string& name) const;
+
+    Folder spool_;
+    std::deque<Folder> caches_; ///< a deque, because LocatedLeg points at its elements
+};
+
+/// Whether the archive can be asked for a leg of this name.
+bool can_be_archived(const std::string& name);
+
+/// The names of those of `legs` that are not on this machine and that the archive can be asked for.
+std::vector<std::string> names_elsewhere(const std::vector<LocatedLeg>& legs);
+
+} // namespace pbx::recording

@@ -1,0 +1,74 @@
+// The end of the object waits in memory until everything before it has been checked.
+#include "recording/send_object.hpp"
+
+#include "base/hash.hpp"
+#include "recording/damage.hpp"
+#include "remote/transfer.hpp"
+
+namespace pbx::recording {
+
+namespace {
+
+class CheckedStream {
+  public:
+    CheckedStream(Answer& answer, const RemoteObject& object, const ObjectDecision& decide)
+        : answer_{answer}, object_{object}, decide_{decide} {}
+
+    void add(std::string_view data) {
+        constexpr std::size_t held_back = 1U << 16U;
+        held_ += data;
+        if (served_) {
+            hash_.add(data);
+        } else {
+            served_ = decide_(held_, held_.size() >= object_.size);
+            if (!served_)
+                return;
+            hash_.add(std::string_view{held_}.substr(served_->data_offset));
+        }
+        if (held_.size() > held_back) {
+            const auto ready = held_.size() - held_back;
+            send(std::string_view{held_}.substr(0, ready));
+            held_.erase(0, ready);
+        }
+    }
+
+    void finish(const std::string& name) {
+        if (!served_)
+            throw Error{Exit::no_input, name + " in the archive is empty"};
+        if (const auto fault = damage(served_->manifest, hash_.hex()); !fault.empty())
+            throw Error{Exit::data, name + " in the archive: " + fault,
+                        "give -o FILE: a damaged recording is then never passed on, and the legs are joined instead"};
+        send(held_);
+        answer_.finish();
+    }
+
+  private:
+    void send(std::string_view data) {
+        if (!has_begun_) {
+            served_->headers.length = object_.size;
+            answer_.begin(served_->headers);
+            has_begun_ = true;
+        }
+        answer_.add(data);
+    }
+
+    Answer& answer_;
+    const RemoteObject& object_;
+    const ObjectDecision& decide_;
+    std::string held_;
+    std::optional<ServedObject> served_;
+    bool has_begun_ = false;
+    Hash hash_{Hash::Algorithm::sha256};
+};
+
+} // namespace
+
+void send_object(FetchWork& work, Shelf shelf, const std::string& name, const RemoteObject& object,
+                 const ObjectDecision& decide) {
+    CheckedStream stream{work.answer, object, decide};
+    stream_object(
+        *work.sources.archive(), shelf, name, object, [&](std::string_view data) { stream.add(data); }, work.deadline);
+    stream.finish(name);
+}
+
+} // namespace pbx::recording

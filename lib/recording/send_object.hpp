@@ -1,0 +1,32 @@
+// Streams an object of the archive into the answer, checked as it flows.
+#pragma once
+
+#include "audio/manifest.hpp"
+#include "recording/fetch_tiers.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace pbx::recording {
+
+/// How an object is served, and what its audio must be.
+struct ServedObject {
+    AnswerHeaders headers;
+    std::uint64_t data_offset = 0; ///< where its audio begins
+    audio::Manifest manifest;
+};
+
+/// Decides from an object's first bytes (`is_all`: these are all of its bytes) how it is served. Nothing: more bytes
+/// are needed. Throws when it must not be served.
+using ObjectDecision = std::function<std::optional<ServedObject>(std::string_view beginning, bool is_all)>;
+
+/// Nothing is sent before `decide` has decided, and the end of the object only after all of it was compared with its
+/// size, its MD5 and its manifest: a reader never gets the whole of a bad object, and of a short one nothing. Throws
+/// Error: no_input for an empty object, data, unavailable, no_permission, and what `decide` throws.
+void send_object(FetchWork& work, Shelf shelf, const std::string& name, const RemoteObject& object,
+                 const ObjectDecision& decide);
+
+} // namespace pbx::recording

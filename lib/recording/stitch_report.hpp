@@ -1,0 +1,45 @@
+// The JSON report of pbx-stitch on stdout, written call by call so that it needs no memory.
+#pragma once
+
+#include "base/error.hpp"
+#include "recording/build.hpp"
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace pbx::recording {
+
+/// Safe to use from several threads. A reader that goes away, or a full disk behind stdout, does not stop the batch:
+/// the rest of the report is dropped then.
+class StitchReport {
+  public:
+    /// Counts calls, and prints them if `json` is set.
+    explicit StitchReport(bool json);
+
+    void add(const cdr::Call& call, const std::string& action, const std::string& reason,
+             const BuildResult* built = nullptr);
+    void add_up_to_date();
+
+    /// Ends the document with `status`, that of the batch. Returns what kept the report from being written whole;
+    /// nothing when it was, or nobody reads it.
+    std::optional<Error> finish(Exit status);
+
+  private:
+    void write(std::string_view text);
+    void flush();
+
+    bool json_;
+    std::mutex guard_;
+    std::string pending_; ///< not written yet
+    bool is_first_ = true;
+    bool is_closed_ = false; ///< nothing more can be written
+    std::optional<Error> failure_;
+    std::map<std::string, std::uint64_t> counts_; ///< calls by action
+    std::uint64_t up_to_date_ = 0;
+};
+
+} // namespace pbx::recording

@@ -1,0 +1,111 @@
+// One error that holds up many calls is printed once, with how many there are.
+#include "recording/stitch_results.hpp"
+
+#include "base/name.hpp"
+#include "base/words.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+namespace pbx::recording {
+
+// A report on the same terminal shows enough progress.
+StitchResults::StitchResults(bool json, Metrics& metrics)
+    : metrics_{metrics}, report_{json}, progress_{"stitching", "calls", !json || ::isatty(STDOUT_FILENO) != 1} {}
+
+void StitchResults::add(const cdr::Call& call, const char* action, const std::string& reason,
+                        const BuildResult* built) {
+    progress_.add(1, 0);
+    report_.add(call, action, reason, built);
+}
+
+void StitchResults::record_status(Exit status) {
+    const std::lock_guard lock{guard_};
+    status_ = worst(status_, status);
+    if (status != Exit::ok)
+        metrics_.fail(status);
+}
+
+void StitchResults::stitched(const cdr::Call& call, const std::string& reason, const BuildResult& built) {
+    const auto& manifest = built.manifest;
+    for (const auto& fault : built.faults)
+        words::error({built.status, "call " + display_name(call) + ": " + fault});
+    for (const auto& name : manifest.missing)
+        words::warn("call {}: leg {} is missing: it is neither in the spool nor in the archive", display_name(call),
+                    shown(name));
+    words::note("stitched {}: {} legs, {:.1f} s ({})", display_name(call), manifest.audible(), built.length.count(),
+                reason);
+    add(call, "stitched", reason, &built);
+    {
+        const std::lock_guard lock{guard_};
+        metrics_.add("calls_stitched", 1);
+        metrics_.add("calls_stitched_bytes", built.bytes);
+        metrics_.add("legs_missing", manifest.missing.size());
+    }
+    record_status(built.status);
+}
+
+void StitchResults::would_stitch(const cdr::Call& call, const std::string& reason) {
+    words::warn("would stitch {}: {} legs ({})", display_name(call), call.legs.size(), reason);
+    add(call, "would-stitch", reason);
+}
+
+void StitchResults::up_to_date(const cdr::Call& call) {
+    words::note("up to date {}", display_name(call));
+    progress_.add(1, 0);
+    report_.add_up_to_date();
+}
+
+void StitchResults::belongs_elsewhere(const cdr::Call& call) {
+    words::note("skipped {}: this node has none of its legs", display_name(call));
+    add(call, "elsewhere", "no leg here");
+}
+
+void StitchResults::left(const cdr::Call& call, const std::string& reason) {
+    words::note("left {}: {}", display_name(call), reason);
+    add(call, "left", reason);
+}
+
+void StitchResults::failed(const cdr::Call& call, const Error& error) {
+    words::error({error.kind(), "call " + display_name(call) + ": " + error.what(), error.hint()});
+    add(call, error.kind() == Exit::temporary ? "left" : "failed", error.what());
+    record_status(error.kind());
+}
+
+void StitchResults::failed(const Error& error) {
+    words::error(error);
+    record_status(error.kind());
+}
+
+void StitchResults::not_fetched(const cdr::Call& call, const Error& error) {
+    // An archive that does not answer now may do so at the next run.
+    const bool is_away = error.kind() == Exit::unavailable;
+    const auto kind = is_away ? Exit::temporary : error.kind();
+    words::note("left {}: {}", display_name(call), error.what());
+    add(call, is_away ? "left" : "failed", error.what());
+    record_status(kind);
+    constexpr std::size_t most_named = 3;
+    const std::lock_guard lock{guard_};
+    auto& same = held_up_.try_emplace({error.what(), error.hint()}, HeldUp{kind, 0, {}}).first->second;
+    if (++same.calls <= most_named)
+        same.names += (same.names.empty() ? "" : ", ") + display_name(call);
+    else if (same.calls == most_named + 1)
+        same.names += ", ...";
+}
+
+void StitchResults::report_held_up() const {
+    for (const auto& [text, same] : held_up_) {
+        const auto calls =
+            same.calls == 1 ? "call " + same.names : fmt::format("{} calls ({})", same.calls, same.names);
+        words::error({same.kind, calls + ": " + text.first, text.second});
+    }
+}
+
+Exit StitchResults::finish() {
+    report_held_up();
+    if (const auto failure = report_.finish(status_))
+        failed(*failure);
+    return status_;
+}
+
+} // namespace pbx::recording
