@@ -128,6 +128,42 @@ class TheCommands(Case):
         self.assertEqual(commands(page), ['true |\ncat', 'echo "a b"', 'false'])
 
 
+class Troubleshooting(Case):
+    """The section of pbx-recording-tools(7) that begins with a symptom: its commands work, its quotations are ours."""
+    PAGE = SOURCE / 'man' / 'pbx-recording-tools.7'
+
+    def text(self):
+        shown = subprocess.run(['mandoc', '-T', 'utf8', '-O', 'width=400', str(self.PAGE)], stdout=subprocess.PIPE, text=True,
+                               check=True).stdout
+        return re.search(r'(?ms)^TROUBLESHOOTING\n(.*?)^(?=\S)', re.sub('.\b', '', shown)).group(1)
+
+    def test_every_command_of_ours_is_accepted(self):
+        w = self.workdir(remote='local')
+        w.db.sql("insert into organizations (name, context_prefix) values ('acme', 'acme')")
+        account = w.db.value("select id from organizations where name = 'acme'")
+        w.three_legs(CALL, account, stamp='20240418-1430')
+        w.env.update(PATH=f"{BIN}:{w.env['PATH']}", PBX_ASTERISK_DIR=str(w.path), HOME=str(w.path))
+        found = re.findall(r'(?m)^\s+\$ (pbx-.*)$', self.text())
+        self.assertGreater(len(found), 10)
+        for command in found:
+            for name, value in (('CALL', CALL), ('ORG', 'acme'), ('CODE', account)):
+                command = re.sub(rf'\b{name}\b', value, command)
+            with self.subTest(command=command):
+                done = subprocess.run(['bash', '-c', command], cwd=w.path, env=w.environment(), stdin=subprocess.DEVNULL,
+                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120 * SLOW, check=False)
+                self.assertIn(done.returncode, (0, 1), done.stderr)  # 1: a difference, or grep found nothing
+
+    def test_every_message_that_it_quotes_is_one_that_a_tool_prints(self):
+        source = ''
+        for file in sorted((SOURCE / 'lib').rglob('*.cpp')):
+            source += re.sub(r'"\s*\n\s*"', '', file.read_text(encoding='utf-8'))
+        quoted = re.findall(r'\u201c(.*?)\u201d', self.text())
+        self.assertGreater(len(quoted), 10)
+        for message in quoted:
+            with self.subTest(message=message):
+                self.assertTrue(message in source, 'no source file has these words')
+
+
 class TheConfiguration(Case):
     """The examples of pbx.conf(5) and the installed pbx.conf.example are files that the tools read."""
 
