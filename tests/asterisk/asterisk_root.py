@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""A folder with a real Asterisk in it, from the archive that this machine's apt uses; nothing is installed, nobody need be root.
+"""A folder with a real Asterisk in it, from the packages that apt offers on this machine. Nothing is installed, and root is not needed.
 
-Run as a program it makes the folder where that is missing, and prints the path of an `asterisk` to call:
+Run as a program, it creates the folder if it is missing, and prints the path of an `asterisk` program:
 
-    ASTERISK=$(tests/asterisk/asterisk_root.py) || exit 77    # words about why not go to stderr
+    ASTERISK=$(tests/asterisk/asterisk_root.py) || exit 77    # the reason is printed on stderr
     "$ASTERISK" -C /some/folder/asterisk.conf -f
 
-That program takes every option of Asterisk's own. It runs under the loader and the libraries of the folder, without chroot,
-so all paths mean the same inside and outside, and with the folder's modules and documentation wherever the asterisk.conf
-that `-C` names does not say otherwise. See private_asterisk.py for one that is started and stopped by a test.
+That program accepts all of Asterisk's options. It runs with the loader and the libraries of the folder, without chroot, so paths
+mean the same inside and outside. It uses the folder's modules and documentation unless the asterisk.conf that `-C` names sets
+others. private_asterisk.py has an Asterisk that a test starts and stops.
 """
 import fcntl
 import glob

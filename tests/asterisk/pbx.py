@@ -1,5 +1,5 @@
-"""A whole PBX for the call test: database, provisioning, generated configuration, Asterisk, phones, a trunk for each
-organization. Made by Pbx(), ended by close() however far it came."""
+"""A complete PBX for the call tests: database, provisioning, generated configuration, Asterisk, phones, and a trunk for each
+organization. Pbx() creates it; close() ends it, even if it was not created completely."""
 import asyncio
 import contextlib
 import datetime

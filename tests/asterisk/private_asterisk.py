@@ -1,14 +1,14 @@
-"""An Asterisk of a test's own: own folders, own loopback ports, only the modules that calls need; gone at the end.
+"""An Asterisk for one test, with its own folders, its own ports on loopback, and only the modules that calls need.
 
-    with Asterisk() as pbx:                       # skips the test (Unavailable) where none is to be had
-        pbx.write('pjsip.conf', '...')            # into pbx.etc; start() writes only files that are not there yet
-        pbx.start()                               # ready, or RuntimeError with what it said
+    with Asterisk() as pbx:                       # skips the test (Unavailable) if there is no Asterisk
+        pbx.write('pjsip.conf', '...')            # into pbx.etc; start() writes only files that do not exist yet
+        pbx.start()                               # ready, or RuntimeError with Asterisk's messages
         pbx.cli('dialplan show')
         pbx.complaints()                          # the WARNING and ERROR lines since start
         pbx.sip                                   # ('127.0.0.1', port)
 
-For a test of `pbx-dialplan-gen --validate` only the program is needed: asterisk_root.program() is the path of an `asterisk`
-that can be put first into PATH (`os.path.dirname` of it), and that takes `-C /any/folder/asterisk.conf` as Asterisk itself does.
+A test of `pbx-dialplan-gen --validate` needs only the program: asterisk_root.program() is the path of an `asterisk` whose folder
+can be put first into PATH, and which takes `-C /any/folder/asterisk.conf` as Asterisk does.
 """
 import contextlib
 import ctypes

@@ -1,5 +1,5 @@
-"""Phones and trunks for the call test: SIP over UDP with digest authentication, RTP with G.711 u-law and RFC 4733 digits.
-Small, and enough to register, call, answer, refuse, hold, press digits and transfer, against a B2BUA on the same machine."""
+"""Phones and trunks for the call tests: SIP over UDP with digest authentication, RTP with G.711 u-law and RFC 4733 digits.
+They can register, call, answer, refuse, hold, press digits and transfer, with a B2BUA on the same machine, and nothing more."""
 import asyncio
 import contextlib
 import hashlib

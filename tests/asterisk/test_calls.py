@@ -1,6 +1,6 @@
-"""Real calls through a real Asterisk with the generated configuration: what is recorded, what the CDR rows say, and what the
-tools make of it. All calls are placed at once, before the tests; each test judges one. Every second that a party says is a
-tone of its own (tones.py), so a recording can be taken apart into who was heard when."""
+"""Real calls through a real Asterisk with the generated configuration: what is recorded, what the CDR rows contain, and what the
+tools do with both. All calls are placed at once, before the tests, and each test judges one. Every second that a party speaks is
+a tone of its own (tones.py), so a recording shows who was heard when."""
 import asyncio
 import atexit
 import contextlib

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Thousands of hostile values in every text column of the tenants' tables, loaded by a real Asterisk: what it has afterwards is
-what was allowed, under each tenant's own prefix, and nothing was executed."""
+"""A real Asterisk loads thousands of hostile values in every text column of the tenants' tables. Afterwards it has only what was
+allowed, under each tenant's own prefix, and nothing was executed."""
 import collections
 import random
 import re

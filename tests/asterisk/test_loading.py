@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What Asterisk itself says of the generated configuration: pbx-dialplan-gen --validate and --reload."""
+"""pbx-dialplan-gen --validate and --reload: what Asterisk reports about the generated configuration."""
 import re
 import uuid
 

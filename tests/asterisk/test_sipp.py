@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""A call that sipp places, an implementation of SIP and RTP that is not ours: what it says is in the legs, once and in order,
-and comes back as one file."""
+"""A call placed by SIPp, so that an error in our own SIP client would be noticed: what SIPp plays is in the legs, once and in
+order, and comes back as one file."""
 import asyncio
 from pathlib import Path
 

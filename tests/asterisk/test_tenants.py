@@ -1,5 +1,5 @@
-"""Tenants that try to take each other's numbers, phones and trunks, strangers, and limits: with real SIP against the
-configuration that is deployed. All calls are placed before the tests; each test judges some of them."""
+"""Tenants that try to take each other's numbers, phones and trunks, strangers, and limits, with real SIP against the deployed
+configuration. All calls are placed before the tests; each test judges some of them."""
 import asyncio
 import atexit
 import contextlib

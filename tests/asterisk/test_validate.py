@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""pbx-dialplan-gen --validate with a real Asterisk and an operator's own files: what it refuses, and what it must not do."""
+"""pbx-dialplan-gen --validate with a real Asterisk and an operator's own files: what it refuses, and what it must never do."""
 import os
 import re
 import shutil

@@ -1,5 +1,5 @@
-"""Speech in which every second can be named: each party says one tone a second, each second another one, and each party in a
-band of its own. A recording is taken apart again into who was heard when, saying which of their seconds."""
+"""Speech in which every second can be identified: each party plays one tone per second, a different one each second, in a band of
+its own. From a recording, this module computes who was heard when, and which of their seconds."""
 import math
 import struct
 from operator import mul

@@ -1,4 +1,4 @@
-"""A bucket for tests/bench/run that holds files already: bucket.py BUCKET [FOLDER BELOW]... serves it, and prints "ready PORT"."""
+"""A bucket for tests/bench/run that already contains files: bucket.py BUCKET [FOLDER BELOW]... serves it, and prints "ready PORT"."""
 import sys
 from pathlib import Path
 

@@ -1,11 +1,11 @@
-"""Faults at every step: a tool is run under strace, which kills it before its Nth call of a kind, or lets that call fail.
+"""Faults at every step: strace kills a tool before its Nth system call of a kind, or makes that call fail.
 
-A test describes a world: how it looks before, how the tool is run in it, and what must hold after. This module finds the
-steps (the calls that the tool itself makes and that change something), strikes at each, has the world judged, runs the
-tool once more without a fault and compares what is there with what an undisturbed run leaves.
+A test describes a world: how it looks before, how the tool is run in it, and what must be true afterwards. This module finds the
+steps, which are the calls of the tool that change something. It strikes at each step, lets the test judge the world, runs the tool
+once more without a fault, and compares the result with that of an undisturbed run.
 
-The default form goes through the steps in an order that spreads over all of them until its time is used up; PBX_LONG=1
-tries every step with every fault.
+By default it visits the steps in an order that spreads over all of them until its time is used up; PBX_LONG=1 tries every step
+with every fault.
 """
 import collections
 import os

@@ -1,4 +1,4 @@
-"""Several of the tools at once, a recorder that writes meanwhile, and parents that are killed: no leg is ever lost."""
+"""Several tools at once, a recorder that writes meanwhile, and parents that are killed: no leg is ever lost."""
 import os
 import random
 import struct

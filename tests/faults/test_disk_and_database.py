@@ -1,4 +1,4 @@
-"""A disk that is really full, folders that cannot be written, and a database that goes away, comes back, is slow or cut."""
+"""A disk that is really full, folders that cannot be written, and a database that stops, returns, is slow, or is cut off."""
 import contextlib
 import os
 import shutil

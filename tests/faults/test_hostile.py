@@ -1,5 +1,5 @@
-"""Hostile strings in every CDR column and as CALL, strange things where a leg should be, and legs that change into links between
-the look and the read: nothing leaves its folder, and the calls beside them are served."""
+"""Hostile strings in every CDR column and as CALL, things other than files in place of a leg, and legs that become links after
+they have been checked: nothing leaves its folder, and other calls are served."""
 import json
 import os
 import re

@@ -1,4 +1,4 @@
-"""The bucket misbehaves in every way that the test server knows, and so does rclone, under each tool that uses them."""
+"""The bucket fails in every way that the test server can, and so does rclone, with each tool that uses them."""
 import contextlib
 
 import sweep

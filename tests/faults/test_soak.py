@@ -1,5 +1,5 @@
-"""Compressed time: recorders leave legs of calls all the while, stitch and archive run without a pause, and now and then one of
-them is killed. At the end every recorded sample is in the bucket once, and every call can be fetched."""
+"""Compressed time: recorders constantly write legs, stitch and archive run without a pause, and now and then one of them is killed.
+At the end every recorded sample is in the bucket once, and every call can be fetched."""
 import os
 import random
 import threading

@@ -1,4 +1,4 @@
-"""pbx-archive killed before, and failed by, each of its own steps."""
+"""pbx-archive is killed before each of its steps, and each of its steps fails."""
 import sound
 import sweep
 from workdir import main

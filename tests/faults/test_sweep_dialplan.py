@@ -1,4 +1,5 @@
-"""pbx-dialplan-gen --deploy killed before, and failed by, each of its own steps: Asterisk can load the folder at any moment."""
+"""pbx-dialplan-gen --deploy is killed before each of its steps, and each of its steps fails: Asterisk can load the folder at any
+moment."""
 import os
 import re
 

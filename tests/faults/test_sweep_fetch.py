@@ -1,4 +1,5 @@
-"""pbx-recording-fetch, while it rebuilds a call from legs in the bucket, killed before, and failed by, each of its steps."""
+"""pbx-recording-fetch, while it joins a call from legs in the bucket, is killed before each of its steps, and each of its steps
+fails."""
 import sound
 import sweep
 from workdir import main

@@ -1,5 +1,5 @@
-"""pbx-migrate up killed before, and failed by, each of its own steps, on a database with organizations from before the
-policy."""
+"""pbx-migrate up is killed before each of its steps, and each of its steps fails, on a database with organizations that are older
+than the recording policy."""
 import shutil
 import subprocess
 import time

@@ -1,4 +1,4 @@
-"""Clocks that are wrong, and calls that outlast the hour."""
+"""Wrong clocks, and calls that last longer than an hour."""
 import calendar
 import json
 import os

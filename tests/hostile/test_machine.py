@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""One machine, several users: files that another user planted, owns or can write, and runs as root among those of cron's user."""
+"""One machine with several users: files that another user created, owns or can write, and runs as root beside those of cron's
+user."""
 import csv
 import io
 import os

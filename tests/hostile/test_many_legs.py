@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Calls of very many legs, as a queue whose timeout leads to itself makes them: bounded descriptors and memory, and time that grows
-with their number."""
+"""Calls with very many legs, as a queue creates them whose overflow leads to itself: the number of descriptors and the memory stay
+bounded, and the time grows in proportion."""
 import hashlib
 import os
 import subprocess

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""An organization's names beside the sections that the operator wrote: the operator's stand, the row is left out by name."""
+"""An organization uses a name of one of the operator's sections: the operator's section stays, and the row is left out and named."""
 import os
 import unittest
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Whose a leg is: two nodes that share a database and a bucket, and names that several accounts' rows give."""
+"""Who owns a leg: two nodes that share a database and a bucket, and names that rows of several accounts contain."""
 import json
 import os
 import signal

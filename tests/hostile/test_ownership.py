@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Who owns a number, a host, a name: the tenant that was there first. A newcomer is refused by name, and nothing of the
-incumbent's configuration changes. Prefixes, reserved names, emergency numbers, routing loops, and passwords of phones."""
+"""Who owns a number, a host or a name: the tenant that had it first. A later one is refused and named, and the first tenant's
+configuration does not change. Also prefixes, reserved names, emergency numbers, routing loops, and passwords of phones."""
 import re
 import subprocess
 import uuid

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""What pbx-dialplan-gen starts as Asterisk: as which user, with what in hand, from whose files, and what is left afterwards.
+"""The private Asterisk of pbx-dialplan-gen: which user it runs as, what it inherits, whose files it uses, and what remains.
 
-A shell script plays Asterisk. It notes how it was started, keeps a copy of the configuration that it was given, and runs the
-program "module" in the folder that astmoddir names, as Asterisk runs the code of its modules."""
+A shell script plays Asterisk. It records how it was started, keeps a copy of its configuration, and runs the program "module" in
+the folder that astmoddir names, as Asterisk runs the code of its modules.
+"""
 import os
 import signal
 import time

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What a hostile or broken rclone answers, what lies under the names of our own files, and what an argument list shows."""
+"""Answers of a hostile or broken rclone, other files under the names of our own, and what an argument list shows."""
 import hashlib
 import os
 import time

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Stitched recordings whose audio or manifest somebody changed: none is served as good, none is archived, none replaces a good one,
-and a recording that holds the last copy of a leg stays."""
+"""Somebody has changed the audio or the manifest of stitched recordings: none is served as good, none is archived, none replaces a
+good one, and a recording with the last copy of a leg stays."""
 import hashlib
 import json
 import os

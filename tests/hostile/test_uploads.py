@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Machines that store different legs under one name: whatever the order, both legs are kept somewhere."""
+"""Machines that store different legs under one name: both legs are kept, in whatever order things happen."""
 import hashlib
 import time
 from concurrent.futures import ThreadPoolExecutor

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""pbx-archive: stitched recordings are copied to the bucket, legs are moved there, and whatever happens no leg is lost."""
+"""pbx-archive copies stitched recordings and moves legs to the bucket, and loses no leg, whatever happens."""
 import json
 import os
 import re

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""pbx-archive audit: for every CDR row that names a recording, where its leg is; and which files no row names."""
+"""pbx-archive audit: where the leg of each CDR row is, and which files no row names."""
 import json
 import sys
 

@@ -1,4 +1,4 @@
-"""pbx-calls: what an operator asks of the CDR rows, on a real PostgreSQL."""
+"""pbx-calls with a real PostgreSQL."""
 import csv
 import io
 import json

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What all tools share: --help and --version, where settings come from, exit statuses, manual pages."""
+"""What all tools have in common: --help and --version, where settings come from, exit statuses, manual pages."""
 import os
 import re
 import subprocess

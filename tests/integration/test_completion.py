@@ -1,4 +1,4 @@
-"""Bash completion: written by the build from each tool's options, tried in a real bash."""
+"""Bash completion, which the build generates from each tool's options, in a real bash."""
 import os
 import pty
 import re

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""pbx-dialplan-gen: from the database to a folder that Asterisk can load at every instant."""
+"""pbx-dialplan-gen: from the database to a folder that Asterisk can load at any moment."""
 import fcntl
 import itertools
 import json

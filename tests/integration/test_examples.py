@@ -1,4 +1,4 @@
-"""What the manual pages show can be typed: every command of every EXAMPLES section, as written, in a prepared PBX."""
+"""The manual pages' examples can be typed: each command of each EXAMPLES section runs as written, in a prepared PBX."""
 import re
 import subprocess
 import wave

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""pbx-recording-fetch: a call comes back byte for byte from the nearest place that has it, or it says truly why not."""
+"""pbx-recording-fetch returns a call byte for byte from the nearest place that has it, or gives the true reason why it cannot."""
 import fcntl
 import os
 import re

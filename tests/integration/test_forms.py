@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Recordings in other forms: encoded for a mail, and with the overlaps of old dialplans trimmed."""
+"""Recordings in other formats, and recordings of old dialplans with their overlaps trimmed."""
 import os
 import subprocess
 import time

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""--metrics: what monitoring learns of the hourly runs."""
+"""--metrics: the numbers that the hourly runs report to monitoring."""
 import re
 import sys
 import time

@@ -1,4 +1,4 @@
-"""pbx-migrate: the schema's history against a real PostgreSQL, and everything that can go wrong on the way."""
+"""pbx-migrate with a real PostgreSQL: all migrations, and everything that can go wrong with one."""
 import hashlib
 import json
 import shutil

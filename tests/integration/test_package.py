@@ -1,4 +1,4 @@
-"""The Debian package and a plain installation: what lies where, and that what was installed works from there."""
+"""The Debian package and a plain installation: where the files are, and that they work from there."""
 import gzip
 import os
 import re

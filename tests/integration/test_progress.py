@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What an operator sees on a terminal while work takes its time, and cron never."""
+"""Progress: an operator at a terminal sees it, and cron never does."""
 import re
 import sys
 

@@ -1,4 +1,4 @@
-"""pbx-provision: the policy is run without SQL, and nothing enters the database that the dialplan would refuse."""
+"""pbx-provision: an operator manages the policy without SQL, and cannot enter what the dialplan would refuse."""
 import json
 
 from workdir import BIN, Case, main

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What the tools make of rclone's answers: few runs for many names, one bad object among good ones, other nodes' work."""
+"""How the tools use rclone: few runs for many names, one bad object among good ones, and the work of other nodes."""
 import os
 import sys
 

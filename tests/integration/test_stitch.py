@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""pbx-stitch: a call's legs become one playable file, once, whole, and for one tenant only."""
+"""pbx-stitch joins the legs of a call into one playable file, once, completely, and for one tenant only."""
 import json
 import os
 import re

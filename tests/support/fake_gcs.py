@@ -1,4 +1,4 @@
-"""A server on loopback that speaks the part of Google Cloud Storage's JSON API that rclone uses, and misbehaves on request.
+"""A server on loopback that speaks the part of Google Cloud Storage's JSON API that rclone uses, and fails on request.
 
 In a test:      with FakeGcs() as cloud: ... cloud.fault(match='GET .*x.wav', status=503) ... cloud.objects('bkt')
 From a shell:   python3 fake_gcs.py PORT [BUCKET ...]   prints "ready PORT"; the same requests by HTTP: POST /_fault {...},

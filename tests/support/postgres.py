@@ -1,4 +1,4 @@
-"""A private PostgreSQL server for one test script: a Unix socket in a temporary folder, no port, gone at the end."""
+"""A private PostgreSQL server for one test script, on a Unix socket in a temporary folder, without a port. It ends with the script."""
 import atexit
 import glob
 import itertools

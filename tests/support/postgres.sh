@@ -1,5 +1,5 @@
 # A private PostgreSQL server on a socket in a folder, for shell scripts: source this, then start_postgres FOLDER [SERVER OPTION...].
-# It refuses to run as root: then it runs as postgres. $postgres_programs is where its own psql lies.
+# The server refuses to run as root, so root starts it as the user postgres. $postgres_programs is the folder of its psql.
 
 start_postgres() {
     local folder=$1 log=$1/log i as_user=(setpriv --pdeathsig INT)

@@ -1,5 +1,5 @@
-"""WAV files as Asterisk writes them, made by sox and espeak-ng, and judges for those that the tools write: sox, libsndfile's
-programs and a reader of our own. None of the project's code takes part."""
+"""WAV files as Asterisk writes them, made with sox and espeak-ng, and checks of those that the tools write: with sox, libsndfile's
+programs, and a reader of our own. None of the project's code is used."""
 import functools
 import json
 import os

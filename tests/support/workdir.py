@@ -1,4 +1,4 @@
-"""What a command-line test needs, so that it is five lines: a spool, a database, a remote, and the built tools.
+"""What a test of a tool needs: a spool, a database, a remote, and the built tools. A test is five lines:
 
     class Stitch(Case):
         def test_a_call_of_three_legs_becomes_one_file(self):
