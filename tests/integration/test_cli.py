@@ -260,6 +260,31 @@ class TheTree(Case):
         for package in needed:
             self.assertIn(package, readme)
 
+    PAGES = sorted([*SOURCE.glob('*.md'), *SOURCE.glob('docs/**/*.md')])
+
+    def test_every_link_in_the_markdown_pages_leads_to_a_file_and_a_heading(self):
+        for page in self.PAGES:
+            for link in re.findall(r'\]\(([^)\s]+)\)', page.read_text(encoding='utf-8')):
+                if '://' in link:
+                    continue
+                with self.subTest(page=page.name, link=link):
+                    path, _, heading = link.partition('#')
+                    target = (page.parent / path).resolve() if path else page
+                    self.assertTrue(target.exists())
+                    if heading:
+                        headings = re.findall(r'(?m)^#+ (.*)$', target.read_text(encoding='utf-8'))
+                        # GitHub's rule for the anchor of a heading
+                        anchors = [re.sub(r'[^\w\- ]', '', text.lower()).replace(' ', '-') for text in headings]
+                        self.assertIn(heading, anchors)
+
+    def test_every_source_file_that_the_markdown_pages_name_exists(self):
+        for page in self.PAGES:
+            for name in re.findall(r'`((?:lib|tools|tests|man|cmake|migrations|docs)/[\w./*-]+)`', page.read_text(encoding='utf-8')):
+                if re.search(r'NAME|YYYY', name):
+                    continue
+                with self.subTest(page=page.name, name=name):
+                    self.assertTrue([*SOURCE.glob(name.rstrip('/')), *SOURCE.glob(name + '.cpp')], 'there is no such file')
+
     def hourly_command(self):
         lines = [line for line in (SOURCE / 'crontab').read_text(encoding='utf-8').splitlines()
                  if line and not line.startswith('#') and '=' not in line.split()[0]]
