@@ -1,12 +1,13 @@
 // pbx-archive: copies stitched recordings and moves legs to the archive, and audits them.
+#include "archive/archive.hpp"
+#include "archive/audit.hpp"
+#include "archive/options.hpp"
 #include "base/user.hpp"
 #include "cli/app.hpp"
-#include "recording/archive.hpp"
-#include "recording/audit.hpp"
 
 int main(int argc, char** argv) {
-    pbx::recording::ArchiveOptions options;
-    pbx::recording::AuditOptions report;
+    pbx::archive::ArchiveOptions options;
+    pbx::archive::AuditOptions report;
     pbx::cli::App app{"pbx-archive", "Copy stitched recordings to the archive, then move legs there"};
     app.add_spool(options.places.spool);
     app.add_stitched(options.places.stitched);
@@ -32,7 +33,8 @@ int main(int argc, char** argv) {
         report.places = options.places;
         report.database = options.database;
         report.json = options.json;
-        const auto status = audit->parsed() ? pbx::recording::audit(report) : pbx::recording::archive(options);
+        const auto status =
+            audit->parsed() ? pbx::archive::audit_recordings(report) : pbx::archive::archive_recordings(options);
         pbx::cli::finish_stdout();
         return status;
     });

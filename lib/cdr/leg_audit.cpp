@@ -1,4 +1,4 @@
-// COPY in, a join, cursors out.
+// The listings go in with COPY, one join compares them with the rows, and cursors return the result.
 #include "cdr/leg_audit.hpp"
 
 #include "base/deadline.hpp"
@@ -14,10 +14,10 @@ namespace pbx::cdr {
 
 namespace {
 
-constexpr const char* doing = "audit the legs";
+constexpr const char* action = "audit the legs";
 constexpr std::size_t batch = 2000;
 
-// A leg of so few bytes is a header without audio: 44 of Asterisk's wav, 60 of its WAV49.
+// A leg of at most so many bytes is a header without audio: 44 bytes in Asterisk's wav, 60 in its WAV49.
 constexpr int largest_empty = 60;
 
 // The rows in question, with their call, and the files found for them.
@@ -34,12 +34,12 @@ constexpr const char* found_files = R"(
     select name, l.size as local, r.size as remote, greatest(l.modified, r.modified) as modified, false as differs
     from pbx_audit_local l full join pbx_audit_remote r using (name))";
 
-// The calls of which another node may still hold a leg; once, so that rows and summary agree.
-constexpr const char* fresh_calls = R"(
-    create temporary table pbx_audit_fresh as
+// The calls of which another node may still hold a leg; computed once, so that rows and summary agree.
+constexpr const char* recent_calls = R"(
+    create temporary table pbx_audit_recent as
     select distinct linkedid, account from pbx_audit_rows where ended > now() - {patience} * interval '1 second')";
 
-// Whatever account is audited, the rows of all accounts and times decide.
+// The rows of all accounts and times decide, whatever account and time are audited.
 constexpr const char* ambiguous_legs = R"(
     create temporary table pbx_audit_ambiguous as
     select recordingfile, account
@@ -49,18 +49,17 @@ constexpr const char* ambiguous_legs = R"(
 constexpr const char* rows_with_files = R"(
     declare pbx_audit no scroll cursor for
     select c.id, cast(floor(extract(epoch from c.calldate)) as bigint), c.linkedid, c.account, c.recordingfile,
-        coalesce(f.local, -1), coalesce(f.remote, -1), cast(n.linkedid is not null as int),
+        f.local, f.remote, cast(n.linkedid is not null as int),
         cast(a.recordingfile is not null as int), cast(coalesce(f.differs, false) as int)
     from pbx_audit_rows c left join pbx_audit_files f on f.name = c.recordingfile
         left join pbx_audit_ambiguous a on a.recordingfile = c.recordingfile and a.account = c.account
-        left join pbx_audit_fresh n on n.linkedid = c.linkedid and n.account = c.account
+        left join pbx_audit_recent n on n.linkedid = c.linkedid and n.account = c.account
     where c.recordingfile <> ''
     order by a.recordingfile is null, c.calldate, c.id)";
 
-// Whose a file is that no row names, its own name may tell: time, caller and the number that was called, then perhaps
-// the node's name and a unique id. DIDs are unique;
-// an extension or a queue tells only when one organization alone has it. An hour's grace: rows are written when a call
-// ends.
+// The name of a file that no row names may show whose it is: time, caller and the number that was called, then perhaps
+// the node's name and a unique id. DIDs are unique; an extension or a queue counts only when one organization alone has
+// it. Files of the last hour are left out, since rows are written when a call ends.
 constexpr const char* orphans = R"(
     create temporary table pbx_audit_orphans as
     with orphan as (
@@ -79,8 +78,8 @@ constexpr const char* orphans = R"(
     select o.name, o.local, o.remote, o.differs, coalesce(w.account, '') as account
     from orphan o left join owner w on w.number = o.called)";
 
-// Policy is per point: a row passed the point that its context and number name. What an extension dialled and is no
-// extension went out over a route.
+// Policy is set per point: a row passed the point that its context and number name. A number that an extension dialled
+// and that is not an extension went out over a route.
 constexpr const char* summary_query = R"(
     with organization as (
         select id, cast(id as text) as account, name, context_prefix as prefix,
@@ -116,14 +115,14 @@ constexpr const char* summary_query = R"(
         select account, count(*) filter (where due) as due, count(*) filter (where due and not named) as unrecorded
         from call group by 1
     ), leg as (
-        select r.account, r.recordingfile, bool_or(n.linkedid is not null) as fresh
-        from pbx_audit_rows r left join pbx_audit_fresh n using (linkedid, account)
+        select r.account, r.recordingfile, bool_or(n.linkedid is not null) as recent
+        from pbx_audit_rows r left join pbx_audit_recent n using (linkedid, account)
         where r.recordingfile <> '' group by 1, 2
     ), placed as (
         select leg.account, coalesce(f.local, f.remote) as size,
             case when a.recordingfile is not null then 'ambiguous' when f.differs then 'differs'
                 when f.local is not null and f.remote is not null then 'both' when f.local is not null then 'local'
-                when f.remote is not null then 'remote' when leg.fresh then 'awaited' else 'missing' end as state
+                when f.remote is not null then 'remote' when leg.recent then 'awaited' else 'missing' end as state
         from leg left join pbx_audit_files f on f.name = leg.recordingfile
             left join pbx_audit_ambiguous a on a.recordingfile = leg.recordingfile and a.account = leg.account
     ), legs as (
@@ -148,20 +147,20 @@ constexpr const char* summary_query = R"(
         left join legs l using (account) left join stray s using (account)
     order by o.name collate "C" nulls last, k.account collate "C")";
 
-struct Clear {
+struct ClearResult {
     void operator()(PGresult* result) const { PQclear(result); }
 };
-using Answer = std::unique_ptr<PGresult, Clear>;
+using QueryResult = std::unique_ptr<PGresult, ClearResult>;
 
 [[noreturn]] void fail(PGconn* connection, const PGresult* result) {
     const char* state = result != nullptr ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : nullptr;
-    throw db::sql_error(doing, state != nullptr ? state : "", PQerrorMessage(connection));
+    throw db::sql_error(action, state != nullptr ? state : "", PQerrorMessage(connection));
 }
 
-Answer execute(soci::session& session, const std::string& sql) {
+QueryResult execute(soci::session& session, const std::string& sql) {
     const Waiting waiting{"the database", Exit::unavailable};
     auto* connection = db::connection(session);
-    Answer answer{PQexec(connection, sql.c_str())};
+    QueryResult answer{PQexec(connection, sql.c_str())};
     const auto status = PQresultStatus(answer.get());
     if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && status != PGRES_COPY_IN)
         fail(connection, answer.get());
@@ -173,11 +172,11 @@ std::string literal(soci::session& session, const std::string& text) {
     const std::unique_ptr<char, decltype(&PQfreemem)> quoted{PQescapeLiteral(connection, text.data(), text.size()),
                                                              &PQfreemem};
     if (!quoted)
-        throw Error{Exit::usage, "\"" + shown(text) + "\" is no account code"};
+        throw Error{Exit::usage, "\"" + shown(text) + "\" is not an account code"};
     return quoted.get();
 }
 
-// COPY's text form; what is no UTF-8 cannot be the name that a row gives.
+// COPY's text format. A name that is not UTF-8 cannot be in a row.
 std::string escaped(std::string_view text) {
     std::string result;
     for (const char c : text) {
@@ -199,11 +198,21 @@ std::int64_t number(const PGresult* result, int row, int column) {
     return std::strtoll(PQgetvalue(result, row, column), nullptr, 10);
 }
 
+bool flag(const PGresult* result, int row, int column) {
+    return number(result, row, column) != 0;
+}
+
+std::optional<std::uint64_t> size(const PGresult* result, int row, int column) {
+    if (PQgetisnull(result, row, column) != 0)
+        return std::nullopt;
+    return static_cast<std::uint64_t>(number(result, row, column));
+}
+
 std::string text(const PGresult* result, int row, int column) {
     return {PQgetvalue(result, row, column), static_cast<std::size_t>(PQgetlength(result, row, column))};
 }
 
-// Rows for a table, in COPY's text form.
+// Rows for a table, in COPY's text format.
 class CopyIn {
   public:
     CopyIn(soci::session& session, const std::string& table) : connection_{db::connection(session)} {
@@ -221,7 +230,7 @@ class CopyIn {
         send();
         if (PQputCopyEnd(connection_, nullptr) != 1)
             fail(connection_, nullptr);
-        while (const Answer answer{PQgetResult(connection_)})
+        while (const QueryResult answer{PQgetResult(connection_)})
             if (PQresultStatus(answer.get()) != PGRES_COMMAND_OK)
                 fail(connection_, answer.get());
     }
@@ -254,58 +263,68 @@ void for_each(soci::session& session, const std::string& cursor,
 const char* AuditedRow::state() const {
     if (ambiguous)
         return "ambiguous";
-    if (local >= 0 && remote >= 0)
-        return differs ? "differs" : "both";
-    if (local >= 0)
+    if (found.local && found.remote)
+        return found.differs ? "differs" : "both";
+    if (found.local)
         return "local";
-    if (remote >= 0)
+    if (found.remote)
         return "remote";
-    return fresh ? "awaited" : "missing";
+    return may_still_arrive ? "awaited" : "missing";
 }
 
-LegAudit::LegAudit(soci::session& session, std::int64_t since, std::string account, std::int64_t patience)
+LegAudit::LegAudit(soci::session& session, std::chrono::sys_seconds since, std::string account,
+                   std::chrono::seconds patience)
     : session_{session}, since_{since}, account_{std::move(account)}, patience_{patience} {
     execute(session_, "set client_encoding = 'UTF8'");
     const auto answer = execute(session_, "select coalesce(max(id), 0) from asterisk_cdr");
-    last_ = number(answer.get(), 0, 0);
+    last_row_ = number(answer.get(), 0, 0);
     execute(session_, "create temporary table pbx_audit_local (name text, size bigint, modified bigint)");
     execute(session_, "create temporary table pbx_audit_remote (name text, size bigint, modified bigint)");
 }
 
-void LegAudit::fill(Place place, const std::function<void(const Take&)>& list) {
-    CopyIn rows{session_, place == Place::local ? "pbx_audit_local" : "pbx_audit_remote"};
-    list([&](std::string_view name, std::uint64_t size, std::int64_t modified) {
+void LegAudit::add_files(const char* table, const std::function<void(const AddFile&)>& list) {
+    CopyIn rows{session_, table};
+    list([&](std::string_view name, std::uint64_t bytes, std::chrono::sys_seconds modified) {
         if (is_utf8(name) && name.find('\0') == std::string_view::npos)
-            rows.add(fmt::format("{}\t{}\t{}\n", escaped(name), size, modified));
+            rows.add(fmt::format("{}\t{}\t{}\n", escaped(name), bytes, modified.time_since_epoch().count()));
     });
     rows.finish();
 }
 
-void LegAudit::compare(const Differing& differing) {
+void LegAudit::add_local_files(const std::function<void(const AddFile&)>& list) {
+    add_files("pbx_audit_local", list);
+}
+
+void LegAudit::add_remote_files(const std::function<void(const AddFile&)>& list) {
+    add_files("pbx_audit_remote", list);
+}
+
+void LegAudit::compare(const FindDiffering& find_differing) {
+    const auto since = since_.time_since_epoch().count();
     execute(session_,
-            fmt::format(audited_rows, fmt::arg("last", last_), fmt::arg("since", since_),
+            fmt::format(audited_rows, fmt::arg("last", last_row_), fmt::arg("since", since),
                         fmt::arg("account", account_.empty() ? std::string{}
                                                              : " and c.accountcode = " + literal(session_, account_))));
-    execute(session_, fmt::format(fresh_calls, fmt::arg("patience", patience_)));
+    execute(session_, fmt::format(recent_calls, fmt::arg("patience", patience_.count())));
     execute(session_, fmt::format(ambiguous_legs,
                                   fmt::arg("named_by_others", named_by_others("leg.recordingfile", "leg.account"))));
     execute(session_, found_files);
-    execute(session_, "analyze pbx_audit_files, pbx_audit_fresh, pbx_audit_ambiguous");
-    mark_differing(differing);
+    execute(session_, "analyze pbx_audit_files, pbx_audit_recent, pbx_audit_ambiguous");
+    mark_differing(find_differing);
     if (account_.empty())
-        execute(session_, fmt::format(orphans, fmt::arg("since", since_)));
+        execute(session_, fmt::format(orphans, fmt::arg("since", since)));
     else
         execute(session_, "create temporary table pbx_audit_orphans (name text, local bigint, remote bigint, "
                           "differs boolean, account text)");
 }
 
-void LegAudit::mark_differing(const Differing& differing) {
+void LegAudit::mark_differing(const FindDiffering& find_differing) {
     execute(session_, "create temporary table pbx_audit_differing (name text)");
     std::vector<std::string> names;
     const auto compare_names = [&] {
         if (names.empty())
             return;
-        const auto different = differing(names);
+        const auto different = find_differing(names);
         names.clear();
         CopyIn rows{session_, "pbx_audit_differing"};
         for (const auto& name : different)
@@ -329,20 +348,25 @@ void LegAudit::for_each_row(const std::function<void(const AuditedRow&)>& each) 
     execute(session_, "begin");
     execute(session_, rows_with_files);
     for_each(session_, "pbx_audit", [&](const PGresult* result, int row) {
-        each({number(result, row, 0), number(result, row, 1), text(result, row, 2), text(result, row, 3),
-              text(result, row, 4), number(result, row, 5), number(result, row, 6), number(result, row, 7) != 0,
-              number(result, row, 8) != 0, number(result, row, 9) != 0});
+        each({number(result, row, 0),
+              std::chrono::sys_seconds{std::chrono::seconds{number(result, row, 1)}},
+              text(result, row, 2),
+              text(result, row, 3),
+              text(result, row, 4),
+              {size(result, row, 5), size(result, row, 6), flag(result, row, 9)},
+              flag(result, row, 7),
+              flag(result, row, 8)});
     });
     execute(session_, "commit");
 }
 
 void LegAudit::for_each_orphan(const std::function<void(const Orphan&)>& each) {
     execute(session_, "begin");
-    execute(session_,
-            "declare pbx_orphans no scroll cursor for select name, coalesce(local, -1), "
-            "coalesce(remote, -1), cast(differs as int), account from pbx_audit_orphans order by name collate \"C\"");
+    execute(session_, "declare pbx_orphans no scroll cursor for select name, local, remote, "
+                      "cast(differs as int), account from pbx_audit_orphans order by name collate \"C\"");
     for_each(session_, "pbx_orphans", [&](const PGresult* result, int row) {
-        each({text(result, row, 0), number(result, row, 1), number(result, row, 2), number(result, row, 3) != 0,
+        each({text(result, row, 0),
+              {size(result, row, 1), size(result, row, 2), flag(result, row, 3)},
               text(result, row, 4)});
     });
     execute(session_, "commit");

@@ -14,9 +14,9 @@
 #include "recording/freshness.hpp"
 #include "recording/leg_sources.hpp"
 #include "recording/metrics.hpp"
-#include "recording/moved.hpp"
 #include "recording/stitch_batch.hpp"
 #include "recording/stitch_results.hpp"
+#include "spool/moved_journal.hpp"
 
 #include <algorithm>
 #include <ctime>
@@ -186,8 +186,8 @@ class StitchRun {
 
     // A journal that cannot be read hides only which calls were this node's; the others are stitched all the same.
     void read_journal() {
-        moved_ = Moved::since(sources_.local().spool(),
-                              std::time(nullptr) - (options_.since + patience_for_other_nodes).count());
+        const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+        moved_ = spool::MovedLegs::since(sources_.local().spool(), now - options_.since - patience_for_other_nodes);
         for (const auto& fault : moved_->faults())
             results_.failed(fault);
     }
@@ -239,7 +239,7 @@ class StitchRun {
     Workplace workplace_;
     LegSources sources_;
     StitchResults results_;
-    std::optional<Moved> moved_; ///< legs that this node held
+    std::optional<spool::MovedLegs> moved_; ///< legs that this node held
     std::vector<StitchTask> due_;
     std::vector<StitchTask> incomplete_; ///< up to date, but for legs that were missing
 };

@@ -209,7 +209,7 @@ class WithoutWaiting(Uploads):
         own = legs_of(work, 2, ['20260418-144004-100-1001-a.wav'])
         result = self.quick(work, '--node', 'a', '--timeout', '25s', status=75, env={'PBX_DATABASE': 'host=/nowhere'})
         self.hints(result)
-        self.says(result, '20 legs .*in the archive, but another machine may be storing a leg under its name.*no time left')
+        self.says(result, '20 legs .*in the archive, but another machine may be storing a leg under its name.*no time is left')
         self.assertEqual(work.legs_in_spool(), LEGS)
         self.assertEqual({name: work.remote.files()[name] for name in own}, own)
 

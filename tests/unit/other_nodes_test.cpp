@@ -1,8 +1,8 @@
 // Which names only one node can give.
 #include "catch.hpp"
-#include "recording/other_nodes.hpp"
+#include "archive/other_nodes.hpp"
 
-using pbx::recording::is_named_by;
+using pbx::archive::is_named_by;
 
 TEST_CASE("a leg whose name ends with the node's name, or with that and a uniqueid, is that node's") {
     CHECK(is_named_by("20260418-144004-100-1001-a.wav", "a"));

@@ -1,45 +1,50 @@
 // The journal of legs that left the spool.
 #include "catch.hpp"
-#include "recording/moved.hpp"
+#include "spool/moved_journal.hpp"
 #include "temporary_folder.hpp"
 
 #include <sys/stat.h>
 
-#include <ctime>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 
 using pbx::Folder;
-using pbx::recording::Moved;
+using pbx::spool::MovedLegs;
+using pbx::spool::record_moved_legs;
 
 namespace {
 
-constexpr std::int64_t hour = 3600;
+using std::chrono::hours;
+
+std::chrono::sys_seconds current_time() {
+    return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+}
 
 } // namespace
 
 TEST_CASE("legs that left are remembered from a moment on") {
     const TemporaryFolder folder;
     const auto spool = Folder::open(folder.path());
-    const auto now = static_cast<std::int64_t>(std::time(nullptr));
-    Moved::append(spool, {"old.wav"}, now - 30 * hour);
-    Moved::append(spool, {"new.wav", "with blank.wav"}, now - hour);
-    const auto moved = Moved::since(spool, now - 25 * hour);
+    const auto now = current_time();
+    CHECK_FALSE(record_moved_legs(spool, {"old.wav"}, now - hours{30}));
+    CHECK_FALSE(record_moved_legs(spool, {"new.wav", "with blank.wav"}, now - hours{1}));
+    const auto moved = MovedLegs::since(spool, now - hours{25});
     CHECK(moved.contains("new.wav"));
     CHECK(moved.contains("with blank.wav"));
     CHECK_FALSE(moved.contains("old.wav"));
-    CHECK(Moved::since(spool, now - 40 * hour).contains("old.wav"));
+    CHECK(MovedLegs::since(spool, now - hours{40}).contains("old.wav"));
 }
 
 TEST_CASE("a line that a kill has torn costs no other line") {
     const TemporaryFolder folder;
     const auto spool = Folder::open(folder.path());
-    const auto now = static_cast<std::int64_t>(std::time(nullptr));
-    Moved::append(spool, {"a.wav"}, now);
+    const auto now = current_time();
+    CHECK_FALSE(record_moved_legs(spool, {"a.wav"}, now));
     for (const auto& entry : std::filesystem::directory_iterator{folder.path()})
-        std::ofstream{entry.path(), std::ios::app} << now << "\ttor";
-    Moved::append(spool, {"b.wav"}, now);
-    const auto moved = Moved::since(spool, now - hour);
+        std::ofstream{entry.path(), std::ios::app} << now.time_since_epoch().count() << "\ttor";
+    CHECK_FALSE(record_moved_legs(spool, {"b.wav"}, now));
+    const auto moved = MovedLegs::since(spool, now - hours{1});
     CHECK(moved.contains("a.wav"));
     CHECK(moved.contains("b.wav"));
 }
@@ -47,30 +52,30 @@ TEST_CASE("a line that a kill has torn costs no other line") {
 TEST_CASE("journals older than eight days go") {
     const TemporaryFolder folder;
     const auto spool = Folder::open(folder.path());
-    const auto now = static_cast<std::int64_t>(std::time(nullptr));
-    Moved::append(spool, {"a.wav"}, now - 240 * hour);
-    Moved::append(spool, {"b.wav"}, now);
+    const auto now = current_time();
+    CHECK_FALSE(record_moved_legs(spool, {"a.wav"}, now - hours{240}));
+    CHECK_FALSE(record_moved_legs(spool, {"b.wav"}, now));
     CHECK(std::distance(std::filesystem::directory_iterator{folder.path()}, {}) == 1);
 }
 
 TEST_CASE("a journal with lines of any length and bytes is read in blocks, and gives its own lines only") {
     const TemporaryFolder folder;
     const auto spool = Folder::open(folder.path());
-    const auto now = static_cast<std::int64_t>(std::time(nullptr));
-    Moved::append(spool, {"first.wav"}, now);
+    const auto now = current_time();
+    CHECK_FALSE(record_moved_legs(spool, {"first.wav"}, now));
     const auto journal = std::filesystem::directory_iterator {
         folder.path()
         } -> path();
     {
         std::ofstream out{journal, std::ios::app | std::ios::binary};
-        const auto time = std::to_string(now);
+        const auto time = std::to_string(now.time_since_epoch().count());
         out << time << "\t" << std::string(3'000'000, 'x') << time << "\tinside.wav\n"
             << std::string("\0\n\n\t\n", 5) << "99999999999999999999\tlate.wav\n";
         for (int i = 0; i < 60'000; ++i)
             out << time << "\t" << i << ".wav\n";
     }
-    Moved::append(spool, {"last.wav"}, now);
-    const auto moved = Moved::since(spool, now - hour);
+    CHECK_FALSE(record_moved_legs(spool, {"last.wav"}, now));
+    const auto moved = MovedLegs::since(spool, now - hours{1});
     CHECK(moved.faults().empty());
     CHECK(moved.contains("first.wav"));
     CHECK(moved.contains("last.wav"));
@@ -83,12 +88,12 @@ TEST_CASE("a journal with lines of any length and bytes is read in blocks, and g
 TEST_CASE("what is not a journal of ours under a journal's name is reported, and costs no other day") {
     const TemporaryFolder folder;
     const auto spool = Folder::open(folder.path());
-    const auto now = static_cast<std::int64_t>(std::time(nullptr));
-    Moved::append(spool, {"today.wav"}, now);
+    const auto now = current_time();
+    CHECK_FALSE(record_moved_legs(spool, {"today.wav"}, now));
     const auto journal = std::filesystem::directory_iterator {
         folder.path()
         } -> path();
-    Moved::append(spool, {"before.wav"}, now - 24 * hour);
+    CHECK_FALSE(record_moved_legs(spool, {"before.wav"}, now - hours{24}));
     std::filesystem::rename(journal, folder.path() / "elsewhere");
     SECTION("a pipe") {
         REQUIRE(::mkfifo(journal.c_str(), 0640) == 0);
@@ -99,9 +104,9 @@ TEST_CASE("what is not a journal of ours under a journal's name is reported, and
     SECTION("a folder") {
         std::filesystem::create_directory(journal);
     }
-    CHECK_THROWS_WITH(Moved::append(spool, {"x.wav"}, now),
+    CHECK_THROWS_WITH(record_moved_legs(spool, {"x.wav"}, now),
                       journal.native() + " is not used: it is not a regular file");
-    const auto moved = Moved::since(spool, now - 25 * hour);
+    const auto moved = MovedLegs::since(spool, now - hours{25});
     REQUIRE(moved.faults().size() == 1);
     CHECK(moved.faults().front().what() == journal.native() + " is not used: it is not a regular file");
     CHECK(moved.contains("before.wav"));

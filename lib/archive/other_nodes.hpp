@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace pbx::recording {
+namespace pbx::archive {
 
 /// Whether `leg` ends as only the node `node` names its legs: with -NODE.wav, or -NODE-UNIQUEID.wav (Asterisk's
 /// uniqueid without a system name, "1776500000.1"), .WAV likewise. A node name without a letter proves nothing: an
@@ -47,4 +47,4 @@ class OtherNodes {
     std::unique_ptr<soci::session> session_; ///< while the database answers
 };
 
-} // namespace pbx::recording
+} // namespace pbx::archive

@@ -1,5 +1,5 @@
 // Every question to the database here may stay without an answer.
-#include "recording/other_nodes.hpp"
+#include "archive/other_nodes.hpp"
 
 #include "base/words.hpp"
 #include "db/session.hpp"
@@ -8,7 +8,7 @@
 #include <chrono>
 #include <utility>
 
-namespace pbx::recording {
+namespace pbx::archive {
 
 namespace {
 
@@ -83,4 +83,4 @@ bool OtherNodes::unnamed_is_at_work() {
     return ask([&] { return db::unnamed_archive_runs(*session_, Deadline::after(patience)); }).value_or(false);
 }
 
-} // namespace pbx::recording
+} // namespace pbx::archive

@@ -1,5 +1,5 @@
 // user.pbx.archived: "<SHA-256 of the remote's path> <size> <mtime> <md5>".
-#include "recording/mark.hpp"
+#include "spool/archived_mark.hpp"
 
 #include "base/hash.hpp"
 
@@ -9,7 +9,7 @@
 #include <array>
 #include <sstream>
 
-namespace pbx::recording {
+namespace pbx::spool {
 
 namespace {
 
@@ -21,9 +21,9 @@ std::string beginning(const std::string& remote, const struct stat& file) {
 
 } // namespace
 
-Mark::Mark(const std::string& remote) : remote_{sha256_of(remote)} {}
+ArchivedMark::ArchivedMark(const std::string& remote) : remote_{sha256_of(remote)} {}
 
-bool Mark::is_on(const std::string& path, const struct stat& file) const {
+bool ArchivedMark::is_set(const std::string& path, const struct stat& file) const {
     std::array<char, 256> value{};
     const auto length = ::lgetxattr(path.c_str(), attribute, value.data(), value.size());
     if (length <= 0)
@@ -32,12 +32,12 @@ bool Mark::is_on(const std::string& path, const struct stat& file) const {
     return std::string_view{value.data(), static_cast<std::size_t>(length)}.substr(0, expected.size()) == expected;
 }
 
-bool Mark::put(int fd, const struct stat& file, const std::string& md5) const {
+bool ArchivedMark::set(int fd, const struct stat& file, const std::string& md5) const {
     const auto value = beginning(remote_, file) + md5;
     return ::fsetxattr(fd, attribute, value.data(), value.size(), 0) == 0;
 }
 
-std::optional<RemoteObject> Mark::stored(int fd) const {
+std::optional<RemoteObject> ArchivedMark::earlier_copy(int fd) const {
     std::array<char, 256> value{};
     const auto length = ::fgetxattr(fd, attribute, value.data(), value.size());
     if (length <= 0)
@@ -51,4 +51,4 @@ std::optional<RemoteObject> Mark::stored(int fd) const {
     return object;
 }
 
-} // namespace pbx::recording
+} // namespace pbx::spool

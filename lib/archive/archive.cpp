@@ -1,0 +1,60 @@
+// Copies come first: a call whose legs have left is served from its stitched recording.
+#include "archive/archive.hpp"
+
+#include "archive/archive_report.hpp"
+#include "archive/context.hpp"
+#include "archive/leg_moves.hpp"
+#include "archive/other_nodes.hpp"
+#include "archive/stitched_copies.hpp"
+#include "base/folder.hpp"
+#include "base/lock.hpp"
+#include "recording/metrics.hpp"
+#include "remote/remote.hpp"
+
+#include <functional>
+#include <optional>
+
+namespace pbx::archive {
+
+namespace {
+
+Exit archive_with_metrics(const ArchiveOptions& options, recording::Metrics& metrics) {
+    const auto deadline = Deadline::after(options.timeout);
+    const auto spool = Folder::open(options.places.spool);
+    OtherNodes nodes{options.database, options.node, options.places.spool};
+    std::optional<RunLock> lock;
+    if (!options.dry_run)
+        lock.emplace(spool, ".pbx-archive.lock");
+    Remote remote{options.places.remote, options.places.rclone, lock ? lock->fd() : -1, RemoteRoot::may_be_new};
+    ArchiveReport report{options.json, options.dry_run, metrics};
+    ArchiveContext context{options, deadline, remote, report};
+    nodes.enter(options.dry_run);
+    const auto run_part = [&](const std::function<void()>& part) {
+        try {
+            part();
+        } catch (const Error& error) {
+            report.add_run_failure(error);
+        }
+    };
+    run_part([&] { copy_stitched(context); });
+    run_part([&] { move_legs(context, spool, nodes); });
+    return report.finish();
+}
+
+} // namespace
+
+Exit archive_recordings(const ArchiveOptions& options) {
+    if (options.places.remote.empty())
+        throw Error{Exit::config, "no remote is configured, so there is nowhere to archive to",
+                    "set --remote or PBX_REMOTE to an rclone path such as gcs:bucket/recordings; see pbx.conf(5)"};
+    const recording::Metrics::Counters counters{
+        {"legs_moved", "Legs that left the spool for the archive."},
+        {"legs_moved_bytes", "Bytes of legs that left the spool for the archive."},
+        {"stitched_copied", "Stitched recordings copied to the archive."},
+        {"stitched_copied_bytes", "Bytes of stitched recordings copied to the archive."},
+    };
+    return recording::with_metrics(options.dry_run ? std::string{} : options.metrics, "archive", counters,
+                                   [&](recording::Metrics& metrics) { return archive_with_metrics(options, metrics); });
+}
+
+} // namespace pbx::archive

@@ -1,0 +1,88 @@
+// The keys of the JSON document are part of the contract (pbx-archive(1)).
+#include "archive/archive_report.hpp"
+
+#include "archive/source_file.hpp"
+#include "base/name.hpp"
+#include "base/words.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace pbx::archive {
+
+namespace {
+
+nlohmann::json json_of(const ShelfCounts& counts) {
+    auto result = nlohmann::json{{"failed", counts.failed}, {"bytes", counts.bytes}};
+    for (const auto& [key, count] : {std::pair{"copied", counts.copied},
+                                     {"moved", counts.moved},
+                                     {"would-copy", counts.would_copy},
+                                     {"would-move", counts.would_move},
+                                     {"archived", counts.archived},
+                                     {"kept", counts.kept},
+                                     {"young", counts.young},
+                                     {"written", counts.written}})
+        if (count > 0)
+            result[key] = count;
+    return result;
+}
+
+} // namespace
+
+ArchiveReport::ArchiveReport(bool json, bool dry_run, recording::Metrics& metrics)
+    : json_{json}, dry_run_{dry_run}, metrics_{metrics} {}
+
+void ArchiveReport::add_failure(Shelf shelf, const std::string& name, const Error& error) {
+    ++counts(shelf).failed;
+    metrics_.fail(error.kind());
+    status_ = worst(status_, error.kind());
+    auto& same = unprinted_[{error.what(), error.hint()}];
+    same.names.push_back(name);
+    same.status = error.kind();
+    if (json_)
+        failures_.push_back({{"kind", name_of(shelf)},
+                             {"name", name},
+                             {"exit", static_cast<int>(error.kind())},
+                             {"message", error.what()}});
+}
+
+void ArchiveReport::add_run_failure(const Error& error) {
+    // Both halves of a run may fail for one reason.
+    if (error.what() != last_run_failure_)
+        words::error(error);
+    last_run_failure_ = error.what();
+    metrics_.fail(error.kind());
+    status_ = worst(status_, error.kind());
+    if (json_)
+        failures_.push_back({{"kind", "run"}, {"exit", static_cast<int>(error.kind())}, {"message", error.what()}});
+}
+
+void ArchiveReport::print_failures(Shelf shelf) {
+    for (const auto& [text, same] : std::exchange(unprinted_, {})) {
+        auto files = shown(same.names.front());
+        if (same.names.size() > 1)
+            files = fmt::format("{} {} ({}, ...)", same.names.size(), name_of(shelf), files);
+        words::error({same.status, files + ": " + text.first, text.second});
+    }
+}
+
+nlohmann::json ArchiveReport::document() const {
+    return {{"dry_run", dry_run_},
+            {"stitched", json_of(stitched_)},
+            {"legs", json_of(legs_)},
+            {"failures", failures_},
+            {"exit", static_cast<int>(status_)}};
+}
+
+Exit ArchiveReport::finish() {
+    metrics_.add("legs_moved", legs_.moved);
+    metrics_.add("legs_moved_bytes", legs_.bytes);
+    metrics_.add("stitched_copied", stitched_.copied);
+    metrics_.add("stitched_copied_bytes", stitched_.bytes);
+    if (json_)
+        fmt::print("{}\n", document().dump(2, ' ', true, nlohmann::json::error_handler_t::replace));
+    return status_;
+}
+
+} // namespace pbx::archive

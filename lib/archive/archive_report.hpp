@@ -1,0 +1,65 @@
+// What a run of pbx-archive did: counted, for people, for --json, and for monitoring.
+#pragma once
+
+#include "base/error.hpp"
+#include "recording/metrics.hpp"
+#include "remote/object.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace pbx::archive {
+
+/// What became of the files of one shelf.
+struct ShelfCounts {
+    std::uint64_t copied = 0, moved = 0;
+    std::uint64_t would_copy = 0, would_move = 0; ///< in a dry run
+    std::uint64_t archived = 0;                   ///< the remote had it already
+    std::uint64_t kept = 0;                       ///< the remote's recording has a leg that ours lacks
+    std::uint64_t young = 0, written = 0;         ///< left for the next run
+    std::uint64_t failed = 0;
+    std::uint64_t bytes = 0; ///< copied or moved, or to be
+};
+
+class ArchiveReport {
+  public:
+    ArchiveReport(bool json, bool dry_run, recording::Metrics& metrics);
+
+    ShelfCounts& counts(Shelf shelf) { return shelf == Shelf::legs ? legs_ : stitched_; }
+
+    /// A file that could not be archived. print_failures() shows it.
+    void add_failure(Shelf shelf, const std::string& name, const Error& error);
+    /// A failure of the run as a whole, shown at once.
+    void add_run_failure(const Error& error);
+
+    /// Shows the failures since the last call: one message for all files with the same error.
+    void print_failures(Shelf shelf);
+
+    /// Fills the metrics, prints the document of --json, and returns the worst status of all failures.
+    Exit finish();
+
+  private:
+    struct SameFailure {
+        std::vector<std::string> names;
+        Exit status = Exit::ok;
+    };
+
+    nlohmann::json document() const;
+
+    bool json_;
+    bool dry_run_;
+    recording::Metrics& metrics_;
+    ShelfCounts legs_;
+    ShelfCounts stitched_;
+    nlohmann::json failures_ = nlohmann::json::array();
+    std::map<std::pair<std::string, std::string>, SameFailure> unprinted_; ///< by message and hint
+    std::string last_run_failure_;
+    Exit status_ = Exit::ok;
+};
+
+} // namespace pbx::archive

@@ -1,0 +1,103 @@
+// A folder may hold more files than a process can have open: at most one batch of them is.
+#include "archive/batches.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdint>
+#include <utility>
+
+namespace pbx::archive {
+
+namespace {
+
+class Batches {
+  public:
+    Batches(ArchiveContext& context, Shelf shelf, Progress& progress,
+            const std::function<void(std::vector<SourceFile>)>& work)
+        : context_{context}, shelf_{shelf}, progress_{progress}, work_{work} {}
+
+    void add(std::optional<SourceFile> file) {
+        if (!file)
+            return;
+        if (stopped_) {
+            ++untried_;
+            return;
+        }
+        files_.push_back(*std::move(file));
+        if (files_.size() == batch_size)
+            run();
+    }
+
+    void finish() {
+        if (!stopped_)
+            run();
+        context_.report.print_failures(shelf_);
+        if (untried_ > 0)
+            context_.report.add_run_failure(
+                {Exit::temporary,
+                 fmt::format("{} more {} were not tried, {}", untried_, name_of(shelf_),
+                             context_.deadline.passed() ? "since the time was up (--timeout)"
+                                                        : "since all before failed"),
+                 "the next run continues with them"});
+    }
+
+  private:
+    void run() {
+        const auto& failed = context_.report.counts(shelf_).failed;
+        const auto failed_before = failed;
+        const auto size = files_.size();
+        const auto bytes = total_size(files_);
+        work_(std::exchange(files_, {}));
+        progress_.add(size, bytes);
+        context_.report.print_failures(shelf_);
+        stopped_ = (size == batch_size && failed - failed_before == size) || context_.deadline.passed();
+    }
+
+    ArchiveContext& context_;
+    Shelf shelf_;
+    Progress& progress_;
+    const std::function<void(std::vector<SourceFile>)>& work_;
+    std::vector<SourceFile> files_;
+    bool stopped_ = false;
+    std::uint64_t untried_ = 0;
+};
+
+} // namespace
+
+void expect_files(const Folder& folder, const std::function<std::optional<struct stat>(const std::string&)>& find_due,
+                  Progress& progress) {
+    if (!Progress::wanted())
+        return;
+    std::uint64_t count = 0;
+    std::uint64_t bytes = 0;
+    folder.for_each_name([&](const std::string& name) {
+        if (const auto found = find_due(name)) {
+            ++count;
+            bytes += static_cast<std::uint64_t>(found->st_size);
+        }
+    });
+    progress.expect(count, bytes);
+}
+
+void process_in_batches(ArchiveContext& context, const ShelfFolder& source,
+                        const std::function<std::optional<SourceFile>(const std::string&)>& select, Progress& progress,
+                        const std::function<void(std::vector<SourceFile>)>& work) {
+    Batches batches{context, source.shelf, progress, work};
+    source.folder.for_each_name([&](const std::string& name) {
+        std::optional<SourceFile> file;
+        try {
+            file = select(name);
+        } catch (const Error& error) {
+            context.report.add_failure(source.shelf, name, error);
+        }
+        batches.add(std::move(file));
+    });
+    batches.finish();
+}
+
+void show_action(const char* action, Shelf shelf) {
+    if (auto* progress = Progress::youngest())
+        progress->doing(fmt::format("{} {}", action, name_of(shelf)));
+}
+
+} // namespace pbx::archive

@@ -1,0 +1,33 @@
+// A folder's files, batch by batch as the folder is read.
+#pragma once
+
+#include "archive/context.hpp"
+#include "archive/source_file.hpp"
+#include "base/progress.hpp"
+
+#include <sys/stat.h>
+
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace pbx::archive {
+
+constexpr std::size_t batch_size = 256;
+
+/// Tells `progress` how many files, and bytes, `find_due` finds; does nothing when nobody watches.
+void expect_files(const Folder& folder, const std::function<std::optional<struct stat>(const std::string&)>& find_due,
+                  Progress& progress);
+
+/// Passes the files that `select` opens to `work`. An Error of `select` is a failure of that file. After a full batch
+/// of which every file failed, or at the deadline, the rest is counted and left for the next run: the remote is away.
+void process_in_batches(ArchiveContext& context, const ShelfFolder& source,
+                        const std::function<std::optional<SourceFile>(const std::string&)>& select, Progress& progress,
+                        const std::function<void(std::vector<SourceFile>)>& work);
+
+/// Shows "<action> <shelf>" on the progress line.
+void show_action(const char* action, Shelf shelf);
+
+} // namespace pbx::archive

@@ -1,0 +1,80 @@
+// The status is taken from the descriptor, never from the name: another file may lie under it a moment later.
+#include "archive/source_file.hpp"
+
+#include "base/error.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <iterator>
+#include <numeric>
+#include <utility>
+
+namespace pbx::archive {
+
+namespace {
+
+bool is_same_time(const timespec& a, const timespec& b) {
+    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+} // namespace
+
+const char* name_of(Shelf shelf) {
+    return shelf == Shelf::legs ? "legs" : "stitched";
+}
+
+std::optional<SourceFile> open_source(const Folder& folder, const std::string& name) {
+    if (const auto fault = remote_name_fault(name); !fault.empty())
+        throw Error{Exit::data, "it cannot be archived under this name: " + std::string{fault},
+                    "rename it; until then it stays where it is"};
+    auto fd = folder.find(name);
+    if (!fd)
+        return std::nullopt;
+    SourceFile file;
+    file.name = name;
+    file.fd = *std::move(fd);
+    if (::fstat(file.fd.get(), &file.status) != 0)
+        throw system_error(Exit::io, "cannot look at " + folder.path_of(name), errno);
+    return file;
+}
+
+bool is_unchanged(const struct stat& before, const struct stat& now) {
+    return before.st_dev == now.st_dev && before.st_ino == now.st_ino && before.st_size == now.st_size &&
+           is_same_time(before.st_mtim, now.st_mtim) && is_same_time(before.st_ctim, now.st_ctim);
+}
+
+bool is_same(const SourceFile& file, const RemoteObject& object) {
+    return object.size == file.size() && object.md5 == file.md5;
+}
+
+std::string describe(std::uint64_t size, const std::string& md5) {
+    return fmt::format("{} bytes{}{}", size, md5.empty() ? "" : ", MD5 ", md5);
+}
+
+std::vector<std::string> names_of(const std::vector<SourceFile>& files) {
+    std::vector<std::string> names;
+    names.reserve(files.size());
+    for (const auto& file : files)
+        names.push_back(file.name);
+    return names;
+}
+
+std::uint64_t total_size(const std::vector<SourceFile>& files) {
+    return std::accumulate(files.begin(), files.end(), std::uint64_t{0},
+                           [](std::uint64_t sum, const SourceFile& file) { return sum + file.size(); });
+}
+
+std::vector<SourceFile> take_last(std::vector<SourceFile>& files, std::size_t count) {
+    const auto first = files.end() - static_cast<std::ptrdiff_t>(std::min(files.size(), count));
+    std::vector<SourceFile> taken{std::make_move_iterator(first), std::make_move_iterator(files.end())};
+    files.erase(first, files.end());
+    return taken;
+}
+
+void append(std::vector<SourceFile>& files, std::vector<SourceFile> more) {
+    files.insert(files.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
+
+} // namespace pbx::archive

@@ -1,0 +1,59 @@
+// A local file on its way to the archive.
+#pragma once
+
+#include "base/fd.hpp"
+#include "base/folder.hpp"
+#include "remote/object.hpp"
+
+#include <sys/stat.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace pbx::archive {
+
+/// Held open, with its status and MD5 from when it was read.
+struct SourceFile {
+    std::string name;
+    Fd fd;
+    struct stat status {};
+    std::string md5; ///< empty until it is read
+
+    std::uint64_t size() const { return static_cast<std::uint64_t>(status.st_size); }
+};
+
+/// A folder of this machine, and the shelf of the remote that its files go to.
+struct ShelfFolder {
+    const Folder& folder;
+    Shelf shelf;
+};
+
+/// "legs" or "stitched".
+const char* name_of(Shelf shelf);
+
+/// Opens a regular file; nothing when it is gone. Throws Error: data for anything but a regular file, and for a name
+/// that the remote cannot store; no_permission, io.
+std::optional<SourceFile> open_source(const Folder& folder, const std::string& name);
+
+/// Whether both are the same file with the same content, as far as size and times show.
+bool is_unchanged(const struct stat& before, const struct stat& now);
+
+/// Whether the remote's own size and MD5 are those of the file.
+bool is_same(const SourceFile& file, const RemoteObject& object);
+
+/// "1234 bytes, MD5 ...".
+std::string describe(std::uint64_t size, const std::string& md5);
+
+std::vector<std::string> names_of(const std::vector<SourceFile>& files);
+std::uint64_t total_size(const std::vector<SourceFile>& files);
+
+/// Takes up to `count` files from the end.
+std::vector<SourceFile> take_last(std::vector<SourceFile>& files, std::size_t count);
+
+/// Moves all of `more` to the end of `files`.
+void append(std::vector<SourceFile>& files, std::vector<SourceFile> more);
+
+} // namespace pbx::archive

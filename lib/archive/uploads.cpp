@@ -1,0 +1,98 @@
+// rclone's exit status does not decide what is stored: the remote's own answer afterwards does.
+#include "archive/uploads.hpp"
+
+#include "archive/batches.hpp"
+#include "base/words.hpp"
+#include "remote/query.hpp"
+#include "remote/transfer.hpp"
+
+#include <utility>
+
+namespace pbx::archive {
+
+namespace {
+
+void read_back_hashes(ArchiveContext& context, Shelf shelf, FoundObjects& found) {
+    std::vector<std::string> unknown;
+    std::uint64_t bytes = 0;
+    for (const auto& [name, object] : found.objects)
+        if (object.md5.empty()) {
+            unknown.push_back(name);
+            bytes += object.size;
+        }
+    if (unknown.empty())
+        return;
+    words::note("reading back {} objects without an MD5 in the remote", unknown.size());
+    const auto hashes = read_back(context.remote, shelf, unknown, context.transfer_deadline(bytes));
+    for (const auto& name : unknown) {
+        if (const auto hash = hashes.find(name); hash != hashes.end())
+            found.objects[name].md5 = hash->second;
+        else
+            found.failures.insert_or_assign(
+                name, Error{Exit::unavailable,
+                            "remote " + context.remote.display_path() + " has no MD5 of it, and it cannot be read back",
+                            "the next run tries again"});
+    }
+}
+
+ObjectFailures upload_before(ArchiveContext& context, const ShelfFolder& source, const std::vector<SourceFile>& files,
+                             const Deadline& deadline) {
+    if (!deadline.passed())
+        return upload_files(context.remote, source.folder, source.shelf, names_of(files), deadline);
+    Finished not_begun;
+    not_begun.timed_out = true;
+    ObjectFailures failures;
+    for (const auto& file : files)
+        failures.insert_or_assign(file.name, context.remote.rclone().failure("store objects", not_begun));
+    return failures;
+}
+
+template <typename Map>
+auto value_at(const Map& map, const std::string& name) {
+    const auto found = map.find(name);
+    return found == map.end() ? std::nullopt : std::optional{found->second};
+}
+
+} // namespace
+
+std::map<std::string, RemoteObject> ask_remote(ArchiveContext& context, Shelf shelf, std::vector<SourceFile>& files) {
+    auto found = find_objects(context.remote, shelf, names_of(files), context.deadline);
+    read_back_hashes(context, shelf, found);
+    std::erase_if(files, [&](const SourceFile& file) {
+        const auto failure = found.failures.find(file.name);
+        if (failure == found.failures.end())
+            return false;
+        context.report.add_failure(shelf, file.name, failure->second);
+        return true;
+    });
+    return std::move(found.objects);
+}
+
+UploadResult upload(ArchiveContext& context, const ShelfFolder& source, std::vector<SourceFile> files,
+                    const Deadline& deadline) {
+    UploadResult result;
+    if (files.empty())
+        return result;
+    show_action("uploading", source.shelf);
+    const auto errors = upload_before(context, source, files, deadline);
+    result.timed_out = deadline.passed();
+    show_action("checking", source.shelf);
+    const auto objects = ask_remote(context, source.shelf, files);
+    for (auto& file : files) {
+        auto object = value_at(objects, file.name);
+        if (object && is_same(file, *object)) {
+            result.stored.push_back(std::move(file));
+        } else {
+            auto error = value_at(errors, file.name);
+            result.rejected.push_back({std::move(file), std::move(object), std::move(error)});
+        }
+    }
+    return result;
+}
+
+Error not_shown(const ArchiveContext& context) {
+    return {Exit::unavailable, "remote " + context.remote.display_path() + " does not show it after the upload",
+            "the next run looks again"};
+}
+
+} // namespace pbx::archive

@@ -1,0 +1,164 @@
+// Append-only text, read by whole lines, so that a torn line costs nothing.
+#include "spool/moved_journal.hpp"
+
+#include "base/lines.hpp"
+#include "base/trust.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <functional>
+#include <span>
+#include <utility>
+
+namespace pbx::spool {
+
+namespace {
+
+using std::chrono::days;
+using std::chrono::sys_seconds;
+
+constexpr days days_kept{8};
+
+std::size_t hash_of(std::string_view name) {
+    return std::hash<std::string_view>{}(name);
+}
+
+std::string journal_name(sys_seconds time) {
+    const std::chrono::year_month_day day{std::chrono::floor<days>(time)};
+    return fmt::format(".moved-{:04}{:02}{:02}", static_cast<int>(day.year()), static_cast<unsigned>(day.month()),
+                       static_cast<unsigned>(day.day()));
+}
+
+// errno is left to the caller.
+struct OpenedJournal {
+    Fd fd;
+    bool is_new = false;
+};
+
+// The journal decides which calls are stitched here, and other programs may write into the spool: one that exists must
+// be trusted before it is appended to.
+OpenedJournal open_for_append(const Folder& spool, const std::string& journal) {
+    constexpr int flags = O_WRONLY | O_APPEND | O_NOCTTY | O_CLOEXEC;
+    Fd created{::openat(spool.fd(), journal.c_str(), flags | O_CREAT | O_EXCL | O_NOFOLLOW, 0640)};
+    if (created || errno != EEXIST) {
+        if (created)
+            spool.give_to_owner(created.get());
+        return {std::move(created), true};
+    }
+    const auto trusted = open_trusted(spool, journal);
+    if (!trusted)
+        throw Error{Exit::temporary, spool.path_of(journal) + " was removed while it was opened", "try again"};
+    return {Fd{::open(fmt::format("/proc/self/fd/{}", trusted->get()).c_str(), flags)}, false};
+}
+
+// 0, or the errno of the failure.
+int write_and_sync(int fd, std::string_view text) {
+    while (!text.empty()) {
+        const auto written = ::write(fd, text.data(), text.size());
+        if (written < 0 && errno != EINTR)
+            return errno;
+        text.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(written, 0)));
+    }
+    return ::fsync(fd) == 0 ? 0 : errno;
+}
+
+std::optional<Error> disk_full_or_throw(const std::string& message, int error_number) {
+    auto error = system_error(Exit::cant_create, message, error_number);
+    if (error_number == ENOSPC || error_number == EDQUOT)
+        return error;
+    throw Error{std::move(error)};
+}
+
+// Only the days that may lie behind `now`, so that nobody has to list the spool for it.
+void remove_old_journals(const Folder& spool, sys_seconds now) {
+    for (auto age = days_kept + days{1}; age <= days_kept + days{31}; ++age)
+        spool.remove(journal_name(now - age));
+}
+
+} // namespace
+
+std::optional<Error> record_moved_legs(const Folder& spool, const std::vector<std::string>& names, sys_seconds now) {
+    if (names.empty())
+        return std::nullopt;
+    const auto journal = journal_name(now);
+    const auto path = spool.path_of(journal);
+    const auto opened = open_for_append(spool, journal);
+    if (!opened.fd)
+        return disk_full_or_throw("cannot open " + path, errno);
+    // The first line break ends a line that a full disk or a kill may have torn.
+    std::string text = "\n";
+    for (const auto& name : names)
+        text += fmt::format("{}\t{}\n", now.time_since_epoch().count(), name);
+    if (const int failed = write_and_sync(opened.fd.get(), text); failed != 0)
+        return disk_full_or_throw("cannot write " + path, failed);
+    if (opened.is_new) {
+        spool.sync();
+        remove_old_journals(spool, now);
+    }
+    return std::nullopt;
+}
+
+MovedLegs MovedLegs::since(const Folder& spool, sys_seconds since) {
+    MovedLegs result;
+    const auto now = std::max(std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()), since);
+    // A day more on either side: clocks are set.
+    const auto first = std::max(since, now - days_kept) - days{1};
+    for (auto time = first; time <= now + days{2}; time += days{1}) {
+        try {
+            result.read(spool, journal_name(time), since);
+        } catch (const Error& error) {
+            result.faults_.push_back(error);
+        }
+    }
+    std::sort(result.hashes_.begin(), result.hashes_.end());
+    return result;
+}
+
+void MovedLegs::read(const Folder& spool, const std::string& journal, sys_seconds since) {
+    constexpr std::uint64_t most = 256U << 20U;
+    constexpr std::size_t block = 1U << 20U;
+    constexpr std::size_t longest_line = 512;
+    const auto fd = open_trusted(spool, journal);
+    if (!fd)
+        return;
+    const auto path = spool.path_of(journal);
+    std::string text;
+    for (std::uint64_t offset = 0; offset < most;) {
+        const auto before = text.size();
+        text.resize(before + block);
+        const auto got = read_at(fd->get(), std::span{text}.subspan(before), offset, path);
+        text.resize(before + got);
+        offset += got;
+        add_lines(take_complete_lines(text), since);
+        // A longer line is not one of ours: only its end is still looked for.
+        if (text.size() > longest_line)
+            text.erase(0, text.size() - longest_line - 1);
+        if (got < block)
+            return;
+    }
+    throw Error{Exit::data, path + " is too long: only its first 256 MiB are used",
+                "find out which program writes it; each of its lines is the time and the name of one leg"};
+}
+
+void MovedLegs::add_lines(std::string_view lines, sys_seconds since) {
+    constexpr std::size_t longest_line = 512;
+    for (const auto line : Lines{lines}) {
+        std::int64_t moved = 0;
+        const auto* const end = line.data() + line.size();
+        const auto [rest, fault] = std::from_chars(line.data(), end, moved);
+        if (line.size() <= longest_line && fault == std::errc{} && rest != end && *rest == '\t' &&
+            sys_seconds{std::chrono::seconds{moved}} >= since)
+            hashes_.push_back(hash_of(line.substr(static_cast<std::size_t>(rest + 1 - line.data()))));
+    }
+}
+
+bool MovedLegs::contains(std::string_view name) const {
+    return std::binary_search(hashes_.begin(), hashes_.end(), hash_of(name));
+}
+
+} // namespace pbx::spool
