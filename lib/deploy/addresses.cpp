@@ -121,7 +121,7 @@ void leave_out(Checked& checked, const Loser& loser) {
     checked.refusals.push_back({plan.prefix(), "trunk " + harmless(trunk->name) + of, loser.fault, {}, true});
     for (const auto& route : plan.organization.routes)
         if (route.trunk_id == loser.trunk_id)
-            checked.remarks.push_back({plan.prefix(), fmt::format("route {}{} has no active trunk: its calls fail",
+            checked.warnings.push_back({plan.prefix(), fmt::format("route {}{} has no active trunk: its calls fail",
                                                                   harmless(route.name), of)});
     trunks.erase(trunk);
 }

@@ -172,14 +172,15 @@ class Run {
             any = true;
         }
         if (any) {
-            words::warn("hint: correct these rows with pbx-provision or SQL; all others are taken");
+            words::warn("hint: correct these rows with pbx-provision or SQL; calls that need them fail until then, all "
+                        "other rows are used");
             status_ = worst(status_, Exit::data);
         }
-        for (const auto& remark : checked_.remarks)
-            if (selected(remark.prefix) && remark.once)
-                words::note("{}", remark.words);
-            else if (selected(remark.prefix))
-                words::warn("{}", remark.words);
+        for (const auto& warning : checked_.warnings)
+            if (selected(warning.prefix) && warning.only_when_new)
+                words::note("{}", warning.message);
+            else if (selected(warning.prefix))
+                words::warn("{}", warning.message);
     }
 
     void explain() const {

@@ -1,13 +1,16 @@
-// Names are compared without case, since Asterisk does so for queues and for templates.
+// Names are compared without case, as Asterisk compares those of queues and templates.
 #include "dialplan/operator_names.hpp"
 
 #include "dialplan/conf_lines.hpp"
+#include "dialplan/fault.hpp"
 #include "dialplan/render.hpp"
 #include "dialplan/text.hpp"
+#include "tenants/row_kinds.hpp"
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <type_traits>
+#include <vector>
 
 namespace pbx::dialplan {
 
@@ -15,22 +18,45 @@ namespace {
 
 using Names = std::map<std::string, std::string>;
 
+// The column that names a row's section in Asterisk's configuration.
 template <typename Row>
-void filter(Checked& checked, const Plan& plan, std::vector<Row>& rows, const char* kind, std::string Row::*key,
-            std::string Row::*name, const char* column, const Names& names) {
-    rows.erase(std::remove_if(rows.begin(), rows.end(),
-                              [&](const Row& row) {
-                                  const auto found = names.find(lower(row.*name));
-                                  if (found == names.end())
-                                      return false;
-                                  checked.refusals.push_back({plan.prefix(),
-                                                              fmt::format("{} {} of {}", kind, harmless(row.*key),
-                                                                          harmless(plan.organization.name)),
-                                                              fmt::format("{} \"{}\" is a section of the operator's {}",
-                                                                          column, harmless(row.*name), found->second)});
-                                  return true;
-                              }),
-               rows.end());
+struct SectionColumn {
+    std::string Row::*name;
+    const char* column;
+    Names OperatorNames::*taken;
+};
+
+constexpr SectionColumn<tenants::User> section_column(const tenants::User* /*type*/) {
+    return {&tenants::User::asterisk_endpoint, "asterisk_endpoint", &OperatorNames::endpoints};
+}
+
+constexpr SectionColumn<tenants::Trunk> section_column(const tenants::Trunk* /*type*/) {
+    return {&tenants::Trunk::asterisk_peer_name, "asterisk_peer_name", &OperatorNames::endpoints};
+}
+
+constexpr SectionColumn<tenants::Queue> section_column(const tenants::Queue* /*type*/) {
+    return {&tenants::Queue::asterisk_queue_name, "asterisk_queue_name", &OperatorNames::queues};
+}
+
+void leave_out_rows(Checked& checked, Plan& plan, const OperatorNames& names) {
+    const auto organization = harmless(plan.organization.name);
+    tenants::visit_rows(plan.organization, [&](const auto& kind, auto& rows) {
+        using Row = typename std::remove_reference_t<decltype(rows)>::value_type;
+        if constexpr (requires { section_column(static_cast<const Row*>(nullptr)); }) {
+            const auto section = section_column(static_cast<const Row*>(nullptr));
+            std::erase_if(rows, [&](const Row& row) {
+                const auto& taken = names.*section.taken;
+                const auto found = taken.find(lower(row.*section.name));
+                if (found == taken.end())
+                    return false;
+                checked.refusals.push_back(
+                    {plan.prefix(), fmt::format("{} {} of {}", kind.word, harmless(row.*kind.name), organization),
+                     fmt::format("{} {} is already a section of the operator's {}", section.column,
+                                 quoted(row.*section.name), found->second)});
+                return true;
+            });
+        }
+    });
 }
 
 // The operator's context that would merge with one of the organization's; end() when there is none.
@@ -59,17 +85,13 @@ void leave_out(Checked& checked, const OperatorNames& names) {
         if (const auto found = merging(plan, names.contexts); found != names.contexts.end()) {
             checked.refusals.push_back(
                 {plan.prefix(), "organization " + harmless(plan.organization.name),
-                 fmt::format("its context {} is a section of the operator's {}; what is deployed of it stays as it is",
-                             found->first, found->second)});
+                 fmt::format(
+                     "its context {} is already a section of the operator's {}; its deployed files stay as they "
+                     "are",
+                     found->first, found->second)});
             continue;
         }
-        auto& rows = plan.organization;
-        filter(checked, plan, rows.users, "user", &tenants::User::extension, &tenants::User::asterisk_endpoint,
-               "asterisk_endpoint", names.endpoints);
-        filter(checked, plan, rows.trunks, "trunk", &tenants::Trunk::name, &tenants::Trunk::asterisk_peer_name,
-               "asterisk_peer_name", names.endpoints);
-        filter(checked, plan, rows.queues, "queue", &tenants::Queue::number, &tenants::Queue::asterisk_queue_name,
-               "asterisk_queue_name", names.queues);
+        leave_out_rows(checked, plan, names);
         kept.push_back(std::move(plan));
     }
     checked.plans = std::move(kept);

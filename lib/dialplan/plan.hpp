@@ -1,4 +1,5 @@
-// From what the database says to what may be written: rows that are active, safe and complete, and the others by name.
+// The gate between the database and Asterisk's configuration: rows that are active, valid and complete, and the names
+// of those that are left out.
 #pragma once
 
 #include "tenants/organization.hpp"
@@ -11,7 +12,7 @@ namespace pbx::dialplan {
 
 /// An organization of which only active rows are left, each checked and completed: names of endpoints, queues and peers
 /// filled in, numbers reduced to digits, dial patterns with their underscore, routes in the order of their priority.
-/// The writers of text (render.hpp) take nothing else.
+/// The writers of text (render.hpp) accept nothing else.
 struct Plan {
     tenants::Organization organization;
     int max_channels = 0; ///< calls at once; 0: no limit
@@ -24,37 +25,37 @@ struct Plan {
     const tenants::Trunk* trunk_by_id(std::string_view id) const;
 };
 
-/// A row that is left out: its text cannot be made safe, or what it wants is another row's.
+/// A row that is left out, because its text cannot stand in the configuration or another row holds what it wants.
 struct Refusal {
     std::string prefix;    ///< of its organization
     std::string row;       ///< "user 1003 of acme"
     std::string fault;     ///< "sip_password: it has a line break"
-    std::string hint{};    ///< what helps, and may be empty
-    bool conflict = false; ///< by itself the row is fit, but other rows were there first
+    std::string hint{};    ///< what to do about it; may be empty
+    bool conflict = false; ///< the row itself is valid, but an older row holds what it wants
 };
 
-/// What an operator should know although nothing had to be left out.
-struct Remark {
-    std::string prefix;
-    std::string words;
-    bool once = false; ///< only the operator can know whether it matters: said when it becomes so, not on every run
+/// Something that an operator should know although nothing was left out.
+struct Warning {
+    std::string prefix; ///< of the organization
+    std::string message;
+    bool only_when_new = false; ///< only the operator can judge it: shown when it first applies, not on every run
 };
 
 struct Checked {
     std::vector<Plan> plans; ///< active organizations, by prefix
     std::vector<Refusal> refusals;
-    std::vector<Remark> remarks;
+    std::vector<Warning> warnings;
 };
 
 /// What the operator decides for all organizations.
 struct Rules {
-    /// Numbers that no row may take or rewrite.
+    /// Numbers that no row may have as its own, and no route may change.
     std::vector<std::string> emergency{"112", "911", "999", "000", "110", "118"};
 };
 
 /// Looks at all organizations together, since Asterisk has one namespace for the endpoints and one for the queues of
-/// all tenants: no row can take, or break, what belongs to another tenant. What two rows want belongs to the one that
-/// has held it longer (HeldSince), also while that row, or its organization, is not active.
+/// all tenants: no row can take or break what belongs to another tenant. What two rows want belongs to the one that has
+/// held it longer (held_since), even while that row or its organization is not active.
 Checked check(std::vector<tenants::Organization> all, const Rules& rules = {});
 
 } // namespace pbx::dialplan

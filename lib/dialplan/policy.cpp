@@ -1,13 +1,16 @@
-// The decision is one line; the rest tells of it.
+// allows() decides; the rest explains its decisions.
 #include "dialplan/policy.hpp"
 
+#include "base/lines.hpp"
 #include "dialplan/render.hpp"
 #include "dialplan/text.hpp"
+#include "tenants/row_kinds.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
+#include <type_traits>
 
 namespace pbx::dialplan {
 
@@ -32,15 +35,11 @@ Point point(const char* kind, const char* table, const std::string& name, tenant
 
 std::map<std::string, bool> points_in(std::string_view text) {
     std::map<std::string, bool> result;
-    while (!text.empty()) {
-        const auto end = std::min(text.find('\n'), text.size());
-        const auto line = text.substr(0, end);
+    for (const auto line : Lines{text})
         if (line.starts_with(recorded_mark))
             result[std::string{line.substr(recorded_mark.size())}] = true;
         else if (line.starts_with(unrecorded_mark))
             result[std::string{line.substr(unrecorded_mark.size())}] = false;
-        text.remove_prefix(std::min(end + 1, text.size()));
-    }
     return result;
 }
 
@@ -48,27 +47,20 @@ std::map<std::string, bool> points_in(std::string_view text) {
 
 std::vector<Point> points(const Plan& plan) {
     const auto& organization = plan.organization;
-    const auto master = organization.recording_enabled;
     std::vector<Point> result;
-    for (const auto& user : organization.users)
-        result.push_back(point("extension", "users", user.extension, master, user.recording_enabled));
-    for (const auto& did : organization.dids)
-        result.push_back(point("did", "did_numbers", did.number, master, did.recording_enabled));
-    for (const auto& queue : organization.queues)
-        result.push_back(point("queue", "queues", queue.number, master, queue.recording_enabled));
-    for (const auto& route : organization.routes)
-        result.push_back(point("route", "outbound_routes", route.name, master, route.recording_enabled));
+    tenants::visit_rows(organization, [&](const auto& kind, const auto& rows) {
+        using Row = typename std::remove_reference_t<decltype(rows)>::value_type;
+        if constexpr (tenants::has_recording_switch<Row>)
+            for (const auto& row : rows)
+                result.push_back(point(kind.kind == tenants::RowKind::user ? "extension" : kind.word, kind.table,
+                                       row.*kind.name, organization.recording_enabled, row.recording_enabled));
+    });
     return result;
 }
 
 bool records(const Plan& plan) {
-    const auto& organization = plan.organization;
-    const auto any = [&](const auto& rows) {
-        return std::any_of(rows.begin(), rows.end(), [&](const auto& row) {
-            return allows(organization.recording_enabled, row.recording_enabled);
-        });
-    };
-    return any(organization.users) || any(organization.dids) || any(organization.queues) || any(organization.routes);
+    const auto all = points(plan);
+    return std::any_of(all.begin(), all.end(), [](const Point& each) { return each.recorded; });
 }
 
 std::string marker(const Point& point) {
@@ -78,21 +70,21 @@ std::string marker(const Point& point) {
 std::vector<std::string> policy_changes(std::string_view before, std::string_view after) {
     const auto old_points = points_in(before);
     const auto new_points = points_in(after);
-    const auto of = " of " + organization_in(after.empty() ? before : after);
+    const auto suffix = " of " + organization_in(after.empty() ? before : after);
     std::vector<std::string> sentences;
     for (const auto& [point, recorded] : old_points) {
         const auto now = new_points.find(point);
         if (now == new_points.end()) {
             if (recorded)
-                sentences.push_back(fmt::format("stops recording: {}{}, which is no longer there", point, of));
+                sentences.push_back(fmt::format("stops recording: {}{}, which is no longer there", point, suffix));
         } else if (recorded != now->second) {
-            sentences.push_back(fmt::format("{} recording: {}{}", recorded ? "stops" : "starts", point, of));
+            sentences.push_back(fmt::format("{} recording: {}{}", recorded ? "stops" : "starts", point, suffix));
         }
     }
     for (const auto& [point, recorded] : new_points)
         if (!old_points.contains(point))
-            sentences.push_back(
-                fmt::format("{}: {}{}, which is new", recorded ? "starts recording" : "does not record", point, of));
+            sentences.push_back(fmt::format("{}: {}{}, which is new", recorded ? "starts recording" : "does not record",
+                                            point, suffix));
     return sentences;
 }
 

@@ -18,12 +18,12 @@ struct Point {
     std::string value;      ///< "true", "false", "not set"
 };
 
-/// Both the master and the row have to allow it; each does unless it says false.
+/// Whether calls at a row are recorded: unless the organization (`master`) or the row itself is switched off.
 inline bool allows(tenants::RecordingFlag master, tenants::RecordingFlag row) {
     return master.value_or(true) && row.value_or(true);
 }
 
-/// Every recording point of an organization: extensions, DIDs, queues, routes, each kind by name.
+/// Every recording point of an organization: extensions, DIDs and queues by name, routes by priority.
 std::vector<Point> points(const Plan& plan);
 
 /// Whether anything at all is recorded.
@@ -32,11 +32,11 @@ bool records(const Plan& plan);
 /// The comment line of a point in extensions text: "; recorded: queue 5001", "; not recorded: queue 5001".
 std::string marker(const Point& point);
 
-/// In words what becomes of recording when `before`, an organization's extensions text, is replaced by `after`; either
-/// may be empty. "stops recording: queue 5001 of acme". One sentence for each point that changes.
+/// What changes in recording when `before`, an organization's extensions text, is replaced by `after`; either may be
+/// empty. One sentence for each point that changes: "stops recording: queue 5001 of acme".
 std::vector<std::string> policy_changes(std::string_view before, std::string_view after);
 
-/// The name in an extensions text's first line.
+/// The organization's name in the first line of an extensions text.
 std::string organization_in(std::string_view text);
 
 } // namespace pbx::dialplan

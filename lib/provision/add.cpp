@@ -1,4 +1,4 @@
-// New organizations and rows: what the dialplan would leave out for its text is refused before it is written.
+// New organizations and rows: what the dialplan would leave out is refused before it is written.
 #include "base/name.hpp"
 #include "base/printable.hpp"
 #include "base/words.hpp"
@@ -28,7 +28,7 @@ void require_text(const std::string& text, const char* what) {
     if (!is_utf8(text))
         refuse("is not UTF-8");
     if (printable(text) != text)
-        refuse("has control characters");
+        refuse("contains control characters");
 }
 
 void require_texts(std::initializer_list<std::pair<const char*, std::string>> texts) {
@@ -42,6 +42,31 @@ void require_name(const std::string& text, const char* what) {
     require_text(text, what);
 }
 
+void require_other_name(const Organization& other, const std::string& name, const std::string& prefix) {
+    if (other.name != name && other.context_prefix != prefix)
+        return;
+    const bool same_name = other.name == name;
+    throw Error{Exit::usage,
+                fmt::format("an organization with the {} {} exists already", same_name ? "name" : "prefix",
+                            printable(same_name ? name : prefix)),
+                other.status == "active" ? "" : "its status is " + other.status + "; pbx-provision org resume"};
+}
+
+// Fills in what the operator left out.
+void complete(tenants::User& user, const Organization& owner, const std::string& username) {
+    user.id = new_id;
+    user.status = "active";
+    user.ring_target = user.phone_number.empty() ? "ext" : "phone";
+    if (user.sip_password.empty() && user.ring_target == "ext")
+        user.sip_password = make_password();
+    user.username = username.empty() ? user.extension : username;
+    const auto endpoint =
+        user.asterisk_endpoint.empty() ? owner.context_prefix + "_" + user.extension : user.asterisk_endpoint;
+    if (const auto fault = dialplan::password_fault(user, endpoint); !fault.empty() && !user.sip_password.empty())
+        throw Error{Exit::usage, fmt::format("the password of user {} {}", printable(user.extension), fault),
+                    "omit --password to get a random one"};
+}
+
 } // namespace
 
 Exit add_organization(const Context& context, const std::string& name, const std::string& given, bool recording) {
@@ -49,27 +74,22 @@ Exit add_organization(const Context& context, const std::string& name, const std
     const auto prefix = given.empty() ? make_prefix() : given;
     if (prefix.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") != std::string::npos)
         throw Error{Exit::usage,
-                    fmt::format("the prefix \"{}\" has more than a-z, 0-9 and _", printable(shown(prefix))),
-                    "it begins the name of everything that Asterisk knows of the organization"};
+                    fmt::format("the prefix \"{}\" may hold only a-z, 0-9 and _", printable(shown(prefix))),
+                    "the names of all the organization's sections in Asterisk begin with it"};
     Provisioner work{context};
     for (const auto& other : work.all())
-        if (other.name == name || other.context_prefix == prefix)
-            throw Error{Exit::usage,
-                        fmt::format("an organization with the {} {} exists already",
-                                    other.name == name ? "name" : "prefix",
-                                    printable(other.name == name ? name : prefix)),
-                        other.status == "active" ? "" : "its status is " + other.status + "; pbx-provision org resume"};
+        require_other_name(other, name, prefix);
     Organization candidate;
     candidate.id = new_id;
     candidate.name = name;
     candidate.context_prefix = prefix;
     candidate.status = "active";
-    work.attempt(candidate);
+    work.try_addition(candidate);
     const auto id = work.insert_organization(name, prefix, recording);
     if (!recording)
         words::warn("calls of {} will not be recorded", printable(name));
     if (context.json)
-        print({{"id", id}, {"name", name}, {"context_prefix", prefix}, {"recording", recording}});
+        print_json({{"id", id}, {"name", name}, {"context_prefix", prefix}, {"recording", recording}});
     else
         fmt::print("{}\t{}\n", id, prefix);
     return Exit::ok;
@@ -80,22 +100,11 @@ Exit add_user(const Context& context, const std::string& organization, tenants::
     require_texts({{"extension", user.extension}, {"name", user.full_name}, {"username", username}});
     Provisioner work{context};
     auto& owner = work.organization(organization);
-    if (find(owner.users, &tenants::User::extension, user.extension) != nullptr)
-        throw taken(Kind::user, user.extension, owner, owner);
-    user.id = new_id;
-    user.status = "active";
-    user.ring_target = user.phone_number.empty() ? "ext" : "phone";
-    const bool made = user.sip_password.empty() && user.ring_target == "ext";
-    if (made)
-        user.sip_password = make_password();
-    user.username = username.empty() ? user.extension : username;
-    const auto endpoint =
-        user.asterisk_endpoint.empty() ? owner.context_prefix + "_" + user.extension : user.asterisk_endpoint;
-    if (const auto fault = dialplan::password_fault(user, endpoint); !fault.empty() && !user.sip_password.empty())
-        throw Error{Exit::usage, fmt::format("the password of user {} {}", printable(user.extension), fault),
-                    "without --password one is made up that nobody can guess"};
-    work.attempt(owner, [&] { owner.users.push_back(user); });
-    const auto on = boolean(user.recording_enabled);
+    require_new_name(owner, RowKind::user, user.extension);
+    const bool given = !user.sip_password.empty();
+    complete(user, owner, username);
+    work.try_change(owner, [&] { owner.users.push_back(user); });
+    const auto on = sql_boolean(user.recording_enabled);
     work.execute("add user " + user.extension, R"(
         insert into users (org_id, username, extension, full_name, sip_password, asterisk_endpoint, ring_target,
             phone_number, recording_enabled)
@@ -103,13 +112,13 @@ Exit add_user(const Context& context, const std::string& organization, tenants::
             :target, nullif(:phone, ''), cast(:recording as boolean)))",
                  owner.id, user.username, user.extension, user.full_name, user.sip_password, user.asterisk_endpoint,
                  user.ring_target, user.phone_number, on);
-    warn_of_silence(Kind::user, user.extension, owner, user.recording_enabled);
+    warn_if_unrecorded(RowKind::user, user.extension, owner, user.recording_enabled);
     if (context.json)
-        print({{"organization", owner.name},
-               {"extension", user.extension},
-               {"sip_password", or_null(user.sip_password)},
-               {"recording", user.recording_enabled.value_or(true)}});
-    else if (made)
+        print_json({{"organization", owner.name},
+                    {"extension", user.extension},
+                    {"sip_password", or_null(user.sip_password)},
+                    {"recording", user.recording_enabled.value_or(true)}});
+    else if (!given && !user.sip_password.empty())
         fmt::print("{}\t{}\n", user.extension, user.sip_password);
     return Exit::ok;
 }
@@ -122,25 +131,25 @@ Exit add_did(const Context& context, const std::string& organization, const tena
     for (const auto& other : work.all())
         for (const auto& did : other.dids)
             if (!digits.empty() && dialplan::canonical_number(did.number) == digits)
-                throw taken(Kind::did, given.number, owner, other);
+                throw already_exists(RowKind::did, given.number, owner, other);
     auto did = given;
     did.id = new_id;
     did.status = "active";
     const auto trunk_key = trunk_id(owner, trunk);
-    work.attempt(owner, [&] { owner.dids.push_back(did); });
-    const auto on = boolean(did.recording_enabled);
+    work.try_change(owner, [&] { owner.dids.push_back(did); });
+    const auto on = sql_boolean(did.recording_enabled);
     work.execute("add did " + did.number, R"(
         insert into did_numbers (org_id, trunk_id, number, routing_type, routing_destination, recording_enabled)
         values (cast(:org as uuid), cast(nullif(:trunk, '') as uuid), :number, :type, :destination,
             cast(:recording as boolean)))",
                  owner.id, trunk_key, did.number, did.routing_type, did.routing_destination, on);
-    warn_of_silence(Kind::did, did.number, owner, did.recording_enabled);
+    warn_if_unrecorded(RowKind::did, did.number, owner, did.recording_enabled);
     if (context.json)
-        print({{"organization", owner.name},
-               {"number", did.number},
-               {"leads_to", did.routing_type},
-               {"destination", did.routing_destination},
-               {"recording", did.recording_enabled.value_or(true)}});
+        print_json({{"organization", owner.name},
+                    {"number", did.number},
+                    {"leads_to", did.routing_type},
+                    {"destination", did.routing_destination},
+                    {"recording", did.recording_enabled.value_or(true)}});
     return Exit::ok;
 }
 
@@ -148,13 +157,12 @@ Exit add_queue(const Context& context, const std::string& organization, const te
     require_texts({{"name", given.name}});
     Provisioner work{context};
     auto& owner = work.organization(organization);
-    if (find(owner.queues, &tenants::Queue::number, given.number) != nullptr)
-        throw taken(Kind::queue, given.number, owner, owner);
+    require_new_name(owner, RowKind::queue, given.number);
     auto queue = given;
     queue.id = new_id;
     queue.status = "active";
-    work.attempt(owner, [&] { owner.queues.push_back(queue); });
-    const auto on = boolean(queue.recording_enabled);
+    work.try_change(owner, [&] { owner.queues.push_back(queue); });
+    const auto on = sql_boolean(queue.recording_enabled);
     work.execute("add queue " + queue.number, R"(
         insert into queues (org_id, number, name, strategy, timeout, retry, max_wait_time, music_on_hold,
             timeout_destination, timeout_destination_type, recording_enabled)
@@ -162,12 +170,12 @@ Exit add_queue(const Context& context, const std::string& organization, const te
             nullif(:destination, ''), nullif(:type, ''), cast(:recording as boolean)))",
                  owner.id, queue.number, queue.name, queue.strategy, queue.timeout, queue.retry, queue.max_wait_time,
                  queue.music_on_hold, queue.timeout_destination, queue.timeout_destination_type, on);
-    warn_of_silence(Kind::queue, queue.number, owner, queue.recording_enabled);
+    warn_if_unrecorded(RowKind::queue, queue.number, owner, queue.recording_enabled);
     if (context.json)
-        print({{"organization", owner.name},
-               {"number", queue.number},
-               {"name", queue.name},
-               {"recording", queue.recording_enabled.value_or(true)}});
+        print_json({{"organization", owner.name},
+                    {"number", queue.number},
+                    {"name", queue.name},
+                    {"recording", queue.recording_enabled.value_or(true)}});
     return Exit::ok;
 }
 
@@ -176,13 +184,12 @@ Exit add_route(const Context& context, const std::string& organization, tenants:
     require_name(route.name, "name");
     Provisioner work{context};
     auto& owner = work.organization(organization);
-    if (find(owner.routes, &tenants::Route::name, route.name) != nullptr)
-        throw taken(Kind::route, route.name, owner, owner);
+    require_new_name(owner, RowKind::route, route.name);
     route.id = new_id;
     route.status = "active";
     route.trunk_id = trunk_id(owner, trunk);
-    work.attempt(owner, [&] { owner.routes.push_back(route); });
-    const auto on = boolean(route.recording_enabled);
+    work.try_change(owner, [&] { owner.routes.push_back(route); });
+    const auto on = sql_boolean(route.recording_enabled);
     work.execute("add route " + route.name, R"(
         insert into outbound_routes (org_id, trunk_id, name, dial_pattern, strip_digits, prepend_digits,
             caller_id_override, priority, recording_enabled)
@@ -190,12 +197,12 @@ Exit add_route(const Context& context, const std::string& organization, tenants:
             nullif(:caller, ''), :priority, cast(:recording as boolean)))",
                  owner.id, route.trunk_id, route.name, route.dial_pattern, route.strip_digits, route.prepend_digits,
                  route.caller_id_override, route.priority, on);
-    warn_of_silence(Kind::route, route.name, owner, route.recording_enabled);
+    warn_if_unrecorded(RowKind::route, route.name, owner, route.recording_enabled);
     if (context.json)
-        print({{"organization", owner.name},
-               {"name", route.name},
-               {"pattern", route.dial_pattern},
-               {"recording", route.recording_enabled.value_or(true)}});
+        print_json({{"organization", owner.name},
+                    {"name", route.name},
+                    {"pattern", route.dial_pattern},
+                    {"recording", route.recording_enabled.value_or(true)}});
     return Exit::ok;
 }
 
@@ -203,13 +210,12 @@ Exit add_trunk(const Context& context, const std::string& organization, const te
     require_name(given.name, "name");
     Provisioner work{context};
     auto& owner = work.organization(organization);
-    if (find(owner.trunks, &tenants::Trunk::name, given.name) != nullptr)
-        throw taken(Kind::trunk, given.name, owner, owner);
+    require_new_name(owner, RowKind::trunk, given.name);
     auto trunk = given;
     trunk.id = new_id;
     trunk.status = "active";
-    trunk.approved_at = newest; // by the operator who adds it
-    work.attempt(owner, [&] { owner.trunks.push_back(trunk); });
+    trunk.approved_at = just_approved; // by the operator who adds it
+    work.try_change(owner, [&] { owner.trunks.push_back(trunk); });
     work.execute("add trunk " + trunk.name, R"(
         insert into sip_trunks (org_id, name, host, port, transport, trunk_type, username, password, approved_at)
         values (cast(:org as uuid), :name, :host, :port, :transport, :type, nullif(:username, ''),
@@ -217,7 +223,7 @@ Exit add_trunk(const Context& context, const std::string& organization, const te
                  owner.id, trunk.name, trunk.host, trunk.port, trunk.transport, trunk.trunk_type, trunk.username,
                  trunk.password);
     if (context.json)
-        print({{"organization", owner.name}, {"name", trunk.name}, {"host", trunk.host}, {"port", trunk.port}});
+        print_json({{"organization", owner.name}, {"name", trunk.name}, {"host", trunk.host}, {"port", trunk.port}});
     return Exit::ok;
 }
 

@@ -1,4 +1,4 @@
-// A flag that is not set is told from one that is off.
+// A switch that is not set is printed as "unset", unlike one that is off.
 #include "provision/print.hpp"
 
 #include "base/table.hpp"
@@ -37,7 +37,7 @@ Json or_null(const std::string& text) {
     return text.empty() ? Json(nullptr) : Json(text);
 }
 
-void print(const Json& document) {
+void print_json(const Json& document) {
     fmt::print("{}\n", document.dump(2, ' ', true, Json::error_handler_t::replace));
 }
 
@@ -50,7 +50,7 @@ void print_rows(const std::vector<Cells>& rows, bool json) {
                 item[column] = value;
             document.push_back(std::move(item));
         }
-        print(document);
+        print_json(document);
         return;
     }
     if (rows.empty())

@@ -1,4 +1,4 @@
-// What the commands print: JSON, or rows for a person or a pipe.
+// Prints the results of the commands, as JSON or as a table.
 #pragma once
 
 #include "tenants/organization.hpp"
@@ -13,12 +13,12 @@ namespace pbx::provision {
 
 using Json = nlohmann::ordered_json;
 
-/// One row of a list: column, value.
+/// One row of a table: columns with their values.
 using Cells = std::vector<std::pair<const char*, Json>>;
 
 Json json_of(tenants::RecordingFlag recording);
 Json or_null(const std::string& text);
-void print(const Json& document);
+void print_json(const Json& document);
 void print_rows(const std::vector<Cells>& rows, bool json);
 
 } // namespace pbx::provision

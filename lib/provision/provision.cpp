@@ -1,4 +1,4 @@
-// Changes to what is there: an organization's status, a row that goes, members of a queue, the recording switches.
+// Changes to existing rows: the status of an organization, removal, the members of a queue, the recording switches.
 #include "provision/provision.hpp"
 
 #include "base/printable.hpp"
@@ -22,12 +22,12 @@ Exit set_status(const Context& context, const std::string& organization, const s
     return Exit::ok;
 }
 
-Exit remove_row(const Context& context, Kind kind, const std::string& organization, const std::string& name) {
+Exit remove_row(const Context& context, RowKind kind, const std::string& organization, const std::string& name) {
     Provisioner work{context};
     auto& owner = work.organization(organization);
     const auto stored = stored_name(owner, kind, name);
-    work.attempt(owner, [&] { remove_from(owner, kind, stored); });
-    const auto [word, table, column] = of(kind);
+    work.try_change(owner, [&] { remove_from(owner, kind, stored); });
+    const auto [word, table, column] = tenants::names_of(kind);
     work.execute(fmt::format("remove {} {}", word, printable(stored)),
                  fmt::format("delete from {} where org_id = cast(:org as uuid) and {} = :name", table, column),
                  owner.id, stored);
@@ -40,7 +40,7 @@ Exit join_queue(const Context& context, const std::string& organization, const s
     auto& owner = work.organization(organization);
     const auto queue_id = queue_of(owner, queue).id;
     const auto user_id = user_of(owner, extension).id;
-    work.attempt(owner, [&] {
+    work.try_change(owner, [&] {
         for (auto& each : owner.queues)
             if (each.id == queue_id)
                 each.members.push_back({user_id, penalty, false});
@@ -64,7 +64,7 @@ Exit leave_queue(const Context& context, const std::string& organization, const 
         "delete from queue_members where queue_id = cast(:queue as uuid) and user_id = cast(:user as uuid)", queue_id,
         user_id);
     if (rows == 0)
-        throw Error{Exit::no_input, fmt::format("user {} is no member of queue {} of {}", printable(extension),
+        throw Error{Exit::no_input, fmt::format("user {} is not a member of queue {} of {}", printable(extension),
                                                 printable(queue), name_of(owner))};
     return Exit::ok;
 }
@@ -79,23 +79,24 @@ Exit switch_organization(const Context& context, const std::string& organization
         where id = cast(:id as uuid))",
                  value, owner.id);
     if (!on)
-        words::warn("no call of {} will be recorded, whatever its rows say", name_of(owner));
+        words::warn("no call of {} will be recorded, even where a row has recording on", name_of(owner));
     return Exit::ok;
 }
 
-Exit switch_row(const Context& context, const std::string& organization, Kind kind, const std::string& name, bool on) {
+Exit switch_row(const Context& context, const std::string& organization, RowKind kind, const std::string& name,
+                bool on) {
     Provisioner work{context};
     const auto& owner = work.organization(organization);
     const auto stored = stored_name(owner, kind, name);
     const std::string value = on ? "true" : "false";
-    const auto [word, table, column] = of(kind);
+    const auto [word, table, column] = tenants::names_of(kind);
     work.execute(
         fmt::format("switch recording of {} {}", word, printable(stored)),
         fmt::format(
             "update {} set recording_enabled = cast(:on as boolean) where org_id = cast(:org as uuid) and {} = :name",
             table, column),
         value, owner.id, stored);
-    warn_of_silence(kind, stored, owner, on);
+    warn_if_unrecorded(kind, stored, owner, on);
     return Exit::ok;
 }
 

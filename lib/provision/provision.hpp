@@ -1,9 +1,10 @@
-// What an operator does to organizations and their rows, without SQL. What pbx-dialplan-gen would leave out for its
-// text never enters the database this way.
+// What an operator does to organizations and their rows, without SQL. A row that pbx-dialplan-gen would leave out never
+// enters the database this way.
 #pragma once
 
 #include "base/error.hpp"
 #include "dialplan/plan.hpp"
+#include "tenants/row_kinds.hpp"
 
 #include <chrono>
 #include <string>
@@ -18,21 +19,20 @@ struct Context {
     dialplan::Rules rules;
 };
 
-/// The kinds of rows that an organization has. The names of rows are: a user's extension, a number, a route's or
-/// trunk's name.
-enum class Kind { user, did, queue, route, trunk };
+using tenants::RowKind;
 
-// An `organization` is given by its name, prefix or id. All of these throw Error: usage for a text that cannot be, or a
-// name that the organization has already; data for what another row holds, or what would make calls go round; no_input
-// for an organization or row that is not there; unavailable, no_permission, config.
+// An `organization` is given by its name, prefix or id, and a row by its name: a user's extension, a number, a route's
+// or trunk's name. All of these throw Error: usage for a text that is not allowed, or a name that the organization has
+// already; data for what another row holds, or what would make calls loop; no_input for an organization or row that
+// does not exist; unavailable, no_permission, config.
 
-/// Prints the new organization's id and prefix. `given`: its prefix; when empty one is made up.
+/// Prints the new organization's id and prefix. `given`: its prefix; a random one when empty.
 Exit add_organization(const Context& context, const std::string& name, const std::string& given, bool recording);
 Exit list_organizations(const Context& context);
-/// `status`: active, suspended, deleted. Nothing is erased: recordings of a deleted organization stay its own.
+/// `status`: active, suspended or deleted. Nothing is erased: a deleted organization keeps its recordings.
 Exit set_status(const Context& context, const std::string& organization, const std::string& status);
 
-/// Prints the extension and the password when that was empty, and is made up.
+/// With an empty sip_password a random one is set, and printed with the extension.
 Exit add_user(const Context& context, const std::string& organization, tenants::User user, const std::string& username);
 /// `trunk`: a trunk's name, or empty.
 Exit add_did(const Context& context, const std::string& organization, const tenants::Did& given,
@@ -43,22 +43,23 @@ Exit add_trunk(const Context& context, const std::string& organization, const te
 
 /// Approves the trunk's host, or withdraws the approval; prints its name and the host.
 Exit approve_trunk(const Context& context, const std::string& organization, const std::string& name, bool approved);
-/// `calls`: how many an organization may have at once, or "none".
+/// `calls`: how many calls an organization may have at once, or "none".
 Exit limit_organization(const Context& context, const std::string& organization, const std::string& calls);
 
 /// Rows of one organization, or of all when it is empty. Passwords are not shown.
-Exit list_rows(const Context& context, Kind kind, const std::string& organization);
-Exit remove_row(const Context& context, Kind kind, const std::string& organization, const std::string& name);
+Exit list_rows(const Context& context, RowKind kind, const std::string& organization);
+Exit remove_row(const Context& context, RowKind kind, const std::string& organization, const std::string& name);
 
 Exit join_queue(const Context& context, const std::string& organization, const std::string& queue,
                 const std::string& extension, int penalty);
 Exit leave_queue(const Context& context, const std::string& organization, const std::string& queue,
                  const std::string& extension);
 
-/// Every row that can be recorded, with its own flag, the organization's, and what follows from both.
+/// Every row that can be recorded, with its own switch, the organization's switch, and whether it is recorded.
 Exit show_recording(const Context& context, const std::string& organization);
-/// The organization's master switch.
+/// Switches recording of a whole organization.
 Exit switch_organization(const Context& context, const std::string& organization, bool on);
-Exit switch_row(const Context& context, const std::string& organization, Kind kind, const std::string& name, bool on);
+Exit switch_row(const Context& context, const std::string& organization, RowKind kind, const std::string& name,
+                bool on);
 
 } // namespace pbx::provision

@@ -1,4 +1,4 @@
-// All organizations are read: a number or name that is new in one must be free in the others.
+// All organizations are read, since a name or number that is new in one of them must be free in the others.
 #include "provision/provisioner.hpp"
 
 #include "db/organization_lookup.hpp"
@@ -25,7 +25,7 @@ Organization& Provisioner::organization(const std::string& wanted) {
     return all_[db::find_organization(db::keys_of(all_), wanted)];
 }
 
-std::vector<const Organization*> Provisioner::chosen(const std::string& wanted) {
+std::vector<const Organization*> Provisioner::organizations_to_list(const std::string& wanted) {
     if (!wanted.empty())
         return {&organization(wanted)};
     std::vector<const Organization*> result;
@@ -35,20 +35,20 @@ std::vector<const Organization*> Provisioner::chosen(const std::string& wanted) 
     return result;
 }
 
-void Provisioner::attempt(Organization& organization, const std::function<void()>& change) {
-    // A suspended organization is checked like one that is active: it may become so again.
+void Provisioner::try_change(Organization& organization, const std::function<void()>& change) {
+    // A suspended organization is checked as if it were active, since it may be resumed.
     const auto status = std::exchange(organization.status, "active");
-    attempt(change);
+    try_change(change);
     organization.status = status;
 }
 
-void Provisioner::attempt(const std::function<void()>& change) {
+void Provisioner::try_change(const std::function<void()>& change) {
     const auto before = dialplan::check(all_, rules_);
     change();
     const auto after = dialplan::check(all_, rules_);
-    // A row that was left out before may be so for another reason now, which keeps nobody from correcting the first.
-    // But what then stands in the way must not be what another row holds.
-    std::map<std::string, bool> refused; // whether for a conflict
+    // A row that was left out before may be left out for another reason now: that must not keep anybody from correcting
+    // one fault after the other. It must not get into the way of other rows, though.
+    std::map<std::string, bool> refused; // row -> whether for a conflict
     for (const auto& refusal : before.refusals)
         refused[refusal.prefix + ' ' + refusal.row] = refusal.conflict;
     for (const auto& refusal : after.refusals)
@@ -56,17 +56,17 @@ void Provisioner::attempt(const std::function<void()>& change) {
             found == refused.end() || (refusal.conflict && !found->second))
             throw Error{refusal.conflict ? Exit::data : Exit::usage,
                         fmt::format("{} is refused: {}", refusal.row, refusal.fault),
-                        refusal.hint.empty() ? "pbx-provision(1) says what each text may hold" : refusal.hint};
+                        refusal.hint.empty() ? "pbx-provision(1) lists what each text may hold" : refusal.hint};
     std::set<std::string> known;
-    for (const auto& remark : before.remarks)
-        known.insert(remark.words);
-    for (const auto& remark : after.remarks)
-        if (!known.contains(remark.words))
-            words::warn("{}", remark.words);
+    for (const auto& warning : before.warnings)
+        known.insert(warning.message);
+    for (const auto& warning : after.warnings)
+        if (!known.contains(warning.message))
+            words::warn("{}", warning.message);
 }
 
-void Provisioner::attempt(const Organization& added) {
-    attempt([&] { all_.push_back(added); });
+void Provisioner::try_addition(const Organization& added) {
+    try_change([&] { all_.push_back(added); });
 }
 
 std::string Provisioner::insert_organization(const std::string& name, const std::string& prefix, bool recording) {

@@ -1,4 +1,5 @@
-// The database as provisioning sees it: every organization, a change tried on them in memory, then one statement.
+// The database as provisioning sees it: all organizations in memory, where a change is tried before one statement makes
+// it in the database.
 #pragma once
 
 #include "base/deadline.hpp"
@@ -13,11 +14,12 @@
 
 namespace pbx::provision {
 
-/// Stands for the id that the database will give. The row's age, which is not_stored, makes it the newest of all.
+/// Stands for the id that the database will give. The row's held_since, which is not_stored, makes it the newest of
+/// all.
 inline constexpr const char* new_id = "ffffffff-ffff-4fff-bfff-ffffffffffff";
 
 /// For Trunk::approved_at: an approval that is not in the database yet is newer than all that are.
-inline constexpr auto newest = tenants::Timestamp::max();
+inline constexpr auto just_approved = tenants::Timestamp::max();
 
 class Provisioner {
   public:
@@ -26,20 +28,20 @@ class Provisioner {
 
     const std::vector<tenants::Organization>& all() const { return all_; }
 
-    /// By its name, prefix or id. Throws Error: no_input, usage where several have it.
+    /// The organization with this name, prefix or id. Throws Error: no_input, or usage when several have it.
     tenants::Organization& organization(const std::string& wanted);
 
-    /// Organizations to list: one, or all.
-    std::vector<const tenants::Organization*> chosen(const std::string& wanted);
+    /// One organization, or all of them when `wanted` is empty.
+    std::vector<const tenants::Organization*> organizations_to_list(const std::string& wanted);
 
-    /// Makes `change` to the organizations in memory, and throws Error when a row is then left out that was not before:
-    /// data where other rows were there first, usage for its own text. What an operator should know all the same is
-    /// said.
-    void attempt(tenants::Organization& organization, const std::function<void()>& change);
-    /// The same for an organization that is new; references to the others end.
-    void attempt(const tenants::Organization& added);
+    /// Makes `change` to the organizations in memory. Throws Error when a row is then left out of the configuration
+    /// that was not before: data where an older row holds what it wants, usage for its own text. Prints new warnings.
+    void try_change(tenants::Organization& organization, const std::function<void()>& change);
+    /// Tries a new organization. References to the others become invalid.
+    void try_addition(const tenants::Organization& added);
 
-    /// One statement; its number of rows. `values` are bound to its parameters in order.
+    /// Executes one statement, with `values` bound to its parameters in order, and returns the number of rows that it
+    /// changed. `doing` completes "cannot ...".
     template <typename... Value>
     long long execute(const std::string& doing, const std::string& sql, Value&... values) {
         const Waiting waiting{"the database", Exit::unavailable};
@@ -52,14 +54,14 @@ class Provisioner {
             statement.execute(true);
             return statement.get_affected_rows();
         });
-        words::note("pbx-dialplan-gen --deploy --reload brings it to Asterisk");
+        words::note("pbx-dialplan-gen --deploy --reload applies it to Asterisk");
         return rows;
     }
 
     std::string insert_organization(const std::string& name, const std::string& prefix, bool recording);
 
   private:
-    void attempt(const std::function<void()>& change);
+    void try_change(const std::function<void()>& change);
 
     soci::session session_;
     std::vector<tenants::Organization> all_;

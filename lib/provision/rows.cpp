@@ -1,4 +1,4 @@
-// Plain look-ups: an organization has tens of rows of a kind, seldom thousands.
+// Linear searches: an organization has tens of rows of a kind, seldom thousands.
 #include "provision/rows.hpp"
 
 #include "base/name.hpp"
@@ -8,16 +8,19 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+
 namespace pbx::provision {
 
 namespace {
 
-Error missing(Kind kind, const std::string& name, const Organization& owner) {
-    return {Exit::no_input, fmt::format("{} has no {} {}", name_of(owner), of(kind).word, printable(shown(name))),
-            fmt::format("pbx-provision {} list --org {} shows them", of(kind).word, owner.context_prefix)};
+Error not_found(RowKind kind, const std::string& name, const Organization& owner) {
+    const auto* word = tenants::names_of(kind).word;
+    return {Exit::no_input, fmt::format("{} has no {} {}", name_of(owner), word, printable(shown(name))),
+            fmt::format("pbx-provision {} list --org {} shows all of them", word, owner.context_prefix)};
 }
 
-// A DID is known by its digits; a text without any only by itself.
+// Two spellings of one DID have the same digits; a text without digits equals only itself.
 bool same_number(const std::string& a, const std::string& b) {
     const auto digits = dialplan::canonical_number(a);
     return !digits.empty() && digits == dialplan::canonical_number(b);
@@ -25,42 +28,35 @@ bool same_number(const std::string& a, const std::string& b) {
 
 } // namespace
 
-KindOfRow of(Kind kind) {
-    switch (kind) {
-    case Kind::user:
-        return {"user", "users", "extension"};
-    case Kind::did:
-        return {"did", "did_numbers", "number"};
-    case Kind::queue:
-        return {"queue", "queues", "number"};
-    case Kind::route:
-        return {"route", "outbound_routes", "name"};
-    case Kind::trunk:
-        return {"trunk", "sip_trunks", "name"};
-    }
-    return {"", "", ""};
-}
-
 std::string name_of(const Organization& organization) {
     return printable(organization.name);
 }
 
-Error taken(Kind kind, const std::string& name, const Organization& wanting, const Organization& owner) {
+Error already_exists(RowKind kind, const std::string& name, const Organization& wanting, const Organization& owner) {
+    const auto* word = tenants::names_of(kind).word;
     return {&wanting == &owner ? Exit::usage : Exit::data,
-            fmt::format("{} {} exists already, in {}{}", of(kind).word, printable(name), name_of(owner),
+            fmt::format("{} {} exists already, in {}{}", word, printable(name), name_of(owner),
                         owner.status == "active" ? "" : fmt::format(" ({})", owner.status)),
-            fmt::format("pbx-provision {} list --org {} shows it", of(kind).word, owner.context_prefix)};
+            fmt::format("pbx-provision {} list --org {} shows it", word, owner.context_prefix)};
 }
 
-void warn_of_silence(Kind kind, const std::string& name, const Organization& owner, tenants::RecordingFlag own) {
+void require_new_name(const Organization& owner, RowKind kind, const std::string& name) {
+    tenants::visit_rows(owner, kind, [&](const auto& description, const auto& rows) {
+        if (find(rows, description.name, name) != nullptr)
+            throw already_exists(kind, name, owner, owner);
+    });
+}
+
+void warn_if_unrecorded(RowKind kind, const std::string& name, const Organization& owner, tenants::RecordingFlag own) {
+    const auto* word = tenants::names_of(kind).word;
     if (!own.value_or(true))
-        words::warn("calls at {} {} of {} will not be recorded", of(kind).word, printable(name), name_of(owner));
+        words::warn("calls at {} {} of {} will not be recorded", word, printable(name), name_of(owner));
     else if (!owner.recording_enabled.value_or(true))
-        words::warn("{} {} of {} is not recorded all the same: the organization's own switch is off", of(kind).word,
+        words::warn("calls at {} {} of {} will not be recorded: recording is off for the whole organization", word,
                     printable(name), name_of(owner));
 }
 
-std::string boolean(tenants::RecordingFlag recording) {
+std::string sql_boolean(tenants::RecordingFlag recording) {
     return recording.value_or(true) ? "true" : "false";
 }
 
@@ -69,62 +65,41 @@ std::string trunk_id(const Organization& owner, const std::string& name) {
         return {};
     const auto* trunk = find(owner.trunks, &tenants::Trunk::name, name);
     if (trunk == nullptr)
-        throw missing(Kind::trunk, name, owner);
+        throw not_found(RowKind::trunk, name, owner);
     return trunk->id;
 }
 
 const tenants::User& user_of(const Organization& owner, const std::string& extension) {
     const auto* user = find(owner.users, &tenants::User::extension, extension);
     if (user == nullptr)
-        throw missing(Kind::user, extension, owner);
+        throw not_found(RowKind::user, extension, owner);
     return *user;
 }
 
 const tenants::Queue& queue_of(const Organization& owner, const std::string& number) {
     const auto* queue = find(owner.queues, &tenants::Queue::number, number);
     if (queue == nullptr)
-        throw missing(Kind::queue, number, owner);
+        throw not_found(RowKind::queue, number, owner);
     return *queue;
 }
 
-std::string stored_name(const Organization& owner, Kind kind, const std::string& name) {
-    const auto of_rows = [&](const auto& rows, auto key) {
+std::string stored_name(const Organization& owner, RowKind kind, const std::string& name) {
+    std::optional<std::string> found;
+    tenants::visit_rows(owner, kind, [&](const auto& description, const auto& rows) {
         for (const auto& row : rows)
-            if (row.*key == name || (kind == Kind::did && same_number(row.*key, name)))
-                return row.*key;
-        throw missing(kind, name, owner);
-    };
-    switch (kind) {
-    case Kind::user:
-        return of_rows(owner.users, &tenants::User::extension);
-    case Kind::did:
-        return of_rows(owner.dids, &tenants::Did::number);
-    case Kind::queue:
-        return of_rows(owner.queues, &tenants::Queue::number);
-    case Kind::route:
-        return of_rows(owner.routes, &tenants::Route::name);
-    case Kind::trunk:
-        return of_rows(owner.trunks, &tenants::Trunk::name);
-    }
-    return {};
+            if (const auto& stored = row.*description.name;
+                !found && (stored == name || (kind == RowKind::did && same_number(stored, name))))
+                found = stored;
+    });
+    if (!found)
+        throw not_found(kind, name, owner);
+    return *found;
 }
 
-void remove_from(Organization& owner, Kind kind, const std::string& name) {
-    const auto erase = [&](auto& rows, auto key) {
-        std::erase_if(rows, [&](const auto& row) { return row.*key == name; });
-    };
-    switch (kind) {
-    case Kind::user:
-        return erase(owner.users, &tenants::User::extension);
-    case Kind::did:
-        return erase(owner.dids, &tenants::Did::number);
-    case Kind::queue:
-        return erase(owner.queues, &tenants::Queue::number);
-    case Kind::route:
-        return erase(owner.routes, &tenants::Route::name);
-    case Kind::trunk:
-        return erase(owner.trunks, &tenants::Trunk::name);
-    }
+void remove_from(Organization& owner, RowKind kind, const std::string& name) {
+    tenants::visit_rows(owner, kind, [&](const auto& description, auto& rows) {
+        std::erase_if(rows, [&](const auto& row) { return row.*description.name == name; });
+    });
 }
 
 } // namespace pbx::provision

@@ -1,9 +1,9 @@
-// The rows of an organization in memory: finding one by the name that an operator gives, and what is said of it.
+// The rows of an organization in memory: finding one by the name that an operator gives, and messages about it.
 #pragma once
 
 #include "base/error.hpp"
-#include "provision/provision.hpp"
 #include "tenants/organization.hpp"
+#include "tenants/row_kinds.hpp"
 
 #include <algorithm>
 #include <string>
@@ -12,15 +12,7 @@
 namespace pbx::provision {
 
 using tenants::Organization;
-
-// What the organizations' rows have in common, as one table.
-struct KindOfRow {
-    const char* word;
-    const char* table;
-    const char* column;
-};
-
-KindOfRow of(Kind kind);
+using tenants::RowKind;
 
 template <typename Row>
 const Row* find(const std::vector<Row>& rows, std::string Row::*key, const std::string& name) {
@@ -28,25 +20,29 @@ const Row* find(const std::vector<Row>& rows, std::string Row::*key, const std::
     return found == rows.end() ? nullptr : &*found;
 }
 
-// These throw Error (no_input) for a row that is not there.
+// These throw Error (no_input) for a row that does not exist.
 
-/// The id of a trunk by its name; empty for none.
+/// The id of a trunk by its name; empty when `name` is.
 std::string trunk_id(const Organization& owner, const std::string& name);
 const tenants::User& user_of(const Organization& owner, const std::string& extension);
 const tenants::Queue& queue_of(const Organization& owner, const std::string& number);
-/// What the database holds of a row under this name: a DID may be given with or without its plus.
-std::string stored_name(const Organization& owner, Kind kind, const std::string& name);
+/// The name of a row as the database holds it: the number of a DID may be given in another spelling.
+std::string stored_name(const Organization& owner, RowKind kind, const std::string& name);
 
-void remove_from(Organization& owner, Kind kind, const std::string& name);
+void remove_from(Organization& owner, RowKind kind, const std::string& name);
 
 /// The organization's name, for messages.
 std::string name_of(const Organization& organization);
-/// A flag as SQL has it.
-std::string boolean(tenants::RecordingFlag recording);
+/// "true" or "false", to be cast to boolean in SQL.
+std::string sql_boolean(tenants::RecordingFlag recording);
 
-/// What `wanting` cannot have because `owner` has it: usage where they are one organization, else data.
-Error taken(Kind kind, const std::string& name, const Organization& wanting, const Organization& owner);
-/// Says what an operator who leaves something unrecorded, on purpose or not, should know.
-void warn_of_silence(Kind kind, const std::string& name, const Organization& owner, tenants::RecordingFlag own);
+/// The Error for a row that `wanting` cannot have because `owner` has it: usage where they are one organization, else
+/// data.
+Error already_exists(RowKind kind, const std::string& name, const Organization& wanting, const Organization& owner);
+/// Throws it when `owner` has a row of this kind with this name.
+void require_new_name(const Organization& owner, RowKind kind, const std::string& name);
+
+/// Warns when calls at a row will not be recorded.
+void warn_if_unrecorded(RowKind kind, const std::string& name, const Organization& owner, tenants::RecordingFlag own);
 
 } // namespace pbx::provision

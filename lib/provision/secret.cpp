@@ -1,4 +1,4 @@
-// getrandom(2) until enough of its bytes fit.
+// getrandom(2), as often as it takes.
 #include "provision/secret.hpp"
 
 #include "base/error.hpp"
@@ -11,7 +11,7 @@
 namespace pbx::provision {
 
 std::string random_text(std::string_view alphabet, std::size_t length) {
-    // Bytes from the last, incomplete round of the alphabet would favour its first letters.
+    // Bytes above the largest multiple of the alphabet's size are skipped: they would favour its first letters.
     const std::size_t fair = 256 - 256 % alphabet.size();
     std::string result;
     while (result.size() < length) {

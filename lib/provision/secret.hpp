@@ -1,4 +1,4 @@
-// Passwords and names that nobody can guess.
+// Random passwords and prefixes.
 #pragma once
 
 #include <string>
@@ -6,10 +6,10 @@
 
 namespace pbx::provision {
 
-/// `length` characters of `alphabet`, each as likely as the others, from the kernel's generator.
+/// `length` characters of `alphabet`, all equally likely, from the kernel's random generator. Throws Error (software).
 std::string random_text(std::string_view alphabet, std::size_t length);
 
-/// A password for a phone: letters and digits, without those that look alike, since somebody may type it.
+/// A password for a phone: 24 letters and digits, without those that look alike, since a person may have to type it.
 std::string make_password();
 
 /// "org_" and eight letters or digits.

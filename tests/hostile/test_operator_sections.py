@@ -44,7 +44,7 @@ class LeftOut(Sections):
         work = self.pbx(pjsip=theirs)
         for arguments in (('--check',), ('--deploy',), ()):
             result = self.generate(work, *arguments, expect=65)
-            self.says(result, 'user 1002 of acme is left out: asterisk_endpoint "acme_lobby" is a section of the operator\'s '
+            self.says(result, 'user 1002 of acme is left out: asterisk_endpoint "acme_lobby" is already a section of the operator\'s '
                               'pjsip.conf')
         texts = self.texts(work)
         self.assertTrue(texts['pjsip.conf'].startswith(theirs))
@@ -69,7 +69,7 @@ class LeftOut(Sections):
         (work.etc / 'extensions.conf').write_text(before['extensions.conf'] + '[acme__internal]\nexten => 1,1,Hangup()\n')
         work.db.sql("update users set full_name = 'Bob'")
         result = self.generate(work, '--deploy', expect=65)
-        self.says(result, "organization acme is left out: its context acme__internal is a section of the operator's")
+        self.says(result, "organization acme is left out: its context acme__internal is already a section of the operator's")
         after = self.texts(work)
         self.assertEqual({name for name in before if after.get(name) != before[name]}, {'extensions.conf', 'pjsip_beta.conf'})
         self.assertIn('[acme__internal]', after['extensions.conf'])

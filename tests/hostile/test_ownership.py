@@ -152,7 +152,7 @@ class ByAge(Owned):
         early = self.tenant(work, 'aa', host='other.example.org')
         work.db.sql("update sip_trunks set host = 'sip.example.org'")  # which withdraws the approval
         self.tenant(work, 'zeta', host='sip.example.org')
-        self.says(self.deploy(work, expect=65), 'trunk carrier of aa is left out: no operator has approved its host')
+        self.says(self.deploy(work, expect=65), 'trunk carrier of aa is left out: host "sip.example.org" has not been approved')
         result = self.provision(work, 'trunk', 'approve', 'carrier', '--org', 'aa', expect=65)
         self.says(result, 'trunk carrier of aa is refused: host "sip.example.org" is held by trunk carrier of zeta')
         before = self.files(work, 'zeta')
@@ -343,7 +343,7 @@ class Names(Owned):
         org = self.tenant(work, 'a')
         self.tenant(work, 'a_b')
         self.unchanged(work, 'a_b', lambda: self.insert(work, 'users', org_id=org, extension='1', sip_password=PASSWORD, asterisk_endpoint='a_b_77'),
-                       'user 1 of a is left out: asterisk_endpoint "a_b_77" begins like a name of another organization')
+                       'user 1 of a is left out: asterisk_endpoint "a_b_77" begins with the prefix of another organization')
 
 
 class Emergency(Owned):
@@ -375,7 +375,7 @@ class Emergency(Owned):
                 trunk = work.db.value('select id from sip_trunks')
                 arguments = ('route', 'add', 'bad', '--org', 'acme', '--trunk', 'carrier', '--pattern', pattern, '--strip', str(strip), '--prepend', prepend)
                 result = self.provision(work, *arguments, expect=64)
-                self.says(result, f'(?m)for {number} it would dial {dialled}(,|$)')
+                self.says(result, f'(?m){number} would be sent as {dialled}(,|$)')
                 self.hints(result)
                 self.insert(work, 'outbound_routes', org_id=org, trunk_id=trunk, name='bad', dial_pattern=pattern, strip_digits=strip, prepend_digits=prepend)
                 self.says(self.deploy(work, expect=65), 'route bad of acme is left out')
@@ -415,11 +415,11 @@ class Emergency(Owned):
         self.tenant(work, 'acme')
         work.db.sql('delete from outbound_routes')
         self.says(self.provision(work, 'route', 'add', 'out', '--org', 'acme', '--trunk', 'carrier'),
-                  'route out of acme takes 112, 911, 999, 000, 110, 118 to trunk carrier')
+                  'route out of acme sends 112, 911, 999, 000, 110, 118 to trunk carrier')
         self.quiet(self.deploy(work))
-        self.says(self.deploy(work, '-v'), 'route out of acme takes 112')
+        self.says(self.deploy(work, '-v'), 'route out of acme sends 112')
         self.provision(work, 'route', 'add', 'far', '--org', 'acme', '--trunk', 'carrier', '--pattern', '_00X.', '--priority', '5')
-        self.says(self.provision(work, 'route', 'remove', 'out', '--org', 'acme'), 'no route of acme takes an emergency number')
+        self.says(self.provision(work, 'route', 'remove', 'out', '--org', 'acme'), 'no route of acme matches an emergency number')
 
 
 class Loops(Owned):

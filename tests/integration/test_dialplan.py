@@ -277,7 +277,7 @@ class Deploying(DialplanCase):
         self.assertIn(b'[acme__trunk_carrier]', self.visible(work)['pjsip_acme.conf'])
         work.db.sql("update sip_trunks set host = '192.0.2.7'")
         result = self.generate(work, '--deploy', expect=65)
-        self.says(result, 'trunk carrier of acme is left out: no operator has approved its host "192.0.2.7"')
+        self.says(result, 'trunk carrier of acme is left out: host "192.0.2.7" has not been approved')
         self.hints(result)
         files = self.visible(work)
         self.assertNotIn(b'trunk_carrier', files['pjsip_acme.conf'])

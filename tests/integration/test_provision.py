@@ -154,7 +154,7 @@ class Provision(Case):
                                (('route', 'add', 'r', *org, '--trunk', 'carrier'), 'route r')):
             self.says(self.do(*arguments), f'calls at {row} of Acme will not be recorded')
         self.assertEqual(len([row for row in self.listed('recording', 'show', '--org', 'acme') if row['own'] is False]), 4)
-        self.says(self.do('user', 'add', '1', '--org', 'quiet'), "not recorded all the same: the organization's own switch is off")
+        self.says(self.do('user', 'add', '1', '--org', 'quiet'), "will not be recorded: recording is off for the whole organization")
 
     def test_a_password_is_made_up_given_or_read_but_never_listed(self):
         self.acme()
@@ -195,7 +195,7 @@ class Provision(Case):
 
     def test_rows_are_removed_by_name_and_what_then_leads_nowhere_is_said(self):
         self.acme()
-        self.says(self.do('queue', 'remove', '5001', '--org', 'acme'), 'did 918065978002 of Acme leads to queue 5001, which is not there')
+        self.says(self.do('queue', 'remove', '5001', '--org', 'acme'), 'did 918065978002 of Acme leads to queue 5001, which does not exist')
         self.do('did', 'remove', '918065978002', '--org', 'acme')
         self.says(self.do('trunk', 'remove', 'carrier', '--org', 'acme'), 'route out of Acme has no active trunk')
         self.do('route', 'remove', 'out', '--org', 'acme')
@@ -218,7 +218,7 @@ class Provision(Case):
         self.do('queue', 'join', '5001', '1002', '--org', 'acme', '--penalty', '3')
         self.assertEqual(self.w.db.sql('select penalty from queue_members'), [['3']])
         self.do('queue', 'leave', '5001', '1002', '--org', 'acme')
-        self.says(self.do('queue', 'leave', '5001', '1002', '--org', 'acme', status=66), 'is no member of queue 5001')
+        self.says(self.do('queue', 'leave', '5001', '1002', '--org', 'acme', status=66), 'is not a member of queue 5001')
         self.hints(self.do('queue', 'join', '5009', '1002', '--org', 'acme', status=66))
         self.hints(self.do('queue', 'join', '5001', '1009', '--org', 'acme', status=66))
 
@@ -252,7 +252,7 @@ class Provision(Case):
         self.w.db.sql("""update organizations set settings = '{"kept": 1}'""")
         self.says(self.do('recording', 'off', '--org', 'acme'), 'no call of Acme will be recorded')
         self.assertFalse(any(row['effective'] for row in self.listed('recording', 'show')))
-        self.says(self.do('recording', 'on', '--org', 'acme', '--queue', '5001'), "organization's own switch is off")
+        self.says(self.do('recording', 'on', '--org', 'acme', '--queue', '5001'), "recording is off for the whole organization")
         self.do('recording', 'on', '--org', 'acme')
         self.assertEqual(json.loads(self.value('select settings from organizations')), {'kept': 1, 'recording_enabled': True})
         self.w.db.sql('update organizations set settings = null')

@@ -42,8 +42,8 @@ TEST_CASE("of two organizations' peers at one address, the one approved first ke
         CHECK(checked.plans[0].organization.trunks.size() == 1); // x
         CHECK(checked.plans[1].organization.trunks.empty());     // y
         CHECK(checked.plans[2].organization.trunks.size() == 1); // z
-        CHECK(std::any_of(checked.remarks.begin(), checked.remarks.end(), [](const auto& remark) {
-            return remark.words == "route out of y has no active trunk: its calls fail";
+        CHECK(std::any_of(checked.warnings.begin(), checked.warnings.end(), [](const auto& warning) {
+            return warning.message == "route out of y has no active trunk: its calls fail";
         }));
     }
 }
@@ -83,8 +83,8 @@ TEST_CASE("a trunk whose host no operator has approved is left out by name") {
     auto organization = fixture::organization();
     organization.trunks.front().approved_at.reset();
     const auto checked = check({organization});
-    CHECK(refused(checked) == "trunk carrier of acme: no operator has approved its host \"acme.example.org\": "
-                              "pbx-provision trunk approve\n");
+    CHECK(refused(checked) == "trunk carrier of acme: host \"acme.example.org\" has not been approved by an "
+                              "operator\n");
     CHECK(pjsip_text(checked.plans.front()).find("carrier") == std::string::npos);
 }
 

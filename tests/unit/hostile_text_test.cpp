@@ -448,7 +448,7 @@ TEST_CASE("one namespace serves all tenants: nobody takes another's endpoint, qu
     std::string words;
     for (const auto& refusal : checked.refusals)
         words += refusal.row + '\n';
-    CHECK(words == "user 1001 of two\nqueue 5001 of two\ndid +74950001 of two\n");
+    CHECK(words == "user 1001 of two\ndid +74950001 of two\nqueue 5001 of two\n");
 }
 
 TEST_CASE("patterns of routes are what Asterisk knows as patterns") {

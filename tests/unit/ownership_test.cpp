@@ -235,7 +235,7 @@ TEST_CASE("a row that is left out for its text holds nothing") {
     two.trunks.front().host = one.trunks.front().host;
     one.dids.front().routing_type = "smoke";
     one.trunks.front().port = 0;
-    CHECK(refused(check({one, two})) == "trunk carrier of one\ndid 74950001 of one\n");
+    CHECK(refused(check({one, two})) == "did 74950001 of one\ntrunk carrier of one\n");
 }
 
 TEST_CASE("without a list of emergency numbers no number is one") {
@@ -246,5 +246,5 @@ TEST_CASE("without a list of emergency numbers no number is one") {
     Rules rules;
     rules.emergency.clear();
     CHECK(check({organization}, rules).refusals.empty());
-    CHECK(check({organization}, rules).remarks.size() == 0);
+    CHECK(check({organization}, rules).warnings.size() == 0);
 }

@@ -47,7 +47,7 @@ void take_password(CLI::App* sub, std::string& password) {
 }
 
 // What every kind of row has: add, list, remove.
-CLI::App* row(CLI::App& app, Line& line, Kind kind, const std::string& word, const std::string& name,
+CLI::App* row(CLI::App& app, Line& line, RowKind kind, const std::string& word, const std::string& name,
               std::function<Exit()> add) {
     auto* rows = group(app, word, "Add, list or remove a " + word);
     auto* adding = command(*rows, line, "add", "Add a " + word, std::move(add));
@@ -88,7 +88,7 @@ void organizations(CLI::App& app, Line& line) {
 }
 
 void users(CLI::App& app, Line& line) {
-    auto* rows = row(app, line, Kind::user, "user", "EXTENSION", [&line] {
+    auto* rows = row(app, line, RowKind::user, "user", "EXTENSION", [&line] {
         line.user.extension = line.name;
         line.user.recording_enabled = line.recording();
         return add_user(line.context, line.organization, line.user, line.username);
@@ -106,7 +106,7 @@ void users(CLI::App& app, Line& line) {
 }
 
 void dids(CLI::App& app, Line& line) {
-    auto* rows = row(app, line, Kind::did, "did", "NUMBER", [&line] {
+    auto* rows = row(app, line, RowKind::did, "did", "NUMBER", [&line] {
         line.did.number = line.name;
         line.did.recording_enabled = line.recording();
         return add_did(line.context, line.organization, line.did, line.trunk);
@@ -129,7 +129,7 @@ void dids(CLI::App& app, Line& line) {
 }
 
 void queues(CLI::App& app, Line& line) {
-    auto* rows = row(app, line, Kind::queue, "queue", "NUMBER", [&line] {
+    auto* rows = row(app, line, RowKind::queue, "queue", "NUMBER", [&line] {
         line.queue.number = line.name;
         line.queue.recording_enabled = line.recording();
         return add_queue(line.context, line.organization, line.queue);
@@ -181,7 +181,7 @@ void queues(CLI::App& app, Line& line) {
 }
 
 void routes(CLI::App& app, Line& line) {
-    auto* rows = row(app, line, Kind::route, "route", "NAME", [&line] {
+    auto* rows = row(app, line, RowKind::route, "route", "NAME", [&line] {
         line.route.name = line.name;
         line.route.recording_enabled = line.recording();
         return add_route(line.context, line.organization, line.route, line.trunk);
@@ -203,7 +203,7 @@ void routes(CLI::App& app, Line& line) {
 }
 
 void trunks(CLI::App& app, Line& line) {
-    auto* rows = row(app, line, Kind::trunk, "trunk", "NAME", [&line] {
+    auto* rows = row(app, line, RowKind::trunk, "trunk", "NAME", [&line] {
         line.peer.name = line.name;
         return add_trunk(line.context, line.organization, line.peer);
     });
@@ -234,7 +234,7 @@ void recording(CLI::App& app, Line& line) {
                          [&line] { return show_recording(line.context, line.organization); });
     take_org(show, line, false);
     for (const bool on : {true, false}) {
-        auto kind = std::make_shared<std::optional<Kind>>();
+        auto kind = std::make_shared<std::optional<RowKind>>();
         auto* sub = command(*rows, line, on ? "on" : "off",
                             on ? "Record an organization, or one of its rows"
                                : "Stop recording an organization, or one of its rows",
@@ -245,8 +245,8 @@ void recording(CLI::App& app, Line& line) {
         take_org(sub, line);
         auto* target = sub->add_option_group("row", "Only this row");
         for (const auto& [flag, what, type] :
-             {std::tuple{"--did", Kind::did, "NUMBER"}, std::tuple{"--queue", Kind::queue, "NUMBER"},
-              std::tuple{"--user", Kind::user, "EXTENSION"}, std::tuple{"--route", Kind::route, "NAME"}})
+             {std::tuple{"--did", RowKind::did, "NUMBER"}, std::tuple{"--queue", RowKind::queue, "NUMBER"},
+              std::tuple{"--user", RowKind::user, "EXTENSION"}, std::tuple{"--route", RowKind::route, "NAME"}})
             target
                 ->add_option_function<std::string>(
                     flag,

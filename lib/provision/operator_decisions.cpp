@@ -1,5 +1,5 @@
-// What an operator decides and no tenant may: which host a trunk may have, and how many calls an organization has at
-// once.
+// Decisions of the operator that are not a tenant's: which hosts trunks may have, and how many calls an organization
+// may have at once.
 #include "base/printable.hpp"
 #include "base/words.hpp"
 #include "provision/print.hpp"
@@ -18,8 +18,8 @@ Exit approve_trunk(const Context& context, const std::string& organization, cons
         *std::find_if(owner.trunks.begin(), owner.trunks.end(), [&](const auto& each) { return each.id == id; });
     const bool before = trunk.approved_at.has_value();
     if (approved && !before)
-        work.attempt(owner, [&] { trunk.approved_at = newest; });
-    // Between the look at the row and this, its host may have changed.
+        work.try_change(owner, [&] { trunk.approved_at = just_approved; });
+    // Its host may have changed since the row was read.
     const auto rows =
         work.execute(fmt::format("{} trunk {}", approved ? "approve" : "withdraw", printable(name)),
                      fmt::format("update sip_trunks set approved_at = {} where id = cast(:id as uuid) and host = :host",
@@ -29,7 +29,7 @@ Exit approve_trunk(const Context& context, const std::string& organization, cons
         throw Error{Exit::temporary, fmt::format("trunk {} of {} has just changed", printable(name), name_of(owner)),
                     fmt::format("pbx-provision trunk list --org {} shows it", owner.context_prefix)};
     if (context.json)
-        print({{"organization", owner.name}, {"name", trunk.name}, {"host", trunk.host}, {"approved", approved}});
+        print_json({{"organization", owner.name}, {"name", trunk.name}, {"host", trunk.host}, {"approved", approved}});
     else
         fmt::print("{}\t{}\n", printable(trunk.name), printable(trunk.host));
     return Exit::ok;
@@ -39,7 +39,7 @@ Exit limit_organization(const Context& context, const std::string& organization,
     Provisioner work{context};
     auto& owner = work.organization(organization);
     const auto wanted = calls == "none" ? std::string{} : calls;
-    work.attempt(owner, [&] { owner.max_channels = wanted; });
+    work.try_change(owner, [&] { owner.max_channels = wanted; });
     work.execute("limit " + name_of(owner), R"(
         update organizations set limits = case
             when :calls = '' then case jsonb_typeof(limits) when 'object' then limits - 'max_channels' else '{}' end

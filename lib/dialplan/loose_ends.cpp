@@ -1,0 +1,58 @@
+// The warnings about one organization.
+#include "dialplan/loose_ends.hpp"
+
+#include "dialplan/password.hpp"
+#include "dialplan/text.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace pbx::dialplan {
+
+namespace {
+
+class LooseEnds {
+  public:
+    LooseEnds(const Plan& plan, std::vector<Warning>& warnings) : plan_{plan}, warnings_{warnings} {}
+
+    void warn() {
+        const auto& rows = plan_.organization;
+        for (const auto& did : rows.dids)
+            check_destination("did " + did.number, did.routing_type, did.routing_destination);
+        for (const auto& queue : rows.queues)
+            check_destination("queue " + queue.number, queue.timeout_destination_type, queue.timeout_destination);
+        for (const auto& route : rows.routes)
+            if (plan_.trunk_by_id(route.trunk_id) == nullptr)
+                add(fmt::format("route {} of {} has no active trunk: its calls fail", harmless(route.name), name()));
+        for (const auto& user : rows.users)
+            if (const auto fault = password_fault(user, user.asterisk_endpoint);
+                !fault.empty() && !user.asterisk_endpoint.empty())
+                add(fmt::format("sip_password of user {} of {} {}", user.extension, name(), fault));
+    }
+
+  private:
+    std::string name() const { return harmless(plan_.organization.name); }
+
+    void add(std::string message) { warnings_.push_back({plan_.prefix(), std::move(message)}); }
+
+    void check_destination(const std::string& row, const std::string& type, const std::string& destination) {
+        if ((type == "extension" && plan_.user(destination) == nullptr) ||
+            (type == "queue" && plan_.queue(destination) == nullptr))
+            add(fmt::format("{} of {} leads to {} {}, which does not exist or is not active", row, name(), type,
+                            destination));
+        if (type == "external" && plan_.organization.routes.empty())
+            add(fmt::format("{} of {} leads to {}, but there is no active route", row, name(), destination));
+    }
+
+    const Plan& plan_;
+    std::vector<Warning>& warnings_;
+};
+
+} // namespace
+
+void warn_of_loose_ends(const Plan& plan, std::vector<Warning>& warnings) {
+    LooseEnds{plan, warnings}.warn();
+}
+
+} // namespace pbx::dialplan
