@@ -1,5 +1,5 @@
-// FLAC loses nothing; Opus (RFC 6716) and MP3 make small files. No encoder of libsndfile 1.2.0 reports a full disk when
-// it is closed, so that every result is decoded again.
+// FLAC is lossless; Opus (RFC 6716) and MP3 make small files. None of libsndfile 1.2.0's encoders reports a full disk
+// when it is closed, so every result is decoded again and its frames are counted.
 #include "audio/encode.hpp"
 
 #include "audio/sndfile_writer.hpp"
@@ -37,11 +37,11 @@ using SndFile = std::unique_ptr<SNDFILE, int (*)(SNDFILE*)>;
 
 constexpr std::size_t block_frames = 1U << 14U;
 
-// Frames that a decoder finds in the file, whatever its header promises.
+// The frames that a decoder really finds in the file, whatever its header declares.
 Frames decoded_frames(int fd, const std::string& what) {
     SF_INFO info{};
-    const int own = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    if (own < 0 || ::lseek(own, 0, SEEK_SET) != 0)
+    const int own = ::lseek(fd, 0, SEEK_SET) == 0 ? ::fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1; // libsndfile closes it
+    if (own < 0)
         throw system_error(Exit::io, "cannot read " + what + " back", errno);
     const SndFile file{::sf_open_fd(own, SFM_READ, &info, SF_TRUE), &::sf_close};
     if (!file)
@@ -77,7 +77,7 @@ void encode(const LegAudio& wav, Encoding encoding, int out, const std::string& 
     if (::sf_format_check(&info) == 0)
         throw Error{Exit::data,
                     fmt::format("{}: {} Hz cannot be encoded as {}", what, info.samplerate, media_type(encoding)),
-                    "flac takes every rate"};
+                    "use --format flac, which supports every sample rate"};
     SndFile file{open_to_write(out, info), &::sf_close};
     if (!file)
         throw Error{Exit::cant_create, what + " cannot be encoded: " + ::sf_strerror(nullptr)};
@@ -108,7 +108,7 @@ void encode(const LegAudio& wav, Encoding encoding, int out, const std::string& 
         throw Error{Exit::cant_create,
                     fmt::format("{} cannot be encoded as {}: {} of {} frames were written", what, media_type(encoding),
                                 found, done),
-                    "make room where the file is written, and look at its size limit (ulimit -f)"};
+                    "free some space in $TMPDIR or /tmp, and check the file size limit (ulimit -f)"};
 }
 
 } // namespace pbx::audio

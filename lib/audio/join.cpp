@@ -35,13 +35,13 @@ WavFormat common_format(std::span<const LegShape> legs) {
     return format;
 }
 
-// Rounded to the nearest frame; the resampler is made to give just that many.
+// Rounded to the nearest frame. Converter writes exactly that many.
 Frames frames_at(std::uint32_t rate, const LegShape& leg, Frames frames) {
     return (frames * rate + leg.format.rate / 2) / leg.format.rate;
 }
 
-// SHA-256 of what is appended to a file. It takes longer than the copy itself, so a second thread reads the bytes back
-// while the next ones are written; not for so few that a thread is not worth it.
+// SHA-256 of what is appended to a file. Hashing takes longer than the copy itself, so a second thread reads the bytes
+// back while the next ones are written. Few bytes are hashed without a thread.
 class AppendedHash {
   public:
     AppendedHash(int fd, std::uint64_t offset, std::uint64_t expected, std::string what)
@@ -52,7 +52,7 @@ class AppendedHash {
         try {
             thread_ = std::jthread{[this] { follow(); }};
         } catch (const std::system_error&) {
-            // The system gives no more threads: hex() does all of it.
+            // The system has no thread left: hex() does all the work.
         }
     }
     ~AppendedHash() {
@@ -105,7 +105,8 @@ class AppendedHash {
             while (const auto there = wait()) {
                 buffer.resize(std::min(there, block));
                 if (read_at(fd_, buffer, offset_ + hashed_, what_) != buffer.size())
-                    throw Error{Exit::cant_create, "cannot write " + what_ + ": the file became shorter meanwhile"};
+                    throw Error{Exit::cant_create,
+                                "cannot write " + what_ + ": the file became shorter while it was written"};
                 hash_.add({buffer.data(), buffer.size()});
                 hashed_ += buffer.size();
             }
@@ -118,7 +119,7 @@ class AppendedHash {
     std::uint64_t offset_;
     std::string what_;
     Hash hash_{Hash::Algorithm::sha256};
-    std::uint64_t unseen_ = 0; ///< written, but not yet shown to the thread
+    std::uint64_t unseen_ = 0; ///< written, but not yet announced to the thread
     std::uint64_t hashed_ = 0; ///< the thread's own
     std::exception_ptr fault_;
     std::mutex guard_;
@@ -126,10 +127,10 @@ class AppendedHash {
     std::uint64_t written_ = 0;
     bool finished_ = false;
     bool abandoned_ = false;
-    std::jthread thread_; ///< the last member: it ends before the others go
+    std::jthread thread_; ///< the last member, so that it ends before the others are destroyed
 };
 
-// The file: room for its header, samples, and at the end the header, which holds their hash.
+// Writes the samples behind room for the header, and then the header, which contains their hash.
 class Output {
   public:
     Output(int fd, const WavFormat& format, std::uint64_t bytes, Manifest& manifest, std::string what)
@@ -139,7 +140,7 @@ class Output {
             fail(std::strerror(errno));
     }
 
-    // In the kernel.
+    // The kernel copies the bytes.
     void add_raw(const LegAudio& leg) {
         constexpr std::uint64_t piece = 1U << 18U;
         for (std::uint64_t done = 0; done < leg.data_bytes();) {
@@ -171,8 +172,8 @@ class Output {
         const auto written = read_wav_header(fd_, what_);
         if (bytes.size() != header_size_ || written.data_offset != header_size_ || written.data_size != bytes_ ||
             written.info.comment != manifest_.comment() || end != static_cast<off_t>(header_size_ + bytes_))
-            throw Error{Exit::cant_create, "cannot write " + what_ + ": the file is not what was written to it",
-                        "is the disk full?"};
+            throw Error{Exit::cant_create, "cannot write " + what_ + ": the file does not hold what was written",
+                        "check the free space and the health of the disk"};
     }
 
   private:
@@ -180,7 +181,7 @@ class Output {
         throw Error{Exit::cant_create, "cannot write " + what_ + ": " + why};
     }
 
-    // The hash is not known before the audio is written, but how long it will be.
+    // The hash is known only after the audio is written, but its length is fixed.
     std::uint64_t size_of_header() const {
         constexpr std::size_t digits = 64;
         manifest_.sha256.assign(digits, '0');
@@ -326,7 +327,7 @@ WavFormat join(std::span<const LegShape> legs, const std::function<LegAudio(std:
             else
                 Converter{leg, format, output}.run();
         } catch (const Error& error) {
-            // A disk that fails says nothing of the leg: only what was read and makes no sense is the leg's fault.
+            // An error of the disk is not the leg's fault: the leg may be readable again at the next run.
             if (error.kind() != Exit::data)
                 throw;
             faults.push_back({i, error.what()});

@@ -13,7 +13,7 @@
 
 namespace pbx::audio {
 
-/// Legs that turned out to be unreadable while they were joined: the caller lists them as such and starts again without
+/// Legs that turned out to be unreadable while they were joined. The caller lists them as such and joins again without
 /// them.
 class LegFaults : public std::exception {
   public:
@@ -32,13 +32,14 @@ class LegFaults : public std::exception {
 
 /// Writes the legs, none of them empty, one after the other into the empty file `out`, and the manifest before them;
 /// fills in the manifest's SHA-256 and the start and frames of manifest.legs, which name the same legs in the same
-/// order. `open` is called for each leg in turn, and what it gives has the shape in `legs`: one leg is open at a time.
+/// order. `open` is called for each leg in turn, and returns a leg of the shape in `legs`: one leg is open at a time.
 ///
-/// 16-bit PCM of one format is copied as it is. Anything else is decoded and brought to the highest rate and the
+/// 16-bit PCM of one format is copied unchanged. Anything else is decoded and brought to the highest rate and the
 /// highest channel count among the legs, 16-bit PCM. From 4 GiB on the file is RF64. The same legs give the same bytes.
 ///
 /// Returns the format of the result. Throws LegFaults, Error (cant_create when `out` cannot be written whole; data when
-/// the manifest is longer than a header may be), and what `open` throws, but that an Error (data) is the leg's fault.
+/// the manifest is longer than a header may be), and what `open` throws, except that an Error (data) counts as the
+/// leg's fault.
 WavFormat join(std::span<const LegShape> legs, const std::function<LegAudio(std::size_t)>& open, Manifest& manifest,
                int out, const std::string& what);
 

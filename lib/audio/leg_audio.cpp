@@ -1,4 +1,4 @@
-// Finds where a leg's audio ends, and shows libsndfile a header that says so.
+// Finds where a leg's audio ends, and gives libsndfile a header with that length.
 #include "audio/leg_audio.hpp"
 
 #include "base/error.hpp"
@@ -14,12 +14,6 @@
 
 namespace pbx::audio {
 
-namespace {
-
-constexpr Frames gsm_block_frames = 320; // two GSM 06.10 frames of 160 samples in 65 bytes
-
-} // namespace
-
 LegAudio::LegAudio(Fd file, std::string what) : file_{std::move(file)}, what_{std::move(what)} {
     struct stat status {};
     if (::fstat(file_.get(), &status) != 0)
@@ -32,13 +26,13 @@ LegAudio::LegAudio(Fd file, std::string what) : file_{std::move(file)}, what_{st
         throw Error{Exit::data, what_ + ": " + error.what()};
     }
     const auto size = static_cast<std::uint64_t>(status.st_size);
-    const auto there = size - std::min(size, header_.data_offset);
-    const auto promised = header_.data_size;
-    // Asterisk writes both sizes when it closes the file: no data, and a RIFF that ends before any, was never closed.
-    unfinished_ = promised == 0 && there > 0 && header_.riff_size + 8 <= header_.data_offset;
-    const bool to_the_end = unfinished_ || promised == WavHeader::open_ended;
-    truncated_ = !to_the_end && promised > there;
-    data_bytes_ = to_the_end ? there : std::min(promised, there);
+    const auto available = size - std::min(size, header_.data_offset);
+    const auto declared = header_.data_size;
+    // Asterisk writes both sizes when it closes the file: if both are still zero, it never closed the file.
+    unfinished_ = declared == 0 && available > 0 && header_.riff_size + 8 <= header_.data_offset;
+    const bool to_the_end = unfinished_ || declared == WavHeader::open_ended;
+    truncated_ = !to_the_end && declared > available;
+    data_bytes_ = to_the_end ? available : std::min(declared, available);
     data_bytes_ -= data_bytes_ % header_.format.block;
     const auto blocks = data_bytes_ / header_.format.block;
     frames_ = header_.format.tag == WavFormat::gsm ? blocks * gsm_block_frames : blocks;
@@ -53,12 +47,12 @@ void LegAudio::keep_first(Frames frames) {
 
 struct LegDecoder::State {
     const LegAudio& leg;
-    std::string header; ///< ours: the leg's own may have sizes that lie, and a manifest that libsndfile has no room for
+    std::string header; ///< our own: the leg's can have wrong sizes, and a manifest too long for libsndfile
     sf_count_t position = 0;
     std::unique_ptr<SNDFILE, decltype(&::sf_close)> file{nullptr, &::sf_close};
     SF_INFO info{};
-    Frames left;                   ///< libsndfile rounds GSM up to a block more than there is
-    std::exception_ptr read_error; ///< must not fly through libsndfile
+    Frames left;                   ///< libsndfile rounds GSM up to a whole block
+    std::exception_ptr read_error; ///< of a read(), since an exception must not pass through libsndfile
 
     explicit State(const LegAudio& audio) : leg{audio}, left{audio.frames()} {}
 

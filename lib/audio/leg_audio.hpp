@@ -1,4 +1,4 @@
-// One leg's audio: what of a WAV file can be heard, whatever its header claims.
+// One leg's audio: the frames that a WAV file really has, whatever its header claims.
 #pragma once
 
 #include "audio/wav_header.hpp"
@@ -11,11 +11,11 @@
 
 namespace pbx::audio {
 
-/// What can be heard of a leg, in numbers: all that is to be known of it before it is read.
+/// The format and length of a leg's audio: everything that must be known before it is read.
 struct LegShape {
     WavFormat format;
-    Frames frames = 0; ///< that count
-    Frames whole = 0;  ///< that there are
+    Frames frames = 0; ///< that are used
+    Frames whole = 0;  ///< in the file
 
     /// 16-bit PCM: its samples can be copied as they are.
     bool is_raw() const { return format.tag == WavFormat::pcm && format.bits == 16; }
@@ -24,18 +24,19 @@ struct LegShape {
 
 class LegAudio {
   public:
-    /// Reads the header. A header whose sizes were never written (Asterisk died) is read to the end of the file; one
-    /// that promises more than is there yields what is there. Throws Error: data for what is no WAV, io.
+    /// Reads the header. Where its sizes were never written (Asterisk crashed), the audio goes to the end of the file;
+    /// where it declares more than the file has, the audio is what the file has. Throws Error: data when it is not a
+    /// WAV file, io.
     LegAudio(Fd file, std::string what);
 
     const WavFormat& format() const { return header_.format; }
     const WavInfo& info() const { return header_.info; }
     Frames frames() const { return frames_; }
-    /// From here on only its first `frames` count; whole_frames() goes on to say how many there are.
+    /// Uses only the first `frames` from now on; whole_frames() stays the number in the file.
     void keep_first(Frames frames);
     Frames whole_frames() const { return whole_; }
     bool unfinished() const { return unfinished_; } ///< sizes were still zero
-    bool truncated() const { return truncated_; }   ///< fewer bytes than the header promises
+    bool truncated() const { return truncated_; }   ///< the file has fewer bytes than its header declares
 
     LegShape shape() const { return {header_.format, frames_, whole_}; }
 
@@ -58,14 +59,14 @@ class LegAudio {
 /// Decodes a leg to 16-bit samples, by libsndfile.
 class LegDecoder {
   public:
-    /// Throws Error (data) when libsndfile cannot make sense of it.
+    /// Throws Error: data when libsndfile cannot decode the leg, io when it cannot be read.
     explicit LegDecoder(const LegAudio& leg);
     ~LegDecoder();
     LegDecoder(const LegDecoder&) = delete;
     LegDecoder& operator=(const LegDecoder&) = delete;
 
-    /// Fills `samples` (interleaved) with whole frames; returns how many frames, 0 only at the end. Throws Error
-    /// (data).
+    /// Fills `samples` (interleaved) with whole frames; returns how many frames, 0 only at the end. Throws Error:
+    /// data, io.
     Frames read(std::span<short> samples);
 
   private:

@@ -1,4 +1,4 @@
-// The manifest as JSON. It is read back from disks and buckets, so nothing in it is believed before it is checked.
+// The manifest as JSON. It is read back from disks and buckets, so nothing in it is trusted before it is checked.
 #include "audio/manifest.hpp"
 
 #include "base/error.hpp"
@@ -15,7 +15,7 @@ namespace pbx::audio {
 
 namespace {
 
-// Names are bytes to us and UTF-8 to JSON: what is not UTF-8 is compared in its replaced form on both sides.
+// A name is any bytes, and JSON is UTF-8: names that are not UTF-8 are compared as JSON would store them.
 std::string text_of(const nlohmann::json& value) {
     return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
@@ -82,7 +82,7 @@ std::size_t Manifest::audible() const {
         std::count_if(legs.begin(), legs.end(), [](const Leg& leg) { return leg.frames > 0; }));
 }
 
-// As nlohmann's dump() writes it, keys in order, but without its tree: that takes half a kilobyte a leg.
+// The same text as nlohmann's dump() writes, but without its tree, which takes half a kilobyte per leg.
 std::string Manifest::comment() const {
     std::string text = R"({"empty":)" + text_of(empty) + R"(,"legs":[)";
     for (const auto& leg : legs) {

@@ -1,4 +1,4 @@
-// What a stitched recording says of itself: which legs it holds, and which it should hold and does not.
+// What a stitched recording states about itself: which legs it holds, and which it should hold and does not.
 #pragma once
 
 #include "audio/wav_header.hpp"
@@ -10,13 +10,13 @@
 
 namespace pbx::audio {
 
-/// Travels in the file: linkedid as title, accountcode as artist, the call's start as date, the legs as JSON comment.
+/// Stored in the file: linkedid as title, accountcode as artist, the call's start as date, the legs as JSON comment.
 struct Manifest {
     struct Leg {
         std::string name;
         Frames start = 0;
         Frames frames = 0;
-        Frames dropped = 0; ///< frames of its end that were left out, because a later leg has them too
+        Frames dropped = 0; ///< frames at its end that were left out because a later leg has them
         bool operator==(const Leg&) const = default;
     };
 
@@ -29,21 +29,22 @@ struct Manifest {
     std::vector<std::string> missing;
     std::vector<std::string> unreadable;
     /// SHA-256 of the audio data, in lower-case hex: of the bytes of the data chunk, without the chunk's own header of
-    /// 8 bytes, and of no other byte of the file. Empty in recordings made before there was one.
+    /// 8 bytes, and of nothing else. Empty in recordings of older versions.
     std::string sha256;
 
     /// Whether it accounts for exactly these legs, in this order.
     bool lists(const std::vector<std::string>& names) const;
-    /// Whether its legs follow one another without a gap and are as long as the audio behind `header`.
+    /// Whether its legs follow one another without a gap and are together as long as the audio behind `header`.
     bool fits(const WavHeader& header) const;
-    /// Those of `names` that it neither holds nor knows to be empty or unreadable.
+    /// Those of `names` that it neither holds nor lists as empty or unreadable.
     std::vector<std::string> lacking(const std::vector<std::string>& names) const;
     /// The first of its legs with audio that is among `names`; empty when there is none.
     std::string first_audible(const std::vector<std::string>& names) const;
-    /// How many of its legs can be heard in it.
+    /// How many of its legs have audio in it.
     std::size_t audible() const;
+    /// As JSON.
     std::string comment() const;
-    /// Nothing when the header carries no manifest of ours.
+    /// Nothing when the header contains no manifest of ours.
     static std::optional<Manifest> from(const WavHeader& header);
 };
 

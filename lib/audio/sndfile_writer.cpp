@@ -1,4 +1,4 @@
-// A duplicate for each SNDFILE.
+// The duplicate is closed together with its SNDFILE.
 #include "audio/sndfile_writer.hpp"
 
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-// A walk over RIFF chunks that trusts no length.
+// Walks over RIFF chunks and trusts none of their lengths.
 #include "audio/wav_header.hpp"
 
 #include "base/error.hpp"
@@ -13,10 +13,8 @@ namespace pbx::audio {
 
 namespace {
 
-constexpr std::uint64_t gsm_block_frames = 320; // two GSM 06.10 frames of 160 samples in 65 bytes
-
-Error no_wav(const std::string& why) {
-    return {Exit::data, "no WAV file: " + why};
+Error not_a_wav(const std::string& reason) {
+    return {Exit::data, "not a WAV file: " + reason};
 }
 
 // Little-endian numbers at an offset that the caller has checked.
@@ -44,40 +42,40 @@ void add_chunk(std::string& to, std::string_view id, std::string_view body) {
 
 WavFormat parse_format(std::string_view chunk) {
     if (chunk.size() < 16)
-        throw no_wav("its format chunk is too short");
+        throw not_a_wav("its format chunk is too short");
     WavFormat format;
     format.tag = static_cast<std::uint16_t>(number(chunk, 0, 2));
     format.channels = static_cast<std::uint16_t>(number(chunk, 2, 2));
     format.rate = static_cast<std::uint32_t>(number(chunk, 4, 4));
     format.block = static_cast<std::uint16_t>(number(chunk, 12, 2));
     format.bits = static_cast<std::uint16_t>(number(chunk, 14, 2));
-    // WAVE_FORMAT_EXTENSIBLE, as libsndfile writes into RF64: the true tag begins the subformat.
+    // libsndfile writes WAVE_FORMAT_EXTENSIBLE into RF64; the subformat begins with the real tag.
     constexpr std::uint16_t extensible = 0xfffe;
     if (format.tag == extensible && chunk.size() >= 40)
         format.tag = static_cast<std::uint16_t>(number(chunk, 24, 2));
 
     if (format.channels < 1 || format.channels > 2)
-        throw no_wav(fmt::format("{} channels", format.channels));
+        throw not_a_wav(fmt::format("{} channels", format.channels));
     if (format.rate < 8000 || format.rate > 48000)
-        throw no_wav(fmt::format("a sample rate of {} Hz", format.rate));
-    bool sane = false;
+        throw not_a_wav(fmt::format("a sample rate of {} Hz", format.rate));
+    bool is_consistent = false;
     switch (format.tag) {
     case WavFormat::pcm:
-        sane = (format.bits == 8 || format.bits == 16 || format.bits == 24 || format.bits == 32) &&
-               format.block == format.channels * format.bits / 8;
+        is_consistent = (format.bits == 8 || format.bits == 16 || format.bits == 24 || format.bits == 32) &&
+                        format.block == format.channels * format.bits / 8;
         break;
     case WavFormat::alaw:
     case WavFormat::mulaw:
-        sane = format.bits == 8 && format.block == format.channels;
+        is_consistent = format.bits == 8 && format.block == format.channels;
         break;
     case WavFormat::gsm:
-        sane = format.channels == 1 && format.block == 65;
+        is_consistent = format.channels == 1 && format.block == 65;
         break;
     default:
-        throw no_wav(fmt::format("format tag {:#x}, which Asterisk does not write", format.tag));
+        throw not_a_wav(fmt::format("format tag {:#x}, which Asterisk does not write", format.tag));
     }
-    if (!sane)
-        throw no_wav(fmt::format("{} bits and blocks of {} bytes do not belong together", format.bits, format.block));
+    if (!is_consistent)
+        throw not_a_wav(fmt::format("{} bits do not fit blocks of {} bytes", format.bits, format.block));
     return format;
 }
 
@@ -106,19 +104,19 @@ void parse_info(std::string_view list, WavInfo& info) {
 } // namespace
 
 std::optional<WavHeader> parse_wav_header(std::string_view beginning, std::uint64_t* needed) {
-    const auto ask_for = [&](std::uint64_t bytes) {
+    const auto ask_for_more = [&](std::uint64_t bytes) {
         if (bytes > WavHeader::longest)
-            throw no_wav(fmt::format("its header is longer than {} MiB", WavHeader::longest >> 20U));
+            throw not_a_wav(fmt::format("its header is longer than {} MiB", WavHeader::longest >> 20U));
         if (needed != nullptr)
             *needed = bytes;
         return std::nullopt;
     };
     if (beginning.size() < 12)
-        throw no_wav("it is shorter than a header");
+        throw not_a_wav("it is shorter than a header");
     const auto form = beginning.substr(0, 4);
     const bool rf64 = form == "RF64";
     if ((form != "RIFF" && !rf64) || beginning.substr(8, 4) != "WAVE")
-        throw no_wav("it does not begin with RIFF and WAVE");
+        throw not_a_wav("it does not begin with RIFF and WAVE");
 
     WavHeader header;
     header.riff_size = number(beginning, 4, 4);
@@ -131,14 +129,14 @@ std::optional<WavHeader> parse_wav_header(std::string_view beginning, std::uint6
         const std::uint64_t body = at + 8;
         if (id == "data") {
             if (!has_format)
-                throw no_wav("its data come before their format");
+                throw not_a_wav("its data chunk comes before its format chunk");
             header.data_offset = body;
             header.data_size = rf64 && size == WavHeader::open_ended ? long_data_size : size;
             return header;
         }
         const bool wanted = id == "fmt " || id == "ds64" || id == "LIST";
         if (wanted && body + size > beginning.size())
-            return ask_for(body + size);
+            return ask_for_more(body + size);
         const auto chunk = wanted ? beginning.substr(body, size) : std::string_view{};
         if (id == "fmt ") {
             header.format = parse_format(chunk);
@@ -151,7 +149,7 @@ std::optional<WavHeader> parse_wav_header(std::string_view beginning, std::uint6
         }
         at = body + size + size % 2;
     }
-    return ask_for(at + 8);
+    return ask_for_more(at + 8);
 }
 
 WavHeader read_wav_header(int fd, std::string_view what) {
@@ -162,7 +160,7 @@ WavHeader read_wav_header(int fd, std::string_view what) {
         if (auto header = parse_wav_header({buffer.data(), got}, &want))
             return *std::move(header);
         if (want <= got || got < buffer.size())
-            throw no_wav("it has no data chunk where one belongs");
+            throw not_a_wav("it has no data chunk");
     }
 }
 

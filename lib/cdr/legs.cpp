@@ -1,4 +1,4 @@
-// The query that fills Call, for an hour's batch and for one call alike.
+// The query that fills Call, the same for an hourly batch and for one call.
 #include "cdr/legs.hpp"
 
 #include "base/deadline.hpp"
@@ -15,9 +15,9 @@ namespace pbx::cdr {
 
 namespace {
 
-// Rows of the table `due(linkedid)`, which stands before it, as far as they are `chosen`. The lateral join with its
-// OFFSET 0 keeps the planner at one index look-up a linkedid, whatever it believes of the table's size; windows instead
-// of joins keep it at two sorts.
+// The legs of the calls in the table `due(linkedid)`, which the query has defined before, where they are `chosen`.
+// OFFSET 0 in the lateral join makes the planner look up each linkedid in the index, whatever it estimates; windows
+// instead of joins leave two sorts.
 constexpr const char* legs_of_due = R"(
     , rows as (
         select r.* from due cross join lateral (
@@ -49,8 +49,8 @@ std::string replaced(std::string text, const std::string& what, const std::strin
     return text.replace(text.find(what), what.size(), with);
 }
 
-// The sort at the end holds all rows in any case; counting reads them once more. `tables` is due, and what it is made
-// from; each :value in them is the parameter.
+// The final sort holds all rows in any case; counting reads them once more. `tables` defines due, and what it is made
+// from; each :value in it is the parameter.
 void declare(soci::session& session, const std::string& tables, const std::string& chosen, bool count,
              const std::string& value) {
     const Waiting waiting{"the database", Exit::unavailable};
@@ -66,8 +66,8 @@ void declare(soci::session& session, const std::string& tables, const std::strin
 
 } // namespace
 
-// Two ranges of the index (recordingfile, accountcode) and not one with a filter: each ends with its first row, also
-// where a hundred thousand rows name one leg.
+// Two ranges of the index (recordingfile, accountcode) instead of one range and a filter: each ends with its first row,
+// also where a hundred thousand rows name one leg.
 std::string named_by_others(const std::string& leg, const std::string& account) {
     return fmt::format("(exists (select from asterisk_cdr o where o.recordingfile = {0} and o.accountcode > {1}) or "
                        "exists (select from asterisk_cdr o where o.recordingfile = {0} and o.accountcode > '' and "
@@ -96,10 +96,10 @@ DueCalls DueCalls::named(soci::session& session, const std::vector<std::string>&
     return DueCalls{session};
 }
 
-bool DueCalls::more() {
+bool DueCalls::read_block() {
     constexpr std::size_t rows_at_once = 2000;
     if (rows_read_ % rows_at_once != 0)
-        return false; // the last block was not full: the server need not be asked whether there is another
+        return false; // the last block was not full, so there is no other
     at_ = 0;
     rows_.linkedid.resize(rows_at_once);
     rows_.accountcode.resize(rows_at_once);
@@ -117,12 +117,12 @@ bool DueCalls::more() {
     });
     rows_read_ += rows_.linkedid.size();
     if (!rows_.all.empty())
-        all_ = static_cast<std::uint64_t>(rows_.all.front());
+        total_ = static_cast<std::uint64_t>(rows_.all.front());
     return !rows_.linkedid.empty();
 }
 
 std::optional<Call> DueCalls::next() {
-    if (at_ >= rows_.linkedid.size() && !more())
+    if (at_ >= rows_.linkedid.size() && !read_block())
         return std::nullopt;
     Call call;
     call.linkedid = rows_.linkedid[at_];
@@ -130,8 +130,8 @@ std::optional<Call> DueCalls::next() {
     call.started = std::chrono::sys_seconds{std::chrono::seconds{rows_.started[at_]}};
     call.ended = std::chrono::sys_seconds{std::chrono::seconds{rows_.ended[at_]}};
     call.shared = rows_.shared[at_] != 0;
-    // Its rows follow one another, but may begin in one block and end in the next.
-    while (at_ < rows_.linkedid.size() || more()) {
+    // Its rows are adjacent, but may begin in one block and end in the next.
+    while (at_ < rows_.linkedid.size() || read_block()) {
         if (rows_.linkedid[at_] != call.linkedid || rows_.accountcode[at_] != call.accountcode)
             break;
         if (rows_.ambiguous[at_] != 0)

@@ -1,4 +1,4 @@
-// Calls and their legs, as the CDR rows tell them.
+// Calls and their legs, as the CDR rows name them.
 #pragma once
 
 #include <soci/soci.h>
@@ -11,37 +11,37 @@
 
 namespace pbx::cdr {
 
-/// All CDR rows with one linkedid and one accountcode, as far as recordings go.
+/// What matters for recordings about all CDR rows with one linkedid and one accountcode.
 struct Call {
     std::string linkedid;
     std::string accountcode;
-    bool shared = false;                ///< recordings of other accountcodes lie under the same linkedid
+    bool shared = false;                ///< other accountcodes have recordings under the same linkedid
     std::chrono::sys_seconds started{}; ///< earliest calldate
     std::chrono::sys_seconds ended{};   ///< latest calldate plus duration, rounded up
     std::vector<std::string> legs;      ///< distinct recordingfile values: by calldate, sequence, name
     /// Those of `legs` that rows of another account name too, whatever their call. Rows without an account claim
-    /// nothing: the one account that names a leg owns it, and a call without account that names it has it here.
+    /// nothing: the only account that names a leg owns it, and for a call without account such a leg is ambiguous.
     std::vector<std::string> ambiguous{};
 };
 
 /// An SQL condition: whether rows of another account than `account` name the leg `leg`. Both are SQL expressions that
-/// are never null; '' is no account.
+/// are never null; '' stands for no account.
 std::string named_by_others(const std::string& leg, const std::string& account);
 
-/// The recorded calls that an hourly run has to look at, one by one, in bounded memory whatever their number. Reads
-/// through a cursor that outlives its transaction, so that no transaction stays open while calls are stitched. One a
+/// The recorded calls that an hourly run has to look at, one by one, in bounded memory however many there are. Reads
+/// through a cursor that outlives its transaction, so that no transaction stays open while calls are stitched. One per
 /// session.
 class DueCalls {
   public:
-    /// Calls with a CDR row in the last `since` and two or more legs, with all their legs. Only a query that is to
-    /// count them has the server do so.
+    /// Calls with a CDR row in the last `since` and two or more legs, with all their legs. The server counts
+    /// them only if `count` is set, since that takes time.
     static DueCalls since(soci::session& session, std::chrono::seconds since, bool count = false);
-    /// The calls under these linkedids, whenever they were, whatever number of legs.
+    /// The calls with these linkedids, however old, also those with one leg.
     static DueCalls named(soci::session& session, const std::vector<std::string>& linkedids, bool count = false);
 
     std::optional<Call> next();
-    /// How many there are in all, once next() gave one; 0 when they are not counted.
-    std::uint64_t all() const { return all_; }
+    /// How many there are in all, once next() has returned one; 0 when they are not counted.
+    std::uint64_t total() const { return total_; }
 
   private:
     friend std::vector<Call> find_calls(soci::session& session, const std::string& name);
@@ -54,13 +54,13 @@ class DueCalls {
     };
 
     explicit DueCalls(soci::session& session) : session_{&session} {}
-    bool more();
+    bool read_block();
 
     soci::session* session_;
     Rows rows_;
     std::size_t at_ = 0;
     std::uint64_t rows_read_ = 0;
-    std::uint64_t all_ = 0;
+    std::uint64_t total_ = 0;
 };
 
 /// The calls that an operator means by `name`: a CDR id (all digits), a linkedid or a uniqueid. One call for a CDR id,

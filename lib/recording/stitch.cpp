@@ -60,7 +60,7 @@ class StitchRun {
         std::set<std::string> not_seen{options_.linkedids.begin(), options_.linkedids.end()};
         for (bool more = true; more;) {
             auto calls = next_calls(due, more, not_seen);
-            results_.expect(due.all());
+            results_.expect(due.total());
             sort_out(std::move(calls));
             if (incomplete_.size() >= batch_size || due_.size() >= batch_size || !more)
                 look_for_missing();

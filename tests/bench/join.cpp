@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-// bench_join FOLDER LEG...: joins the legs in FOLDER into joined.wav there, and prints the seconds that it took. It does
-// what pbx-stitch does, except for the sync, which the programs it is compared with do not do either.
+// bench_join FOLDER LEG...: joins the legs in FOLDER into joined.wav there, and prints the seconds that it took. It
+// does what pbx-stitch does, except for the sync, which the programs it is compared with do not do either.
 int main(int argc, char** argv) {
     if (argc < 3)
         return 64;

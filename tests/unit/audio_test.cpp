@@ -67,18 +67,18 @@ TEST_CASE("the header that Asterisk writes is understood") {
     CHECK(header->data_size == 4);
 }
 
-TEST_CASE("what is no WAV of Asterisk's is refused before a library guesses") {
+TEST_CASE("a file that is not a WAV of Asterisk's is refused before a library guesses") {
     const std::string samples = wav::chunk("data", "abcd");
     CHECK_THROWS_WITH(parse_wav_header("RIFF"), ContainsSubstring("shorter than a header"));
     CHECK_THROWS_WITH(parse_wav_header(std::string(100, 'x')), ContainsSubstring("RIFF"));
-    CHECK_THROWS_WITH(parse_wav_header(wav::file(samples)), ContainsSubstring("before their format"));
+    CHECK_THROWS_WITH(parse_wav_header(wav::file(samples)), ContainsSubstring("before its format"));
     CHECK_THROWS_WITH(parse_wav_header(wav::file(wav::format(3, 1, 8000, 4, 32) + samples)),
                       ContainsSubstring("tag 0x3"));
     CHECK_THROWS_WITH(parse_wav_header(wav::file(wav::format(1, 3, 8000, 6) + samples)),
                       ContainsSubstring("3 channels"));
     CHECK_THROWS_WITH(parse_wav_header(wav::file(wav::format(1, 1, 4000000000U) + samples)), ContainsSubstring("Hz"));
     CHECK_THROWS_WITH(parse_wav_header(wav::file(wav::format(1, 1, 8000, 0) + samples)),
-                      ContainsSubstring("belong together"));
+                      ContainsSubstring("do not fit"));
 }
 
 TEST_CASE("a header that goes on beyond the first bytes asks for more") {
@@ -214,6 +214,35 @@ TEST_CASE("a leg that is not what it was when it was looked at is not joined") {
     const Fd out{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
     const auto open = [&](std::size_t) { return open_leg(folder, wav::leg("abcdef")); };
     CHECK_THROWS_WITH(join(shapes, open, manifest, out.get(), "joined.wav"), ContainsSubstring("changed"));
+}
+
+TEST_CASE("a disk error while a leg is read is the disk's fault and not the leg's") {
+    const TemporaryFolder folder;
+    const auto raw = wav::leg(std::string(40'000, 'x'));
+    const auto mulaw =
+        wav::file(wav::format(WavFormat::mulaw, 1, 8000, 1, 8) + wav::chunk("data", std::string(40'000, 'x')));
+    for (const auto& bytes : {raw, mulaw}) {
+        const std::vector<LegShape> shapes{open_leg(folder, bytes).shape()};
+        Manifest manifest;
+        manifest.legs.push_back({"leg0", 0, 0, 0});
+        const auto path = folder.path() / "joined.wav";
+        const Fd out{::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
+        const auto open_failing = [&](std::size_t) {
+            auto leg = open_leg(folder, bytes);
+            // From here on no read of the leg succeeds.
+            const Fd unreadable{::open("/dev/null", O_WRONLY | O_CLOEXEC)};
+            REQUIRE(::dup2(unreadable.get(), leg.fd()) == leg.fd());
+            return leg;
+        };
+        try {
+            join(shapes, open_failing, manifest, out.get(), "joined.wav");
+            FAIL("a leg was joined that cannot be read");
+        } catch (const pbx::Error& error) {
+            CHECK(error.kind() == pbx::Exit::io);
+        } catch (const LegFaults& faults) {
+            FAIL("the leg was taken for unreadable: " << faults.faults().front().why);
+        }
+    }
 }
 
 TEST_CASE("a header that we write is one that we read") {
