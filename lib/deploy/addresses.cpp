@@ -122,7 +122,7 @@ void leave_out(Checked& checked, const Loser& loser) {
     for (const auto& route : plan.organization.routes)
         if (route.trunk_id == loser.trunk_id)
             checked.warnings.push_back({plan.prefix(), fmt::format("route {}{} has no active trunk: its calls fail",
-                                                                  harmless(route.name), of)});
+                                                                   harmless(route.name), of)});
     trunks.erase(trunk);
 }
 

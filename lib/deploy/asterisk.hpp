@@ -11,13 +11,6 @@
 
 namespace pbx::deploy {
 
-/// Why endpoint_identifier_order, as pjsip.conf has it (empty: not set), lets the address of a trunk decide before the
-/// name of a phone; empty when it does not.
-std::string order_fault(const std::string& order);
-
-/// What to write into pjsip.conf against that.
-extern const char* const order_hint;
-
 class Asterisk {
   public:
     /// `program` is a path or a name that is looked up in PATH; `folder` holds the running Asterisk's configuration.

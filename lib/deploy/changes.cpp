@@ -1,8 +1,10 @@
-// The order of the steps is the safety: see apply().
+// The order of the steps keeps the folder loadable at every instant: see apply().
 #include "deploy/changes.hpp"
 
 #include "base/atomic_file.hpp"
 #include "base/error.hpp"
+#include "base/fd.hpp"
+#include "base/lines.hpp"
 #include "base/words.hpp"
 #include "dialplan/diff.hpp"
 #include "dialplan/includes.hpp"
@@ -22,7 +24,7 @@ namespace {
 // Passwords are in these files; Asterisk reads them as owner or group.
 constexpr mode_t private_mode = 0640;
 
-// Files that are open at once while a batch is written.
+// Files that are open at once.
 constexpr std::size_t batch = 64;
 
 bool is_ours(const Folder& folder, const std::string& name) {
@@ -33,12 +35,12 @@ bool is_ours(const Folder& folder, const std::string& name) {
     return text && dialplan::is_ours(*text);
 }
 
-// A name that an organization can have. "ext_My-own.conf" is an operator's file, not an organization's.
+// Whether an organization can have this prefix: "ext_My-own.conf" is a file of the operator's.
 bool can_be_prefix(std::string_view prefix) {
     return dialplan::consists_of(prefix, "a-z0-9_", 60);
 }
 
-// The mode and owner that the file had, or for a new one those of the folder, so that Asterisk can go on reading it.
+// The new file keeps the mode and owner of the old one, or takes those of the folder, so that Asterisk can read it.
 AtomicFile begin(const Folder& folder, const std::string& name, const Deadline& deadline) {
     const auto old = folder.look(name);
     const bool kept = old && dialplan::prefix_of_file(name).empty();
@@ -71,13 +73,13 @@ void write(const Folder& folder, const std::vector<Change>& changes, const Deadl
     }
 }
 
-// What a run that was killed left half written. We hold the lock: nobody is writing it.
-void sweep(const Folder& folder) {
+// Removes what a killed run left half written. We hold the lock, so no other run is writing it.
+void remove_half_written(const Folder& folder) {
     std::vector<std::string> left;
     folder.for_each_name([&](const std::string& name) {
         const auto final_name = AtomicFile::final_name(name);
-        const bool main = std::any_of(std::begin(dialplan::kinds), std::end(dialplan::kinds),
-                                      [&](const auto& kind) { return final_name == kind.main_file; });
+        const bool main = std::any_of(dialplan::file_types.begin(), dialplan::file_types.end(),
+                                      [&](const auto& type) { return final_name == type.main_file; });
         if (main || can_be_prefix(dialplan::prefix_of_file(final_name)))
             left.push_back(name);
     });
@@ -88,10 +90,7 @@ void sweep(const Folder& folder) {
 // Replaces the values of lines such as "password=...", so that a diff can be mailed.
 std::string without_secrets(std::string_view text, const std::set<std::string>& known, std::string_view otherwise) {
     std::string result;
-    while (!text.empty()) {
-        const auto length = std::min(text.find('\n'), text.size() - 1) + 1;
-        const auto line = text.substr(0, length);
-        text.remove_prefix(length);
+    for (const auto line : Lines{text, Lines::Newline::kept}) {
         const auto value = line.find('=') + 1;
         const auto key = line.substr(0, value == 0 ? 0 : value - 1);
         if (key.find("password") == std::string_view::npos && key.find("md5_cred") == std::string_view::npos &&
@@ -106,11 +105,8 @@ std::string without_secrets(std::string_view text, const std::set<std::string>& 
 
 std::set<std::string> lines_of(std::string_view text) {
     std::set<std::string> lines;
-    while (!text.empty()) {
-        const auto length = std::min(text.find('\n'), text.size() - 1) + 1;
-        lines.emplace(text.substr(0, length));
-        text.remove_prefix(length);
-    }
+    for (const auto line : Lines{text, Lines::Newline::kept})
+        lines.emplace(line);
     return lines;
 }
 
@@ -136,15 +132,11 @@ std::optional<std::string> read(const Folder& folder, const std::string& name) {
     const auto path = folder.path_of(name);
     if (!S_ISREG(found->st_mode))
         throw Error{Exit::config, path + " is not a regular file",
-                    "put the file itself in the place of the link, or name its folder with --asterisk-dir"};
+                    "replace the link by the file itself, or set --asterisk-dir to its folder"};
     const auto fd = folder.find(name);
     if (!fd)
         return std::nullopt;
-    std::string text;
-    std::array<char, 65536> buffer{};
-    while (const auto count = read_at(fd->get(), buffer, text.size(), path))
-        text.append(buffer.data(), count);
-    return text;
+    return read_file(fd->get(), path);
 }
 
 void add_others(const Folder& folder, const std::set<std::string>& active, std::vector<File>& files) {
@@ -161,7 +153,7 @@ void add_others(const Folder& folder, const std::set<std::string>& active, std::
 std::set<std::string> deployed_prefixes(const Folder& folder) {
     std::set<std::string> prefixes;
     folder.for_each_name([&](const std::string& name) {
-        if (name.starts_with(dialplan::kinds[0].begin) && !dialplan::prefix_of_file(name).empty() &&
+        if (name.starts_with(dialplan::extension_files.name_begin) && !dialplan::prefix_of_file(name).empty() &&
             is_ours(folder, name))
             prefixes.emplace(dialplan::prefix_of_file(name));
     });
@@ -170,11 +162,11 @@ std::set<std::string> deployed_prefixes(const Folder& folder) {
 
 Changes compare(const Folder& folder, std::vector<File> wanted, const std::set<std::string>& active) {
     Changes changes;
-    std::array<std::vector<std::string>, std::size(dialplan::kinds)> names;
+    std::array<std::vector<std::string>, dialplan::file_types.size()> names;
     std::set<std::string> written;
     for (auto& file : wanted) {
         for (std::size_t i = 0; i < names.size(); ++i)
-            if (file.name.starts_with(dialplan::kinds[i].begin))
+            if (file.name.starts_with(dialplan::file_types[i].name_begin))
                 names[i].push_back(file.name);
         written.insert(file.name);
         auto before = read(folder, file.name);
@@ -188,7 +180,7 @@ Changes compare(const Folder& folder, std::vector<File> wanted, const std::set<s
         return (can_be_prefix(prefix) && !active.contains(prefix)) || !folder.look(name);
     };
     for (std::size_t i = 0; i < names.size(); ++i) {
-        const auto* main_file = dialplan::kinds[i].main_file;
+        const auto* main_file = dialplan::file_types[i].main_file;
         auto before = read(folder, main_file);
         auto after = dialplan::maintain_includes(before.value_or(""), folder.path().native(), names[i], stale);
         if (before.value_or("") != after)
@@ -205,7 +197,7 @@ Changes compare(const Folder& folder, std::vector<File> wanted, const std::set<s
 }
 
 void apply(const Folder& folder, const Changes& changes, const Deadline& deadline) {
-    sweep(folder);
+    remove_half_written(folder);
     write(folder, changes.files, deadline);
     write(folder, changes.mains, deadline);
     for (const auto& change : changes.removals) {

@@ -1,4 +1,4 @@
-// Loads, checks, and does one of: print, explain, compare, deploy.
+// Reads the database, checks its rows, and then prints, explains, compares or deploys the result.
 #include "deploy/deploy.hpp"
 
 #include "base/atomic_file.hpp"
@@ -14,6 +14,8 @@
 #include "deploy/addresses.hpp"
 #include "deploy/asterisk.hpp"
 #include "deploy/changes.hpp"
+#include "deploy/identifier_order.hpp"
+#include "deploy/pending_reloads.hpp"
 #include "deploy/sources.hpp"
 #include "dialplan/includes.hpp"
 #include "dialplan/plan.hpp"
@@ -38,10 +40,6 @@ using dialplan::Plan;
 
 constexpr const char* lock_name = ".pbx-dialplan-gen.lock";
 
-// Names the main files whose content Asterisk has not loaded yet: there from before the first change until after the
-// last reload, so that the run after one that was killed knows.
-constexpr const char* pending_name = ".pbx-dialplan-gen.reload";
-
 Folder open_folder(const std::string& path) {
     try {
         return Folder::open(path);
@@ -55,7 +53,7 @@ RunLock lock(const Folder& folder) {
         return RunLock{folder, lock_name};
     } catch (const Error& error) {
         throw Error{error.kind(), error.what(),
-                    error.kind() == Exit::temporary ? "it will finish by itself; try again then" : error.hint()};
+                    error.kind() == Exit::temporary ? "try again when it has finished" : error.hint()};
     }
 }
 
@@ -72,17 +70,17 @@ void flush() {
         throw system_error(Exit::cant_create, "cannot write to stdout", errno);
 }
 
-class Run {
+class Deployment {
   public:
-    explicit Run(const Request& request) : request_{request}, deadline_{Deadline::after(request.timeout)} {}
+    explicit Deployment(const Request& request) : request_{request}, deadline_{Deadline::after(request.timeout)} {}
 
     Exit work() {
         load();
-        // What is only printed must not depend on a name server.
+        // Output that is only printed must not depend on a name server.
         if (request_.deploy || request_.check || request_.validate)
             separate_addresses(checked_, addresses_of_peers(checked_, deadline_));
         select();
-        report();
+        print_refusals_and_warnings();
         if (request_.validate && !request_.deploy)
             validate();
         if (request_.explain)
@@ -107,18 +105,18 @@ class Run {
         soci::session session;
         db::connect(session, request_.database, request_.timeout);
         if (request_.deploy)
-            refuse_namesake(session);
+            require_node_name(session);
         auto all = db::load_organizations(session);
         choose(all);
         checked_ = dialplan::check(std::move(all), request_.rules);
         for (const auto& plan : checked_.plans)
             active_.insert(plan.prefix());
-        read_operator();
+        read_operators_files();
         dialplan::leave_out(checked_, operator_.names);
     }
 
-    // What only prints the dialplan needs no Asterisk folder.
-    void read_operator() {
+    // Without an Asterisk folder the dialplan can still be printed.
+    void read_operators_files() {
         const bool needed = request_.deploy || request_.check || request_.validate;
         std::error_code ignored;
         if (!needed && !std::filesystem::exists(request_.folder, ignored))
@@ -128,16 +126,16 @@ class Run {
         } catch (const Error& error) {
             if (needed)
                 throw;
-            words::warn("names are not compared with the operator's sections: {}", error.what());
+            words::warn("names are not compared with the operator's sections, which cannot be read: {}", error.what());
         }
     }
 
-    // The dialplan gives recordings their names, which must not be those of another machine.
-    void refuse_namesake(soci::session& session) const {
+    // The dialplan names the recordings, whose names must differ from those of other machines.
+    void require_node_name(soci::session& session) const {
         if (request_.node.empty() && db::other_nodes_known(session, db::this_node("", request_.spool), deadline_))
-            throw Error{Exit::config,
-                        "the database knows another node, and this machine has no name; nothing was changed",
-                        "set node in pbx.conf to a name that no other machine has: it ends the names of recordings"};
+            throw Error{
+                Exit::config, "this machine has no node name, and the database knows another node; nothing was changed",
+                "set \"node\" in pbx.conf to a name that no other machine has: the names of recordings end with it"};
     }
 
     void choose(const std::vector<tenants::Organization>& all) {
@@ -163,7 +161,7 @@ class Run {
                 selected_.push_back(&plan);
     }
 
-    void report() {
+    void print_refusals_and_warnings() {
         bool any = false;
         for (const auto& refusal : checked_.refusals) {
             if (!selected(refusal.prefix))
@@ -208,34 +206,36 @@ class Run {
 
     std::vector<File> files() const {
         std::vector<File> result;
-        result.reserve(selected_.size() * std::size(dialplan::kinds));
+        result.reserve(selected_.size() * dialplan::file_types.size());
         for (const auto* plan : selected_) {
-            const auto name = [&](std::size_t kind) { return dialplan::kinds[kind].begin + plan->prefix() + ".conf"; };
-            result.push_back({name(0), extensions_text(*plan)});
-            result.push_back({name(1), dialplan::pjsip_text(*plan)});
-            result.push_back({name(2), dialplan::queues_text(*plan)});
+            const auto name = [&](const dialplan::FileType& type) {
+                return type.name_begin + plan->prefix() + ".conf";
+            };
+            result.push_back({name(dialplan::extension_files), extensions_text(*plan)});
+            result.push_back({name(dialplan::endpoint_files), dialplan::pjsip_text(*plan)});
+            result.push_back({name(dialplan::queue_files), dialplan::queues_text(*plan)});
         }
         return result;
     }
 
-    // A database that has lost its tenants, or is another one, must not take the telephones with it.
-    void stop_before_harm(const Folder& folder) const {
+    // A wrong or emptied database must not remove the phones of all organizations.
+    void refuse_mass_removal(const Folder& folder) const {
         if (request_.force)
             return;
         const auto deployed = deployed_prefixes(folder);
         const auto kept = static_cast<std::size_t>(std::count_if(
             deployed.begin(), deployed.end(), [&](const auto& prefix) { return active_.contains(prefix); }));
-        constexpr const char* hint = "is this the right database? --force deploys what it says";
+        constexpr const char* hint = "check --database; --force deploys what this database holds";
         if (active_.empty())
             throw Error{Exit::data, "the database has no active organization; nothing was changed", hint};
         if (kept * 2 < deployed.size())
             throw Error{Exit::data,
-                        fmt::format("of {} organizations deployed the database knows {}; nothing was changed",
-                                    deployed.size(), kept),
+                        fmt::format("the database has only {} of the {} deployed organizations; nothing was changed",
+                                    kept, deployed.size()),
                         hint};
     }
 
-    // Calls of a "peer" are known by the address that they come from.
+    // Asterisk identifies the calls of a peer by the address that they come from.
     bool has_peers() const {
         return std::any_of(checked_.plans.begin(), checked_.plans.end(), [](const auto& plan) {
             const auto& trunks = plan.organization.trunks;
@@ -256,14 +256,14 @@ class Run {
         print(diff(folder, changes));
         for (const auto* group : {&changes.files, &changes.removals})
             for (const auto& change : *group)
-                if (change.name.starts_with(dialplan::kinds[0].begin))
+                if (change.name.starts_with(dialplan::extension_files.name_begin))
                     for (const auto& sentence :
                          dialplan::policy_changes(change.before.value_or(""), change.after.value_or("")))
                         print(sentence + '\n');
         status_ = worst(status_, Exit::differs);
     }
 
-    // What Asterisk would have: what we are about to write, and what stays of other organizations and the operator's.
+    // Validates what Asterisk would load: the files to be written, and those of other organizations that stay.
     void validate() const {
         const auto folder = open_folder(request_.folder);
         auto candidate = files();
@@ -277,16 +277,16 @@ class Run {
     void deploy() {
         const auto folder = open_folder(request_.folder);
         const auto held = lock(folder);
-        stop_before_harm(folder);
+        refuse_mass_removal(folder);
         const auto changes = compare(folder, files(), active_);
         if (request_.validate && !changes.empty())
             validate();
-        auto pending = request_.reload ? pending_reloads(folder) : std::set<std::string>{};
+        auto pending = request_.reload ? read_pending_reloads(folder) : std::set<std::string>{};
         if (request_.reload && !changes.empty()) {
             for (const auto* group : {&changes.files, &changes.mains, &changes.removals})
                 for (const auto& change : *group)
                     pending.insert(dialplan::main_file_of(change.name));
-            write_pending(folder, pending);
+            write_pending_reloads(folder, pending, deadline_);
         }
         apply(folder, changes, deadline_);
         if (pending.empty())
@@ -294,27 +294,9 @@ class Run {
         const Asterisk asterisk{request_.asterisk, folder};
         for (const auto& main_file : pending)
             asterisk.reload(main_file, deadline_);
-        folder.remove(pending_name);
+        clear_pending_reloads(folder);
         if (request_.validate && pending.contains("pjsip.conf") && has_peers())
             asterisk.check_running_order(deadline_);
-    }
-
-    static std::set<std::string> pending_reloads(const Folder& folder) {
-        std::set<std::string> result;
-        const auto text = read(folder, pending_name).value_or("");
-        for (const auto& kind : dialplan::kinds)
-            if (text.find(kind.main_file) != std::string::npos)
-                result.insert(kind.main_file);
-        return result;
-    }
-
-    void write_pending(const Folder& folder, const std::set<std::string>& pending) const {
-        std::string text;
-        for (const auto& main_file : pending)
-            text += main_file + '\n';
-        AtomicFile file{folder, pending_name, 0640, deadline_};
-        write_all(file.fd(), text, folder.path_of(pending_name));
-        file.commit();
     }
 
     const Request& request_;
@@ -330,7 +312,7 @@ class Run {
 } // namespace
 
 Exit run(const Request& request) {
-    return Run{request}.work();
+    return Deployment{request}.work();
 }
 
 } // namespace pbx::deploy

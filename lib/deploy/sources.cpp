@@ -15,7 +15,6 @@
 #include <glob.h>
 #include <unistd.h>
 
-#include <array>
 #include <optional>
 
 namespace pbx::deploy {
@@ -111,12 +110,7 @@ class Reader {
         if (!S_ISREG(found.st_mode))
             throw Error{Exit::config, path.native() + " is not a regular file",
                         "take the line that includes it out of Asterisk's configuration"};
-        std::string text;
-        std::array<char, 65536> buffer{};
-        while (const auto count = read_at(fd.get(), buffer, text.size(), path.native()))
-            if (text.append(buffer.data(), count).size() > most_bytes)
-                break;
-        return text;
+        return read_file(fd.get(), path.native(), most_bytes + 1);
     }
 
     // The files that a name in an #include line stands for, sorted as glob(3) does.
@@ -166,9 +160,10 @@ std::vector<Source> read_sources(const Folder& folder, const std::string& main_f
 
 OperatorFiles read_operator_files(const Folder& folder, const Texts& instead) {
     OperatorFiles result;
-    for (const auto& [kind, names] : {std::pair{0, &result.names.contexts}, std::pair{1, &result.names.endpoints},
-                                      std::pair{2, &result.names.queues}})
-        for (const auto& source : read_sources(folder, dialplan::kinds[kind].main_file, instead)) {
+    for (const auto& [main_file, names] : {std::pair{dialplan::extension_files.main_file, &result.names.contexts},
+                                           std::pair{dialplan::endpoint_files.main_file, &result.names.endpoints},
+                                           std::pair{dialplan::queue_files.main_file, &result.names.queues}})
+        for (const auto& source : read_sources(folder, main_file, instead)) {
             if (source.ours)
                 continue;
             dialplan::for_each_conf_line(source.text, [&, names = names](const dialplan::ConfLine& line) {

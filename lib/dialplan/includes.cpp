@@ -38,8 +38,8 @@ std::string_view within(std::string_view name, std::string_view folder) {
 } // namespace
 
 std::string_view prefix_of_file(std::string_view name) {
-    for (const auto& kind : kinds) {
-        const std::string_view begin{kind.begin};
+    for (const auto& type : file_types) {
+        const std::string_view begin{type.name_begin};
         if (!name.starts_with(begin) || !name.ends_with(extension) || name.size() <= begin.size() + extension.size())
             continue;
         name.remove_prefix(begin.size());
@@ -50,9 +50,9 @@ std::string_view prefix_of_file(std::string_view name) {
 }
 
 std::string main_file_of(std::string_view name) {
-    for (const auto& kind : kinds)
-        if (name.starts_with(kind.begin))
-            return kind.main_file;
+    for (const auto& type : file_types)
+        if (name.starts_with(type.name_begin))
+            return type.main_file;
     return std::string{name};
 }
 

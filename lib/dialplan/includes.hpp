@@ -9,13 +9,15 @@
 
 namespace pbx::dialplan {
 
-/// The three kinds of files, by the begin of their names: "ext_acme.conf" is included by extensions.conf.
-struct Kind {
-    const char* begin;
+/// A type of an organization's files: "ext_acme.conf" is included by extensions.conf.
+struct FileType {
+    const char* name_begin;
     const char* main_file;
 };
-inline constexpr std::array kinds{Kind{"ext_", "extensions.conf"}, Kind{"pjsip_", "pjsip.conf"},
-                                  Kind{"queues_", "queues.conf"}};
+inline constexpr FileType extension_files{"ext_", "extensions.conf"};
+inline constexpr FileType endpoint_files{"pjsip_", "pjsip.conf"};
+inline constexpr FileType queue_files{"queues_", "queues.conf"};
+inline constexpr std::array file_types{extension_files, endpoint_files, queue_files};
 
 /// The organization's prefix if `name` is the name of an organization's file ("acme" for "queues_acme.conf"), else
 /// nothing.

@@ -263,7 +263,7 @@ class Deploying(DialplanCase):
         self.organization(work, 'acme')
         work.db.sql("insert into nodes (name, host, spool) values ('n2', 'elsewhere', '/var/spool/asterisk/monitor')")
         result = self.generate(work, '--deploy', expect=78)
-        self.says(result, 'the database knows another node, and this machine has no name')
+        self.says(result, 'this machine has no node name, and the database knows another node')
         self.hints(result)
         self.assertEqual(self.visible(work), {})
         self.generate(work, '--deploy', '--node', 'n1')
@@ -372,7 +372,7 @@ class SafetyStop(DialplanCase):
         for number in range(5):
             self.organization(work, f'new_{number}')
         result = self.generate(work, '--deploy', expect=65)
-        self.says(result, 'of 5 organizations deployed the database knows 2')
+        self.says(result, 'the database has only 2 of the 5 deployed organizations')
         self.assertEqual(self.visible(work), before)
         work.db.sql("update organizations set status = 'active' where name = 'org_0'")
         self.generate(work, '--deploy')

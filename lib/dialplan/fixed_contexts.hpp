@@ -1,0 +1,23 @@
+// The parts of an organization's dialplan that depend on its prefix and on settings, but not on its rows.
+#pragma once
+
+#include "dialplan/plan.hpp"
+#include "dialplan/render.hpp"
+
+#include <string>
+
+namespace pbx::dialplan {
+
+/// [<prefix>__rec] and [<prefix>__rec-up]: the subroutines that start and end recordings.
+std::string recorder_contexts(const Plan& plan, const Machine& machine);
+
+/// [<prefix>__incoming]: the calls from trunks.
+std::string incoming_context(const Plan& plan);
+
+/// [<prefix>__none] and [<prefix>__message]: what nothing else matches.
+std::string fallback_contexts(const Plan& plan);
+
+/// [<prefix>__calls] and [<prefix>__calls-up]: the limit on calls at once. Empty without a limit.
+std::string call_limit_contexts(const Plan& plan, const Machine& machine);
+
+} // namespace pbx::dialplan
