@@ -310,6 +310,20 @@ class UpToDate(Case):
         self.status(work.run('pbx-stitch'), 0)
         self.assertEqual(Wav(work.stitched_file(CALL)).samples, ramp(0.4, 7) + ramp(0.2, 2))
 
+    def test_a_call_with_a_leg_that_is_still_being_recorded_is_left_for_the_next_run(self):
+        work = self.workdir(remote=None)
+        legs = work.three_legs(CALL)
+        recorder = work.hold_open(legs[1][0])
+        self.says(self.status(work.run('pbx-stitch', '-v'), 0), f'left {CALL}: leg {legs[1][0]} is still being recorded')
+        self.assertFalse(work.stitched_file(CALL).exists())
+        result = self.status(work.run('pbx-recording-fetch', CALL), 75)
+        self.hints(result)
+        self.assertEqual(result.out, b'')
+        recorder.terminate()
+        recorder.wait()
+        self.status(work.run('pbx-stitch'), 0)
+        self.assertEqual(Wav(work.stitched_file(CALL)).samples, b''.join(data[44:] for _, data in legs))
+
     def test_a_row_that_is_gone_has_the_call_rebuilt(self):
         work = self.workdir(remote=None)
         legs = work.three_legs(CALL)
