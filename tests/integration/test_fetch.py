@@ -87,7 +87,7 @@ class Tiers(Fetching):
         self.assertEqual(headers['X-Recording-Source'], 'stitched-ondemand')
         self.assertEqual(Wav(body).samples, b''.join(data[44:] for _, data in legs))
 
-    def test_rebuilding_takes_some_legs_from_here_and_some_from_there(self):
+    def test_rebuilding_takes_some_legs_from_the_spool_and_some_from_the_bucket(self):
         work = self.workdir()
         legs = work.three_legs(CALL)
         for name, data in legs[:2]:
@@ -145,7 +145,7 @@ class Tiers(Fetching):
         self.assertEqual(result.out, whole)
         self.says(result, 'X-Recording-Source: stitched-local')
 
-    def test_legs_counts_those_with_audio(self):
+    def test_the_legs_header_counts_legs_with_audio(self):
         work = self.workdir()
         work.call(CALL, [('a.wav', pcm(ramp(0.1))), ('silent.wav', sound.empty()), ('b.wav', pcm(ramp(0.2, 2)))])
         self.assertEqual(self.headers(work, CALL)[0]['X-Recording-Legs'], '2')
@@ -181,7 +181,7 @@ class SingleLegs(Fetching):
                 self.assertEqual(headers['Content-Length'], str(len(data)))
                 self.assertFalse(work.stitched.exists() and list(work.stitched.glob('*.wav')))
 
-    def test_after_it_went_to_the_bucket_it_comes_from_there(self):
+    def test_an_archived_leg_comes_from_the_bucket(self):
         for kind in ('gcs', 'local', 'webdav'):
             with self.subTest(kind):
                 work = self.workdir(remote=kind)
@@ -235,7 +235,7 @@ class NamingTheCall(Fetching):
         work.cdr('1776599999.9', 'c.wav', OTHER_ACCOUNT, uniqueid=uniqueid)
         self.assertEqual(self.fetch(work, uniqueid).out, ours)
 
-    def test_a_rebuild_says_once_that_there_was_nothing_to_serve(self):
+    def test_a_rebuild_notes_only_once_that_there_was_no_recording(self):
         work = self.workdir()
         work.three_legs(CALL)
         self.assertEqual(self.fetch(work, CALL, '-v').err.count('no stitched recording here'), 1)
@@ -324,7 +324,7 @@ class Tenants(Fetching):
         self.assertEqual(headers['X-Recording-Source'], 'stitched-remote')
         self.assertEqual(Wav(body).samples, ramp(0.1, 3) + ramp(0.1, 4))
 
-    def test_a_cdr_id_tells_whose_call_it_is(self):
+    def test_a_cdr_id_names_the_call_of_its_own_account(self):
         work, ids = self.both()
         self.assertEqual(Wav(self.fetch(work, ids[0]).out).samples, ramp(0.1, 3) + ramp(0.1, 4))
 
@@ -441,7 +441,7 @@ class Output(Fetching):
         self.assertIn('X-Recording-Source: stitched-local', result.err)
         self.assertIn('X-Recording-Legs: 3', result.err)
 
-    def test_without_options_only_audio_is_written_and_nothing_is_said(self):
+    def test_without_options_only_audio_is_written_and_nothing_on_stderr(self):
         work, _, whole = self.stitched_call()
         result = self.fetch(work, CALL)
         self.assertEqual((result.out, result.err), (whole, ''))
@@ -512,7 +512,7 @@ class TroubledRemote(Fetching):
             self.hints(result)
             self.assertNotRegex(result.err, '(?i)not found|no such call|no recording')
 
-    def test_a_leg_that_nobody_has_is_66_and_the_hint_tells_whether_it_may_still_come(self):
+    def test_a_leg_that_nobody_has_is_66_and_the_hint_depends_on_whether_it_may_still_come(self):
         for ago, hint in ((600, 'another node may still bring it'), (3 * 3600, 'pbx-archive audit')):
             with self.subTest(hint):
                 work = self.workdir()
@@ -607,14 +607,14 @@ class TroubledRemote(Fetching):
                     self.assertFalse(work.stitched_file(CALL).exists())
                     self.assertEqual(list(work.stitch_src.rglob('*.wav')) if work.stitch_src.exists() else [], [])
 
-    def test_an_object_without_md5_that_arrives_corrupted_is_served_by_no_claim_of_being_checked(self):
+    def test_an_object_without_md5_is_served_whole_or_not_at_all(self):
         work, _, whole = self.archived_call()
         work.stitched_file(CALL).unlink()
         work.cloud.fault(match='.', no_md5=True)
         result = work.run('pbx-recording-fetch', CALL, timeout=90)
         self.assertTrue(result.status != 0 or result.out == whole, str(result)[:1500])
 
-    def test_a_server_that_never_answers_is_given_up_at_the_deadline(self):
+    def test_a_fetch_ends_at_its_deadline_when_the_server_never_answers(self):
         work, _, _ = self.archived_call()
         work.stitched_file(CALL).unlink()
         for match in ('.', 'alt=media|/download/'):
@@ -630,7 +630,7 @@ class TroubledRemote(Fetching):
         work = self.workdir()
         self.hints(self.fetch(work, CALL, '--database', f'host={work.path} dbname=x connect_timeout=2', status=69))
 
-    def test_without_a_remote_what_is_here_is_served_and_what_is_not_is_said(self):
+    def test_without_a_remote_local_recordings_are_served_and_others_are_an_error(self):
         work, _, whole = self.stitched_call(remote=None)
         self.assertEqual(self.fetch(work, CALL).out, whole)
         work.call('1776500000.5', [('single.wav', None)], ago=3 * 3600)

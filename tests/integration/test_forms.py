@@ -41,7 +41,7 @@ class Formats(Case):
                 self.assertAlmostEqual(sound.pitch(decoded, 0.3, 0.4), 440, delta=15)
                 self.assertAlmostEqual(sound.pitch(decoded, 1.3, 0.4), 880, delta=15)
 
-    def test_an_encoded_file_that_a_size_limit_cuts_short_is_an_error(self):
+    def test_a_file_size_limit_below_the_result_is_an_error_and_leaves_no_file(self):
         for word in ('flac', 'opus', 'mp3'):
             work, out, _ = self.encoded(word)
             whole = out.stat().st_size
@@ -61,7 +61,7 @@ class Formats(Case):
                     work.call(CALL, [('a.wav', tone(440, seconds)), ('b.wav', tone(880, seconds, 'wav16'))])
                     self.status(work.run('pbx-recording-fetch', '--format', word, '-o', str(work.path / 'x'), CALL), 0)
 
-    def test_another_word_is_a_usage_error(self):
+    def test_an_unknown_format_or_overlap_is_a_usage_error(self):
         work = self.workdir(remote=None)
         for option, word, choices in (('--format', 'wma', 'flac,mp3,opus,wav'), ('--format', '1', 'flac,mp3,opus,wav'),
                                       ('--overlap', 'cut', 'keep,trim')):
@@ -89,7 +89,7 @@ class Overlaps(Case):
         self.status(work.run('pbx-stitch'), 0)
         self.assertEqual(Wav(work.stitched_file(CALL)).seconds, 33)
 
-    def test_trimmed_the_talk_is_heard_once_and_the_manifest_says_what_was_dropped(self):
+    def test_with_trim_every_sound_is_heard_once_and_the_manifest_states_what_was_dropped(self):
         work = self.old_call()
         self.status(work.run('pbx-stitch', '--overlap', 'trim'), 0)
         wav = Wav(work.stitched_file(CALL))
@@ -101,13 +101,13 @@ class Overlaps(Case):
         self.quiet(self.status(work.run('pbx-stitch', '--overlap', 'trim'), 0))
         self.assertEqual(work.snapshot(), before)
 
-    def test_a_fetch_that_asks_for_the_other_way_does_not_get_the_one_that_is_there(self):
+    def test_a_fetch_with_another_overlap_does_not_get_the_recording_that_is_there(self):
         work = self.old_call()
         self.status(work.run('pbx-stitch'), 0)
         result = self.status(work.run('pbx-recording-fetch', '--overlap', 'trim', CALL), 0)
         self.assertTrue(bytes(Wav(result.out).samples) == self.talk, 'other samples')
 
-    def test_the_way_may_be_set_for_both_tools_in_the_configuration(self):
+    def test_the_overlap_can_be_set_for_both_tools_in_the_configuration(self):
         work = self.old_call()
         config = work.path / 'pbx.conf'
         config.write_text('overlap = trim\n', encoding='utf-8')
@@ -117,7 +117,7 @@ class Overlaps(Case):
         result = self.status(work.run('pbx-recording-fetch', '-i', CALL, env=env), 0)
         self.assertIn(b'X-Recording-Source: stitched-local\n', result.out[:300])
 
-    def test_pauses_between_legs_stay_out_and_legs_that_follow_one_another_stay_whole(self):
+    def test_with_trim_pauses_between_legs_are_left_out_and_consecutive_legs_stay_whole(self):
         work = self.workdir(remote=None)
         now = time.time()
         for number, name in enumerate(('a.wav', 'b.wav')):

@@ -40,7 +40,7 @@ class Joining(Case):
         sound._sox(*(str(work.spool / name) for name, _ in legs), str(joined))
         self.assertTrue(sound.same_audio(joined, path), 'sox joins the legs to something else')
 
-    def test_speech_comes_out_in_the_order_in_which_it_was_spoken(self):
+    def test_speech_is_heard_in_the_order_in_which_it_was_spoken(self):
         work = self.workdir(remote=None)
         words = [sound.speech(word) for word in ('one', 'two', 'three')]
         # File names that sort the other way round: the rows' order counts.
@@ -70,7 +70,7 @@ class Joining(Case):
         self.stitch(work)
         self.assertEqual(Wav(work.stitched_file(CALL)).samples, b''.join(data[44:] for _, data in legs))
 
-    def test_one_leg_that_many_rows_name_is_no_call_to_stitch(self):
+    def test_a_call_of_one_leg_that_many_rows_name_is_not_stitched(self):
         work = self.workdir(remote=None)
         work.leg('only.wav')
         for sequence in range(5):
@@ -179,7 +179,7 @@ class DamagedLegs(Case):
         self.quiet(self.status(work.run('pbx-stitch'), 0))
         self.assertEqual(work.snapshot(work.stitched), before)
 
-    def test_a_call_of_empty_legs_ends_well_and_leaves_no_broken_file(self):
+    def test_a_call_of_empty_legs_succeeds_and_leaves_no_broken_file(self):
         work = self.workdir(remote=None)
         work.call(CALL, [('a.wav', sound.empty()), ('b.wav', sound.empty())])
         self.status(work.run('pbx-stitch'), 0)
@@ -189,7 +189,7 @@ class DamagedLegs(Case):
         self.status(work.run('pbx-stitch'), 0)
         self.assertEqual(work.snapshot(), before)
 
-    def test_a_leg_whose_recorder_died_is_heard_to_its_end(self):
+    def test_a_leg_whose_recorder_crashed_is_heard_to_its_end(self):
         work = self.workdir(remote=None)
         for odd in (b'', b'\x55'):
             with self.subTest(odd_byte=bool(odd)):
@@ -206,7 +206,7 @@ class DamagedLegs(Case):
         self.status(work.run('pbx-stitch'), 0)
         self.assertEqual(names(Wav(work.stitched_file(CALL)).manifest['empty']), ['dead.wav'])
 
-    def test_a_leg_that_lost_its_end_gives_what_is_there(self):
+    def test_a_leg_that_lost_its_end_is_used_as_far_as_it_goes(self):
         work = self.workdir(remote=None)
         work.call(CALL, [('cut.wav', sound.truncated(pcm(ramp(1.0)), 44 + 8001)), ('b.wav', pcm(ramp(0.2, 2)))])
         result = work.run('pbx-stitch')
@@ -254,7 +254,7 @@ class DamagedLegs(Case):
 
 
 class UpToDate(Case):
-    def test_a_second_run_over_the_same_hour_writes_no_byte_and_says_nothing(self):
+    def test_a_second_run_over_the_same_hour_writes_no_byte_and_prints_nothing(self):
         work = self.workdir()
         for number in range(5):
             work.three_legs(f'1776500000.{number}', stamp=f'2026041{number}-1440')
@@ -324,7 +324,7 @@ class UpToDate(Case):
         self.status(work.run('pbx-stitch'), 0)
         self.assertEqual(Wav(work.stitched_file(CALL)).samples, b''.join(data[44:] for _, data in legs))
 
-    def test_a_row_that_is_gone_has_the_call_rebuilt(self):
+    def test_a_row_that_was_deleted_has_the_call_rebuilt(self):
         work = self.workdir(remote=None)
         legs = work.three_legs(CALL)
         self.status(work.run('pbx-stitch'), 0)
@@ -357,7 +357,7 @@ class UpToDate(Case):
         self.status(work.run('pbx-stitch'), 0)
         self.assertEqual(Wav(work.stitched_file('1776500000.27')).samples, ramp(0.1, 1) + ramp(0.1, 2))
 
-    def test_a_linkedid_as_argument_does_that_call_alone(self):
+    def test_a_linkedid_as_argument_stitches_only_that_call(self):
         work = self.workdir(remote=None)
         work.three_legs('1776500000.1', stamp='20260411-1440', ago=40 * 3600)
         work.three_legs('1776500000.2', stamp='20260412-1440')
@@ -399,7 +399,7 @@ class UpToDate(Case):
                 self.assertEqual(work.finish(process).status, status)
                 self.assertEqual(len(list(work.stitched.glob('*.wav'))), len(calls))
 
-    def test_verbose_says_in_one_line_a_call_what_it_did_and_why(self):
+    def test_verbose_prints_one_line_per_call_with_what_was_done_and_why(self):
         work = self.workdir(remote=None)
         work.three_legs(CALL)
         first = self.status(work.run('pbx-stitch', '-v'), 0)
@@ -548,7 +548,7 @@ class LegsElsewhere(Case):
         self.status(work.run('pbx-stitch'), 0)
         self.assertEqual(Wav(work.stitched_file('1776500000.1')).samples, ramp(0.1) + ramp(0.3, 3))
 
-    def test_a_remote_that_is_down_is_said_once_however_many_calls_it_holds_up(self):
+    def test_a_remote_that_is_down_is_reported_once_however_many_calls_it_holds_up(self):
         work = self.workdir()
         calls = [f'1776500000.{number}' for number in range(10, 310)]  # more than one batch
         work.db.copy('asterisk_cdr', ('calldate', 'accountcode', 'linkedid', 'uniqueid', 'sequence', 'recordingfile'),
@@ -574,7 +574,7 @@ class LegsElsewhere(Case):
         self.quiet(self.status(work.run('pbx-stitch'), 0))
         self.assertEqual(len(list(work.stitched.glob('*.wav'))), 300)
 
-    def test_a_bucket_that_forbids_or_fails_a_leg_is_not_one_that_misses_it(self):
+    def test_a_leg_that_the_bucket_forbids_or_fails_to_give_is_not_called_missing(self):
         for status in (403, 503):
             with self.subTest(status):
                 work = self.workdir()
@@ -601,7 +601,7 @@ class LegsElsewhere(Case):
         self.status(work.run('pbx-stitch'), 0)
         self.assertEqual(Wav(work.stitched_file(CALL)).samples, ramp(0.1) + ramp(0.3, 3))
 
-    def test_a_remote_that_never_answers_is_given_up_at_the_deadline(self):
+    def test_a_run_ends_at_its_deadline_when_the_remote_never_answers(self):
         work = self.workdir()
         work.call(CALL, [('a.wav', pcm(ramp(0.1))), ('away.wav', None)], ago=3 * 3600)
         work.three_legs('1776500000.2')
@@ -622,7 +622,7 @@ class LegsElsewhere(Case):
         self.assertFalse(work.stitched_file(CALL).exists())
         self.assertEqual(work.rclone_runs(), [])
 
-    def test_webdav_and_a_local_folder_serve_as_remotes(self):
+    def test_webdav_and_a_local_folder_work_as_remotes(self):
         for kind in ('webdav', 'local'):
             with self.subTest(kind):
                 work = self.workdir(remote=kind)
@@ -728,7 +728,7 @@ class HostileNames(Case):
                 new = {path for path in set(work.snapshot()) - before if path.endswith('.wav')}
                 self.assertEqual(new, {str(work.stitched_file(CALL))})
 
-    def test_a_hostile_argument_is_no_path(self):
+    def test_a_hostile_argument_is_never_used_as_a_path(self):
         work = self.workdir(remote=None)
         work.three_legs(CALL)
         for argument in ('../x', '/etc/passwd', "x'; drop table asterisk_cdr; --", 'a' * 70000, '%', '*'):
@@ -812,7 +812,7 @@ class Running(Case):
         result = self.status(work.run('pbx-stitch', '--database', f'host={work.path} dbname=x connect_timeout=2'), 69)
         self.hints(result)
 
-    def test_a_database_that_never_answers_is_given_up_at_the_deadline(self):
+    def test_a_run_ends_at_its_deadline_when_the_database_never_answers(self):
         work = self.workdir(remote=None)
         with socket.socket() as silent:
             silent.bind(('127.0.0.1', 0))
@@ -823,7 +823,7 @@ class Running(Case):
             self.assertEqual(result.status, 69, str(result))
             self.assertLess(time.monotonic() - started, 20 * SLOW)
 
-    def test_a_database_without_the_schema_is_an_error_that_says_what_to_do(self):
+    def test_a_database_without_the_schema_is_an_error_with_advice(self):
         work = self.workdir(remote=None)
         work.db.sql('drop table asterisk_cdr cascade')
         result = work.run('pbx-stitch')

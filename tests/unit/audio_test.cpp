@@ -13,9 +13,12 @@
 #include <fcntl.h>
 #include <nlohmann/json.hpp>
 #include <sndfile.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <csignal>
+#include <filesystem>
 #include <memory>
 
 using namespace pbx::audio;
@@ -51,6 +54,27 @@ std::string joined(const TemporaryFolder& folder, const std::vector<LegAudio>& l
     join_into(out.get(), legs, manifest);
     return pbx::read_file(path);
 }
+
+// While it lives, no file can become longer.
+class FileSizeLimit {
+  public:
+    explicit FileSizeLimit(rlim_t bytes) {
+        before_ = ::signal(SIGXFSZ, SIG_IGN);
+        REQUIRE(::getrlimit(RLIMIT_FSIZE, &limit_) == 0);
+        const rlimit lower{bytes, limit_.rlim_max};
+        REQUIRE(::setrlimit(RLIMIT_FSIZE, &lower) == 0);
+    }
+    ~FileSizeLimit() {
+        ::setrlimit(RLIMIT_FSIZE, &limit_);
+        ::signal(SIGXFSZ, before_);
+    }
+    FileSizeLimit(const FileSizeLimit&) = delete;
+    FileSizeLimit& operator=(const FileSizeLimit&) = delete;
+
+  private:
+    rlimit limit_{};
+    void (*before_)(int) = nullptr;
+};
 
 std::string data_of(const std::string& bytes) {
     const auto header = parse_wav_header(bytes);
@@ -241,6 +265,33 @@ TEST_CASE("a disk error while a leg is read is the disk's fault and not the leg'
             CHECK(error.kind() == pbx::Exit::io);
         } catch (const LegFaults& faults) {
             FAIL("the leg was taken for unreadable: " << faults.faults().front().why);
+        }
+    }
+}
+
+TEST_CASE("an encoded file that a size limit cuts short is an error, whatever the encoder reports") {
+    const TemporaryFolder folder;
+    std::string samples;
+    for (std::uint32_t i = 0, noise = 1; i < 40'000; ++i, noise = noise * 1664525U + 1013904223U)
+        samples += static_cast<char>(noise >> 24U);
+    const auto encode_into = [&](Encoding encoding, rlim_t limit) {
+        const auto path = folder.path() / "encoded";
+        const Fd out{::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
+        const auto leg = open_leg(folder, wav::leg(samples));
+        const FileSizeLimit limited{limit};
+        encode(leg, encoding, out.get(), "the recording");
+        return std::filesystem::file_size(path);
+    };
+    for (const auto encoding : {Encoding::flac, Encoding::opus, Encoding::mp3}) {
+        const auto whole = encode_into(encoding, RLIM_INFINITY);
+        for (const std::uintmax_t lacking : {std::uintmax_t{100}, whole / 10, whole / 2, whole - 1}) {
+            INFO(media_type(encoding) << " of " << whole << " bytes, of which " << lacking << " do not fit");
+            try {
+                encode_into(encoding, whole - lacking);
+                FAIL("a file that is not whole was taken for one that is");
+            } catch (const pbx::Error& error) {
+                CHECK(error.kind() == pbx::Exit::cant_create);
+            }
         }
     }
 }
