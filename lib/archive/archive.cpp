@@ -9,6 +9,7 @@
 #include "base/folder.hpp"
 #include "base/lock.hpp"
 #include "recording/metrics.hpp"
+#include "recording/metrics_run.hpp"
 #include "remote/remote.hpp"
 
 #include <functional>
@@ -53,7 +54,9 @@ Exit archive_recordings(const ArchiveOptions& options) {
         {"stitched_copied", "Stitched recordings copied to the archive."},
         {"stitched_copied_bytes", "Bytes of stitched recordings copied to the archive."},
     };
-    return recording::with_metrics(options.dry_run ? std::string{} : options.metrics, "archive", counters,
+    const recording::MetricsOptions metrics_options{options.dry_run ? std::string{} : options.metrics, "archive",
+                                                    options.timeout};
+    return recording::with_metrics(metrics_options, counters,
                                    [&](recording::Metrics& metrics) { return archive_with_metrics(options, metrics); });
 }
 

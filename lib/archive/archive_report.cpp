@@ -33,9 +33,25 @@ nlohmann::json json_of(const ShelfCounts& counts) {
 ArchiveReport::ArchiveReport(bool json, bool dry_run, recording::Metrics& metrics)
     : json_{json}, dry_run_{dry_run}, metrics_{metrics} {}
 
+void ArchiveReport::add_moved(const std::string& leg, std::uint64_t bytes) {
+    words::note("moved {} ({} bytes)", leg, bytes);
+    ++legs_.moved;
+    legs_.bytes += bytes;
+    metrics_.add("legs_moved", 1);
+    metrics_.add("legs_moved_bytes", bytes);
+}
+
+void ArchiveReport::add_copied(const std::string& recording, std::uint64_t bytes) {
+    words::note("copied {} ({} bytes)", recording, bytes);
+    ++stitched_.copied;
+    stitched_.bytes += bytes;
+    metrics_.add("stitched_copied", 1);
+    metrics_.add("stitched_copied_bytes", bytes);
+}
+
 void ArchiveReport::add_failure(Shelf shelf, const std::string& name, const Error& error) {
     ++counts(shelf).failed;
-    metrics_.fail(error.kind());
+    metrics_.add_failure(error.kind());
     status_ = worst(status_, error.kind());
     auto& same = unprinted_[{error.what(), error.hint()}];
     same.names.push_back(name);
@@ -52,7 +68,7 @@ void ArchiveReport::add_run_failure(const Error& error) {
     if (error.what() != last_run_failure_)
         words::error(error);
     last_run_failure_ = error.what();
-    metrics_.fail(error.kind());
+    metrics_.add_failure(error.kind());
     status_ = worst(status_, error.kind());
     if (json_)
         failures_.push_back({{"kind", "run"}, {"exit", static_cast<int>(error.kind())}, {"message", error.what()}});
@@ -76,10 +92,6 @@ nlohmann::json ArchiveReport::document() const {
 }
 
 Exit ArchiveReport::finish() {
-    metrics_.add("legs_moved", legs_.moved);
-    metrics_.add("legs_moved_bytes", legs_.bytes);
-    metrics_.add("stitched_copied", stitched_.copied);
-    metrics_.add("stitched_copied_bytes", stitched_.bytes);
     if (json_)
         fmt::print("{}\n", document().dump(2, ' ', true, nlohmann::json::error_handler_t::replace));
     return status_;

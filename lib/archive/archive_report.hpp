@@ -32,6 +32,9 @@ class ArchiveReport {
 
     ShelfCounts& counts(Shelf shelf) { return shelf == Shelf::legs ? legs_ : stitched_; }
 
+    void add_moved(const std::string& leg, std::uint64_t bytes);
+    void add_copied(const std::string& recording, std::uint64_t bytes);
+
     /// A file that could not be archived. print_failures() shows it.
     void add_failure(Shelf shelf, const std::string& name, const Error& error);
     /// A failure of the run as a whole, shown at once.
@@ -40,7 +43,7 @@ class ArchiveReport {
     /// Shows the failures since the last call: one message for all files with the same error.
     void print_failures(Shelf shelf);
 
-    /// Fills the metrics, prints the document of --json, and returns the worst status of all failures.
+    /// Prints the document of --json, and returns the worst status of all failures.
     Exit finish();
 
   private:

@@ -154,19 +154,16 @@ void LegRelease::remove_if_unchanged(const SourceFile& leg) {
     const auto named = spool_.look(leg.name);
     if (!named)
         return;
-    auto& counts = context_.report.counts(Shelf::legs);
     struct stat now {};
     if (writers_.has_writer(leg, lease) || ::fstat(leg.fd.get(), &now) != 0 || !is_unchanged(leg.status, now) ||
         !is_unchanged(leg.status, *named)) {
         words::note("left {}: it changed while it was archived", leg.name);
-        ++counts.written;
+        ++context_.report.counts(Shelf::legs).written;
         mark_.set(leg.fd.get(), leg.status, leg.md5);
         return;
     }
     spool_.remove(leg.name);
-    words::note("moved {} ({} bytes)", leg.name, leg.size());
-    ++counts.moved;
-    counts.bytes += leg.size();
+    context_.report.add_moved(leg.name, leg.size());
 }
 
 } // namespace pbx::archive

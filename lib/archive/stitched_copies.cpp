@@ -126,10 +126,7 @@ class StitchedCopies {
         const auto deadline = context_.transfer_deadline(total_size(files));
         const auto result = upload(context_, source_, std::move(files), deadline);
         for (const auto& file : result.stored) {
-            words::note("copied {} ({} bytes)", file.name, file.size());
-            auto& counts = context_.report.counts(Shelf::stitched);
-            ++counts.copied;
-            counts.bytes += file.size();
+            context_.report.add_copied(file.name, file.size());
             mark(file, file.md5);
         }
         for (const auto& rejected : result.rejected)

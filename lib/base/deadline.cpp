@@ -49,6 +49,10 @@ void arm_watchdog(std::chrono::seconds timeout) {
     ::setitimer(ITIMER_REAL, &timer, nullptr);
 }
 
+Exit watchdog_status() {
+    return static_cast<Exit>(waiting_status.load());
+}
+
 Waiting::Waiting(const char* what, Exit kind)
     : outer_what_{waiting_for.exchange(what)}, outer_status_{waiting_status.exchange(static_cast<int>(kind))} {}
 

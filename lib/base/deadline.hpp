@@ -35,6 +35,9 @@ class Deadline {
 /// answers, a disk that does not return. Children die with it (subprocess.hpp), locks fall, and the next run mends.
 void arm_watchdog(std::chrono::seconds timeout);
 
+/// The exit status with which the watchdog would end the process now.
+Exit watchdog_status();
+
 /// While it lives, names what the process waits for, and the exit status should it never come. One inside another
 /// speaks for as long as it lives; then the outer one does again. Only the main thread has them.
 class Waiting {

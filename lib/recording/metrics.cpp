@@ -1,39 +1,29 @@
-// Counters grow over the life of the file, as Prometheus expects of them; what a run writes begins with what it read.
+// Counters grow over the life of the file, as Prometheus expects: a run adds to what it reads there.
 #include "recording/metrics.hpp"
 
-#include "base/atomic_file.hpp"
-#include "base/trust.hpp"
-#include "base/words.hpp"
+#include "base/lines.hpp"
 
-#include <sys/stat.h>
-#include <unistd.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <chrono>
 #include <cstdlib>
-#include <ctime>
-#include <filesystem>
 #include <utility>
 
 namespace pbx::recording {
 
 namespace {
 
-constexpr std::array<std::pair<Exit, const char*>, 10> kinds{{{Exit::usage, "usage"},
-                                                              {Exit::data, "unreadable"},
-                                                              {Exit::no_input, "not_found"},
-                                                              {Exit::unavailable, "unavailable"},
-                                                              {Exit::software, "bug"},
-                                                              {Exit::cant_create, "cannot_write"},
-                                                              {Exit::io, "cannot_read"},
-                                                              {Exit::temporary, "temporary"},
-                                                              {Exit::no_permission, "forbidden"},
-                                                              {Exit::config, "configuration"}}};
-
-// A file that grew beyond this is not one that a few hourly tools share.
-constexpr std::uint64_t most_bytes = 1U << 20U;
+constexpr std::array<std::pair<Exit, const char*>, 10> failure_names{{{Exit::usage, "usage"},
+                                                                      {Exit::data, "unreadable"},
+                                                                      {Exit::no_input, "not_found"},
+                                                                      {Exit::unavailable, "unavailable"},
+                                                                      {Exit::software, "bug"},
+                                                                      {Exit::cant_create, "cannot_write"},
+                                                                      {Exit::io, "cannot_read"},
+                                                                      {Exit::temporary, "temporary"},
+                                                                      {Exit::no_permission, "forbidden"},
+                                                                      {Exit::config, "configuration"}}};
 
 bool take(std::string_view& text, std::string_view beginning) {
     if (!text.starts_with(beginning))
@@ -113,17 +103,14 @@ bool is_metrics_line(std::string_view line) {
     return line.empty();
 }
 
-struct Earlier {
+struct EarlierText {
     std::map<std::string, double> values; ///< by name with labels
     std::string foreign;                  ///< lines of other tools
 };
 
-Earlier read(std::string_view text, const std::string& prefix) {
-    Earlier earlier;
-    while (!text.empty()) {
-        const auto end = std::min(text.find('\n'), text.size());
-        const auto line = text.substr(0, end);
-        text.remove_prefix(std::min(end + 1, text.size()));
+EarlierText parse_earlier(std::string_view text, const std::string& prefix) {
+    EarlierText earlier;
+    for (const auto line : Lines{text}) {
         auto name = line;
         for (const std::string_view comment : {"# HELP ", "# TYPE "})
             if (name.starts_with(comment))
@@ -145,61 +132,23 @@ std::string heading(const std::string& name, const std::string& help, const char
     return fmt::format("# HELP {} {}\n# TYPE {} {}\n", name, help, name, type);
 }
 
-// What earlier runs wrote, whose mode and owner `next` then gets. What is not a file of ours is not read, since what we
-// write may be read by everybody; it is replaced.
-std::string read_own(const Folder& folder, const std::string& name, int next) {
-    if (!folder.look(name))
-        return {};
-    try {
-        const auto fd = open_trusted(folder, name);
-        struct stat status {};
-        if (!fd || ::fstat(fd->get(), &status) != 0)
-            return {};
-        const auto path = folder.path_of(name);
-        if (static_cast<std::uint64_t>(status.st_size) > most_bytes)
-            throw Error{Exit::data, fmt::format("{} is not used: it is longer than {} bytes", path, most_bytes)};
-        std::string text(static_cast<std::size_t>(status.st_size), '\0');
-        text.resize(read_at(fd->get(), text, 0, path));
-        // Without its owner and group, which only root can always give it, it may be read by fewer, never by more.
-        [[maybe_unused]] const int given =
-            ::fchown(next, ::geteuid() == 0 ? status.st_uid : static_cast<uid_t>(-1), status.st_gid);
-        if (::fchmod(next, status.st_mode & 0777U) != 0)
-            throw system_error(Exit::cant_create, "cannot set the mode of " + path, errno);
-        return text;
-    } catch (const Error& error) {
-        if (error.kind() != Exit::no_permission && error.kind() != Exit::data)
-            throw;
-        words::warn("{}; its place is taken by a new file, and the counters begin at 0", error.what());
-        return {};
-    }
-}
-
-void write(const std::string& file, const std::string& tool, const Metrics& metrics, Exit status, double seconds) {
-    const std::filesystem::path path{file};
-    const auto parent = path.has_parent_path() ? path.parent_path() : std::filesystem::path{"."};
-    std::optional<Folder> folder;
-    try {
-        folder = Folder::open(parent);
-    } catch (const Error& error) {
-        throw Error{error.kind() == Exit::io ? Exit::cant_create : error.kind(), error.what(),
-                    "--metrics wants a file in a folder that exists and that this user may write"};
-    }
-    const auto name = path.filename().native();
-    if (name.empty())
-        throw Error{Exit::cant_create, "cannot write the metrics: " + file + " is a folder", "give --metrics a file"};
-    // Taken first, read then: two tools may share the file.
-    AtomicFile next{*folder, name, 0644, Deadline::after(std::chrono::seconds{10})};
-    const auto before = read_own(*folder, name, next.fd());
-    write_all(next.fd(), metrics.text(before, tool, status, seconds, std::time(nullptr)), file);
-    next.commit();
-}
-
 } // namespace
 
-std::string Metrics::text(std::string_view before, const std::string& tool, Exit status, double seconds,
-                          std::int64_t now) const {
+void Metrics::add(const std::string& counter, std::uint64_t more) {
+    const std::lock_guard lock{guard_};
+    added_[counter] += more;
+}
+
+void Metrics::add_failure(Exit status) {
+    const std::lock_guard lock{guard_};
+    ++failures_[status];
+}
+
+std::string Metrics::text(std::string_view before, const std::string& tool, Exit status,
+                          std::chrono::duration<double> length, std::chrono::sys_seconds ended) const {
+    const std::lock_guard lock{guard_};
     const auto prefix = "pbx_" + tool + "_";
-    const auto earlier = read(before, prefix);
+    const auto earlier = parse_earlier(before, prefix);
     const auto was = [&](const std::string& name) {
         const auto found = earlier.values.find(name);
         return found == earlier.values.end() ? 0.0 : found->second;
@@ -209,7 +158,7 @@ std::string Metrics::text(std::string_view before, const std::string& tool, Exit
         text +=
             heading(name, help, "counter") + fmt::format("{} {:.0f}\n", name, was(name) + static_cast<double>(more));
     };
-    count(prefix + "runs_total", "Runs that came to an end.", 1);
+    count(prefix + "runs_total", "Runs that ended.", 1);
     for (const auto& [name, help] : counters_) {
         const auto added = added_.find(name);
         count(prefix + name + "_total", help, added == added_.end() ? 0 : added->second);
@@ -217,7 +166,7 @@ std::string Metrics::text(std::string_view before, const std::string& tool, Exit
 
     const auto failures = prefix + "failures_total";
     text += heading(failures, "What could not be done, by kind; one run may count many.", "counter");
-    for (const auto& [kind, word] : kinds) {
+    for (const auto& [kind, word] : failure_names) {
         const auto name = fmt::format("{}{{kind=\"{}\"}}", failures, word);
         const auto found = failures_.find(kind);
         text += fmt::format("{} {:.0f}\n", name,
@@ -227,41 +176,15 @@ std::string Metrics::text(std::string_view before, const std::string& tool, Exit
     const auto gauge = [&](const char* name, const char* help, double value, int digits) {
         text += heading(prefix + name, help, "gauge") + fmt::format("{}{} {:.{}f}\n", prefix, name, value, digits);
     };
-    gauge("last_run_seconds", "How long the last run took.", seconds, 3);
-    gauge("last_run_timestamp_seconds", "When the last run ended.", static_cast<double>(now), 0);
+    gauge("last_run_seconds", "How long the last run took.", length.count(), 3);
+    gauge("last_run_timestamp_seconds", "When the last run ended.",
+          static_cast<double>(ended.time_since_epoch().count()), 0);
     gauge("last_run_exit_status", "Exit status of the last run, 0 is success.", static_cast<int>(status), 0);
     gauge("last_success_timestamp_seconds", "When a run last ended with 0.",
-          status == Exit::ok ? static_cast<double>(now) : was(prefix + "last_success_timestamp_seconds"), 0);
+          status == Exit::ok ? static_cast<double>(ended.time_since_epoch().count())
+                             : was(prefix + "last_success_timestamp_seconds"),
+          0);
     return text;
-}
-
-Exit with_metrics(const std::string& file, const std::string& tool, const Metrics::Counters& counters,
-                  const std::function<Exit(Metrics&)>& work) {
-    Metrics metrics{counters};
-    if (file.empty())
-        return work(metrics);
-    const auto start = std::chrono::steady_clock::now();
-    const auto seconds = [&] {
-        return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    };
-    try {
-        const auto status = work(metrics);
-        try {
-            write(file, tool, metrics, status, seconds());
-        } catch (const Error& error) {
-            words::error(error);
-            return worst(status, error.kind());
-        }
-        return status;
-    } catch (const Error& error) {
-        metrics.fail(error.kind());
-        try {
-            write(file, tool, metrics, error.kind(), seconds());
-        } catch (const Error& second) {
-            words::error(second);
-        }
-        throw;
-    }
 }
 
 } // namespace pbx::recording

@@ -14,6 +14,7 @@
 #include "recording/freshness.hpp"
 #include "recording/leg_sources.hpp"
 #include "recording/metrics.hpp"
+#include "recording/metrics_run.hpp"
 #include "recording/stitch_batch.hpp"
 #include "recording/stitch_results.hpp"
 #include "spool/moved_journal.hpp"
@@ -252,7 +253,8 @@ Exit stitch(const StitchOptions& options) {
         {"calls_stitched_bytes", "Bytes of stitched recordings written."},
         {"legs_missing", "Legs that a stitched recording lists as missing."},
     };
-    return with_metrics(options.dry_run ? std::string{} : options.metrics, "stitch", counters, [&](Metrics& metrics) {
+    const MetricsOptions metrics_options{options.dry_run ? std::string{} : options.metrics, "stitch", options.timeout};
+    return with_metrics(metrics_options, counters, [&](Metrics& metrics) {
         StitchRun run{options, metrics};
         soci::session session;
         db::connect(session, options.database, options.timeout);

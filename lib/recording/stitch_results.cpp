@@ -23,7 +23,7 @@ void StitchResults::record_status(Exit status) {
     const std::lock_guard lock{guard_};
     status_ = worst(status_, status);
     if (status != Exit::ok)
-        metrics_.fail(status);
+        metrics_.add_failure(status);
 }
 
 void StitchResults::stitched(const cdr::Call& call, const std::string& reason, const BuildResult& built) {

@@ -68,7 +68,8 @@ int write_and_sync(int fd, std::string_view text) {
 }
 
 std::optional<Error> disk_full_or_throw(const std::string& message, int error_number) {
-    auto error = system_error(Exit::cant_create, message, error_number);
+    auto error = system_error(Exit::cant_create, message, error_number,
+                              error_number == EFBIG ? "raise the limit on file sizes (ulimit -f)" : "");
     if (error_number == ENOSPC || error_number == EDQUOT)
         return error;
     throw Error{std::move(error)};

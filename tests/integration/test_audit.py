@@ -90,6 +90,8 @@ class Audit(Case):
         work = self.pbx()
         work.leg('20260418-140000-1-08065978002.wav', LEG, age=7200)
         work.leg('20260418-140000-1-1003.wav', LEG, age=7200)           # two organizations have a 1003
+        work.leg('named.wav', LEG, age=7200)
+        self.row(work, '1776500009.1', 'named.wav')
         work.leg('young.wav', LEG)
         work.leg('notes.txt', b'x', age=7200)
         orphans = {one['name']: one['accountcode'] for one in self.report(work)['orphans']}

@@ -5,7 +5,7 @@ import sys
 import time
 
 import sound
-from workdir import Case, main
+from workdir import SLOW, Case, main
 
 
 def numbers(path):
@@ -109,6 +109,20 @@ class Metrics(Case):
         found = numbers(file)
         self.assertEqual(found['pbx_stitch_runs_total'], 2)
         self.assertEqual(found['pbx_archive_legs_moved_total'], 3)
+
+    def test_a_run_that_hangs_until_the_watchdog_ends_it_is_counted(self):
+        work = self.workdir(database=False)
+        work.leg('a.wav', b'x')
+        file = work.path / 'pbx.prom'
+        timeout = 5 * SLOW
+        hang = ('strace', '-qq', '-o', '/dev/null', '-e', 'trace=unlinkat',
+                '-e', f'inject=unlinkat:delay_enter={timeout + 6}000000:when=1')
+        result = self.status(work.run('pbx-archive', '--metrics', str(file), '--timeout', str(timeout), before=hang), 75)
+        self.says(result, 'gave up after')
+        found = numbers(file)
+        self.assertEqual(found['pbx_archive_runs_total'], 1)
+        self.assertEqual(found['pbx_archive_last_run_exit_status'], 75)
+        self.assertEqual(found['pbx_archive_failures_total{kind="temporary"}'], 1)
 
     def test_what_other_tools_wrote_into_the_file_stays(self):
         work = self.workdir(database=False)

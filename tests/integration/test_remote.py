@@ -31,6 +31,16 @@ class Archive(Case):
         self.quiet(work.run('pbx-archive'))
         self.assertEqual(work.legs_in_spool(), [])
 
+    def test_no_leg_is_absent_from_a_bucket_or_folder_that_does_not_exist(self):
+        for remote, elsewhere in (('gcs', 'firebase:nobucket/x'), ('local', None)):
+            with self.subTest(remote):
+                work = self.workdir(remote=remote)
+                work.cdr('1776500000.1', 'gone.wav')
+                elsewhere = elsewhere or str(work.path / 'not-mounted')
+                result = self.status(work.run('pbx-recording-fetch', '1776500000.1', env={'PBX_REMOTE': elsewhere}), 69)
+                self.says(result, 'its bucket or folder does not exist')
+                self.status(work.run('pbx-recording-fetch', '1776500000.1'), 66)
+
     def test_variables_of_rclone_cannot_change_what_a_run_means(self):
         work = self.workdir(database=False)
         work.leg('a.wav', LEG)
@@ -56,7 +66,7 @@ class Archive(Case):
         self.says(result, 'cannot be archived under this name')
         self.hints(result)
 
-    def test_the_journal_tells_which_legs_left(self):
+    def test_the_journal_lists_the_legs_that_left(self):
         work = self.workdir(database=False)
         work.leg('a.wav', LEG)
         self.quiet(work.run('pbx-archive'))

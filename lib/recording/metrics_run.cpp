@@ -1,0 +1,169 @@
+// The file is written while it is held, so that two tools may share it.
+#include "recording/metrics_run.hpp"
+
+#include "base/atomic_file.hpp"
+#include "base/deadline.hpp"
+#include "base/fd.hpp"
+#include "base/folder.hpp"
+#include "base/trust.hpp"
+#include "base/words.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <condition_variable>
+#include <cstdint>
+#include <filesystem>
+#include <mutex>
+#include <new>
+#include <optional>
+#include <stop_token>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+namespace pbx::recording {
+
+namespace {
+
+// A few hourly tools share the file: it is never longer.
+constexpr std::uint64_t most_bytes = 1U << 20U;
+
+// The text that earlier runs wrote; the open file `next` gets its mode and owner. A file that is not ours is replaced
+// without being read, since everybody may read what we write.
+std::string read_own(const Folder& folder, const std::string& name, int next) {
+    if (!folder.look(name))
+        return {};
+    try {
+        const auto fd = open_trusted(folder, name);
+        struct stat status {};
+        if (!fd || ::fstat(fd->get(), &status) != 0)
+            return {};
+        const auto path = folder.path_of(name);
+        if (static_cast<std::uint64_t>(status.st_size) > most_bytes)
+            throw Error{Exit::data, fmt::format("{} is not used: it is longer than {} bytes", path, most_bytes)};
+        std::string text(static_cast<std::size_t>(status.st_size), '\0');
+        text.resize(read_at(fd->get(), text, 0, path));
+        // Without its owner and group, which only root can always give it, it may be read by fewer, never by more.
+        [[maybe_unused]] const int given =
+            ::fchown(next, ::geteuid() == 0 ? status.st_uid : static_cast<uid_t>(-1), status.st_gid);
+        if (::fchmod(next, status.st_mode & 0777U) != 0)
+            throw system_error(Exit::cant_create, "cannot set the mode of " + path, errno);
+        return text;
+    } catch (const Error& error) {
+        if (error.kind() != Exit::no_permission && error.kind() != Exit::data)
+            throw;
+        words::warn("{}; a new file replaces it, and the counters begin at 0", error.what());
+        return {};
+    }
+}
+
+Folder open_parent(const std::filesystem::path& path) {
+    try {
+        return Folder::open(path.has_parent_path() ? path.parent_path() : std::filesystem::path{"."});
+    } catch (const Error& error) {
+        throw Error{error.kind() == Exit::io ? Exit::cant_create : error.kind(), error.what(),
+                    "give --metrics a file in a folder that exists and that this user may write"};
+    }
+}
+
+// The status that the tool ends with for an exception that is not one of ours.
+Exit status_of(const std::exception& exception) {
+    if (dynamic_cast<const std::bad_alloc*>(&exception) != nullptr)
+        return Exit::temporary;
+    const auto* refused = dynamic_cast<const std::system_error*>(&exception);
+    return refused != nullptr ? system_error(Exit::io, "", refused->code().value()).kind() : Exit::software;
+}
+
+class MetricsRun {
+  public:
+    MetricsRun(const MetricsOptions& options, const Metrics::Counters& counters)
+        : options_{options}, metrics_{counters} {}
+
+    Metrics& metrics() { return metrics_; }
+
+    /// Writes the file, unless the thread that waits for the watchdog has done so.
+    void write(Exit status) {
+        const std::lock_guard lock{guard_};
+        if (!std::exchange(written_, true))
+            write_file(status);
+    }
+
+    /// Does not throw: the run has failed already.
+    void write_failure(Exit status) {
+        try {
+            metrics_.add_failure(status);
+            write(status);
+        } catch (const Error& error) {
+            words::error(error);
+        }
+    }
+
+  private:
+    void write_file(Exit status) const {
+        const std::filesystem::path path{options_.file};
+        const auto folder = open_parent(path);
+        const auto name = path.filename().native();
+        if (name.empty())
+            throw Error{Exit::cant_create, "cannot write the metrics: " + options_.file + " is a folder",
+                        "give --metrics a file"};
+        AtomicFile next{folder, name, 0644, Deadline::after(std::chrono::seconds{10})};
+        const auto before = read_own(folder, name, next.fd());
+        const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+        const auto length = std::chrono::steady_clock::now() - began_;
+        write_all(next.fd(), metrics_.text(before, options_.tool, status, length, now), options_.file);
+        next.commit();
+    }
+
+    // The work itself ends at the timeout, and the watchdog ends the process three seconds later.
+    void wait_for_watchdog(const std::stop_token& stop) {
+        std::mutex mutex;
+        std::condition_variable_any ended;
+        std::unique_lock lock{mutex};
+        ended.wait_for(lock, stop, options_.timeout + std::chrono::seconds{2}, [] { return false; });
+        if (!stop.stop_requested())
+            write_failure(watchdog_status());
+    }
+
+    const MetricsOptions& options_;
+    Metrics metrics_;
+    std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+    std::mutex guard_;
+    bool written_ = false;
+    std::jthread watching_{
+        [this](const std::stop_token& stop) { wait_for_watchdog(stop); }}; // last: it uses the others
+};
+
+} // namespace
+
+Exit with_metrics(const MetricsOptions& options, const Metrics::Counters& counters,
+                  const std::function<Exit(Metrics&)>& work) {
+    if (options.file.empty()) {
+        Metrics unused{counters};
+        return work(unused);
+    }
+    MetricsRun run{options, counters};
+    Exit status = Exit::ok;
+    try {
+        status = work(run.metrics());
+    } catch (const Error& error) {
+        run.write_failure(error.kind());
+        throw;
+    } catch (const ReaderGone&) {
+        run.write(Exit::ok);
+        throw;
+    } catch (const std::exception& exception) {
+        run.write_failure(status_of(exception));
+        throw;
+    }
+    try {
+        run.write(status);
+    } catch (const Error& error) {
+        words::error(error);
+        return worst(status, error.kind());
+    }
+    return status;
+}
+
+} // namespace pbx::recording
