@@ -80,7 +80,7 @@ class StitchedCopies {
             const auto path = source_.folder.path_of(file.name);
             const auto hashes = hashes_of_file(file.fd.get(), file.size(), header ? header->data_offset : 0, path);
             file.md5 = hashes.md5;
-            const auto fault = manifest ? recording::damage(*manifest, hashes.sha256) : std::string{};
+            const auto fault = manifest ? recording::find_damage(*manifest, hashes.sha256) : std::string{};
             if (fault.empty())
                 return true;
             if (!context_.options.dry_run && !recording::mark_damaged(file.fd.get()))

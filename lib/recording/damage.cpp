@@ -10,18 +10,18 @@
 
 namespace pbx::recording {
 
-std::string damage(const audio::Manifest& manifest, std::string_view found) {
+std::string find_damage(const audio::Manifest& manifest, std::string_view found) {
     if (manifest.sha256.empty() || manifest.sha256 == found)
         return {};
     return fmt::format("its audio is damaged: the manifest expects SHA-256 {}, found {}", manifest.sha256, found);
 }
 
-std::string damage_of_file(int fd, const std::string& what) {
+std::string find_damage_in_file(int fd, const std::string& what) {
     const auto header = audio::read_wav_header(fd, what);
     const auto manifest = audio::Manifest::from(header);
     if (!manifest || manifest->sha256.empty())
         return {};
-    return damage(*manifest, sha256_of_range(fd, header.data_offset, header.data_size, what));
+    return find_damage(*manifest, sha256_of_range(fd, header.data_offset, header.data_size, what));
 }
 
 bool mark_damaged(int fd) {

@@ -11,11 +11,11 @@ namespace pbx::recording {
 
 /// What is wrong with a recording whose audio has the SHA-256 `found`; empty when the manifest expects just that, or
 /// has no hash, as recordings made by older versions.
-std::string damage(const audio::Manifest& manifest, std::string_view found);
+std::string find_damage(const audio::Manifest& manifest, std::string_view found);
 
 /// The same for an open recording, whose audio is read where its manifest has a hash. Throws Error (io; data when it is
 /// not a WAV file).
-std::string damage_of_file(int fd, const std::string& what);
+std::string find_damage_in_file(int fd, const std::string& what);
 
 /// The modification time of a recording that was found to be damaged and must be rebuilt. No other file has it.
 inline constexpr FileTime damaged_time{};

@@ -38,7 +38,7 @@ LocalAttempt serve_local_recording(FetchWork& work, const ResolvedCall& call) {
     if (freshness.manifest.audible() == 0)
         throw no_audio(call.call);
     // Before any of it is sent, since it can still be rebuilt then. What was read once is sent from memory.
-    if (const auto fault = damage_of_file(file.get(), path); !fault.empty())
+    if (const auto fault = find_damage_in_file(file.get(), path); !fault.empty())
         return {false, fault, Error{Exit::data, path + ": " + fault, cannot_be_rebuilt}};
     send_recording(work, file.get(), freshness.manifest, "stitched-local");
     return {true, {}, {}};
@@ -58,7 +58,7 @@ bool serve_outdated_recording(FetchWork& work, const ResolvedCall& call) {
     }
     if (!manifest)
         return false;
-    if (const auto fault = damage_of_file(file->get(), path); !fault.empty())
+    if (const auto fault = find_damage_in_file(file->get(), path); !fault.empty())
         throw Error{Exit::data, path + ": " + fault, cannot_be_rebuilt};
     manifest->missing = manifest->lacking(call.call.legs);
     for (const auto& leg : manifest->missing)

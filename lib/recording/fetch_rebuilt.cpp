@@ -85,7 +85,7 @@ Exit serve_rebuilt_recording(FetchWork& work, ResolvedCall call, std::optional<E
     if (!absent.empty() && archive_failure)
         throw Error{*archive_failure};
     Target target{work, call.recording, absent.empty() || other_nodes_are_done(call.call)};
-    // Another writer of the same file, whom the target had to wait for, may have done the work.
+    // The target may have waited for another process that built the same recording.
     if (target.is_kept()) {
         auto local = serve_local_recording(work, call);
         if (local.served)

@@ -35,7 +35,7 @@ class CheckedStream {
     void finish(const std::string& name) {
         if (!served_)
             throw Error{Exit::no_input, name + " in the archive is empty"};
-        if (const auto fault = damage(served_->manifest, hash_.hex()); !fault.empty())
+        if (const auto fault = find_damage(served_->manifest, hash_.hex()); !fault.empty())
             throw Error{Exit::data, name + " in the archive: " + fault,
                         "give -o FILE: a damaged recording is then never passed on, and the legs are joined instead"};
         send(held_);

@@ -105,7 +105,7 @@ class ManyLegs(Case):
         self.assertEqual((wav.rate, wav.frames, len(wav.manifest['legs'])), (16000, 2000 * 320, 2000))
         self.assertEqual(wav.manifest['sha256'], hashlib.sha256(wav.samples).hexdigest())
 
-    def test_five_thousand_missing_legs_and_as_many_unreadable_ones_take_no_square_of_time(self):
+    def test_five_thousand_missing_legs_and_as_many_unreadable_ones_do_not_take_quadratic_time(self):
         work = self.workdir(remote=None)
         self.call(work, 10_000)
         for number in range(100, 10_000, 2):

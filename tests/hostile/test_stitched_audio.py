@@ -127,7 +127,7 @@ class ThisDisk(Damage):
                 self.names_damage(result, whole, bad)
                 self.assertEqual(work.stitched_file(CALL).read_bytes(), whole)
 
-    def test_the_same_with_o(self):
+    def test_with_o_it_is_built_again_too(self):
         work, whole = self.stitched()
         self.put_here(work, damaged(whole, at=0.999))
         self.status(work.run('pbx-recording-fetch', '-o', work.path / 'answer.wav', CALL), 0)
@@ -342,14 +342,14 @@ class LastCopies(Damage):
         self.says(result, r'X-Recording-Missing: 1', r'X-Recording-Legs: 3', r'late\.wav')
         self.assertEqual(work.stitched_file(CALL).read_bytes(), whole)
 
-    def test_the_recording_is_served_when_no_leg_is_left_and_the_way_of_joining_changed(self):
+    def test_the_recording_is_served_when_no_leg_is_left_and_the_overlap_option_changed(self):
         work, whole = self.stitched(archived=True)
         for name in ('a.wav', 'b.wav', 'c.wav'):
             work.remote.remove(name)
         work.remote.remove(STITCHED)
         self.assertEqual(self.status(work.run('pbx-recording-fetch', '--overlap', 'trim', CALL), 0).out, whole)
 
-    def test_a_damaged_recording_that_has_more_of_the_call_stays_for_whoever_can_save_it(self):
+    def test_a_damaged_recording_that_has_more_of_the_call_is_kept(self):
         work, whole = self.with_a_late_leg()
         bad = damaged(whole)
         self.put_here(work, bad)
