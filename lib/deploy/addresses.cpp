@@ -1,5 +1,5 @@
-// getaddrinfo(3) has no deadline, so it runs in threads that are left alone when the time is up; what they still use
-// then belongs to them.
+// getaddrinfo(3) has no deadline, so it runs in threads, which are abandoned at ours. They own what they use
+// (Questions).
 #include "deploy/addresses.hpp"
 
 #include "base/words.hpp"
@@ -30,8 +30,8 @@ using tenants::Trunk;
 constexpr auto longest_wait = 10s;
 constexpr std::size_t most_threads = 16;
 
-// What getaddrinfo says of a host; with AI_NUMERICHOST in `flags` it asks nobody, and knows every way in which an
-// address can be written, as Asterisk does, which asks it too: 127.1, 0x7f000001.
+// The addresses of a host. With AI_NUMERICHOST in `flags` no name server is asked, and every spelling of an address
+// that Asterisk accepts, which calls getaddrinfo() too, is read: 127.1, 0x7f000001.
 std::vector<std::string> resolve(const std::string& host, int flags) {
     const bool brackets = host.size() > 2 && host.front() == '[' && host.back() == ']';
     const auto text = brackets ? host.substr(1, host.size() - 2) : host;
@@ -106,23 +106,23 @@ std::vector<Claim> claims_by_age(const Checked& checked) {
     return claims;
 }
 
-struct Loser {
+struct LaterPeer {
     std::size_t plan;
     std::string trunk_id;
     std::string fault;
 };
 
-void leave_out(Checked& checked, const Loser& loser) {
-    auto& plan = checked.plans[loser.plan];
+void leave_out(Checked& checked, const LaterPeer& peer) {
+    auto& plan = checked.plans[peer.plan];
     auto& trunks = plan.organization.trunks;
     const auto trunk =
-        std::find_if(trunks.begin(), trunks.end(), [&](const Trunk& each) { return each.id == loser.trunk_id; });
-    const auto of = " of " + harmless(plan.organization.name);
-    checked.refusals.push_back({plan.prefix(), "trunk " + harmless(trunk->name) + of, loser.fault, {}, true});
+        std::find_if(trunks.begin(), trunks.end(), [&](const Trunk& each) { return each.id == peer.trunk_id; });
+    const auto suffix = " of " + harmless(plan.organization.name);
+    checked.refusals.push_back({plan.prefix(), "trunk " + harmless(trunk->name) + suffix, peer.fault, {}, true});
     for (const auto& route : plan.organization.routes)
-        if (route.trunk_id == loser.trunk_id)
+        if (route.trunk_id == peer.trunk_id)
             checked.warnings.push_back({plan.prefix(), fmt::format("route {}{} has no active trunk: its calls fail",
-                                                                   harmless(route.name), of)});
+                                                                   harmless(route.name), suffix)});
     trunks.erase(trunk);
 }
 
@@ -144,7 +144,7 @@ Addresses addresses_of_peers(const Checked& checked, const Deadline& deadline) {
     auto answers = ask(names, deadline);
     for (const auto& name : names)
         if (answers[name].empty())
-            words::warn("the host {} of a trunk does not resolve, and cannot be compared with those of other trunks",
+            words::warn("the host {} of a trunk does not resolve, and is not compared with the hosts of other trunks",
                         harmless(name));
     result.merge(answers);
     return result;
@@ -152,7 +152,7 @@ Addresses addresses_of_peers(const Checked& checked, const Deadline& deadline) {
 
 void separate_addresses(Checked& checked, const Addresses& addresses) {
     std::map<std::string, std::size_t> owners; // address -> plan
-    std::vector<Loser> losers;
+    std::vector<LaterPeer> refused;
     for (const auto& claim : claims_by_age(checked)) {
         const auto found = addresses.find(claim.trunk->host);
         if (found == addresses.end())
@@ -168,13 +168,13 @@ void separate_addresses(Checked& checked, const Addresses& addresses) {
             continue;
         }
         const auto host = harmless(claim.trunk->host);
-        losers.push_back({claim.plan, claim.trunk->id,
-                          fmt::format("its host {}{} is that of an older trunk of {}", host,
-                                      host == *taken ? "" : " (" + *taken + ")",
-                                      harmless(checked.plans[owners.at(*taken)].organization.name))});
+        refused.push_back({claim.plan, claim.trunk->id,
+                           fmt::format("its host {}{} belongs to a trunk of {} that was approved earlier", host,
+                                       host == *taken ? "" : " (" + *taken + ")",
+                                       harmless(checked.plans[owners.at(*taken)].organization.name))});
     }
-    for (const auto& loser : losers)
-        leave_out(checked, loser);
+    for (const auto& peer : refused)
+        leave_out(checked, peer);
 }
 
 } // namespace pbx::deploy

@@ -1,4 +1,4 @@
-// What has to change in the Asterisk folder, and changing it so that Asterisk can load the folder at any moment.
+// The changes to the Asterisk folder, made so that Asterisk can load the folder at any moment.
 #pragma once
 
 #include "base/deadline.hpp"
@@ -20,7 +20,7 @@ struct File {
 struct Change {
     std::string name;
     std::optional<std::string> before; ///< nothing: there is no such file
-    std::optional<std::string> after;  ///< nothing: the file goes
+    std::optional<std::string> after;  ///< nothing: the file is removed
 };
 
 struct Changes {
@@ -31,23 +31,24 @@ struct Changes {
     bool empty() const { return files.empty() && mains.empty() && removals.empty(); }
 };
 
-/// The file `name`, whole; nothing when there is none. Throws Error: config when it is something else than a regular
-/// file, io, no_permission.
+/// The text of the file `name`; nothing when there is none. Throws Error: config when it is not a regular file, io,
+/// no_permission.
 std::optional<std::string> read(const Folder& folder, const std::string& name);
 
-/// Adds to `files` those that `folder` holds of other organizations that are active.
+/// Adds to `files` the files in `folder` of other organizations that are active.
 void add_others(const Folder& folder, const std::set<std::string>& active, std::vector<File>& files);
 
-/// Compares `folder` with what it should hold. `active` are the prefixes of all active organizations, of which `wanted`
-/// may hold only some: the files of the others stay. Files that we did not write are never removed. Throws Error.
+/// Compares `folder` with what it should contain. `active` has the prefixes of all active organizations; `wanted` may
+/// have the files of only some of them, and those of the others stay. Files that we did not write are never removed.
+/// Throws Error.
 Changes compare(const Folder& folder, std::vector<File> wanted, const std::set<std::string>& active);
 
-/// The prefixes of the organizations whose dialplan, written by us, lies in `folder`. Throws Error (io).
+/// The prefixes of the organizations whose dialplan, written by us, is in `folder`. Throws Error (io).
 std::set<std::string> deployed_prefixes(const Folder& folder);
 
-/// Makes the changes: organizations' files first, then the lines that include them, last the removals, so that whatever
-/// is included exists at every instant. Killed anywhere, it leaves a folder that Asterisk loads; the next run does the
-/// rest. The caller holds the lock. Throws Error.
+/// Makes the changes: organizations' files first, then the lines that include them, and the removals last, so that
+/// every included file exists at every instant. A run that is killed leaves a folder that Asterisk loads, and the next
+/// run completes it. The caller holds the lock. Throws Error.
 void apply(const Folder& folder, const Changes& changes, const Deadline& deadline);
 
 /// All changes as diff -u prints them, passwords hidden.

@@ -1,4 +1,4 @@
-// pbx-dialplan-gen's work: from the database to a folder of files that Asterisk has loaded.
+// The work of pbx-dialplan-gen: from the database to a folder of files that Asterisk has loaded.
 #pragma once
 
 #include "base/error.hpp"
@@ -13,7 +13,7 @@ namespace pbx::deploy {
 struct Request {
     std::string database;
     std::string spool = "/var/spool/asterisk/monitor";
-    std::string node; ///< empty: this machine shares nothing with another one
+    std::string node; ///< empty: this machine shares nothing with another node
     std::string folder = "/etc/asterisk";
     std::string asterisk = "asterisk";      ///< the program
     std::vector<std::string> organizations; ///< names, prefixes or ids; none means all
@@ -28,8 +28,8 @@ struct Request {
     std::chrono::seconds timeout{300};
 };
 
-/// Prints the dialplan, unless the request asks for something else. Exit::data when a row had to be left out, which
-/// does not keep the others from being written; Exit::differs when a check found a difference. Throws Error.
+/// Prints the dialplan, unless the request asks for something else. Returns data when a row was left out (the others
+/// are written all the same) and differs when a check found a difference. Throws Error.
 Exit run(const Request& request);
 
 } // namespace pbx::deploy

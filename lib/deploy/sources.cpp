@@ -1,4 +1,4 @@
-// Follows #include as Asterisk does: relative to its folder, with wildcards, at most ten levels deep.
+// Follows #include lines as Asterisk does: relative to its folder, with wildcards, at most ten levels deep.
 #include "deploy/sources.hpp"
 
 #include "base/error.hpp"
@@ -61,7 +61,7 @@ class Reader {
             source.text = given->second;
         } else {
             struct stat found {};
-            // What the deployment wrote is Asterisk's, whoever owns the line that includes it.
+            // A deployed file is read for Asterisk, whoever owns the line that includes it.
             const bool deployed = !dialplan::prefix_of_file(name).empty();
             auto text = read_whole(base_ / name, deployed ? owner_ : reader, found);
             if (!text)
@@ -74,7 +74,7 @@ class Reader {
         bytes_ += source.text.size();
         if (seen_.size() > most_files || bytes_ > most_bytes)
             throw Error{Exit::config, folder_.path().native() + ": the configuration includes too many files",
-                        "look at the #include lines of " + shown(name)};
+                        "check the #include lines of " + shown(name)};
         const bool leads_on = source.text.find('#') != std::string::npos;
         const auto place = sources_.size();
         sources_.push_back(std::move(source));
@@ -109,18 +109,18 @@ class Reader {
         }
         if (!S_ISREG(found.st_mode))
             throw Error{Exit::config, path.native() + " is not a regular file",
-                        "take the line that includes it out of Asterisk's configuration"};
+                        "remove the line that includes it from Asterisk's configuration"};
         return read_file(fd.get(), path.native(), most_bytes + 1);
     }
 
-    // The files that a name in an #include line stands for, sorted as glob(3) does.
+    // The files that a name in an #include line matches, sorted as glob(3) does.
     std::vector<std::string> matches(const std::string& value, const Identity& reader) const {
         std::set<std::string> names;
         const auto pattern = value.starts_with('/') ? fs::path{value} : base_ / value;
         {
             const FilesAs rights{reader};
             glob_t found{};
-            // Asterisk's own flags; not GLOB_NOMAGIC, which answers with names that do not exist.
+            // Asterisk's own flags, without GLOB_NOMAGIC, which returns names that do not exist.
             if (::glob(pattern.c_str(), GLOB_BRACE, nullptr, &found) == 0)
                 for (std::size_t i = 0; i < found.gl_pathc; ++i)
                     names.insert(name_of(found.gl_pathv[i]));
@@ -134,7 +134,7 @@ class Reader {
         return {names.begin(), names.end()};
     }
 
-    // The name within the folder of a file in it, by whatever way its path goes; else the whole path.
+    // The name within the folder of a file in it, whatever its path passes through; else the whole path.
     std::string name_of(const fs::path& path) const {
         std::error_code ignored;
         const auto parent = fs::weakly_canonical(path.parent_path(), ignored);

@@ -1,4 +1,4 @@
-// What Asterisk reads for a main file: the file itself and whatever it includes, the operator's and ours.
+// What Asterisk reads for a main file: the file itself and all that it includes, the operator's files and ours.
 #pragma once
 
 #include "base/folder.hpp"
@@ -21,18 +21,19 @@ struct Source {
     std::map<std::size_t, std::vector<std::string>> includes; ///< by line, from 0: names of the files that it includes
 };
 
-/// The main file and all that it includes, each once, in the order in which Asterisk comes to them; nothing when there
-/// is no main file. `instead` are texts to take in place of what the folder holds or lacks. #exec is never run.
+/// The main file and all that it includes, each once, in the order in which Asterisk reads them; nothing when there is
+/// no main file. `instead` has texts that replace files of the folder or are missing there. #exec lines are never
+/// executed.
 ///
 /// Files are read with the rights of the folder's owner, or, where that is root, with those of the owner of the file
-/// that includes them: nobody gets to see through us what is closed to them.
-/// Throws Error: no_permission, io; config for what is no regular file or too much.
+/// that includes them, so that no user can read through us what is closed to that user.
+/// Throws Error: no_permission, io; config for something that is not a regular file, or for too many files.
 std::vector<Source> read_sources(const Folder& folder, const std::string& main_file, const Texts& instead);
 
-/// What the operator's own files hold that concerns the organizations.
+/// What concerns the organizations in the operator's own files.
 struct OperatorFiles {
     dialplan::OperatorNames names;
-    std::set<std::string> extended; ///< sections that they add to, [name](+), or take for a template
+    std::set<std::string> extended; ///< sections that they add to, [name](+), or use as a template
     std::string identifier_order;   ///< endpoint_identifier_order of pjsip.conf; empty: not set
 };
 

@@ -1,4 +1,4 @@
-// Directives stand at the begin of a line and know no case, names may be quoted, ';' begins a comment unless a
+// Directives stand at the beginning of a line, in any case, and names may be quoted. ';' begins a comment unless a
 // backslash stands before it, and ;-- begins one that lasts until --;, with others inside it.
 #include "dialplan/conf_lines.hpp"
 
@@ -18,7 +18,7 @@ std::string_view trimmed(std::string_view text) {
 
 std::string code_of(std::string_view line, int& open) {
     std::string code;
-    std::size_t begin = 0; // what lies before has been taken for a mark already
+    std::size_t begin = 0; // the end of the last comment mark
     for (std::size_t i = 0; i < line.size(); ++i) {
         if (line[i] != ';') {
             if (open == 0)

@@ -1,9 +1,15 @@
 // The greedy algorithm of Myers, "An O(ND) Difference Algorithm and Its Variations", with three lines of context.
+// It is here because passwords must be hidden in both texts: diff(1) would need them in files.
 #include "dialplan/diff.hpp"
+
+#include "base/lines.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <string>
 #include <vector>
 
 namespace pbx::dialplan {
@@ -12,19 +18,16 @@ namespace {
 
 constexpr std::ptrdiff_t context_lines = 3;
 
-// Two texts with more differences are shown as one taken out and the other put in: the search would take memory by the
-// square of their number.
+// Texts with more differences are shown as a removed and an added one: the search would take memory by the square of
+// their number.
 constexpr std::ptrdiff_t most_differences = 2000;
 
-using Lines = std::vector<std::string_view>;
+using LineList = std::vector<std::string_view>;
 
-Lines lines_of(std::string_view text) {
-    Lines lines;
-    while (!text.empty()) {
-        const auto length = std::min(text.find('\n'), text.size() - 1) + 1;
-        lines.push_back(text.substr(0, length));
-        text.remove_prefix(length);
-    }
+LineList lines_of(std::string_view text) {
+    LineList lines;
+    for (const auto line : Lines{text, Lines::Newline::kept})
+        lines.push_back(line);
     return lines;
 }
 
@@ -33,66 +36,95 @@ struct Edit {
     std::string_view line;
 };
 
-void replace_all(const Lines& before, const Lines& after, std::vector<Edit>& edits) {
+void replace_all(const LineList& before, const LineList& after, std::vector<Edit>& edits) {
     for (const auto line : before)
         edits.push_back({'-', line});
     for (const auto line : after)
         edits.push_back({'+', line});
 }
 
-// Appends what turns `before` into `after`.
-void differ(const Lines& before, const Lines& after, std::vector<Edit>& edits) {
-    const auto n = static_cast<std::ptrdiff_t>(before.size());
-    const auto m = static_cast<std::ptrdiff_t>(after.size());
-    const auto most = std::min(n + m, most_differences);
-    const auto at = [](const Lines& lines, std::ptrdiff_t i) { return lines[static_cast<std::size_t>(i)]; };
-    // furthest[k + offset]: how far down `before` the diagonal k gets with d differences.
-    const auto offset = most + 1;
-    std::vector<std::ptrdiff_t> furthest(static_cast<std::size_t>(2 * most + 3), 0);
-    const auto reach = [&](std::ptrdiff_t k) -> std::ptrdiff_t& {
-        return furthest[static_cast<std::size_t>(k + offset)];
-    };
-    const auto goes_down = [&](std::ptrdiff_t k, std::ptrdiff_t d, const auto& reached) {
-        return k == -d || (k != d && reached(k - 1) < reached(k + 1));
-    };
-    std::vector<std::vector<std::ptrdiff_t>> history; // of `furthest`, its diagonals -d to d before step d
-    std::ptrdiff_t found = -1;
-    for (std::ptrdiff_t d = 0; d <= most && found < 0; ++d) {
-        history.emplace_back(furthest.begin() + (offset - d - 1), furthest.begin() + (offset + d + 2));
-        for (std::ptrdiff_t k = -d; k <= d; k += 2) {
-            auto x = goes_down(k, d, reach) ? reach(k + 1) : reach(k - 1) + 1;
-            while (x < n && x - k < m && at(before, x) == at(after, x - k))
-                ++x;
-            reach(k) = x;
-            if (x >= n && x - k >= m) {
-                found = d;
-                break;
-            }
+std::string_view at(const LineList& lines, std::ptrdiff_t i) {
+    return lines[static_cast<std::size_t>(i)];
+}
+
+// How far down `before` each diagonal gets with a number of differences; diagonal k holds the pairs (x, x - k).
+class Search {
+  public:
+    Search(const LineList& before, const LineList& after)
+        : before_{before}, after_{after}, n_{static_cast<std::ptrdiff_t>(before.size())},
+          m_{static_cast<std::ptrdiff_t>(after.size())}, most_{std::min(n_ + m_, most_differences)},
+          furthest_(static_cast<std::size_t>(2 * most_ + 3), 0) {}
+
+    // The edits that turn `before` into `after`; nothing when there are more than most_differences.
+    std::optional<std::vector<Edit>> edits() {
+        for (std::ptrdiff_t d = 0; d <= most_; ++d) {
+            const auto first = furthest_.begin() + (offset() - d - 1);
+            history_.emplace_back(first, first + 2 * d + 3);
+            for (std::ptrdiff_t k = -d; k <= d; k += 2)
+                if (advance(k, d))
+                    return path(d);
         }
+        return std::nullopt;
     }
-    if (found < 0) {
+
+  private:
+    std::ptrdiff_t offset() const { return most_ + 1; }
+    std::ptrdiff_t& reached(std::ptrdiff_t k) { return furthest_[static_cast<std::size_t>(k + offset())]; }
+
+    // The diagonals -d-1 to d+1 as they were before step d.
+    std::ptrdiff_t reached_before(std::ptrdiff_t k, std::ptrdiff_t d) const {
+        return history_[static_cast<std::size_t>(d)][static_cast<std::size_t>(k + d + 1)];
+    }
+
+    // Whether the path of d differences comes to diagonal k by an added line, not by a removed one.
+    bool by_addition(std::ptrdiff_t k, std::ptrdiff_t d) const {
+        return k == -d || (k != d && reached_before(k - 1, d) < reached_before(k + 1, d));
+    }
+
+    // Whether both texts end there.
+    bool advance(std::ptrdiff_t k, std::ptrdiff_t d) {
+        auto x = by_addition(k, d) ? reached_before(k + 1, d) : reached_before(k - 1, d) + 1;
+        while (x < n_ && x - k < m_ && at(before_, x) == at(after_, x - k))
+            ++x;
+        reached(k) = x;
+        return x >= n_ && x - k >= m_;
+    }
+
+    std::vector<Edit> path(std::ptrdiff_t differences) const {
+        std::vector<Edit> reversed;
+        auto x = n_;
+        auto y = m_;
+        for (auto d = differences; d > 0; --d) {
+            const auto k = x - y;
+            const bool added = by_addition(k, d);
+            const auto from_x = added ? reached_before(k + 1, d) : reached_before(k - 1, d);
+            const auto from_y = from_x - (added ? k + 1 : k - 1);
+            for (; x > from_x && y > from_y; --x, --y)
+                reversed.push_back({' ', at(before_, x - 1)});
+            reversed.push_back(added ? Edit{'+', at(after_, y - 1)} : Edit{'-', at(before_, x - 1)});
+            x = from_x;
+            y = from_y;
+        }
+        for (; x > 0; --x)
+            reversed.push_back({' ', at(before_, x - 1)});
+        return {reversed.rbegin(), reversed.rend()};
+    }
+
+    const LineList& before_;
+    const LineList& after_;
+    std::ptrdiff_t n_;
+    std::ptrdiff_t m_;
+    std::ptrdiff_t most_;
+    std::vector<std::ptrdiff_t> furthest_;
+    std::vector<std::vector<std::ptrdiff_t>> history_;
+};
+
+// Appends the edits that turn `before` into `after`.
+void differ(const LineList& before, const LineList& after, std::vector<Edit>& edits) {
+    if (const auto found = Search{before, after}.edits())
+        edits.insert(edits.end(), found->begin(), found->end());
+    else
         replace_all(before, after, edits);
-        return;
-    }
-    std::vector<Edit> reversed;
-    auto x = n;
-    auto y = m;
-    for (auto d = found; d > 0; --d) {
-        const auto& then = history[static_cast<std::size_t>(d)];
-        const auto reached = [&](std::ptrdiff_t k) { return then[static_cast<std::size_t>(k + d + 1)]; };
-        const auto k = x - y;
-        const bool down = goes_down(k, d, reached);
-        const auto from_x = down ? reached(k + 1) : reached(k - 1);
-        const auto from_y = from_x - (down ? k + 1 : k - 1);
-        for (; x > from_x && y > from_y; --x, --y)
-            reversed.push_back({' ', at(before, x - 1)});
-        reversed.push_back(down ? Edit{'+', at(after, y - 1)} : Edit{'-', at(before, x - 1)});
-        x = from_x;
-        y = from_y;
-    }
-    for (; x > 0; --x)
-        reversed.push_back({' ', at(before, x - 1)});
-    edits.insert(edits.end(), reversed.rbegin(), reversed.rend());
 }
 
 std::vector<Edit> edits_between(std::string_view before, std::string_view after) {
@@ -105,9 +137,9 @@ std::vector<Edit> edits_between(std::string_view before, std::string_view after)
     while (tail + head < old_lines.size() && tail + head < new_lines.size() &&
            old_lines[old_lines.size() - 1 - tail] == new_lines[new_lines.size() - 1 - tail])
         ++tail;
-    const auto part = [](const Lines& lines, std::size_t from, std::size_t to) {
-        return Lines{lines.begin() + static_cast<std::ptrdiff_t>(from),
-                     lines.begin() + static_cast<std::ptrdiff_t>(to)};
+    const auto part = [](const LineList& lines, std::size_t from, std::size_t to) {
+        return LineList{lines.begin() + static_cast<std::ptrdiff_t>(from),
+                        lines.begin() + static_cast<std::ptrdiff_t>(to)};
     };
     std::vector<Edit> edits;
     for (std::size_t i = 0; i < head; ++i)
@@ -125,6 +157,65 @@ std::string range(std::ptrdiff_t first, std::ptrdiff_t count) {
     return fmt::format("{},{}", count == 0 ? first - 1 : first, count);
 }
 
+// Prints the edits as hunks, and counts the lines of both texts on the way.
+class HunkWriter {
+  public:
+    explicit HunkWriter(const std::vector<Edit>& edits)
+        : edits_{edits}, count_{static_cast<std::ptrdiff_t>(edits.size())} {}
+
+    std::string hunks() {
+        std::string result;
+        for (std::ptrdiff_t i = 0; i < count_; ++i)
+            if (sign(i) != ' ')
+                i = add_hunk(i, result);
+        return result;
+    }
+
+  private:
+    char sign(std::ptrdiff_t i) const { return edits_[static_cast<std::size_t>(i)].sign; }
+
+    void count_lines(std::ptrdiff_t end) {
+        for (; counted_ < end; ++counted_) {
+            old_line_ += sign(counted_) != '+' ? 1 : 0;
+            new_line_ += sign(counted_) != '-' ? 1 : 0;
+        }
+    }
+
+    // The last change that is so near to the one before it that their context overlaps.
+    std::ptrdiff_t last_change(std::ptrdiff_t change) const {
+        for (auto next = change; next < count_ && next - change <= 2 * context_lines; ++next)
+            if (sign(next) != ' ')
+                change = next;
+        return change;
+    }
+
+    // Adds the hunk whose first change is `change`, and returns the place of its last line.
+    std::ptrdiff_t add_hunk(std::ptrdiff_t change, std::string& result) {
+        count_lines(std::max(change - context_lines, counted_));
+        const auto first = counted_;
+        const auto last = std::min(last_change(change) + context_lines, count_ - 1);
+        const auto old_first = old_line_;
+        const auto new_first = new_line_;
+        count_lines(last + 1);
+        result += fmt::format("@@ -{} +{} @@\n", range(old_first, old_line_ - old_first),
+                              range(new_first, new_line_ - new_first));
+        for (auto i = first; i <= last; ++i) {
+            const auto& edit = edits_[static_cast<std::size_t>(i)];
+            result += edit.sign;
+            result += edit.line;
+            if (!edit.line.ends_with('\n'))
+                result += "\n\\ No newline at end of file\n";
+        }
+        return last;
+    }
+
+    const std::vector<Edit>& edits_;
+    std::ptrdiff_t count_;
+    std::ptrdiff_t old_line_ = 1;
+    std::ptrdiff_t new_line_ = 1;
+    std::ptrdiff_t counted_ = 0; // edits before this one
+};
+
 } // namespace
 
 std::string unified_diff(std::string_view before, std::string_view after, std::string_view before_name,
@@ -132,43 +223,7 @@ std::string unified_diff(std::string_view before, std::string_view after, std::s
     if (before == after)
         return {};
     const auto edits = edits_between(before, after);
-    const auto count = static_cast<std::ptrdiff_t>(edits.size());
-    const auto sign = [&](std::ptrdiff_t i) { return edits[static_cast<std::size_t>(i)].sign; };
-    auto result = fmt::format("--- {}\n+++ {}\n", before_name, after_name);
-    std::ptrdiff_t old_line = 1;
-    std::ptrdiff_t new_line = 1;
-    std::ptrdiff_t done = 0; // edits before this one have been counted
-    const auto pass = [&](std::ptrdiff_t to) {
-        for (; done < to; ++done) {
-            old_line += sign(done) != '+' ? 1 : 0;
-            new_line += sign(done) != '-' ? 1 : 0;
-        }
-    };
-    for (std::ptrdiff_t i = 0; i < count; ++i) {
-        if (sign(i) == ' ')
-            continue;
-        auto end = i;
-        for (auto next = i; next < count && next - end <= 2 * context_lines; ++next)
-            if (sign(next) != ' ')
-                end = next;
-        pass(std::max(i - context_lines, done));
-        const auto first = done;
-        const auto last = std::min(end + context_lines, count - 1);
-        const auto old_first = old_line;
-        const auto new_first = new_line;
-        pass(last + 1);
-        result += fmt::format("@@ -{} +{} @@\n", range(old_first, old_line - old_first),
-                              range(new_first, new_line - new_first));
-        for (auto each = first; each <= last; ++each) {
-            const auto& edit = edits[static_cast<std::size_t>(each)];
-            result += edit.sign;
-            result += edit.line;
-            if (!edit.line.ends_with('\n'))
-                result += "\n\\ No newline at end of file\n";
-        }
-        i = last;
-    }
-    return result;
+    return fmt::format("--- {}\n+++ {}\n", before_name, after_name) + HunkWriter{edits}.hunks();
 }
 
 } // namespace pbx::dialplan

@@ -1,5 +1,5 @@
-// Phones and trunks for chan_pjsip. Sections of different types share one name; none names a transport, so that any
-// transport of the operator's pjsip.conf serves.
+// Phones and trunks for chan_pjsip. Sections of different types share one name. None names a transport, so that each
+// transport of the operator's pjsip.conf can be used.
 #include "dialplan/render.hpp"
 #include "dialplan/text.hpp"
 
@@ -9,8 +9,8 @@ namespace pbx::dialplan {
 
 namespace {
 
-// set_var of a phone: where it may hand calls over to. It is not inherited, so that the other side of a trunk may not.
-// set_var of a trunk: who is on its other side is not one of us (see dial_options in extensions.cpp).
+// set_var of a phone: the targets of its transfers. It is not inherited, so that callers from outside have none.
+// set_var of a trunk: its callers are from outside (dial_options in extensions.cpp).
 // direct_media=no: audio that does not pass through Asterisk cannot be recorded.
 // message_context: a MESSAGE outside of a call would run the dialplan, on a channel of its own.
 constexpr std::string_view phone = R"(
@@ -40,9 +40,8 @@ max_contacts=1
 remove_existing=yes
 )";
 
-// A trunk has no password, so it must not be found by what a caller writes into From: identify_by=ip leaves the
-// addresses of its identify section, and where there is none the mark of its registration, which Asterisk looks for by
-// itself.
+// A trunk has no password, so Asterisk must not find it by what a caller writes into From. With identify_by=ip it is
+// found by the addresses of its identify section or, without one, by the mark of its registration.
 constexpr std::string_view trunk_endpoint = R"(
 [~E]
 type=endpoint
@@ -79,7 +78,7 @@ endpoint=~E
 match=~M
 )";
 
-// line=yes: calls that come in are known by a mark that the provider sends back, whatever address they come from.
+// line=yes: incoming calls are identified by a mark that the provider sends back, whatever their address.
 constexpr std::string_view trunk_registration = R"(
 [~E]
 type=registration
@@ -90,7 +89,7 @@ line=yes
 endpoint=~E
 )";
 
-// The parts of a SIP URI that name the user may hold these characters only when escaped.
+// The user part of a SIP URI may contain these characters only when they are escaped.
 std::string uri_user(std::string_view text) {
     std::string result;
     for (const char c : text)
@@ -151,7 +150,7 @@ std::string queues_text(const Plan& plan) {
                             queue.asterisk_queue_name, queue.strategy, queue.timeout, queue.retry, queue.music_on_hold);
         for (const auto& member : queue.members)
             if (const auto* user = plan.user_by_id(member.user_id)) {
-                // The phone's own state keeps a busy agent from being rung again and again.
+                // With the state of the phone, Asterisk does not ring a busy agent again and again.
                 const auto state = user->ring_target == "ext" ? "PJSIP/" + user->asterisk_endpoint : std::string{};
                 text += fmt::format("member => Local/{}@{}__internal/n,{},{},{}{}\n", user->extension, plan.prefix(),
                                     member.penalty, user->extension, state, member.paused ? ",,,yes" : "");

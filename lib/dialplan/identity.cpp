@@ -1,4 +1,4 @@
-// Comparing texts would let a tenant take what another has, in another spelling.
+// Comparing plain texts would let a tenant take what another has under another spelling.
 #include "dialplan/identity.hpp"
 
 #include "dialplan/conf_lines.hpp"

@@ -1,4 +1,4 @@
-// What is one thing under several spellings: a telephone number, the host of a trunk.
+// Canonical spellings of telephone numbers and hosts.
 #pragma once
 
 #include <string>
@@ -6,17 +6,17 @@
 
 namespace pbx::dialplan {
 
-/// The digits of a telephone number, which may be written with blanks and + ( ) - . / too; empty for a text that is no
-/// number. The unique index in migrations/20261124-unique-numbers.sql says the same in SQL. A leading 00 stays: it is
-/// how some countries dial, and a trunk may send a number with it.
+/// The digits of a telephone number, which may also contain blanks and + ( ) - . /; empty for any other text. The
+/// unique index in migrations/20261124-unique-numbers.sql computes the same in SQL. A leading 00 stays, since a trunk
+/// may send a number with it.
 std::string canonical_number(std::string_view number);
 
-/// The digits of a number that is dialled to reach the public network: without a leading 00 either.
+/// The digits of a number that is dialled to reach the public network, without a leading 00.
 std::string international_number(std::string_view number);
 
-/// A host as it is compared: an address in its shortest form, whatever inet_aton() and inet_pton() read as that
-/// address, an IPv4 address mapped into IPv6 as IPv4; a name in lower case without the dot at its end. Nothing is
-/// looked up.
+/// A host in the form in which hosts are compared: whatever inet_aton() and inet_pton() read as an address in its
+/// shortest form, an IPv4 address mapped into IPv6 as IPv4, and a name in lower case without the dot at its end. No
+/// name is resolved.
 std::string canonical_host(std::string_view host);
 
 } // namespace pbx::dialplan

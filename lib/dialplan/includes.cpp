@@ -1,4 +1,4 @@
-// Every line that is not an organization's include stays as it is.
+// Only lines that include organizations' files are changed.
 #include "dialplan/includes.hpp"
 
 #include "dialplan/conf_lines.hpp"
@@ -14,13 +14,13 @@ namespace {
 
 constexpr std::string_view extension = ".conf";
 
-// The file that a line of code includes, as it is written; empty when it is no such line.
+// The file that a line of code includes, as it is written; empty for other lines.
 std::string included(const std::string& code) {
     auto directive = directive_of(code);
     return directive.word == "include" || directive.word == "tryinclude" ? std::move(directive.value) : std::string{};
 }
 
-// The name within `folder`, or nothing for a file elsewhere.
+// The name of a file in `folder`; empty for a file elsewhere.
 std::string_view within(std::string_view name, std::string_view folder) {
     while (folder.size() > 1 && folder.back() == '/')
         folder.remove_suffix(1);
@@ -70,7 +70,7 @@ std::string maintain_includes(std::string_view main, std::string_view folder, co
             comment_begin = kept.size();
         const auto name = included(line.code);
         const std::string file{within(name, folder)};
-        // A line on which a block comment begins or ends is more than an include.
+        // A line on which a block comment begins or ends is not only an include.
         if (!prefix_of_file(file).empty() && file.find_first_of("*?[") == std::string::npos &&
             line.after == line.before && stale(file))
             return;
@@ -89,7 +89,7 @@ std::string maintain_includes(std::string_view main, std::string_view folder, co
     std::string added;
     for (const auto& file : missing)
         added += fmt::format("#tryinclude \"{}\"{}", file, line_end);
-    // Behind a block comment that nobody closed, a line would not be read.
+    // A line after an unclosed block comment would not be read.
     if (open != 0)
         return kept.insert(comment_begin, added);
     if (!kept.empty() && kept.back() != '\n') {

@@ -19,18 +19,18 @@ inline constexpr FileType endpoint_files{"pjsip_", "pjsip.conf"};
 inline constexpr FileType queue_files{"queues_", "queues.conf"};
 inline constexpr std::array file_types{extension_files, endpoint_files, queue_files};
 
-/// The organization's prefix if `name` is the name of an organization's file ("acme" for "queues_acme.conf"), else
-/// nothing.
+/// The organization's prefix if `name` is the name of an organization's file ("acme" for "queues_acme.conf"), else an
+/// empty text.
 std::string_view prefix_of_file(std::string_view name);
 
 /// The main file that `name` belongs to: for "ext_acme.conf" extensions.conf, for a main file itself.
 std::string main_file_of(std::string_view name);
 
-/// `main` with the organizations' files in order: lines that include an organization's file of which `stale` says so
-/// are taken out; then each of `wanted` that no line includes is added as #tryinclude "<file>". Every other line stays
-/// byte for byte, whatever its line end and whether or not the last one has any.
+/// `main` without the lines that include an organization's file for which `stale` returns true, and with a line
+/// #tryinclude "<file>" for each of `wanted` that no line includes. Every other line stays byte for byte, with its line
+/// end, or without one at the end of the file.
 ///
-/// `folder` is the Asterisk folder, for lines that name files by their whole path.
+/// `folder` is the path of the Asterisk folder, which lines may contain.
 std::string maintain_includes(std::string_view main, std::string_view folder, const std::vector<std::string>& wanted,
                               const std::function<bool(const std::string& file)>& stale);
 

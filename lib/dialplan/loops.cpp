@@ -1,4 +1,4 @@
-// A search from each new hop: a loop that it closes leads from it back to it.
+// A breadth-first search from each new hop for a way back to it.
 #include "dialplan/loops.hpp"
 
 #include <algorithm>
@@ -15,10 +15,9 @@ class Graph {
 
     void add(std::size_t hop) { places_.emplace(hops_[hop].name, hop); }
 
-    // The way from `start`, which is not added yet, back to its name; empty when there is none. `start` itself is
-    // searched like one that is there.
+    // The shortest way from `start`, which need not be added yet, back to it; empty when there is none.
     std::vector<std::string> way_back(std::size_t start) {
-        // Where each place was reached from, in the order of the search.
+        // Hops in the order of the search, each with the index here of the one that led to it.
         std::vector<std::pair<std::size_t, std::size_t>> reached{{start, 0}};
         for (std::size_t at = 0; at < reached.size(); ++at)
             for (const auto& name : hops_[reached[at].first].next) {

@@ -1,4 +1,4 @@
-// Sections of the operator's own configuration, which no organization may take or add to.
+// Sections of the operator's own configuration, which no organization may redefine or add to.
 #pragma once
 
 #include "dialplan/plan.hpp"
@@ -15,9 +15,9 @@ struct OperatorNames {
     std::map<std::string, std::string> queues;    ///< queues.conf
 };
 
-/// Leaves out, by name, each row whose endpoint, peer or queue would have the name of an operator's section: Asterisk
-/// refuses all endpoints when two have one name. An organization of which a context would merge with an operator's
-/// leaves `checked.plans` as a whole.
+/// Moves each row whose endpoint, peer or queue has the name of an operator's section to the refusals: Asterisk refuses
+/// all endpoints when two have the same name. An organization is left out as a whole when one of its contexts would
+/// merge with an operator's context.
 void leave_out(Checked& checked, const OperatorNames& names);
 
 } // namespace pbx::dialplan

@@ -1,4 +1,4 @@
-// Registrations are tried by programs that begin with what the user name tells them.
+// Programs that try to register as a phone begin with passwords that can be derived from the user name.
 #include "dialplan/password.hpp"
 
 #include "dialplan/conf_lines.hpp"
@@ -29,7 +29,7 @@ std::string_view password_fault(const tenants::User& user, std::string_view endp
     }
     if (equal || password == joined)
         return "is equal to the user's name or number";
-    // In UTF-8 every character begins with a byte that is no continuation.
+    // In UTF-8 each character has exactly one byte that is not a continuation byte.
     const auto characters = std::count_if(password.begin(), password.end(),
                                           [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80; });
     return characters < shortest ? "is shorter than 12 characters" : "";

@@ -1,4 +1,4 @@
-// Which passwords of phones are as good as none.
+// Passwords of phones that are easy to guess.
 #pragma once
 
 #include "tenants/organization.hpp"
@@ -7,9 +7,9 @@
 
 namespace pbx::dialplan {
 
-/// Why a user's sip_password can be guessed, to stand behind "sip_password": "is shorter than 12 characters", "is equal
-/// to the user's name or number"; empty when neither is so. It is compared, whatever the case, with the extension, the
-/// username, the full name, each word of it, all its words as one, and the name of the phone.
+/// Why a user's sip_password is easy to guess, as the end of a sentence: "is shorter than 12 characters" or "is equal
+/// to the user's name or number"; empty when it is not. It is compared, ignoring case, with the extension, the
+/// username, the full name, each word of it, its words joined, and the name of the phone (`endpoint`).
 std::string_view password_fault(const tenants::User& user, std::string_view endpoint);
 
 } // namespace pbx::dialplan

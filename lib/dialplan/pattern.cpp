@@ -1,4 +1,4 @@
-// One pass without backtracking: only the last character of a pattern takes more than one digit.
+// One pass without backtracking: only the last character of a pattern matches more than one digit.
 #include "dialplan/pattern.hpp"
 
 namespace pbx::dialplan {

@@ -9,11 +9,11 @@
 
 namespace pbx::dialplan {
 
-/// What the dialplan holds of the machine that it is for.
+/// What the dialplan contains of the machine that it is for.
 struct Machine {
-    std::string spool; ///< the folder that recordings go to: an absolute path of harmless characters (spool_fault)
-    std::string node;  ///< the machine's name where several share a database or a remote; ends its recordings' names
-    std::vector<std::string> emergency = Rules{}.emergency; ///< digits; never refused
+    std::string spool; ///< the folder of the recordings, for which spool_fault() is empty
+    std::string node;  ///< the machine's node name; the names of its recordings end with it; may be empty
+    std::vector<std::string> emergency = Rules{}.emergency; ///< digits; calls to them are never refused
 };
 
 /// ext_<prefix>.conf: the dialplan.

@@ -1,5 +1,5 @@
-// Escapes follow Asterisk's reader of configuration files (main/config.c): a semicolon begins a comment unless a
-// backslash stands before it, blanks around a value vanish, '#' counts only at the begin of a line.
+// Escapes follow Asterisk's parser of configuration files (main/config.c): a semicolon begins a comment unless a
+// backslash precedes it, blanks around a value are removed, and '#' has a meaning only at the beginning of a line.
 #include "dialplan/text.hpp"
 
 #include "base/name.hpp"

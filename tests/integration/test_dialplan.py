@@ -293,7 +293,7 @@ class Deploying(DialplanCase):
             work.db.sql(f"""update sip_trunks set host = '{host}', approved_at = now() - interval '{ago} days'
                             where org_id = (select id from organizations where name = '{prefix}')""")
         result = self.generate(work, '--deploy', expect=65)
-        self.says(result, r'trunk carrier of aaa is left out: its host localhost \(127\.0\.0\.1\) is that of an older trunk of zeta',
+        self.says(result, r'trunk carrier of aaa is left out: its host localhost \(127\.0\.0\.1\) belongs to a trunk of zeta that was approved earlier',
                   'route out of aaa has no active trunk')
         files = self.visible(work)
         self.assertNotIn(b'trunk_carrier', files['pjsip_aaa.conf'])
