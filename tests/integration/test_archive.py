@@ -297,6 +297,14 @@ class TheBucketDiffers(Archiving):
                     self.assertEqual(work.remote.files()['a.wav'], data)
                     self.assertEqual(work.legs_in_spool(), ['a.wav'], 'the other leg did not go')
 
+    def test_an_object_of_the_same_size_with_other_bytes_keeps_the_leg(self):
+        work = self.workdir(database=False)
+        work.leg('a.wav', b'a' * 1000)
+        work.remote.put('a.wav', b'b' * 1000)
+        self.hints(self.archive(work, status=73))
+        self.assertEqual(work.legs_in_spool(), ['a.wav'])
+        self.assertEqual(work.remote.files(), {'a.wav': b'b' * 1000})
+
     def test_the_same_object_that_is_there_already_is_not_sent_again(self):
         work = self.workdir()
         leg = pcm(ramp(0.5, 1))
