@@ -9,6 +9,9 @@ pkg_check_modules(SNDFILE REQUIRED IMPORTED_TARGET sndfile)
 pkg_check_modules(SAMPLERATE REQUIRED IMPORTED_TARGET samplerate)
 pkg_check_modules(PQ REQUIRED IMPORTED_TARGET libpq)
 
+# UTF-8: headers only, and no CMake file in Debian 12.
+find_path(UTF8_INCLUDE utf8.h REQUIRED)
+
 # SOCI's package has neither a CMake nor a pkg-config file. Its <soci/soci.h> includes a configuration header that needs
 # Boost, on which the package does not depend, so the definitions below replace that header.
 find_path(SOCI_INCLUDE soci/soci.h REQUIRED)
@@ -20,5 +23,6 @@ target_include_directories(soci SYSTEM INTERFACE ${SOCI_INCLUDE})
 target_link_libraries(soci INTERFACE ${SOCI_CORE} ${SOCI_POSTGRESQL} PkgConfig::PQ)
 
 add_library(pbx_dependencies INTERFACE)
+target_include_directories(pbx_dependencies SYSTEM INTERFACE ${UTF8_INCLUDE})
 target_link_libraries(pbx_dependencies INTERFACE soci PkgConfig::SNDFILE PkgConfig::SAMPLERATE PkgConfig::PQ
                       nlohmann_json::nlohmann_json fmt::fmt CLI11::CLI11 OpenSSL::Crypto Threads::Threads)

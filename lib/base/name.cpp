@@ -4,8 +4,9 @@
 #include "base/error.hpp"
 #include "base/printable.hpp"
 
+#include <utf8.h>
+
 #include <algorithm>
-#include <cstdint>
 
 namespace pbx {
 
@@ -39,37 +40,7 @@ void require_safe_name(std::string_view name, std::string_view what) {
 }
 
 bool is_utf8(std::string_view text) {
-    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-    for (std::size_t i = 0; i < text.size();) {
-        const auto lead = byte(i++);
-        if (lead < 0x80)
-            continue;
-        std::size_t more = 0;
-        std::uint32_t code = 0;
-        if (lead >= 0xc2 && lead <= 0xdf) {
-            more = 1;
-            code = lead & 0x1fU;
-        } else if (lead >= 0xe0 && lead <= 0xef) {
-            more = 2;
-            code = lead & 0x0fU;
-        } else if (lead >= 0xf0 && lead <= 0xf4) {
-            more = 3;
-            code = lead & 0x07U;
-        } else {
-            return false;
-        }
-        if (text.size() - i < more)
-            return false;
-        for (std::size_t k = 0; k < more; ++k, ++i) {
-            if ((byte(i) & 0xc0U) != 0x80)
-                return false;
-            code = (code << 6U) | (byte(i) & 0x3fU);
-        }
-        const bool overlong = (more == 2 && code < 0x800) || (more == 3 && code < 0x10000);
-        if (overlong || (code >= 0xd800 && code <= 0xdfff) || code > 0x10ffff)
-            return false;
-    }
-    return true;
+    return utf8::is_valid(text.begin(), text.end());
 }
 
 } // namespace pbx

@@ -1,9 +1,8 @@
-// Decodes UTF-8 character by character; whatever must not be shown becomes its number.
+// What must not be shown, and what is not UTF-8, is replaced by its number.
 #include "base/printable.hpp"
 
-#include "base/name.hpp"
-
 #include <fmt/format.h>
+#include <utf8.h>
 
 #include <algorithm>
 #include <array>
@@ -12,24 +11,6 @@
 namespace pbx {
 
 namespace {
-
-struct Character {
-    std::size_t length = 0; ///< 0: no UTF-8 begins here
-    std::uint32_t code = 0;
-};
-
-Character first_character(std::string_view text) {
-    const auto first = static_cast<unsigned char>(text.front());
-    if (first < 0x80)
-        return {1, first};
-    const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-    if (!is_utf8(text.substr(0, length)))
-        return {};
-    std::uint32_t code = first & (0x7fU >> length);
-    for (std::size_t i = 1; i < length; ++i)
-        code = (code << 6U) | (static_cast<unsigned char>(text[i]) & 0x3fU);
-    return {length, code};
-}
 
 struct Range {
     std::uint32_t first;
@@ -58,19 +39,22 @@ bool can_be_shown(std::uint32_t code) {
 
 std::string printable(std::string_view text, std::size_t most) {
     std::string result;
-    for (std::size_t characters = 0; !text.empty(); ++characters) {
+    const auto* at = text.begin();
+    const auto* invalid = utf8::find_invalid(at, text.end());
+    for (std::size_t characters = 0; at != text.end(); ++characters) {
         if (characters == most)
             return result + "...";
-        const auto [length, code] = first_character(text);
-        if (length == 0)
-            result += fmt::format("\\x{:02x}", static_cast<unsigned char>(text.front()));
-        else if (can_be_shown(code))
-            result += text.substr(0, length);
-        else if (code < 0x100)
-            result += fmt::format("\\x{:02x}", code);
+        if (at == invalid) {
+            result += fmt::format("\\x{:02x}", static_cast<unsigned char>(*at));
+            invalid = utf8::find_invalid(++at, text.end());
+            continue;
+        }
+        const auto* character = at;
+        const std::uint32_t code = utf8::unchecked::next(at);
+        if (can_be_shown(code))
+            result.append(character, at);
         else
-            result += fmt::format("\\u{:04x}", code);
-        text.remove_prefix(std::max<std::size_t>(length, 1));
+            result += code < 0x100 ? fmt::format("\\x{:02x}", code) : fmt::format("\\u{:04x}", code);
     }
     return result;
 }
