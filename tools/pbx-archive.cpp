@@ -3,16 +3,13 @@
 #include "archive/audit.hpp"
 #include "archive/options.hpp"
 #include "base/user.hpp"
-#include "cli/app.hpp"
+#include "cli/places.hpp"
 
 int main(int argc, char** argv) {
     pbx::archive::ArchiveOptions options;
     pbx::archive::AuditOptions report;
     pbx::cli::App app{"pbx-archive", "Copy stitched recordings to the archive, then move legs there"};
-    app.add_spool(options.places.spool);
-    app.add_stitched(options.places.stitched);
-    app.add_remote(options.places.remote);
-    app.add_rclone(options.places.rclone);
+    add_places(app, options.places, pbx::cli::StitchSrc::not_taken);
     app.add_database(options.database);
     app.add_node(options.node);
     app.add_timeout(options.timeout);
@@ -27,15 +24,11 @@ int main(int argc, char** argv) {
     audit->add_option("--account", report.account, "Only CDR rows of this accountcode")->type_name("CODE");
     audit->add_flag("--summary", report.summary, "Leave out rows without a problem");
     return app.run(argc, argv, [&] {
-        options.places.resolve();
         pbx::become_owner_of(options.places.spool);
         options.timeout = report.timeout = app.timeout();
         report.places = options.places;
         report.database = options.database;
         report.json = options.json;
-        const auto status =
-            audit->parsed() ? pbx::archive::audit_recordings(report) : pbx::archive::archive_recordings(options);
-        pbx::cli::finish_stdout();
-        return status;
+        return audit->parsed() ? pbx::archive::audit_recordings(report) : pbx::archive::archive_recordings(options);
     });
 }

@@ -36,8 +36,6 @@ int main(int argc, char** argv) {
         request.timeout = app.timeout();
         if (csv == "true" || csv == "raw")
             request.form = csv == "raw" ? pbx::Table::Form::csv_raw : pbx::Table::Form::csv;
-        const auto status = show->parsed() ? show_call(request, call) : list_calls(request);
-        pbx::cli::finish_stdout();
-        return status;
+        return show->parsed() ? show_call(request, call) : list_calls(request);
     });
 }

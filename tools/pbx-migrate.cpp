@@ -1,5 +1,6 @@
 // pbx-migrate: creates the database schema and keeps it up to date.
 #include "base/installed.hpp"
+#include "base/output.hpp"
 #include "cli/app.hpp"
 #include "db/migrations.hpp"
 
@@ -43,11 +44,9 @@ int main(int argc, char** argv) {
                 return migrate_verify(options);
             if (baseline->parsed())
                 return migrate_baseline(options, version);
-            fmt::print("{}\n", pbx::db::new_migration(options.folder, version).native());
+            pbx::output::print("{}\n", pbx::db::new_migration(options.folder, version).native());
             return pbx::Exit::ok;
         };
-        const auto result = work();
-        pbx::cli::finish_stdout();
-        return result;
+        return work();
     });
 }

@@ -11,8 +11,6 @@ int main(int argc, char** argv) {
     add_commands(app, line);
     return app.run(argc, argv, [&] {
         line.context.timeout = app.timeout();
-        const auto status = line.work();
-        pbx::cli::finish_stdout();
-        return status;
+        return line.work();
     });
 }

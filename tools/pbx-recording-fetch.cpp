@@ -1,5 +1,5 @@
 // pbx-recording-fetch: writes the recording of one call to stdout. See man/pbx-recording-fetch.1.
-#include "cli/app.hpp"
+#include "cli/places.hpp"
 #include "recording/fetch.hpp"
 
 int main(int argc, char** argv) {
@@ -10,11 +10,7 @@ int main(int argc, char** argv) {
     pbx::cli::App app{"pbx-recording-fetch", "Write the recording of one call to stdout, wherever it is stored"};
     app.add_database(options.database);
     app.add_node(node);
-    app.add_spool(options.places.spool);
-    app.add_stitched(options.places.stitched);
-    app.add_stitch_src(options.places.stitch_src);
-    app.add_remote(options.places.remote);
-    app.add_rclone(options.places.rclone);
+    add_places(app, options.places);
     app.add_option("CALL", options.call, "Linkedid, uniqueid or CDR id")->required();
     app.add_option("-o,--output", options.answer.output, "Write to FILE, which appears complete or not at all")
         ->type_name("FILE");
@@ -34,7 +30,6 @@ int main(int argc, char** argv) {
                    "Encode as wav (default: unchanged), flac, opus or mp3");
     app.add_timeout(options.timeout);
     return app.run(argc, argv, [&] {
-        options.places.resolve();
         options.timeout = app.timeout();
         return pbx::recording::fetch(options);
     });

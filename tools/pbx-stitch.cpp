@@ -1,6 +1,6 @@
 // pbx-stitch: joins the legs of each call into one recording. See man/pbx-stitch.1.
 #include "base/user.hpp"
-#include "cli/app.hpp"
+#include "cli/places.hpp"
 #include "recording/stitch.hpp"
 
 int main(int argc, char** argv) {
@@ -9,11 +9,7 @@ int main(int argc, char** argv) {
     pbx::cli::App app{"pbx-stitch", "Join the legs of each call into one recording, stitched/<linkedid>.wav"};
     app.add_database(options.database);
     app.add_node(options.node);
-    app.add_spool(options.places.spool);
-    app.add_stitched(options.places.stitched);
-    app.add_stitch_src(options.places.stitch_src);
-    app.add_remote(options.places.remote);
-    app.add_rclone(options.places.rclone);
+    add_places(app, options.places);
     app.add_duration(app, "--since", options.since,
                      "Look at calls with a CDR row in this time before now (default 25h)");
     app.add_option("--jobs", options.jobs, "Recordings to build at a time (default: one per processor)")
@@ -26,11 +22,8 @@ int main(int argc, char** argv) {
                    "Audio that two legs have in common: keep both (default), or trim the earlier leg");
     app.add_timeout(options.timeout);
     return app.run(argc, argv, [&] {
-        options.places.resolve();
         pbx::become_owner_of(options.places.spool);
         options.timeout = app.timeout();
-        const auto status = pbx::recording::stitch(options);
-        pbx::cli::finish_stdout();
-        return status;
+        return pbx::recording::stitch(options);
     });
 }

@@ -8,6 +8,7 @@
 #include "archive/stitched_copies.hpp"
 #include "base/folder.hpp"
 #include "base/lock.hpp"
+#include "base/output.hpp"
 #include "recording/metrics.hpp"
 #include "recording/metrics_run.hpp"
 #include "remote/remote.hpp"
@@ -20,7 +21,7 @@ namespace pbx::archive {
 namespace {
 
 Exit archive_with_metrics(const ArchiveOptions& options, recording::Metrics& metrics) {
-    const auto deadline = Deadline::after(options.timeout);
+    const auto deadline = Deadline::of_run(options.timeout);
     const auto spool = Folder::open(options.places.spool);
     OtherNodes nodes{options.database, options.node, options.places.spool};
     std::optional<RunLock> lock;
@@ -48,6 +49,7 @@ Exit archive_recordings(const ArchiveOptions& options) {
     if (options.places.remote.empty())
         throw Error{Exit::config, "no remote is configured, so there is nowhere to archive to",
                     "set --remote or PBX_REMOTE to an rclone path such as gcs:bucket/recordings; see pbx.conf(5)"};
+    output::go_on_without_reader();
     const recording::Metrics::Counters counters{
         {"legs_moved", "Legs that left the spool for the archive."},
         {"legs_moved_bytes", "Bytes of legs that left the spool for the archive."},

@@ -2,7 +2,9 @@
 #include "archive/archive_report.hpp"
 
 #include "archive/source_file.hpp"
+#include "base/interrupt.hpp"
 #include "base/name.hpp"
+#include "base/output.hpp"
 #include "base/words.hpp"
 
 #include <fmt/format.h>
@@ -92,8 +94,11 @@ nlohmann::json ArchiveReport::document() const {
 }
 
 Exit ArchiveReport::finish() {
+    if (interrupt::signal() != 0)
+        words::warn("interrupted after {} stitched recordings were copied and {} legs moved; the next run continues",
+                    stitched_.copied, legs_.moved);
     if (json_)
-        fmt::print("{}\n", document().dump(2, ' ', true, nlohmann::json::error_handler_t::replace));
+        output::print("{}\n", document().dump(2, ' ', true, nlohmann::json::error_handler_t::replace));
     return status_;
 }
 

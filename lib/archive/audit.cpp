@@ -104,9 +104,8 @@ Exit audit_recordings(const AuditOptions& options) {
         throw Error{Exit::config, "no remote is configured, so there is no archive to audit",
                     "set --remote or PBX_REMOTE to an rclone path such as gcs:bucket/recordings; see pbx.conf(5)"};
     const auto now = std::chrono::floor<seconds>(std::chrono::system_clock::now());
-    const sys_seconds since{
-        seconds{options.since.empty() ? 0 : parse_moment(options.since, now.time_since_epoch().count())}};
-    const auto deadline = Deadline::after(options.timeout);
+    const auto since = options.since.empty() ? sys_seconds{} : parse_time(options.since, now);
+    const auto deadline = Deadline::of_run(options.timeout);
     const auto spool = Folder::open(options.places.spool);
     Remote remote{options.places.remote, options.places.rclone, -1, RemoteRoot::may_be_new};
     soci::session session;

@@ -3,6 +3,7 @@
 
 #include "base/moment.hpp"
 #include "base/name.hpp"
+#include "base/output.hpp"
 #include "base/printable.hpp"
 
 #include <fmt/format.h>
@@ -10,7 +11,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
 #include <optional>
 #include <string_view>
 
@@ -18,17 +18,8 @@ namespace pbx::archive {
 
 namespace {
 
-// A reader that went away is not our failure; what else goes wrong with stdout shows when it is flushed.
-void put(const std::string& text) {
-    [[maybe_unused]] const auto written = std::fwrite(text.data(), 1, text.size(), stdout);
-}
-
 std::string compact(const nlohmann::json& json) {
     return json.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
-}
-
-std::string iso(std::chrono::sys_seconds time) {
-    return iso_time(time.time_since_epoch().count());
 }
 
 nlohmann::json size_or_null(const std::optional<std::uint64_t>& size) {
@@ -72,28 +63,29 @@ std::string line_of(const cdr::AccountSummary& sum) {
 void print_rows(cdr::LegAudit& audit, const AuditReport& report) {
     audit.for_each_row([&](const cdr::AuditedRow& row) {
         if (!report.options.summary || has_problem(row))
-            put(fmt::format("{}\t{}\t{}\t{}\t{}\t{}\n", row.state(), printable(row.recordingfile), iso(row.calldate),
-                            printable(row.accountcode), printable(row.linkedid),
-                            row.found.anywhere() ? std::to_string(row.found.size()) : std::string{"-"}));
+            output::write(fmt::format("{}\t{}\t{}\t{}\t{}\t{}\n", row.state(), printable(row.recordingfile),
+                                      iso_time(row.calldate), printable(row.accountcode), printable(row.linkedid),
+                                      row.found.anywhere() ? std::to_string(row.found.size()) : std::string{"-"}));
     });
     audit.for_each_orphan([&](const cdr::Orphan& orphan) {
-        put(fmt::format("orphan\t{}\t-\t{}\t{}\t{}\n", printable(orphan.name),
-                        orphan.account.empty() ? "-" : printable(orphan.account), state_of(orphan),
-                        orphan.found.size()));
+        output::write(fmt::format("orphan\t{}\t-\t{}\t{}\t{}\n", printable(orphan.name),
+                                  orphan.account.empty() ? "-" : printable(orphan.account), state_of(orphan),
+                                  orphan.found.size()));
     });
 }
 
 void print_table(const AuditReport& report) {
-    put(fmt::format("\nRecording audit, {}\nSpool {}, archive {}, calls {}\n\n", iso(report.now),
-                    printable(report.options.places.spool), printable(report.remote),
-                    report.options.since.empty() ? "of all times" : "since " + iso(report.since)));
-    put(fmt::format("{:<28} {:>8} {:>10} {:>8} {:>9} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>7} {:>8}\n", "organization",
-                    "calls", "unrecorded", "legs", "ambiguous", "differs", "local", "remote", "both", "awaited",
-                    "missing", "empty", "orphans"));
+    output::write(fmt::format("\nRecording audit, {}\nSpool {}, archive {}, calls {}\n\n", iso_time(report.now),
+                              printable(report.options.places.spool), printable(report.remote),
+                              report.options.since.empty() ? "of all times" : "since " + iso_time(report.since)));
+    output::write(fmt::format("{:<28} {:>8} {:>10} {:>8} {:>9} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>7} {:>8}\n",
+                              "organization", "calls", "unrecorded", "legs", "ambiguous", "differs", "local", "remote",
+                              "both", "awaited", "missing", "empty", "orphans"));
     for (const auto& one : report.accounts)
-        put(line_of(one));
-    put(line_of(report.total));
-    put("\ncalls: answered, and to be recorded by today's policy; unrecorded: of those, calls that name no leg\n"
+        output::write(line_of(one));
+    output::write(line_of(report.total));
+    output::write(
+        "\ncalls: answered, and to be recorded by today's policy; unrecorded: of those, calls that name no leg\n"
         "ambiguous: legs that another account's rows name too, which are served to nobody\n"
         "differs: legs in both places, with different content\n"
         "local, remote, both, missing: where the other legs are; empty: legs without audio; orphans: files no row "
@@ -104,18 +96,20 @@ void print_table(const AuditReport& report) {
 void print_conclusion(const cdr::AccountSummary& total) {
     const auto legs = [](std::int64_t count) { return fmt::format("{} {}", count, count == 1 ? "leg" : "legs"); };
     if (total.ambiguous > 0)
-        put(fmt::format("{} of {} legs are ambiguous.\n", total.ambiguous, total.legs));
+        output::write(fmt::format("{} of {} legs are ambiguous.\n", total.ambiguous, total.legs));
     if (total.differs > 0)
-        put(fmt::format("{} of {} legs differ between the spool and the archive.\n", total.differs, total.legs));
+        output::write(
+            fmt::format("{} of {} legs differ between the spool and the archive.\n", total.differs, total.legs));
     if (total.missing > 0)
-        put(fmt::format("{} of {} legs are missing.\n", total.missing, total.legs));
+        output::write(fmt::format("{} of {} legs are missing.\n", total.missing, total.legs));
     if (exit_of(total) != Exit::ok)
         return;
     if (total.awaited > 0)
-        put(fmt::format("None of {} is missing, but {} cannot be vouched for yet: audit again in an hour.\n",
-                        legs(total.legs), legs(total.awaited)));
+        output::write(fmt::format("None of {} is missing, but {} cannot be vouched for yet: audit again in an hour.\n",
+                                  legs(total.legs), legs(total.awaited)));
     else
-        put(fmt::format("All {} legs exist, {:.1f} MB.\n", total.legs, static_cast<double>(total.bytes) / 1e6));
+        output::write(
+            fmt::format("All {} legs exist, {:.1f} MB.\n", total.legs, static_cast<double>(total.bytes) / 1e6));
 }
 
 } // namespace
@@ -146,30 +140,30 @@ Exit exit_of(const cdr::AccountSummary& total) {
 }
 
 void print_json(cdr::LegAudit& audit, const AuditReport& report) {
-    put("{\"made\":" + compact(iso(report.now)) +
-        ",\n\"since\":" + (report.options.since.empty() ? "null" : compact(iso(report.since))) + ",\n\"rows\":[");
+    output::write("{\"made\":" + compact(iso_time(report.now)) + ",\n\"since\":" +
+                  (report.options.since.empty() ? "null" : compact(iso_time(report.since))) + ",\n\"rows\":[");
     const char* between = "\n";
     audit.for_each_row([&](const cdr::AuditedRow& row) {
         if (report.options.summary && !has_problem(row))
             return;
-        put(between + compact({{"id", row.id},
-                               {"start", iso(row.calldate)},
-                               {"linkedid", row.linkedid},
-                               {"accountcode", row.accountcode},
-                               {"recordingfile", row.recordingfile},
-                               {"state", row.state()},
-                               {"local", size_or_null(row.found.local)},
-                               {"remote", size_or_null(row.found.remote)}}));
+        output::write(between + compact({{"id", row.id},
+                                         {"start", iso_time(row.calldate)},
+                                         {"linkedid", row.linkedid},
+                                         {"accountcode", row.accountcode},
+                                         {"recordingfile", row.recordingfile},
+                                         {"state", row.state()},
+                                         {"local", size_or_null(row.found.local)},
+                                         {"remote", size_or_null(row.found.remote)}}));
         between = ",\n";
     });
-    put("],\n\"orphans\":[");
+    output::write("],\n\"orphans\":[");
     between = "\n";
     audit.for_each_orphan([&](const cdr::Orphan& orphan) {
-        put(between + compact({{"name", orphan.name},
-                               {"state", state_of(orphan)},
-                               {"accountcode", orphan.account},
-                               {"local", size_or_null(orphan.found.local)},
-                               {"remote", size_or_null(orphan.found.remote)}}));
+        output::write(between + compact({{"name", orphan.name},
+                                         {"state", state_of(orphan)},
+                                         {"accountcode", orphan.account},
+                                         {"local", size_or_null(orphan.found.local)},
+                                         {"remote", size_or_null(orphan.found.remote)}}));
         between = ",\n";
     });
     auto organizations = nlohmann::json::array();
@@ -179,8 +173,8 @@ void print_json(cdr::LegAudit& audit, const AuditReport& report) {
         entry["organization"] = one.organization;
         organizations.push_back(entry);
     }
-    put("],\n\"organizations\":" + compact(organizations) + ",\n\"total\":" + compact(numbers(report.total)) +
-        ",\n\"exit\":" + std::to_string(static_cast<int>(exit_of(report.total))) + "}\n");
+    output::write("],\n\"organizations\":" + compact(organizations) + ",\n\"total\":" + compact(numbers(report.total)) +
+                  ",\n\"exit\":" + std::to_string(static_cast<int>(exit_of(report.total))) + "}\n");
 }
 
 void print_text(cdr::LegAudit& audit, const AuditReport& report) {

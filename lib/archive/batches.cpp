@@ -36,8 +36,9 @@ class Batches {
             context_.report.add_run_failure(
                 {Exit::temporary,
                  fmt::format("{} more {} were not tried, {}", untried_, name_of(shelf_),
-                             context_.deadline.passed() ? "since the time was up (--timeout)"
-                                                        : "since all before failed"),
+                             context_.deadline.interrupted() ? "since the run was interrupted"
+                             : context_.deadline.passed()    ? "since the time was up (--timeout)"
+                                                             : "since all before failed"),
                  "the next run continues with them"});
     }
 

@@ -211,7 +211,9 @@ class LegMoves {
             report_too_slow(late.front());
         }
         for (const auto& leg : legs)
-            fail(leg, {Exit::temporary, "it was not tried, since the time was up (--timeout)",
+            fail(leg, {Exit::temporary,
+                       context_.deadline.interrupted() ? "it was not tried, since the run was interrupted"
+                                                       : "it was not tried, since the time was up (--timeout)",
                        "the next run continues with it"});
     }
 

@@ -61,12 +61,14 @@ void LegRelease::finish() {
     auto legs = std::exchange(settling_, {});
     if (legs.empty())
         return;
-    const bool in_time = settled_.left() < context_.deadline.left();
+    bool in_time = settled_.left() < context_.deadline.left();
     if (in_time) {
         words::note("waiting {} s: another machine may be storing legs under the names of {} legs",
                     settled_.left().count() / 1000, legs.size());
         show_action("waiting, since other machines may use the same names for", Shelf::legs);
-        std::this_thread::sleep_for(settled_.left());
+        while (!settled_.passed() && !context_.deadline.interrupted())
+            interrupt::sleep(settled_.left());
+        in_time = settled_.passed();
     }
     while (!legs.empty()) {
         auto batch = take_last(legs, batch_size);

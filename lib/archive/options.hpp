@@ -22,7 +22,7 @@ struct ArchiveOptions {
 struct AuditOptions {
     recording::Places places;
     std::string database;
-    std::string since;   ///< a time, see parse_moment(); empty: all rows
+    std::string since;   ///< a time, see parse_time(); empty: all rows
     std::string account; ///< only this accountcode; empty: all
     bool json = false;
     bool summary = false; ///< leave out the rows without a problem

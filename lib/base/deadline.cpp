@@ -22,6 +22,8 @@ std::array<char, 128> watchdog_words{};
 
 void give_up(int /*signal*/) {
     // Only calls that are safe in a signal handler.
+    if (interrupt::signal() != 0)
+        interrupt::end();
     const auto say = [](const char* text) {
         [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text, std::strlen(text));
     };

@@ -1,7 +1,8 @@
-// The moment by which a run must have ended, and the watchdog that sees to it.
+// The time by which a run must have ended, and the watchdog that enforces it.
 #pragma once
 
 #include "base/error.hpp"
+#include "base/interrupt.hpp"
 
 #include <chrono>
 #include <string_view>
@@ -12,27 +13,36 @@ class Deadline {
   public:
     using Clock = std::chrono::steady_clock;
 
-    static Deadline after(std::chrono::milliseconds span) { return Deadline{Clock::now() + span}; }
+    static Deadline after(std::chrono::milliseconds span) { return Deadline{Clock::now() + span, false}; }
+    /// The deadline of a whole run: it also passes when the run is interrupted.
+    static Deadline of_run(std::chrono::milliseconds span) { return Deadline{Clock::now() + span, true}; }
 
-    bool passed() const { return Clock::now() >= when_; }
+    bool passed() const { return Clock::now() >= when_ || interrupted(); }
+    bool interrupted() const { return of_run_ && interrupt::signal() != 0; }
     /// Time left, never negative.
     std::chrono::milliseconds left() const {
+        if (interrupted())
+            return std::chrono::milliseconds{0};
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(when_ - Clock::now());
         return left.count() > 0 ? left : std::chrono::milliseconds{0};
     }
+    /// Becomes readable (poll) when an interruption passes this deadline; -1 when none can.
+    int interrupt_descriptor() const { return of_run_ ? interrupt::descriptor() : -1; }
     /// The nearer of this and `span` from now.
     Deadline at_most(std::chrono::milliseconds span) const {
         const auto other = Clock::now() + span;
-        return Deadline{other < when_ ? other : when_};
+        return Deadline{other < when_ ? other : when_, of_run_};
     }
 
   private:
-    explicit Deadline(Clock::time_point when) : when_{when} {}
+    Deadline(Clock::time_point when, bool of_run) : when_{when}, of_run_{of_run} {}
     Clock::time_point when_;
+    bool of_run_;
 };
 
 /// Ends the process shortly after `deadline` with a message, whatever it hangs in: a database that accepted but never
-/// answers, a disk that does not return. Children die with it (subprocess.hpp), locks fall, and the next run mends.
+/// answers, a disk that does not return. The kernel then kills our children (subprocess.hpp) and releases our locks,
+/// and the next run repairs what is left.
 void arm_watchdog(std::chrono::seconds timeout);
 
 /// The exit status with which the watchdog would end the process now.

@@ -2,6 +2,7 @@
 #include "base/fd.hpp"
 
 #include "base/error.hpp"
+#include "base/interrupt.hpp"
 
 #include <fcntl.h>
 #include <sys/sendfile.h>
@@ -24,8 +25,10 @@ void write_all(int fd, std::string_view data, std::string_view what) {
     while (!data.empty()) {
         const auto written = ::write(fd, data.data(), data.size());
         if (written < 0) {
-            if (errno == EINTR)
+            if (errno == EINTR) {
+                interrupt::check();
                 continue;
+            }
             if (errno == EPIPE)
                 throw ReaderGone{};
             throw system_error(Exit::cant_create, "cannot write " + std::string{what}, errno);
@@ -115,8 +118,10 @@ void copy_bytes(int in, std::uint64_t offset, std::uint64_t length, int out, std
             copied = static_cast<ssize_t>(got);
             position += copied;
         }
-        if (copied < 0 && errno == EINTR)
+        if (copied < 0 && errno == EINTR) {
+            interrupt::check();
             continue;
+        }
         if (copied < 0 && errno == EPIPE)
             throw ReaderGone{};
         if (copied < 0 && (errno == ENOSPC || errno == EDQUOT))

@@ -38,7 +38,8 @@ class Fd {
 /// The reader of our stdout or of another pipe went away: no error, only nobody left to write for.
 class ReaderGone : public std::exception {};
 
-/// Writes all of `data`, or throws Error (cant_create) "cannot write <what>: ...", or ReaderGone.
+/// Writes all of `data`, or throws Error (cant_create) "cannot write <what>: ..."; ReaderGone; or, when a signal
+/// interrupts a write that waits for its reader, Error (temporary).
 void write_all(int fd, std::string_view data, std::string_view what);
 
 /// Reads up to `buffer.size()` bytes from `offset`; fewer only at the end of the file. Throws Error (io).

@@ -5,8 +5,8 @@
 #include "base/error.hpp"
 #include "base/name.hpp"
 
-#include <fmt/format.h>
-
+#include <array>
+#include <cstring>
 #include <ctime>
 #include <optional>
 
@@ -14,142 +14,94 @@ namespace pbx {
 
 namespace {
 
-class Reader {
-  public:
-    explicit Reader(std::string_view text) : text_{text} {}
-
-    bool at_end() const { return text_.empty(); }
-
-    bool take(char c) {
-        if (text_.empty() || text_.front() != c)
-            return false;
-        text_.remove_prefix(1);
-        return true;
-    }
-
-    // Exactly so many digits.
-    std::optional<int> number(std::size_t digits) {
-        if (text_.size() < digits)
-            return std::nullopt;
-        int result = 0;
-        for (std::size_t i = 0; i < digits; ++i) {
-            if (text_[i] < '0' || text_[i] > '9')
-                return std::nullopt;
-            result = result * 10 + (text_[i] - '0');
-        }
-        text_.remove_prefix(digits);
-        return result;
-    }
-
-  private:
-    std::string_view text_;
-};
-
-std::tm local(std::int64_t moment) {
-    const auto time = static_cast<std::time_t>(moment);
+std::tm local(std::chrono::sys_seconds time) {
+    const auto seconds = std::chrono::system_clock::to_time_t(time);
     std::tm result{};
-    ::localtime_r(&time, &result);
+    ::localtime_r(&seconds, &result);
     return result;
 }
 
-std::int64_t midnight(std::int64_t moment, int days_before) {
-    auto day = local(moment);
+std::chrono::sys_seconds from_local(std::tm time) {
+    time.tm_isdst = -1;
+    return std::chrono::sys_seconds{std::chrono::seconds{::mktime(&time)}};
+}
+
+std::chrono::sys_seconds midnight(std::chrono::sys_seconds time, int days_before) {
+    auto day = local(time);
     day.tm_mday -= days_before;
     day.tm_hour = day.tm_min = day.tm_sec = 0;
-    day.tm_isdst = -1;
-    return ::mktime(&day);
+    return from_local(day);
 }
 
-// Seconds east of Greenwich, or nothing where the text names no zone.
-bool take_zone(Reader& reader, std::optional<std::int64_t>& offset) {
-    if (reader.take('Z')) {
-        offset = 0;
-        return true;
-    }
-    const bool west = reader.take('-');
-    if (!west && !reader.take('+'))
-        return true;
-    const auto hours = reader.number(2);
-    reader.take(':');
-    const auto minutes = reader.at_end() ? std::optional<int>{0} : reader.number(2);
-    if (!hours || !minutes || *hours > 18 || *minutes > 59)
-        return false;
-    offset = (west ? -1 : 1) * (*hours * 3600LL + *minutes * 60LL);
-    return true;
+std::string formatted(const char* format, const std::tm& time) {
+    std::array<char, 64> text{};
+    return {text.data(), ::strftime(text.data(), text.size(), format, &time)};
 }
 
-std::optional<std::int64_t> parse_date(std::string_view text) {
-    Reader reader{text};
-    const auto year = reader.number(4);
-    const bool first = reader.take('-');
-    const auto month = reader.number(2);
-    const bool second = reader.take('-');
-    const auto day = reader.number(2);
-    if (!year || !first || !month || !second || !day)
+// Seconds east of Greenwich of "Z", "+05:30", "+0530" or "+05".
+std::optional<std::chrono::seconds> parse_zone(const char* text) {
+    if (std::strpbrk(text, "Z+-") != text)
         return std::nullopt;
+    std::tm zone{};
+    const char* end = ::strptime(text, "%z", &zone);
+    if (end == nullptr || *end != '\0')
+        return std::nullopt;
+    return std::chrono::seconds{zone.tm_gmtoff};
+}
+
+// `text` in `format`, and nothing but a zone behind it where `may_have_zone`.
+std::optional<std::chrono::sys_seconds> parse_as(const char* format, const std::string& text, bool may_have_zone) {
     std::tm given{};
-    std::optional<std::int64_t> offset;
-    if (!reader.at_end()) {
-        if (!reader.take('T') && !reader.take(' '))
-            return std::nullopt;
-        const auto hour = reader.number(2);
-        const bool colon = reader.take(':');
-        const auto minute = reader.number(2);
-        if (!hour || !colon || !minute)
-            return std::nullopt;
-        std::optional<int> second_of_minute = 0;
-        if (reader.take(':'))
-            second_of_minute = reader.number(2);
-        if (!second_of_minute || !take_zone(reader, offset) || !reader.at_end())
-            return std::nullopt;
-        given.tm_hour = *hour;
-        given.tm_min = *minute;
-        given.tm_sec = *second_of_minute;
-    }
-    given.tm_year = *year - 1900;
-    given.tm_mon = *month - 1;
-    given.tm_mday = *day;
-    given.tm_isdst = -1;
-    // What is no day of the calendar comes back as another one.
-    auto calendar = given;
-    calendar.tm_isdst = 0;
-    const auto as_utc = static_cast<std::int64_t>(::timegm(&calendar));
-    if (*year < 1970 || calendar.tm_mon != given.tm_mon || calendar.tm_mday != given.tm_mday ||
-        calendar.tm_hour != given.tm_hour || calendar.tm_min != given.tm_min || calendar.tm_sec != given.tm_sec)
+    const char* rest = ::strptime(text.c_str(), format, &given);
+    if (rest == nullptr)
         return std::nullopt;
-    return offset ? as_utc - *offset : static_cast<std::int64_t>(::mktime(&given));
+    const auto zone = parse_zone(rest);
+    if (*rest != '\0' && !(zone && may_have_zone))
+        return std::nullopt;
+    auto calendar = given;
+    const std::chrono::sys_seconds as_utc{std::chrono::seconds{::timegm(&calendar)}};
+    // strptime() accepts 30 February, a day of one digit, and blanks; none of them comes back as it was written.
+    if (as_utc.time_since_epoch().count() < 0 || formatted(format, calendar) != text.substr(0, rest - text.c_str()))
+        return std::nullopt;
+    return zone ? as_utc - *zone : from_local(given);
+}
+
+std::optional<std::chrono::sys_seconds> parse_date(std::string text) {
+    constexpr std::size_t date_length = 10;
+    if (text.size() > date_length && text[date_length] == ' ')
+        text[date_length] = 'T';
+    if (const auto day = parse_as("%Y-%m-%d", text, false))
+        return day;
+    if (const auto minute = parse_as("%Y-%m-%dT%H:%M", text, true))
+        return minute;
+    return parse_as("%Y-%m-%dT%H:%M:%S", text, true);
 }
 
 } // namespace
 
-std::int64_t parse_moment(std::string_view text, std::int64_t now) {
+std::chrono::sys_seconds parse_time(std::string_view text, std::chrono::sys_seconds now) {
     if (text == "now")
         return now;
     if (text == "today")
         return midnight(now, 0);
     if (text == "yesterday")
         return midnight(now, 1);
-    if (const auto date = parse_date(text))
+    if (const auto date = parse_date(std::string{text}))
         return *date;
     if (!text.empty() && text.find_first_not_of("0123456789") == text.size() - 1)
-        return now - parse_duration(text).count();
-    throw Error{Exit::usage, "\"" + shown(text) + "\" is no moment",
+        return now - parse_duration(text);
+    throw Error{Exit::usage, "\"" + shown(text) + "\" is not a valid time",
                 "give a time ago (25h, 7d), a day (2026-04-18, yesterday) or a time (2026-04-18T14:40)"};
 }
 
-std::string iso_time(std::int64_t moment) {
-    const auto time = local(moment);
-    const auto minutes = time.tm_gmtoff / 60;
-    const auto absolute = minutes < 0 ? -minutes : minutes;
-    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}{}{:02}:{:02}", time.tm_year + 1900, time.tm_mon + 1,
-                       time.tm_mday, time.tm_hour, time.tm_min, time.tm_sec, minutes < 0 ? '-' : '+', absolute / 60,
-                       absolute % 60);
+std::string iso_time(std::chrono::sys_seconds time) {
+    // "+0530"
+    auto text = formatted("%Y-%m-%dT%H:%M:%S%z", local(time));
+    return text.insert(text.size() - 2, ":");
 }
 
-std::string shown_time(std::int64_t moment) {
-    const auto time = local(moment);
-    return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}", time.tm_year + 1900, time.tm_mon + 1, time.tm_mday,
-                       time.tm_hour, time.tm_min, time.tm_sec);
+std::string shown_time(std::chrono::sys_seconds time) {
+    return formatted("%Y-%m-%d %H:%M:%S", local(time));
 }
 
 } // namespace pbx

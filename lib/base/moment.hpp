@@ -1,22 +1,21 @@
-// Moments as an operator writes and reads them, in the operator's time zone.
+// Times as an operator writes and reads them, in the operator's time zone.
 #pragma once
 
 #include <chrono>
-#include <cstdint>
 #include <string>
 #include <string_view>
 
 namespace pbx {
 
-/// Unix time of "25h" (ago; also s, m, d), "now", "today", "yesterday" (their midnights), "2026-04-18" (midnight),
-/// "2026-04-18T14:40", "2026-04-18T14:40:05", with a blank for the T too, and with "Z" or "+05:30" for another zone.
-/// Throws Error (usage).
-std::int64_t parse_moment(std::string_view text, std::int64_t now);
+/// The time that "25h" (ago; also s, m, d), "now", "today", "yesterday" (their midnights), "2026-04-18" (midnight),
+/// "2026-04-18T14:40" or "2026-04-18T14:40:05" stands for. The T may be a blank, and "Z" or "+05:30" behind names
+/// another zone. Throws Error (usage).
+std::chrono::sys_seconds parse_time(std::string_view text, std::chrono::sys_seconds now);
 
 /// "2026-04-18T14:40:05+05:30"
-std::string iso_time(std::int64_t moment);
+std::string iso_time(std::chrono::sys_seconds time);
 
 /// "2026-04-18 14:40:05", for eyes.
-std::string shown_time(std::int64_t moment);
+std::string shown_time(std::chrono::sys_seconds time);
 
 } // namespace pbx

@@ -1,11 +1,13 @@
 // One buffer over write(2): stdio and fmt lose the reason why a write failed, or hide it in a text of theirs.
 #include "base/output.hpp"
 
+#include "base/error.hpp"
 #include "base/fd.hpp"
 
 #include <unistd.h>
 
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -15,33 +17,39 @@ namespace {
 
 std::mutex guard;
 std::string buffer;
-bool reader_is_gone = false;
-auto when_reader_goes = WithoutReader::stop;
+bool is_closed = false; // nothing more can be written
+bool goes_on = false;
+std::optional<Error> failure;
 
 void write_out() {
     // A write that failed is not repeated with the same bytes when the tool ends.
     const auto text = std::exchange(buffer, {});
+    if (is_closed)
+        return;
     try {
         write_all(STDOUT_FILENO, text, "to stdout");
     } catch (const ReaderGone&) {
-        reader_is_gone = true;
-        if (when_reader_goes == WithoutReader::stop)
+        is_closed = true;
+        if (!goes_on)
             throw;
+    } catch (const Error& error) {
+        is_closed = true;
+        if (!goes_on)
+            throw;
+        failure = error;
     }
 }
 
 } // namespace
 
-void without_reader(WithoutReader what) {
-    when_reader_goes = what;
+void go_on_without_reader() {
+    goes_on = true;
 }
 
 void write(std::string_view text) {
     constexpr std::size_t full = 1U << 16U;
     static const bool on_terminal = ::isatty(STDOUT_FILENO) == 1;
     const std::lock_guard lock{guard};
-    if (reader_is_gone)
-        return;
     buffer += text;
     if (buffer.size() >= full || (on_terminal && text.ends_with('\n')))
         write_out();
@@ -50,6 +58,8 @@ void write(std::string_view text) {
 void flush() {
     const std::lock_guard lock{guard};
     write_out();
+    if (const auto error = std::exchange(failure, std::nullopt))
+        throw Error{*error};
 }
 
 } // namespace pbx::output

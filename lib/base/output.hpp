@@ -7,14 +7,9 @@
 
 namespace pbx::output {
 
-/// What happens when the reader of our stdout goes away, as `head` does.
-enum class WithoutReader {
-    stop,    ///< ReaderGone is thrown: printing is all that the tool does
-    continue_ ///< what is printed from then on is dropped: the tool's work goes on
-};
-
-/// Set once, before threads start; `stop` is the default.
-void without_reader(WithoutReader what);
+/// For a tool whose work does not end when its report cannot be printed: from now on a reader that goes away causes no
+/// ReaderGone, and other errors are thrown only by flush(). What is printed after either is dropped.
+void go_on_without_reader();
 
 /// Appends to stdout's buffer, which is written when it is full, and line by line to a terminal. Safe to call from
 /// several threads. Throws Error (cant_create) "cannot write to stdout: ...", or ReaderGone.

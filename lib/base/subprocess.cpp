@@ -96,7 +96,7 @@ bool confine(const Identity& identity) {
         ::_exit(127);
     struct sigaction standard {};
     standard.sa_handler = SIG_DFL;
-    for (const int signal : {SIGPIPE, SIGALRM, SIGIO, SIGTERM, SIGINT})
+    for (const int signal : {SIGPIPE, SIGALRM, SIGIO, SIGTERM, SIGINT, SIGHUP})
         ::sigaction(signal, &standard, nullptr);
     sigset_t none;
     ::sigemptyset(&none);
@@ -211,9 +211,10 @@ Finished run_command(const Command& command, const Deadline& deadline, const Sin
     bool exited = false;
     // A grandchild may keep the pipes open: after the child's own end only what is there already is read.
     while (out_pipe.read || err_pipe.read) {
-        std::array<pollfd, 3> watched{{{out_pipe.read.get(), POLLIN, 0},
+        std::array<pollfd, 4> watched{{{out_pipe.read.get(), POLLIN, 0},
                                        {err_pipe.read.get(), POLLIN, 0},
-                                       {exited ? -1 : child.exited(), POLLIN, 0}}};
+                                       {exited ? -1 : child.exited(), POLLIN, 0},
+                                       {exited ? -1 : limit.interrupt_descriptor(), POLLIN, 0}}};
         const auto patience =
             exited ? std::chrono::milliseconds{0} : std::min(limit.left(), std::chrono::milliseconds{60000});
         const int ready = ::poll(watched.data(), watched.size(), static_cast<int>(patience.count()));
@@ -221,7 +222,8 @@ Finished run_command(const Command& command, const Deadline& deadline, const Sin
             throw system_error(Exit::software, "cannot poll", errno);
         if (ready == 0 && exited)
             break;
-        if (ready <= 0) {
+        // A child that never stops writing must end at the deadline too.
+        if (ready <= 0 || (!exited && limit.passed())) {
             if (!limit.passed())
                 continue;
             child.signal(result.timed_out ? SIGKILL : SIGTERM);
@@ -267,6 +269,8 @@ Finished run_command(const Command& command, const Deadline& deadline, const Sin
     }
     // Of a child that has ended, only what it left running is killed; its status stays.
     result.status = child.end();
+    if (result.timed_out && deadline.interrupted())
+        interrupt::check();
     return result;
 }
 

@@ -43,8 +43,8 @@ using Sink = std::function<void(std::string_view)>;
 /// Runs to the end, or ends it (TERM, two seconds later KILL) at the deadline or when a sink throws. The child has a
 /// session of its own, so that it cannot type into our terminal; what it leaves running in its process group is killed.
 /// stdin is empty. If our process dies, the kernel kills the child (PR_SET_PDEATHSIG). `out` gets stdout as it comes,
-/// `err` stderr. Throws Error (unavailable) when the program cannot be started, or, without a sink, writes more to
-/// stdout than `most_output`.
+/// `err` stderr. Throws Error: temporary when an interruption passed the deadline; unavailable when the program cannot
+/// be started, or, without a sink, writes more to stdout than `most_output`.
 Finished run_command(const Command& command, const Deadline& deadline, const Sink& out = {}, const Sink& err = {});
 
 } // namespace pbx

@@ -1,6 +1,7 @@
 // One row at a time, so that a list of a million calls needs no more memory than one of ten.
 #include "base/table.hpp"
 
+#include "base/output.hpp"
 #include "base/printable.hpp"
 #include "base/terminal.hpp"
 
@@ -92,7 +93,7 @@ void Table::print_padded(const std::vector<std::string>& cells) const {
         line += (i > 0 ? "  " : "") + (column.right ? padding + cell : cell + padding);
     }
     line.erase(line.find_last_not_of(' ') + 1);
-    fmt::print("{}\n", line);
+    output::print("{}\n", line);
 }
 
 void Table::row(const std::vector<std::string>& cells) {
@@ -111,7 +112,7 @@ void Table::row(const std::vector<std::string>& cells) {
             print_padded(heading());
         print_padded(clean);
     } else {
-        fmt::print("{}\n", joined(clean, '\t'));
+        output::print("{}\n", joined(clean, '\t'));
     }
 }
 
@@ -126,7 +127,7 @@ std::vector<std::string> Table::heading() const {
 void Table::print_csv(std::vector<std::string> cells) {
     for (auto& cell : cells)
         cell = csv_cell(cell);
-    fmt::print("{}\r\n", joined(cells, ','));
+    output::print("{}\r\n", joined(cells, ','));
 }
 
 } // namespace pbx

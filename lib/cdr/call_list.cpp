@@ -3,6 +3,7 @@
 
 #include "base/moment.hpp"
 #include "base/name.hpp"
+#include "base/output.hpp"
 #include "base/printable.hpp"
 #include "cdr/call_query.hpp"
 #include "cdr/tenants.hpp"
@@ -19,14 +20,6 @@ namespace pbx::cdr {
 
 namespace {
 
-std::int64_t unix_time(std::chrono::sys_seconds time) {
-    return time.time_since_epoch().count();
-}
-
-std::chrono::sys_seconds parse_time(const std::string& text, std::chrono::sys_seconds now) {
-    return std::chrono::sys_seconds{std::chrono::seconds{parse_moment(text, unix_time(now))}};
-}
-
 std::string clock_time(std::chrono::seconds span) {
     const auto seconds = span.count();
     return seconds >= 3600 ? fmt::format("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
@@ -37,9 +30,7 @@ std::string clock_time(std::chrono::seconds span) {
 struct CellFormat {
     bool on_terminal;
 
-    std::string second(std::chrono::sys_seconds time) const {
-        return on_terminal ? shown_time(unix_time(time)) : iso_time(unix_time(time));
-    }
+    std::string second(std::chrono::sys_seconds time) const { return on_terminal ? shown_time(time) : iso_time(time); }
     std::string minute(std::chrono::sys_seconds time) const {
         constexpr std::size_t to_the_minute = 16; // "2026-04-18 14:40"
         return on_terminal ? second(time).substr(0, to_the_minute) : second(time);
@@ -52,7 +43,7 @@ struct CellFormat {
 nlohmann::ordered_json json_summary(const Journey& call) {
     nlohmann::ordered_json item;
     item["linkedid"] = call.linkedid;
-    item["start"] = iso_time(unix_time(call.start));
+    item["start"] = iso_time(call.start);
     item["from"] = call.from;
     item["to"] = call.to;
     item["direction"] = direction_name(call.direction);
@@ -63,8 +54,8 @@ nlohmann::ordered_json json_summary(const Journey& call) {
     item["dialled"] = call.dialled;
     item["answered_by"] = call.answered_by.empty() ? nullptr : nlohmann::ordered_json(call.answered_by);
     item["waited"] = call.waited.count();
-    item["began"] = iso_time(unix_time(call.began));
-    item["ended"] = iso_time(unix_time(call.ended));
+    item["began"] = iso_time(call.began);
+    item["ended"] = iso_time(call.ended);
     item["accountcode"] = call.accountcode;
     item["organization"] = call.organization.empty() ? nullptr : nlohmann::ordered_json(call.organization);
     return item;
@@ -77,7 +68,7 @@ std::string one_line(const nlohmann::ordered_json& value) {
 nlohmann::ordered_json json_row(const CdrRow& row) {
     nlohmann::ordered_json item;
     item["id"] = row.id;
-    item["calldate"] = iso_time(unix_time(row.calldate));
+    item["calldate"] = iso_time(row.calldate);
     item["clid"] = row.clid;
     item["src"] = row.src;
     item["dst"] = row.dst;
@@ -101,7 +92,7 @@ class CallPrinter {
   public:
     explicit CallPrinter(const CallsRequest& request) {
         if (request.json)
-            fmt::print("[");
+            output::print("[");
         else
             table_.emplace(std::vector<Column>{{"linkedid", 17},
                                                {"start", 19},
@@ -122,7 +113,7 @@ class CallPrinter {
 
     void print(const Journey& call) {
         if (!table_) {
-            fmt::print("{}\n{}", std::exchange(has_printed_, true) ? "," : "", one_line(json_summary(call)));
+            output::print("{}\n{}", std::exchange(has_printed_, true) ? "," : "", one_line(json_summary(call)));
             return;
         }
         const auto format = CellFormat{table_->on_terminal()};
@@ -134,7 +125,7 @@ class CallPrinter {
 
     void finish() const {
         if (!table_)
-            fmt::print("{}]\n", has_printed_ ? "\n" : "");
+            output::print("{}]\n", has_printed_ ? "\n" : "");
     }
 
   private:
@@ -174,7 +165,7 @@ void print_rows(const std::vector<Journey>& calls, Table::Form form) {
     const auto format = CellFormat{table.on_terminal()};
     for (const auto& call : calls) {
         if (table.on_terminal())
-            fmt::print("{}\n", printable(describe(call)));
+            output::print("{}\n", printable(describe(call)));
         for (const auto& row : call.rows)
             table.row({std::to_string(row.id), format.second(row.calldate), row.src, row.dst, format.span(row.duration),
                        format.span(row.billsec), row.disposition, row.recordingfile, row.lastapp, row.channel,
@@ -191,7 +182,7 @@ void print_json(const std::vector<Journey>& calls) {
             item["rows"].push_back(json_row(row));
         report.push_back(std::move(item));
     }
-    fmt::print("{}\n", report.dump(2, ' ', true, nlohmann::ordered_json::error_handler_t::replace));
+    output::print("{}\n", report.dump(2, ' ', true, nlohmann::ordered_json::error_handler_t::replace));
 }
 
 } // namespace

@@ -13,7 +13,7 @@ namespace pbx::cdr {
 struct CallsRequest {
     std::string database;
     std::string organization;  ///< name, prefix or id; empty: all
-    std::string since = "24h"; ///< as parse_moment() reads it
+    std::string since = "24h"; ///< as parse_time() reads it
     std::string until;         ///< the same; empty: no limit
     std::string number;        ///< one that called or was called
     std::string disposition;   ///< of the longest row

@@ -3,6 +3,8 @@
 
 #include "base/deadline.hpp"
 #include "base/fd.hpp"
+#include "base/interrupt.hpp"
+#include "base/output.hpp"
 #include "base/trust.hpp"
 #include "base/words.hpp"
 #include "cli/completion.hpp"
@@ -11,10 +13,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <csignal>
-#include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <new>
@@ -184,26 +185,6 @@ void App::add_spool(std::string& value) {
     add_setting("--spool", "PBX_SPOOL", value, "Folder that Asterisk records into")->type_name("DIR");
 }
 
-void App::add_stitched(std::string& value) {
-    add_setting("--stitched", "PBX_STITCHED", value, "Folder of stitched recordings (default SPOOL/stitched)")
-        ->type_name("DIR");
-}
-
-void App::add_stitch_src(std::string& value) {
-    add_setting("--stitch-src", "PBX_STITCH_SRC", value,
-                "Folder for legs fetched back (default stitch-src beside the spool)")
-        ->type_name("DIR");
-}
-
-void App::add_remote(std::string& value) {
-    add_setting("--remote", "PBX_REMOTE", value, "The archive, as an rclone path: gcs:bucket/recordings")
-        ->type_name("REMOTE:PATH");
-}
-
-void App::add_rclone(std::string& value) {
-    add_setting("--rclone", "PBX_RCLONE", value, "rclone program (default rclone)")->type_name("PROGRAM");
-}
-
 void App::add_node(std::string& value) {
     add_setting("--node", "PBX_NODE", value, "This machine's name, where several share a database or an archive")
         ->type_name("NAME")
@@ -240,28 +221,22 @@ void App::add_emergency(std::vector<std::string>& value) {
         ->allow_extra_args(false);
 }
 
-Exit App::parse_and_work(int argc, const char* const* argv, const std::function<Exit()>& work) {
-    words::begin(get_name(), words::Level::normal);
-    // Asked by the build, before anything that the tool requires is looked for.
-    if (argc == 2 && std::string_view{argv[1]} == "--generate-completion") {
-        fmt::print("{}", bash_completion(*this));
-        finish_stdout();
-        return Exit::ok;
-    }
+void App::after_parsing(std::function<void()> action) {
+    after_parsing_.push_back(std::move(action));
+}
+
+std::optional<std::string> App::answer_instead(int argc, const char* const* argv) {
+    // The build asks for this before anything that the tool requires exists.
+    if (argc == 2 && std::string_view{argv[1]} == "--generate-completion")
+        return bash_completion(*this);
     try {
         parse(argc, argv);
     } catch (const CLI::CallForHelp&) {
-        fmt::print("{}", help());
-        finish_stdout();
-        return Exit::ok;
+        return help();
     } catch (const CLI::CallForAllHelp&) {
-        fmt::print("{}", help("", CLI::AppFormatMode::All));
-        finish_stdout();
-        return Exit::ok;
+        return help("", CLI::AppFormatMode::All);
     } catch (const CLI::CallForVersion& request) {
-        fmt::print("{}\n", request.what());
-        finish_stdout();
-        return Exit::ok;
+        return std::string{request.what()} + "\n";
     } catch (const CLI::FileError& error) {
         if (config_error_)
             throw Error{*config_error_};
@@ -273,54 +248,78 @@ Exit App::parse_and_work(int argc, const char* const* argv, const std::function<
     } catch (const CLI::ParseError& error) {
         throw Error{Exit::usage, error.what(), "try " + get_name() + " --help"};
     }
+    return std::nullopt;
+}
+
+Exit App::parse_and_work(int argc, const char* const* argv, const std::function<Exit()>& work) {
+    words::begin(get_name(), words::Level::normal);
+    if (const auto text = answer_instead(argc, argv)) {
+        output::write(*text);
+        return Exit::ok;
+    }
     if (quiet_ || verbose_)
         words::begin(get_name(), quiet_ ? words::Level::quiet : words::Level::verbose);
     if (timeout_.count() > 0)
         arm_watchdog(timeout_);
+    for (const auto& action : after_parsing_)
+        action();
     return work();
 }
+
+namespace {
+
+// Does `work`, and turns what it throws into a message and the exit status of the contract. Without a reader of stdout
+// the status is `without_reader`.
+Exit guarded(const std::function<Exit()>& work, Exit without_reader) {
+    try {
+        return work();
+    } catch (const Error& error) {
+        // One message about an interruption is enough: end_if_interrupted().
+        if (interrupt::signal() == 0 || error.kind() != Exit::temporary)
+            words::error(error);
+        return error.kind();
+    } catch (const ReaderGone&) {
+        return without_reader;
+    } catch (const std::bad_alloc&) {
+        words::error({Exit::temporary, "out of memory"});
+        return Exit::temporary;
+    } catch (const std::system_error& error) {
+        // What the system refused, in a call that has no message of its own: a folder, a thread.
+        const auto failure = system_error(Exit::io, error.what(), error.code().value());
+        words::error({failure.kind(), error.what(), failure.hint()});
+        return failure.kind();
+    } catch (const std::exception& error) {
+        words::error({Exit::software, std::string{"unexpected: "} + error.what(), "this is a bug, please report it"});
+        return Exit::software;
+    }
+}
+
+void end_if_interrupted() {
+    const int number = interrupt::signal();
+    if (number == 0)
+        return;
+    words::error({Exit::temporary, std::string{"interrupted by SIG"} + ::sigabbrev_np(number)});
+    interrupt::end();
+}
+
+} // namespace
 
 int App::run(int argc, const char* const* argv, const std::function<Exit()>& work) {
     // A reader that went away is seen as EPIPE where we write, and is no error there.
     static_cast<void>(::signal(SIGPIPE, SIG_IGN));
     // Nor does a file-size limit (ulimit -f) end a tool without a message: the write fails with EFBIG.
     static_cast<void>(::signal(SIGXFSZ, SIG_IGN));
-    Exit status = Exit::software;
-    try {
-        status = parse_and_work(argc, argv, work);
-    } catch (const Error& error) {
-        words::error(error);
-        status = error.kind();
-    } catch (const ReaderGone&) {
-        status = Exit::ok;
-    } catch (const std::bad_alloc&) {
-        words::error({Exit::temporary, "out of memory"});
-        status = Exit::temporary;
-    } catch (const std::system_error& error) {
-        // What fmt::print throws when a buffer full of stdout could not be written: see finish_stdout.
-        const bool printing = std::string_view{error.what()}.starts_with("cannot write to file");
-        if (printing && error.code().value() == EPIPE) {
-            status = Exit::ok;
-        } else if (printing) {
-            status = Exit::cant_create;
-            words::error(system_error(status, "cannot write to stdout", error.code().value()));
-        } else {
-            // What the system refused, in a call that has no message of its own: a folder, a thread.
-            const auto failure = system_error(Exit::io, error.what(), error.code().value());
-            status = failure.kind();
-            words::error({status, error.what(), failure.hint()});
-        }
-    } catch (const std::exception& error) {
-        words::error({Exit::software, std::string{"unexpected: "} + error.what(), "this is a bug, please report it"});
-    }
-    return static_cast<int>(status);
-}
-
-void finish_stdout() {
-    errno = 0;
-    const bool failed = std::fflush(stdout) != 0 || std::ferror(stdout) != 0;
-    if (failed && errno != EPIPE)
-        throw system_error(Exit::cant_create, "cannot write to stdout", errno);
+    interrupt::watch();
+    const auto status = guarded([&] { return parse_and_work(argc, argv, work); }, Exit::ok);
+    // Also after an error: the rows that were printed before it are the reader's.
+    const auto written = guarded(
+        [] {
+            output::flush();
+            return Exit::ok;
+        },
+        Exit::ok);
+    end_if_interrupted();
+    return static_cast<int>(worst(status, written));
 }
 
 } // namespace pbx::cli

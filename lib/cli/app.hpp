@@ -54,19 +54,21 @@ class App : public CLI::App {
     // The settings that several tools take.
     void add_database(std::string& value);
     void add_spool(std::string& value);
-    void add_stitched(std::string& value);
-    void add_stitch_src(std::string& value);
-    void add_remote(std::string& value);
-    void add_rclone(std::string& value);
     void add_node(std::string& value);
     void add_metrics(std::string& value);
     /// Numbers, separated by blanks or commas; one list replaces the default.
     void add_emergency(std::vector<std::string>& value);
 
-    /// Parses, runs `work`, turns every exception into words and the exit status of the contract.
+    /// Called once the command line is complete, before the work, in the order of these calls.
+    void after_parsing(std::function<void()> action);
+
+    /// Parses, runs `work`, writes out what it printed (output.hpp), and turns every exception into a message and the
+    /// exit status of the contract. Does not return when a signal interrupted the work: the process ends by that
+    /// signal.
     int run(int argc, const char* const* argv, const std::function<Exit()>& work);
 
   private:
+    std::optional<std::string> answer_instead(int argc, const char* const* argv);
     Exit parse_and_work(int argc, const char* const* argv, const std::function<Exit()>& work);
     void read_config(const std::string& path);
 
@@ -75,10 +77,7 @@ class App : public CLI::App {
     bool quiet_ = false;
     bool verbose_ = false;
     std::chrono::seconds timeout_{0};
+    std::vector<std::function<void()>> after_parsing_;
 };
-
-/// Flushes stdout and looks whether everything arrived: a full disk is an Error (cant_create), a reader that went away
-/// is not. For tools that print a report.
-void finish_stdout();
 
 } // namespace pbx::cli

@@ -57,7 +57,7 @@ MigrationRunner::MigrationRunner(const MigrateOptions& options) : options_{optio
 // It polls: a blocking pg_advisory_lock holds a snapshot, for which CREATE INDEX
 // CONCURRENTLY in the other session waits in turn, and both hang.
 void MigrationRunner::lock() {
-    const auto deadline = Deadline::after(options_.lock_timeout);
+    const auto deadline = Deadline::of_run(options_.lock_timeout);
     const auto take = fmt::format("select pg_try_advisory_lock({})", lock_key);
     const Waiting waiting{"another pbx-migrate", Exit::temporary};
     for (bool said = false; value("lock", take) != "t"; said = true) {

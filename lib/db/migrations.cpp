@@ -1,6 +1,7 @@
 // The commands of pbx-migrate.
 #include "db/migrations.hpp"
 
+#include "base/output.hpp"
 #include "base/printable.hpp"
 #include "base/words.hpp"
 
@@ -36,7 +37,7 @@ void print_json(const std::vector<MigrationEntry>& entries) {
     report["pending"] = count(entries, MigrationState::pending) + count(entries, MigrationState::out_of_order);
     report["changed"] = count(entries, MigrationState::changed);
     report["vanished"] = count(entries, MigrationState::vanished);
-    fmt::print("{}\n", report.dump(2, ' ', true, nlohmann::ordered_json::error_handler_t::replace));
+    output::print("{}\n", report.dump(2, ' ', true, nlohmann::ordered_json::error_handler_t::replace));
 }
 
 } // namespace
@@ -56,7 +57,7 @@ Exit migrate_up(const MigrateOptions& options, const std::string& to, bool dry_r
         require_sound(*file);
     if (dry_run) {
         for (const auto* file : todo)
-            fmt::print("{}\n", printable(file->version));
+            output::print("{}\n", printable(file->version));
         return Exit::ok;
     }
     for (const auto* file : todo) {
@@ -78,8 +79,8 @@ Exit migrate_status(const MigrateOptions& options, bool json) {
         print_json(entries);
     else
         for (const auto& entry : entries)
-            fmt::print("{}\t{}\t{}\n", printable(entry.version), name_of(entry.state),
-                       entry.record ? entry.record->applied_at : "-");
+            output::print("{}\t{}\t{}\n", printable(entry.version), name_of(entry.state),
+                          entry.record ? entry.record->applied_at : "-");
     for (const auto& entry : entries)
         if (entry.is_fault())
             words::error(entry.fault());

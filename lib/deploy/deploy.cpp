@@ -6,6 +6,7 @@
 #include "base/fd.hpp"
 #include "base/folder.hpp"
 #include "base/lock.hpp"
+#include "base/output.hpp"
 #include "base/words.hpp"
 #include "db/nodes.hpp"
 #include "db/organization_lookup.hpp"
@@ -28,7 +29,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <filesystem>
 #include <set>
 
@@ -57,24 +57,13 @@ RunLock lock(const Folder& folder) {
     }
 }
 
-void print(std::string_view text) {
-    // Whoever reads may go away early, which is no error; finish_stdout() tells a full disk from that.
-    errno = 0;
-    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() && errno != EPIPE)
-        throw system_error(Exit::cant_create, "cannot write to stdout", errno);
-}
-
-void flush() {
-    errno = 0;
-    if ((std::fflush(stdout) != 0 || std::ferror(stdout) != 0) && errno != EPIPE)
-        throw system_error(Exit::cant_create, "cannot write to stdout", errno);
-}
-
 class Deployment {
   public:
-    explicit Deployment(const Request& request) : request_{request}, deadline_{Deadline::after(request.timeout)} {}
+    explicit Deployment(const Request& request) : request_{request}, deadline_{Deadline::of_run(request.timeout)} {}
 
     Exit work() {
+        // --check ends with 1 also when nobody reads the difference to its end.
+        output::go_on_without_reader();
         load();
         // Output that is only printed must not depend on a name server.
         if (request_.deploy || request_.check || request_.validate)
@@ -91,8 +80,8 @@ class Deployment {
             deploy();
         else if (!request_.validate)
             for (const auto* plan : selected_)
-                print(extensions_text(*plan));
-        flush();
+                output::write(extensions_text(*plan));
+        output::flush();
         return status_;
     }
 
@@ -197,7 +186,7 @@ class Deployment {
                 table += fmt::format("{}\t{}\t{}\t{}\t{}\t{}\n", organization, point.kind, point.name,
                                      point.recorded ? "on" : "off", point.decided_by, point.value);
             }
-        print(request_.json ? document.dump(2) + '\n' : table);
+        output::write(request_.json ? document.dump(2) + '\n' : table);
     }
 
     std::string extensions_text(const Plan& plan) const {
@@ -253,13 +242,13 @@ class Deployment {
         }
         if (changes.empty())
             return;
-        print(diff(folder, changes));
+        output::write(diff(folder, changes));
         for (const auto* group : {&changes.files, &changes.removals})
             for (const auto& change : *group)
                 if (change.name.starts_with(dialplan::extension_files.name_begin))
                     for (const auto& sentence :
                          dialplan::policy_changes(change.before.value_or(""), change.after.value_or("")))
-                        print(sentence + '\n');
+                        output::write(sentence + '\n');
         status_ = worst(status_, Exit::differs);
     }
 

@@ -1,5 +1,6 @@
 // New organizations and rows: what the dialplan would leave out is refused before it is written.
 #include "base/name.hpp"
+#include "base/output.hpp"
 #include "base/printable.hpp"
 #include "base/words.hpp"
 #include "dialplan/identity.hpp"
@@ -91,7 +92,7 @@ Exit add_organization(const Context& context, const std::string& name, const std
     if (context.json)
         print_json({{"id", id}, {"name", name}, {"context_prefix", prefix}, {"recording", recording}});
     else
-        fmt::print("{}\t{}\n", id, prefix);
+        output::print("{}\t{}\n", id, prefix);
     return Exit::ok;
 }
 
@@ -119,7 +120,7 @@ Exit add_user(const Context& context, const std::string& organization, tenants::
                     {"sip_password", or_null(user.sip_password)},
                     {"recording", user.recording_enabled.value_or(true)}});
     else if (!given && !user.sip_password.empty())
-        fmt::print("{}\t{}\n", user.extension, user.sip_password);
+        output::print("{}\t{}\n", user.extension, user.sip_password);
     return Exit::ok;
 }
 

@@ -1,5 +1,6 @@
 // Decisions of the operator that are not a tenant's: which hosts trunks may have, and how many calls an organization
 // may have at once.
+#include "base/output.hpp"
 #include "base/printable.hpp"
 #include "base/words.hpp"
 #include "provision/print.hpp"
@@ -31,7 +32,7 @@ Exit approve_trunk(const Context& context, const std::string& organization, cons
     if (context.json)
         print_json({{"organization", owner.name}, {"name", trunk.name}, {"host", trunk.host}, {"approved", approved}});
     else
-        fmt::print("{}\t{}\n", printable(trunk.name), printable(trunk.host));
+        output::print("{}\t{}\n", printable(trunk.name), printable(trunk.host));
     return Exit::ok;
 }
 

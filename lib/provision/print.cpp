@@ -1,6 +1,7 @@
 // A switch that is not set is printed as "unset", unlike one that is off.
 #include "provision/print.hpp"
 
+#include "base/output.hpp"
 #include "base/table.hpp"
 
 #include <fmt/format.h>
@@ -38,7 +39,7 @@ Json or_null(const std::string& text) {
 }
 
 void print_json(const Json& document) {
-    fmt::print("{}\n", document.dump(2, ' ', true, Json::error_handler_t::replace));
+    output::print("{}\n", document.dump(2, ' ', true, Json::error_handler_t::replace));
 }
 
 void print_rows(const std::vector<Cells>& rows, bool json) {

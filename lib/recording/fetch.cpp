@@ -106,7 +106,7 @@ Exit fetch(const FetchOptions& options) {
         throw Error{Exit::usage, "the call's name is empty", "name it by its CDR id, uniqueid or linkedid"};
     Answer answer{options.answer};
     LegSources sources{options.places, LegSources::WithoutCache::use_private_folder};
-    FetchWork work{options, Deadline::after(options.timeout), sources, answer};
+    FetchWork work{options, Deadline::of_run(options.timeout), sources, answer};
     return serve(work, choose_call(find_calls(options), options));
 }
 

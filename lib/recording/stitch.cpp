@@ -5,6 +5,7 @@
 #include "base/deadline.hpp"
 #include "base/lock.hpp"
 #include "base/name.hpp"
+#include "base/output.hpp"
 #include "base/parallel.hpp"
 #include "base/progress.hpp"
 #include "base/words.hpp"
@@ -18,6 +19,8 @@
 #include "recording/stitch_batch.hpp"
 #include "recording/stitch_results.hpp"
 #include "spool/moved_journal.hpp"
+
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <ctime>
@@ -52,7 +55,7 @@ struct Workplace {
 class StitchRun {
   public:
     StitchRun(const StitchOptions& options, Metrics& metrics)
-        : options_{options}, deadline_{Deadline::after(options.timeout)},
+        : options_{options}, deadline_{Deadline::of_run(options.timeout)},
           workplace_{options, Folder::open(options.places.spool)},
           sources_{options.places, LegSources::WithoutCache::fail, workplace_.lock_fd()}, results_{options.json,
                                                                                                    metrics} {}
@@ -68,8 +71,11 @@ class StitchRun {
             if (due_.size() >= batch_size || !more)
                 build_due();
             if (more && deadline_.passed()) {
-                words::warn("stopped after {} s (--timeout); the next run continues with the other calls",
-                            options_.timeout.count());
+                const auto when = deadline_.interrupted()
+                                      ? std::string{"when it was interrupted"}
+                                      : fmt::format("after {} s (--timeout)", options_.timeout.count());
+                words::warn("stopped {}, with {} recordings stitched; the next run continues with the other calls",
+                            when, results_.stitched_count());
                 results_.record_status(Exit::temporary);
                 break;
             }
@@ -248,6 +254,7 @@ class StitchRun {
 } // namespace
 
 Exit stitch(const StitchOptions& options) {
+    output::go_on_without_reader();
     const Metrics::Counters counters{
         {"calls_stitched", "Calls whose stitched recording was written."},
         {"calls_stitched_bytes", "Bytes of stitched recordings written."},
@@ -260,7 +267,7 @@ Exit stitch(const StitchOptions& options) {
         db::connect(session, options.database, options.timeout);
         if (const auto refused =
                 db::refuse_or_enter(session, db::this_node(options.node, options.places.spool), db::NodeTool::stitch,
-                                    options.dry_run, Deadline::after(options.timeout)))
+                                    options.dry_run, Deadline::of_run(options.timeout)))
             throw Error{*refused};
         const bool count = Progress::wanted();
         return run.run(options.linkedids.empty() ? cdr::DueCalls::since(session, options.since, count)

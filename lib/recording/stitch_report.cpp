@@ -1,11 +1,10 @@
-// Written past stdio, whose buffer would lose the reason of a failed write.
+// Written call by call, since the report of a large batch does not fit into memory.
 #include "recording/stitch_report.hpp"
 
-#include "base/fd.hpp"
+#include "base/output.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <unistd.h>
 
 namespace pbx::recording {
 
@@ -44,31 +43,23 @@ std::optional<Error> StitchReport::finish(Exit status) {
     for (const char* action : {"stitched", "would-stitch", "left", "failed", "elsewhere"})
         write(fmt::format(",\"{}\":{}", action, counts_[action]));
     write(fmt::format(",\"exit\":{}}}\n", static_cast<int>(status)));
-    flush();
-    return failure_;
-}
-
-void StitchReport::write(std::string_view text) {
-    constexpr std::size_t enough = 1U << 16U;
-    if (!json_ || is_closed_)
-        return;
-    pending_ += text;
-    if (pending_.size() >= enough)
-        flush();
-}
-
-void StitchReport::flush() {
-    if (is_closed_)
-        return;
     try {
-        write_all(STDOUT_FILENO, pending_, "the report to stdout");
-    } catch (const ReaderGone&) {
-        is_closed_ = true;
-    } catch (const Error& error) {
-        is_closed_ = true;
-        failure_ = error;
+        output::flush();
+    } catch (const Error& failure) {
+        return failure;
     }
-    pending_.clear();
+    return std::nullopt;
+}
+
+std::uint64_t StitchReport::count(const std::string& action) const {
+    const std::lock_guard lock{guard_};
+    const auto found = counts_.find(action);
+    return found == counts_.end() ? 0 : found->second;
+}
+
+void StitchReport::write(std::string_view text) const {
+    if (json_)
+        output::write(text);
 }
 
 } // namespace pbx::recording

@@ -23,21 +23,19 @@ class StitchReport {
     void add(const cdr::Call& call, const std::string& action, const std::string& reason,
              const BuildResult* built = nullptr);
     void add_up_to_date();
+    /// Calls with this action so far.
+    std::uint64_t count(const std::string& action) const;
 
     /// Ends the document with `status`, that of the batch. Returns what kept the report from being written whole;
     /// nothing when it was, or nobody reads it.
     std::optional<Error> finish(Exit status);
 
   private:
-    void write(std::string_view text);
-    void flush();
+    void write(std::string_view text) const;
 
     bool json_;
-    std::mutex guard_;
-    std::string pending_; ///< not written yet
+    mutable std::mutex guard_;
     bool is_first_ = true;
-    bool is_closed_ = false; ///< nothing more can be written
-    std::optional<Error> failure_;
     std::map<std::string, std::uint64_t> counts_; ///< calls by action
     std::uint64_t up_to_date_ = 0;
 };

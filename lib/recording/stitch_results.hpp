@@ -38,6 +38,7 @@ class StitchResults {
     void failed(const Error& error);
     void not_saved(const cdr::Call& call, const Error& error) { add(call, "failed", error.what()); }
     void record_status(Exit status);
+    std::uint64_t stitched_count() const { return report_.count("stitched"); }
 
     /// Prints what is left, and returns the worst status.
     Exit finish();

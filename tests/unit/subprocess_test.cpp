@@ -40,6 +40,14 @@ TEST_CASE("a child that does not end is ended at the deadline, with all that it 
     CHECK(Deadline::Clock::now() - begin < 10s);
 }
 
+TEST_CASE("a child that never stops writing is ended at the deadline") {
+    const auto begin = Deadline::Clock::now();
+    const auto done =
+        run_command({{"yes"}, {"PATH=/bin:/usr/bin"}, {}}, Deadline::after(100ms), [](std::string_view) {});
+    CHECK(done.timed_out);
+    CHECK(Deadline::Clock::now() - begin < 10s);
+}
+
 TEST_CASE("a program that is not there is told as such") {
     CHECK_THROWS_WITH(run_command({{"/nowhere/rclone"}, {}, {}}, Deadline::after(1s)),
                       "cannot run /nowhere/rclone: No such file or directory");
