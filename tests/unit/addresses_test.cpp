@@ -54,8 +54,9 @@ TEST_CASE("names of hosts are told apart by what they resolve to, and one that d
                                  {"b.example.org", {"10.0.0.7", "10.0.0.8"}},
                                  {"c.example.org", {}},
                                  {"10.0.0.9", {"10.0.0.9"}}});
-    CHECK(refused(checked) == "trunk carrier of y: its host b.example.org (10.0.0.8) belongs to a trunk of z that was approved earlier\n"
-                              "trunk carrier of x: its host 10.0.0.9 belongs to a trunk of z that was approved earlier\n");
+    CHECK(refused(checked) ==
+          "trunk carrier of y: its host b.example.org (10.0.0.8) belongs to a trunk of z that was approved earlier\n"
+          "trunk carrier of x: its host 10.0.0.9 belongs to a trunk of z that was approved earlier\n");
     CHECK(checked.plans.front().organization.trunks.size() == 1);
 }
 

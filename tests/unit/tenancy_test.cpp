@@ -1,5 +1,6 @@
 // What ties an organization's configuration to the organization, and keeps callers' texts from steering it.
 #include "base/lines.hpp"
+#include "dialplan/text.hpp"
 #include "dialplan_fixture.hpp"
 
 #include <regex>
@@ -83,4 +84,13 @@ TEST_CASE("what a caller sends or dials reaches the dialplan only through a filt
     CHECK(rest != text);
     CHECK(rest.find("CALLERID(num)") == std::string::npos);
     CHECK(rest.find("EXTEN") == std::string::npos);
+}
+
+TEST_CASE("a name with quotes and backslashes stays one quoted value") {
+    CHECK(quoted_value(R"(a"b\c;d)") == R"("a\"b\\c\;d")");
+}
+
+TEST_CASE("a value of more than 256 bytes is refused, since Asterisk cuts long lines") {
+    CHECK(value_fault(std::string(256, 'x')).empty());
+    CHECK(value_fault(std::string(257, 'x')) == "it is longer than 256 bytes");
 }
