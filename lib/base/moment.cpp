@@ -46,7 +46,10 @@ std::optional<std::chrono::seconds> parse_zone(const char* text) {
     const char* end = ::strptime(text, "%z", &zone);
     if (end == nullptr || *end != '\0')
         return std::nullopt;
-    return std::chrono::seconds{zone.tm_gmtoff};
+    // glibc takes any number of hours.
+    const std::chrono::seconds offset{zone.tm_gmtoff};
+    constexpr std::chrono::hours farthest{18};
+    return std::chrono::abs(offset) <= farthest ? std::optional{offset} : std::nullopt;
 }
 
 // `text` in `format`, and nothing but a zone behind it where `may_have_zone`.
