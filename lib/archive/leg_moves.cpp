@@ -241,8 +241,8 @@ class LegMoves {
                    fmt::format("it cannot be uploaded within {} s, and other machines may store a leg under its name, "
                                "which has no node in it",
                                upload_window.count()),
-                   "the leg stays here; it goes with a faster line (see bandwidth in pbx.conf), or when it is renamed "
-                   "to end with -NODE.wav, here and in its CDR rows; pbx-dialplan-gen names new legs so"});
+                   "the leg stays here; it can leave over a faster line, or when it is renamed to end with -NODE.wav, "
+                   "here and in its CDR rows; pbx-dialplan-gen names new legs in this way"});
     }
 
     ArchiveContext& context_;

@@ -19,6 +19,7 @@
 #include <cerrno>
 #include <csignal>
 #include <set>
+#include <span>
 
 extern char** environ; // NOLINT(readability-redundant-declaration): not every libc declares it
 
@@ -197,6 +198,105 @@ void keep_tail(std::string& text, std::string_view more) {
         text.erase(0, text.size() - most);
 }
 
+namespace {
+
+/// One of the child's two outputs, and where it goes.
+struct Stream {
+    Fd from;
+    const Sink& sink;
+    std::string& text;
+    bool whole; ///< all of it is kept, up to the command's limit; otherwise its tail
+};
+
+void keep_whole(const Command& command, std::string& text, std::string_view more) {
+    if (more.size() > command.most_output - text.size())
+        throw Error{Exit::unavailable,
+                    command.arguments.front() + " was ended: its answer is longer than " +
+                        std::to_string(command.most_output) + " bytes",
+                    "see what kind of program that is; the right one answers in a few lines"};
+    text += more;
+}
+
+/// Reads once what poll(2) has announced; closes the stream at its end.
+void drain(Stream& stream, const pollfd& state, const Command& command, std::span<char> buffer) {
+    if ((state.revents & (POLLIN | POLLHUP | POLLERR)) == 0)
+        return;
+    const auto got = ::read(stream.from.get(), buffer.data(), buffer.size());
+    if (got < 0 && (errno == EINTR || errno == EAGAIN))
+        return;
+    if (got <= 0) {
+        stream.from.reset();
+        return;
+    }
+    const std::string_view data{buffer.data(), static_cast<std::size_t>(got)};
+    if (stream.sink)
+        stream.sink(data);
+    else if (stream.whole)
+        keep_whole(command, stream.text, data);
+    if (!stream.whole)
+        keep_tail(stream.text, data);
+}
+
+/// At the deadline a child is asked to end, and killed when it has not done so within the grace period.
+class TimeLimit {
+  public:
+    explicit TimeLimit(const Deadline& deadline) : limit_{deadline} {}
+
+    const Deadline& limit() const { return limit_; }
+    bool expired() const { return expired_; }
+    void expire() { expired_ = true; }
+
+    /// Asks the child to end, and returns true; the second time it kills the child, and returns false.
+    bool end(const Child& child) {
+        constexpr auto grace = std::chrono::seconds{2};
+        child.signal(expired_ ? SIGKILL : SIGTERM);
+        if (expired_)
+            return false;
+        expired_ = true;
+        limit_ = Deadline::after(grace);
+        return true;
+    }
+
+  private:
+    Deadline limit_;
+    bool expired_ = false;
+};
+
+/// Reads both streams until they end, the child has ended and left nothing in them, or its time is up. Returns whether
+/// the child has ended.
+bool read_streams(const Command& command, const Child& child, TimeLimit& time, Stream& out, Stream& err) {
+    std::vector<char> buffer(1U << 17U);
+    bool exited = false;
+    // A grandchild may keep the pipes open: after the child's own end only what is there already is read.
+    while (out.from || err.from) {
+        std::array<pollfd, 4> watched{{{out.from.get(), POLLIN, 0},
+                                       {err.from.get(), POLLIN, 0},
+                                       {exited ? -1 : child.exited(), POLLIN, 0},
+                                       {exited ? -1 : time.limit().interrupt_descriptor(), POLLIN, 0}}};
+        const auto patience =
+            exited ? std::chrono::milliseconds{0} : std::min(time.limit().left(), std::chrono::milliseconds{60000});
+        const int ready = ::poll(watched.data(), watched.size(), static_cast<int>(patience.count()));
+        if (ready < 0 && errno != EINTR)
+            throw system_error(Exit::software, "cannot poll", errno);
+        if (ready == 0 && exited)
+            break;
+        // A child that never stops writing must end at the deadline too.
+        if (!exited && time.limit().passed()) {
+            if (!time.end(child))
+                break;
+            continue;
+        }
+        if (ready <= 0)
+            continue;
+        drain(out, watched[0], command, buffer);
+        drain(err, watched[1], command, buffer);
+        exited = exited || watched[2].revents != 0;
+    }
+    return exited;
+}
+
+} // namespace
+
 Finished run_command(const Command& command, const Deadline& deadline, const Sink& out, const Sink& err) {
     Pipe out_pipe;
     Pipe err_pipe;
@@ -205,70 +305,20 @@ Finished run_command(const Command& command, const Deadline& deadline, const Sin
     err_pipe.write.reset();
 
     Finished result;
-    std::vector<char> buffer(1U << 17U);
-    constexpr auto grace = std::chrono::seconds{2};
-    auto limit = deadline;
-    bool exited = false;
-    // A grandchild may keep the pipes open: after the child's own end only what is there already is read.
-    while (out_pipe.read || err_pipe.read) {
-        std::array<pollfd, 4> watched{{{out_pipe.read.get(), POLLIN, 0},
-                                       {err_pipe.read.get(), POLLIN, 0},
-                                       {exited ? -1 : child.exited(), POLLIN, 0},
-                                       {exited ? -1 : limit.interrupt_descriptor(), POLLIN, 0}}};
-        const auto patience =
-            exited ? std::chrono::milliseconds{0} : std::min(limit.left(), std::chrono::milliseconds{60000});
-        const int ready = ::poll(watched.data(), watched.size(), static_cast<int>(patience.count()));
-        if (ready < 0 && errno != EINTR)
-            throw system_error(Exit::software, "cannot poll", errno);
-        if (ready == 0 && exited)
-            break;
-        // A child that never stops writing must end at the deadline too.
-        if (ready <= 0 || (!exited && limit.passed())) {
-            if (!limit.passed())
-                continue;
-            child.signal(result.timed_out ? SIGKILL : SIGTERM);
-            if (result.timed_out)
-                break;
-            result.timed_out = true;
-            limit = Deadline::after(grace);
-            continue;
-        }
-        const auto drain = [&](Fd& from, const pollfd& state, const Sink& sink, std::string& text, bool whole) {
-            if ((state.revents & (POLLIN | POLLHUP | POLLERR)) == 0)
-                return;
-            const auto got = ::read(from.get(), buffer.data(), buffer.size());
-            if (got < 0 && (errno == EINTR || errno == EAGAIN))
-                return;
-            if (got <= 0) {
-                from.reset();
-                return;
-            }
-            const std::string_view data{buffer.data(), static_cast<std::size_t>(got)};
-            if (sink)
-                sink(data);
-            else if (whole && data.size() > command.most_output - text.size())
-                throw Error{Exit::unavailable,
-                            command.arguments.front() + " was ended: its answer is longer than " +
-                                std::to_string(command.most_output) + " bytes",
-                            "see what kind of program that is; the right one answers in a few lines"};
-            else if (whole)
-                text += data;
-            if (!whole)
-                keep_tail(text, data);
-        };
-        drain(out_pipe.read, watched[0], out, result.out, true);
-        drain(err_pipe.read, watched[1], err, result.err, false);
-        if (watched[2].revents != 0)
-            exited = true;
-    }
+    Stream out_stream{std::move(out_pipe.read), out, result.out, true};
+    Stream err_stream{std::move(err_pipe.read), err, result.err, false};
+    TimeLimit time{deadline};
+    bool exited = read_streams(command, child, time, out_stream, err_stream);
     // Its pipes are closed; the process itself may still hang.
     pollfd end{child.exited(), POLLIN, 0};
-    while (!exited && !result.timed_out) {
-        exited = ::poll(&end, 1, static_cast<int>(std::min<std::int64_t>(limit.left().count(), 60000))) > 0;
-        result.timed_out = !exited && limit.passed();
+    while (!exited && !time.expired()) {
+        exited = ::poll(&end, 1, static_cast<int>(std::min<std::int64_t>(time.limit().left().count(), 60000))) > 0;
+        if (!exited && time.limit().passed())
+            time.expire();
     }
     // Of a child that has ended, only what it left running is killed; its status stays.
     result.status = child.end();
+    result.timed_out = time.expired();
     if (result.timed_out && deadline.interrupted())
         interrupt::check();
     return result;

@@ -17,7 +17,7 @@ std::size_t find_organization(std::span<const OrganizationKeys> organizations, c
     };
     const auto found = std::find_if(organizations.begin(), organizations.end(), matches);
     if (found == organizations.end())
-        throw Error{Exit::no_input, fmt::format("no organization has the name or prefix \"{}\"", shown(wanted)),
+        throw Error{Exit::no_input, fmt::format("no organization has the name, prefix or id \"{}\"", shown(wanted)),
                     "pbx-provision org list shows them"};
     if (std::find_if(std::next(found), organizations.end(), matches) != organizations.end())
         throw Error{Exit::usage, fmt::format("\"{}\" names more than one organization", shown(wanted)),

@@ -84,7 +84,7 @@ class WithTheOperatorsFiles(Validating):
     def test_a_file_of_the_operators_that_asterisk_refuses_whole_is_shown_as_the_reason(self):
         work = self.pbx(pjsip=ORDER + '#include "gone.conf"\n')
         result = self.generate(work, '--deploy', '--validate', expect=65)
-        self.says(result, "of the operator's files alone: .*gone.conf", 'endpoint acme_1001 is in the files, but')
+        self.says(result, "about the operator's files alone: .*gone.conf", 'endpoint acme_1001 is in the files, but')
         self.hints(result)
         self.assertEqual([path.name for path in work.etc.glob('*_acme.conf')], [])
 
