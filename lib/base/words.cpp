@@ -54,7 +54,8 @@ void draw(std::string_view text) {
     drawn = !text.empty();
     // A terminal that is full to the last column may begin a new line.
     if (drawn)
-        out = erase_line + fmt::format("{}: {}", tool_name, printable(text)).substr(0, terminal_width(STDERR_FILENO) - 1);
+        out =
+            erase_line + fmt::format("{}: {}", tool_name, printable(text)).substr(0, terminal_width(STDERR_FILENO) - 1);
     if (!out.empty())
         put(out);
 }

@@ -1,6 +1,6 @@
 // Which names only one node can give.
-#include "catch.hpp"
 #include "archive/other_nodes.hpp"
+#include "catch.hpp"
 
 using pbx::archive::is_named_by;
 

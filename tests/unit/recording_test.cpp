@@ -151,7 +151,8 @@ TEST_CASE("a recording of other legs, of another length or with a newer leg is n
     CHECK(world.check(call).reason == "b.wav is newer");
     world.write_leg("b.wav", "efghij", 1001);
     CHECK(world.check(call).current);
-    REQUIRE(::truncate(world.recording.c_str(), static_cast<off_t>(std::filesystem::file_size(world.recording) - 1)) == 0);
+    REQUIRE(::truncate(world.recording.c_str(), static_cast<off_t>(std::filesystem::file_size(world.recording) - 1)) ==
+            0);
     World::set_time(world.recording, 2000);
     CHECK(world.check(call).reason == "it is not whole");
 }

@@ -29,5 +29,6 @@ TEST_CASE("a path that rclone would take for an option is a configuration error"
 
 TEST_CASE("messages name a remote without the parameters of its connection string") {
     CHECK(Remote{"gcs:bucket/recordings/", "rclone"}.display_path() == "gcs:bucket/recordings");
-    CHECK(Remote{":webdav,url=\"http://x\",pass=secret:dir", "rclone"}.display_path().find("secret") == std::string::npos);
+    CHECK(Remote{":webdav,url=\"http://x\",pass=secret:dir", "rclone"}.display_path().find("secret") ==
+          std::string::npos);
 }
