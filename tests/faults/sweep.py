@@ -7,6 +7,7 @@ once more without a fault, and compares the result with that of an undisturbed r
 By default it visits the steps in an order that spreads over all of them until its time is used up; PBX_LONG=1 tries every step
 with every fault.
 """
+import atexit
 import collections
 import os
 import random
@@ -15,6 +16,7 @@ import sys
 import time
 
 import sound
+import workdir
 from workdir import ACCOUNT, LONG, SANITIZED, Case
 
 # Calls that change files, or reach for another process or machine.
@@ -50,6 +52,12 @@ class Counts:
 
 
 counts = Counts()
+
+
+def main(title, *tools):
+    """Run the script's tests, and print the table of faults at the end."""
+    atexit.register(counts.show, title)
+    workdir.main(*tools)
 
 
 def steps(world, calls=CHANGES):

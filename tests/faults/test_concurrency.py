@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import sound
 import sweep
 from sound import Wav
-from workdir import LONG, SLOW, Case, main, processes_with
+from workdir import LONG, SLOW, Case, processes_with
 
 PAIRS = int(os.environ.get('PBX_PAIRS') or (1000 if LONG else 4))  # of pbx-archive
 ROUNDS = 50 if LONG else 2
@@ -249,9 +249,5 @@ def _same(path, data):
     return os.path.exists(path) and path.read_bytes() == data
 
 
-def tearDownModule():  # pylint: disable=invalid-name
-    sweep.counts.show('at once')
-
-
 if __name__ == '__main__':
-    main()
+    sweep.main('at once')

@@ -13,7 +13,7 @@ import postgres
 import sound
 import sweep
 from sound import Wav
-from workdir import SLOW, SOURCE, Case, Database, cluster, main
+from workdir import SLOW, SOURCE, Case, Database, cluster
 
 
 @contextlib.contextmanager
@@ -321,9 +321,5 @@ class ReadOnlyDatabase(Case):
         self.all_tools(work, calls, standby.conninfo(work.db.name), 'standby')
 
 
-def tearDownModule():  # pylint: disable=invalid-name
-    sweep.counts.show('disk and database')
-
-
 if __name__ == '__main__':
-    main()
+    sweep.main('disk and database')

@@ -9,7 +9,7 @@ import time
 import sound
 import sweep
 from sound import Wav
-from workdir import ACCOUNT, LONG, SANITIZED, Case, main, quoted
+from workdir import ACCOUNT, LONG, SANITIZED, Case, quoted
 
 STRINGS = ['../../../etc/passwd', '/etc/passwd', '..', '.', '', '-rf', '--config=/etc/passwd', 'a:b.wav', ':local:/etc/passwd',
            'firebase:bkt/x.wav', '$(touch pwned).wav', '`touch pwned`', '; touch pwned', '| touch pwned', '*', '?.wav', '{a,b}.wav',
@@ -189,9 +189,5 @@ class Hostile(Case):
         sweep.counts.add(f'a leg swapped with a link, {swaps} times', tried=runs)
 
 
-def tearDownModule():  # pylint: disable=invalid-name
-    sweep.counts.show('hostile')
-
-
 if __name__ == '__main__':
-    main()
+    sweep.main('hostile')

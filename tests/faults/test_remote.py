@@ -5,7 +5,7 @@ import sweep
 from test_sweep_archive import ArchiveWorld
 from test_sweep_fetch import StreamWorld
 from test_sweep_stitch import StitchWorld
-from workdir import SANITIZED, Case, main, processes_with
+from workdir import SANITIZED, Case, processes_with
 
 MEDIA = r'GET .*(alt=media|/download/)'
 UPLOAD = r'POST /upload|PUT /upload'
@@ -149,9 +149,5 @@ class RemoteFaults(Case):
         self.strike_all(world, 20)
 
 
-def tearDownModule():  # pylint: disable=invalid-name
-    sweep.counts.show('the remote')
-
-
 if __name__ == '__main__':
-    main()
+    sweep.main('the remote')

@@ -10,7 +10,7 @@ import sound
 import sweep
 from sound import Wav
 from test_concurrency import Recorder
-from workdir import ACCOUNT, LONG, SLOW, Case, main
+from workdir import ACCOUNT, LONG, SLOW, Case
 
 SECONDS = float(os.environ.get('PBX_SOAK') or (3600 if LONG else 30))
 EVERY = 0.05 if SECONDS > 60 else 0.25  # a call each
@@ -94,9 +94,5 @@ def spoken(legs):
     return b''.join(data[44:] for _, data in legs)
 
 
-def tearDownModule():  # pylint: disable=invalid-name
-    sweep.counts.show('soak')
-
-
 if __name__ == '__main__':
-    main()
+    sweep.main('soak')

@@ -1,7 +1,6 @@
 """pbx-archive is killed before each of its steps, and each of its steps fails."""
 import sound
 import sweep
-from workdir import main
 
 
 class ArchiveWorld(sweep.RecordingWorld):
@@ -38,9 +37,5 @@ class Archive(sweep.SweepCase):
         return world
 
 
-def tearDownModule():  # pylint: disable=invalid-name
-    sweep.counts.show('pbx-archive')
-
-
 if __name__ == '__main__':
-    main()
+    sweep.main('pbx-archive')

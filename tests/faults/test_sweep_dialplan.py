@@ -4,7 +4,6 @@ import os
 import re
 
 import sweep
-from workdir import main
 
 FOREIGN = {'extensions.conf': b'; the operator\'s own\r\n[general]\nstatic=yes\n#include "ext_My-own.conf"\n',
            'ext_My-own.conf': b'[mine]\nexten => 1,1,Hangup()\n',
@@ -83,9 +82,5 @@ class Deploy(sweep.SweepCase):
         return DeployWorld(self, self.workdir(remote=None))
 
 
-def tearDownModule():  # pylint: disable=invalid-name
-    sweep.counts.show('pbx-dialplan-gen --deploy')
-
-
 if __name__ == '__main__':
-    main()
+    sweep.main('pbx-dialplan-gen --deploy')

@@ -2,7 +2,6 @@
 fails."""
 import sound
 import sweep
-from workdir import main
 
 CALL = '1776500000.1'
 
@@ -80,9 +79,5 @@ class FetchToAPipe(sweep.SweepCase):
         return world
 
 
-def tearDownModule():  # pylint: disable=invalid-name
-    sweep.counts.show('pbx-recording-fetch')
-
-
 if __name__ == '__main__':
-    main()
+    sweep.main('pbx-recording-fetch')

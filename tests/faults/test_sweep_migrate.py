@@ -5,7 +5,7 @@ import subprocess
 import time
 
 import sweep
-from workdir import SLOW, SOURCE, Database, cluster, main
+from workdir import SLOW, SOURCE, Database, cluster
 
 CHAIN = sorted(file.stem for file in (SOURCE / 'migrations').glob('*.sql'))
 BEGUN = 4  # migrations that the database has already
@@ -94,9 +94,5 @@ class Migrate(sweep.SweepCase):
         return world
 
 
-def tearDownModule():  # pylint: disable=invalid-name
-    sweep.counts.show('pbx-migrate')
-
-
 if __name__ == '__main__':
-    main()
+    sweep.main('pbx-migrate')

@@ -1,7 +1,6 @@
 """pbx-stitch is killed before each of its steps, and each of its steps fails."""
 import sound
 import sweep
-from workdir import main
 
 
 class StitchWorld(sweep.RecordingWorld):
@@ -62,9 +61,5 @@ class StitchInThreads(sweep.SweepCase):
         return world
 
 
-def tearDownModule():  # pylint: disable=invalid-name
-    sweep.counts.show('pbx-stitch')
-
-
 if __name__ == '__main__':
-    main()
+    sweep.main('pbx-stitch')

@@ -7,7 +7,7 @@ import time
 import sound
 import sweep
 from sound import Wav
-from workdir import ACCOUNT, Case, main
+from workdir import ACCOUNT, Case
 
 CALL = '1776500000.1'
 
@@ -133,9 +133,5 @@ class Time(Case):
         self.assertEqual(seen, {('1776500000.1.wav',)})
 
 
-def tearDownModule():  # pylint: disable=invalid-name
-    sweep.counts.show('time')
-
-
 if __name__ == '__main__':
-    main()
+    sweep.main('time')
