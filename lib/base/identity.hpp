@@ -3,7 +3,6 @@
 
 #include <sys/types.h>
 
-#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -41,10 +40,5 @@ std::string account_name(uid_t user);
 /// Whether `group` is that of `owner` alone: its primary group, of its name, without other members. Debian gives each
 /// account one, and Ubuntu lets it write what its account creates.
 bool is_private_group(gid_t group, uid_t owner);
-
-/// Why somebody other than root and `user` could replace or change what lies at `path`, naming the part of the path
-/// ("/opt/pbx belongs to the user mallory"); empty when nobody could. `path` is absolute and without symbolic links.
-/// Folders with the sticky bit may be writable by all. A group whose only member is the owner is no other user.
-std::string trust_fault(const std::filesystem::path& path, uid_t user);
 
 } // namespace pbx

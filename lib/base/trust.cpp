@@ -102,4 +102,20 @@ std::optional<Fd> open_trusted(const Folder& folder, const std::string& name) {
     return fd;
 }
 
+std::string trust_fault(const std::filesystem::path& path, uid_t user) {
+    for (auto part = path;; part = part.parent_path()) {
+        struct stat found {};
+        if (::lstat(part.c_str(), &found) != 0)
+            throw system_error(Exit::io, "cannot look at " + part.native(), errno);
+        if (found.st_uid != 0 && found.st_uid != user)
+            return part.native() + " belongs to the user " + account_name(found.st_uid);
+        const bool sticky = S_ISDIR(found.st_mode) && (found.st_mode & S_ISVTX) != 0;
+        const bool by_group = (found.st_mode & S_IWGRP) != 0 && !is_private_group(found.st_gid, found.st_uid);
+        if (!sticky && !S_ISLNK(found.st_mode) && (by_group || (found.st_mode & S_IWOTH) != 0))
+            return "others can write " + part.native();
+        if (part == part.parent_path())
+            return {};
+    }
+}
+
 } // namespace pbx

@@ -4,6 +4,8 @@
 #include "base/fd.hpp"
 #include "base/folder.hpp"
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <filesystem>
 #include <optional>
@@ -23,5 +25,10 @@ std::optional<std::string> read_trusted(const std::filesystem::path& path, std::
 /// regular file with one name only, of root's, of the effective user's or of the folder's owner, that no other user can
 /// write. Throws Error: no_permission when it must not be believed or cannot be read, with the command that helps; io.
 std::optional<Fd> open_trusted(const Folder& folder, const std::string& name);
+
+/// Why somebody other than root and `user` could replace or change what lies at `path`, naming the part of the path
+/// ("/opt/pbx belongs to the user mallory"); empty when nobody could. `path` is absolute and without symbolic links.
+/// Folders with the sticky bit may be writable by all. A group whose only member is the owner is no other user.
+std::string trust_fault(const std::filesystem::path& path, uid_t user);
 
 } // namespace pbx

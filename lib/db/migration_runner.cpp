@@ -89,7 +89,8 @@ std::vector<MigrationRecord> MigrationRunner::records() {
     result.reserve(static_cast<std::size_t>(PQntuples(rows.get())));
     for (int row = 0; row < PQntuples(rows.get()); ++row)
         result.push_back({PQgetvalue(rows.get(), row, 0), PQgetvalue(rows.get(), row, 1),
-                          PQgetvalue(rows.get(), row, 2), std::strtoll(PQgetvalue(rows.get(), row, 3), nullptr, 10)});
+                          PQgetvalue(rows.get(), row, 2),
+                          std::chrono::milliseconds{std::strtoll(PQgetvalue(rows.get(), row, 3), nullptr, 10)}});
     return result;
 }
 

@@ -4,6 +4,7 @@
 #include "base/error.hpp"
 #include "db/migration_files.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -15,8 +16,8 @@ namespace pbx::db {
 struct MigrationRecord {
     std::string version;
     std::string checksum;
-    std::string applied_at;    ///< as PostgreSQL prints it
-    std::int64_t duration = 0; ///< milliseconds
+    std::string applied_at; ///< as PostgreSQL prints it
+    std::chrono::milliseconds duration{0};
 };
 
 enum class MigrationState { applied, pending, out_of_order, changed, vanished };

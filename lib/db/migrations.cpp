@@ -30,7 +30,7 @@ void print_json(const std::vector<MigrationEntry>& entries) {
         item["checksum"] = entry.file == nullptr ? nullptr : nlohmann::ordered_json(entry.file->checksum);
         item["applied_checksum"] = entry.record ? nlohmann::ordered_json(entry.record->checksum) : nullptr;
         item["applied_at"] = entry.record ? nlohmann::ordered_json(entry.record->applied_at) : nullptr;
-        item["duration_ms"] = entry.record ? nlohmann::ordered_json(entry.record->duration) : nullptr;
+        item["duration_ms"] = entry.record ? nlohmann::ordered_json(entry.record->duration.count()) : nullptr;
         report["migrations"].push_back(std::move(item));
     }
     report["applied"] = count(entries, MigrationState::applied);

@@ -3,6 +3,7 @@
 
 #include "base/error.hpp"
 #include "base/fd.hpp"
+#include "base/trust.hpp"
 #include "base/words.hpp"
 #include "deploy/sources.hpp"
 #include "dialplan/conf_lines.hpp"

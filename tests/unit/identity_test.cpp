@@ -1,6 +1,7 @@
 // Who owns a path, and whose rights apply when files are used.
 #include "base/error.hpp"
 #include "base/identity.hpp"
+#include "base/trust.hpp"
 #include "catch.hpp"
 #include "temporary_folder.hpp"
 
