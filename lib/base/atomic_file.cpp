@@ -1,4 +1,4 @@
-// write, sync, rename, sync the folder; each step checked with its own message.
+// Write, sync, rename, sync the folder; each step is checked and has its own error message.
 #include "base/atomic_file.hpp"
 
 #include "base/error.hpp"
@@ -24,7 +24,7 @@ constexpr std::string_view writing_end = ".writing";
 constexpr std::string_view content_end = ".tmp";
 constexpr std::size_t random_digits = 16;
 
-// A name may already be as long as a file system allows. Two long names that share their beginning then take turns.
+// Cut, because a name may already have the maximum length. Long names with the same beginning then share a lock.
 std::string hidden_name(std::string_view name, std::string_view end) {
     constexpr std::size_t most = 220;
     return fmt::format(".{}{}", name.substr(0, most), end);
@@ -45,7 +45,7 @@ std::string random_name() {
     return fmt::format("{:0{}x}", number, random_digits);
 }
 
-// What an error means that a file system without O_TMPFILE gives: NFS, old overlayfs and FUSE.
+// True for the errors of file systems without O_TMPFILE: NFS, old overlayfs and FUSE.
 bool has_no_nameless_files(int error_number) {
     return error_number == EOPNOTSUPP || error_number == EISDIR || error_number == EINVAL;
 }
@@ -85,7 +85,7 @@ bool AtomicFile::take(mode_t mode, Owner owner) {
     if (!take_lock())
         return false;
     make_content();
-    // A change of owner may take bits of the mode away.
+    // Set the mode last, because chown(2) may clear mode bits.
     if (owner == Owner::of_folder)
         folder_->give_to_owner(fd_.get());
     if (::fchmod(fd_.get(), mode) != 0)
@@ -99,7 +99,7 @@ bool AtomicFile::is_named(int fd, const std::string& name) const {
     return ::fstat(fd, &held) == 0 && named && named->st_ino == held.st_ino && named->st_dev == held.st_dev;
 }
 
-// False while another writer lives.
+// Returns false while another writer holds the lock.
 bool AtomicFile::take_lock() {
     const auto create = [&] {
         return Fd{::openat(folder_->fd(), writing_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640)};
@@ -114,7 +114,7 @@ bool AtomicFile::take_lock() {
     }
     if (!fd)
         throw system_error(Exit::cant_create, "cannot create a temporary file for " + folder_->path_of(name_), errno);
-    // Between the two calls another writer may have taken it for a leftover, and removed it.
+    // Before this flock(), another writer may have taken the file for a leftover and removed it.
     if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
         if (errno == EWOULDBLOCK || errno == EINTR)
             return false;
@@ -129,7 +129,7 @@ bool AtomicFile::take_lock() {
     return true;
 }
 
-// What a killed writer of this name left. False when it is not dead.
+// Removes what a killed writer of this name left. Returns false when that writer is still alive.
 bool AtomicFile::remove_leftover() const {
     const Fd fd{::openat(folder_->fd(), writing_.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)};
     if (!fd && errno == ENOENT)
@@ -137,7 +137,7 @@ bool AtomicFile::remove_leftover() const {
     if (!fd && errno != ELOOP)
         throw folder_->cannot_open(writing_, errno);
     struct stat status {};
-    // A link, a pipe or another name of some file is nothing of ours; nothing but this name of it is touched.
+    // We create no links, pipes or second names of a file: remove only the name, and touch nothing else.
     if (!fd || ::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode) || status.st_nlink > 1) {
         folder_->remove(writing_);
         return true;
@@ -155,7 +155,7 @@ bool AtomicFile::remove_leftover() const {
 void AtomicFile::make_content() {
     const auto path = folder_->path_of(name_);
     const auto random = random_name();
-    // Before the file can have the name, so that it is found after a kill.
+    // Record the name before the file gets it, so that the next writer finds the file after a kill.
     write_all(lock_.get(), random, "the temporary file for " + path);
     hidden_ = content_name(name_, random);
     fd_ = Fd{::openat(folder_->fd(), ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600)};
@@ -164,7 +164,7 @@ void AtomicFile::make_content() {
         fd_ = Fd{::openat(folder_->fd(), hidden_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600)};
     if (!fd_)
         throw system_error(Exit::cant_create, "cannot create a temporary file for " + path, errno);
-    // It takes the place of the lock on its way to its own name.
+    // rename() moves this file over the lock file, so it must be locked too.
     if (::flock(fd_.get(), LOCK_EX | LOCK_NB) != 0)
         throw system_error(Exit::cant_create, "cannot lock the temporary file for " + path, errno);
 }
@@ -173,7 +173,7 @@ void AtomicFile::start_writing_out() const {
     ::sync_file_range(fd_.get(), 0, 0, SYNC_FILE_RANGE_WRITE);
 }
 
-// Renames our file, and nothing that another program put in its place.
+// Renames our file, and refuses one that another program put in its place.
 void AtomicFile::move(const std::string& from, const std::string& to) const {
     const auto path = folder_->path_of(name_);
     struct stat held {};
@@ -185,8 +185,8 @@ void AtomicFile::move(const std::string& from, const std::string& to) const {
         throw system_error(Exit::cant_create, "cannot rename the finished " + path, errno);
 }
 
-// By way of the lock's name: a writer that is killed before the last rename leaves that name, by which the next one
-// finds all that is left, and after the last rename nothing is left.
+// Renames to the lock's name first. A writer that is killed before the last rename leaves that name, through which the
+// next writer finds all leftovers. After the last rename there are none.
 void AtomicFile::rename() {
     if (nameless_) {
         const auto nameless = "/proc/self/fd/" + std::to_string(fd_.get());
@@ -210,7 +210,7 @@ void AtomicFile::commit() {
 void AtomicFile::commit_all(std::span<AtomicFile> files, const Folder& folder) {
     if (files.empty())
         return;
-    // syncfs reports write errors since Linux 5.8; below that, and for few files, sync each.
+    // syncfs() reports write errors since Linux 5.8. A few files are synced one by one.
     constexpr std::size_t few = 4;
     if (files.size() <= few) {
         for (const auto& file : files)

@@ -45,7 +45,7 @@ void arm_watchdog(std::chrono::seconds timeout) {
     struct sigaction action {};
     action.sa_handler = give_up;
     ::sigaction(SIGALRM, &action, nullptr);
-    // The work itself stops at the deadline; this is for what cannot look at a clock.
+    // The work itself stops at the deadline; this is for calls that cannot check a clock.
     itimerval timer{};
     timer.it_value.tv_sec = timeout.count() + 3;
     ::setitimer(ITIMER_REAL, &timer, nullptr);

@@ -26,9 +26,9 @@ class Deadline {
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(when_ - Clock::now());
         return left.count() > 0 ? left : std::chrono::milliseconds{0};
     }
-    /// Becomes readable (poll) when an interruption passes this deadline; -1 when none can.
+    /// Becomes readable (poll) when a signal makes this deadline pass; -1 when signals do not affect it.
     int interrupt_descriptor() const { return of_run_ ? interrupt::descriptor() : -1; }
-    /// The nearer of this and `span` from now.
+    /// The earlier of this deadline and `span` from now.
     Deadline at_most(std::chrono::milliseconds span) const {
         const auto other = Clock::now() + span;
         return Deadline{other < when_ ? other : when_, of_run_};
@@ -40,16 +40,16 @@ class Deadline {
     bool of_run_;
 };
 
-/// Ends the process shortly after `deadline` with a message, whatever it hangs in: a database that accepted but never
-/// answers, a disk that does not return. The kernel then kills our children (subprocess.hpp) and releases our locks,
-/// and the next run repairs what is left.
+/// Ends the process with a message shortly after `timeout`, whatever call it hangs in, for example to a database that
+/// never answers or to a disk that does not return. The kernel then kills our children (subprocess.hpp) and releases
+/// our locks, and the next run repairs what is left.
 void arm_watchdog(std::chrono::seconds timeout);
 
 /// The exit status with which the watchdog would end the process now.
 Exit watchdog_status();
 
-/// While it lives, names what the process waits for, and the exit status should it never come. One inside another
-/// speaks for as long as it lives; then the outer one does again. Only the main thread has them.
+/// While it exists, names what the process waits for, and the exit status if that never comes. A nested one takes
+/// precedence until it is destroyed. For the main thread only.
 class Waiting {
   public:
     Waiting(const char* what, Exit kind);

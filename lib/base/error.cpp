@@ -1,4 +1,4 @@
-// Ranks exit statuses, and turns errno into words.
+// Ranks exit statuses, and turns errno into messages.
 #include "base/error.hpp"
 
 #include <algorithm>
@@ -9,8 +9,8 @@
 namespace pbx {
 
 Exit worst(Exit a, Exit b) {
-    // From harmless to grave. 75 mends itself at the next run; 65 to 69 concern single calls or an outage; 73 to 78
-    // need an operator at this machine; 70 needs a programmer.
+    // From harmless to severe. The next run recovers from 75; 65 to 69 concern single calls or an outage; 73 to 78 need
+    // an operator at this machine; 70 needs a programmer.
     constexpr std::array order{Exit::ok,          Exit::differs, Exit::temporary,     Exit::no_input,
                                Exit::data,        Exit::usage,   Exit::unavailable,   Exit::io,
                                Exit::cant_create, Exit::config,  Exit::no_permission, Exit::software};
@@ -21,23 +21,23 @@ Exit worst(Exit a, Exit b) {
 
 namespace {
 
-// What to do about the errors of the system that operators meet.
+// Hints for the system errors that operators meet.
 std::string hint_for(int error_number) {
     switch (error_number) {
     case EACCES:
     case EPERM:
-        return "run it as the user that Asterisk runs as, or give this user the right";
+        return "run it as the user that Asterisk runs as, or give this user permission";
     case ENOSPC:
     case EDQUOT:
-        return "make room on that file system; nothing is lost, and the next run goes on";
+        return "free space on that file system; nothing is lost, and the next run continues";
     case EROFS:
         return "that file system is mounted read-only";
     case ENOENT:
-        return "check the path; pbx.conf(5) tells where settings come from";
+        return "check the path; pbx.conf(5) explains where settings come from";
     case ENOTDIR:
         return "a part of that path is a file, not a folder";
     case EIO:
-        return "the disk reports an error: look at the kernel's log";
+        return "the disk reports an error: check the kernel's log";
     case EMFILE:
     case ENFILE:
         return "too many files are open: raise the limit (ulimit -n)";

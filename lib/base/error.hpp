@@ -17,16 +17,16 @@ enum class Exit {
     software = 70,      ///< a bug here
     cant_create = 73,   ///< cannot write a file
     io = 74,            ///< cannot read a file
-    temporary = 75,     ///< another run holds the lock, or try again
+    temporary = 75,     ///< another run holds the lock, or a retry may help
     no_permission = 77, ///< permission denied
     config = 78,        ///< configuration
 };
 
-/// The worse of two statuses: what a person must look at outranks what the next run mends by itself.
+/// The worse of two statuses: one that needs a person outranks one that the next run repairs.
 Exit worst(Exit a, Exit b);
 
-/// A failure, in words for an operator: `what()` says what failed and why ("cannot open /x/y.wav: Permission denied"),
-/// `hint()` what to do about it, and may be empty.
+/// A failure, described for an operator: `what()` gives what failed and why ("cannot open /x/y.wav: Permission
+/// denied"), `hint()` what to do about it. The hint may be empty.
 class Error : public std::runtime_error {
   public:
     Error(Exit kind, const std::string& message, std::string hint = {})
@@ -40,8 +40,8 @@ class Error : public std::runtime_error {
     std::string hint_;
 };
 
-/// An Error from errno: "<message>: <strerror>". EACCES and EPERM become no_permission, whatever `kind` says. Without
-/// a hint of the caller's, it has one that fits the errno.
+/// An Error from errno: "<message>: <strerror>". EACCES and EPERM become no_permission, whatever `kind` is. An empty
+/// `hint` is replaced by one that fits the errno.
 Error system_error(Exit kind, const std::string& message, int error_number, std::string hint = {});
 
 } // namespace pbx

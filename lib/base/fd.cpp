@@ -96,8 +96,8 @@ Fd nameless_file() {
 
 void copy_bytes(int in, std::uint64_t offset, std::uint64_t length, int out, std::string_view what) {
     auto position = static_cast<off_t>(offset);
-    // From the best way to the one that always works: some do not work across file systems, to a pipe, or on an old
-    // kernel, and say so by an error or by copying nothing.
+    // From the fastest way to the one that always works: the others fail or copy nothing across some file systems, to a
+    // pipe or on an old kernel.
     enum class Way { copy_file_range, sendfile, read_write };
     auto way = Way::copy_file_range;
     std::vector<char> buffer;

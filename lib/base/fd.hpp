@@ -1,4 +1,4 @@
-// A file descriptor that closes itself, and reads and writes that are whole or an Error.
+// A file descriptor that closes itself, and reads and writes that complete or throw an Error.
 #pragma once
 
 #include <sys/types.h>
@@ -35,7 +35,7 @@ class Fd {
     int fd_ = -1;
 };
 
-/// The reader of our stdout or of another pipe went away: no error, only nobody left to write for.
+/// The reader of our stdout or of another pipe has closed it. This is not an error: nobody needs the output.
 class ReaderGone : public std::exception {};
 
 /// Writes all of `data`, or throws Error (cant_create) "cannot write <what>: ..."; ReaderGone; or, when a signal
@@ -48,21 +48,20 @@ std::size_t read_at(int fd, std::span<char> buffer, std::uint64_t offset, std::s
 /// The whole file at `path`. Throws Error (io, no_permission).
 std::string read_file(const std::filesystem::path& path);
 
-/// The content of an open file from its beginning, at most `most` bytes of it. Throws Error (io).
+/// The content of an open file from its beginning, at most `most` bytes. Throws Error (io).
 std::string read_file(int fd, std::string_view what, std::size_t most = std::string::npos);
 
 /// Bytes in an open file. Throws Error (io).
 std::uint64_t size_of(int fd, std::string_view what);
 
-/// Where temporary things go: $TMPDIR, or /tmp.
+/// The folder for temporary files: $TMPDIR, or /tmp.
 std::filesystem::path temporary_folder();
 
 /// An open file without a name in temporary_folder(). Throws Error (cant_create).
 Fd nameless_file();
 
-/// Copies `length` bytes from one descriptor to another: in the kernel where source and target allow it. `in` is read
-/// from `offset`, `out` is written at its own position. Throws Error, io when `in` is shorter than promised;
-/// ReaderGone.
+/// Copies `length` bytes from one descriptor to another, in the kernel where both allow it. Reads `in` from `offset`,
+/// and writes `out` at its current position. Throws Error (io when `in` is too short), or ReaderGone.
 void copy_bytes(int in, std::uint64_t offset, std::uint64_t length, int out, std::string_view what);
 
 } // namespace pbx

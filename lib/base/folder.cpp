@@ -27,13 +27,13 @@ Folder Folder::create(const std::filesystem::path& path, const Folder* like) {
         if (::mkdir(so_far.c_str(), 0750) == 0) {
             const Fd made{::open(so_far.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
             struct stat status {};
-            // Another user may have put something else in its place since.
+            // Another user may have replaced it since mkdir().
             if (made && ::fstat(made.get(), &status) == 0 && status.st_uid == ::geteuid())
                 like != nullptr ? like->give_to_owner(made.get()) : open(parent).give_to_owner(made.get());
             continue;
         }
         const int why = errno;
-        // A parent may be a folder that we must not write to, and need not: EROFS, EACCES.
+        // EROFS or EACCES is harmless for a parent that exists: we need not write to it.
         std::error_code failed;
         if (why != EEXIST && !std::filesystem::is_directory(so_far, failed))
             throw system_error(Exit::cant_create, "cannot make folder " + so_far.native(), why);
@@ -52,15 +52,15 @@ std::optional<struct stat> Folder::look(const std::string& name) const {
 
 std::optional<Fd> Folder::find(const std::string& name) const {
     const auto refuse = [&] {
-        return Error{Exit::data, path_of(name) + " is not a regular file, and is not opened",
-                     "a link, pipe or device under a recording's name is no recording; look who put it there"};
+        return Error{Exit::data, path_of(name) + " is not a regular file, so it was not opened",
+                     "a recording is never a link, pipe or device; find out which program created it"};
     };
     const auto before = look(name);
     if (!before)
         return std::nullopt;
     if (!S_ISREG(before->st_mode))
         throw refuse();
-    // It may have been replaced since: neither follow a link nor wait for a pipe's writer.
+    // The file may have been replaced since look(): do not follow a link or wait for a pipe's writer.
     Fd fd{::openat(fd_.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)};
     if (!fd && errno == ENOENT)
         return std::nullopt;
@@ -120,7 +120,7 @@ void Folder::sync() const {
 }
 
 void Folder::for_each_name(const std::function<void(const std::string&)>& each) const {
-    // A descriptor of its own, since reading a folder moves the position that duplicates share.
+    // Open a separate descriptor, because duplicates would share the read position.
     const int copy = ::openat(fd_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     const auto close = [](DIR* dir) { ::closedir(dir); };
     const std::unique_ptr<DIR, decltype(close)> dir{copy < 0 ? nullptr : ::fdopendir(copy), close};

@@ -1,4 +1,4 @@
-// EVP digests: MD5 is what the cloud itself computes of an object, not a defence.
+// EVP digests. MD5 is only for comparison with the hash that the cloud computes, not for security.
 #include "base/hash.hpp"
 
 #include "base/error.hpp"
@@ -41,7 +41,7 @@ std::string Hash::hex() {
 
 namespace {
 
-// Calls `each` with the bytes from `offset` to `end`, a block at a time, and where the block begins.
+// Calls `each` for every block of bytes from `offset` to `end`, with the block's offset.
 template <typename Each>
 void read_range(int fd, std::uint64_t offset, std::uint64_t end, std::string_view what, const Each& each) {
     constexpr std::uint64_t most = 1U << 18U;

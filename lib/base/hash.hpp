@@ -14,7 +14,7 @@ class Hash {
 
     explicit Hash(Algorithm algorithm);
     void add(std::string_view data);
-    /// Lower-case hex. The hash cannot be added to afterwards.
+    /// Lower-case hex. Do not call add() afterwards.
     std::string hex();
 
   private:
@@ -27,14 +27,13 @@ class Hash {
 /// SHA-256 of a text, in lower-case hex.
 std::string sha256_of(std::string_view text);
 
-/// MD5 of the first `length` bytes of an open file, read from its beginning. Throws Error (io), also when it is
-/// shorter.
+/// MD5 of the first `length` bytes of an open file. Throws Error (io), also when the file is shorter.
 std::string md5_of_file(int fd, std::uint64_t length, std::string_view what);
 
-/// SHA-256 of `length` bytes of an open file, from `offset`. Throws Error (io), also when it is shorter.
+/// SHA-256 of `length` bytes of an open file, from `offset`. Throws Error (io), also when the file is shorter.
 std::string sha256_of_range(int fd, std::uint64_t offset, std::uint64_t length, std::string_view what);
 
-/// md5_of_file(), and in the same pass over the bytes the SHA-256 of those from `offset` on.
+/// md5_of_file(), and in the same pass the SHA-256 of the bytes from `offset` to `length`.
 struct FileHashes {
     std::string md5;
     std::string sha256;

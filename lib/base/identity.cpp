@@ -1,4 +1,4 @@
-// setfsuid(2) is per thread, unlike setresuid(2) of the C library, and takes away what lets root open everything.
+// setfsuid(2) is per thread, unlike setresuid(2) of the C library, and drops root's right to open every file.
 #include "base/identity.hpp"
 
 #include "base/error.hpp"
@@ -20,7 +20,7 @@ constexpr gid_t nogroup = 65534;
 bool become(uid_t user, gid_t group) {
     ::setfsgid(group);
     ::setfsuid(user);
-    // An id that cannot be: the calls change nothing and return what holds.
+    // With an invalid id the calls change nothing and return the current id.
     return static_cast<gid_t>(::setfsgid(static_cast<gid_t>(-1))) == group &&
            static_cast<uid_t>(::setfsuid(static_cast<uid_t>(-1))) == user;
 }
@@ -32,7 +32,7 @@ FilesAs::FilesAs(const Identity& identity) : changed_{::geteuid() == 0 && identi
         return;
     const int count = ::getgroups(0, nullptr);
     groups_.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
-    // Of this thread alone: the C library's setgroups() would change all threads.
+    // A direct system call changes this thread only; the C library's setgroups() would change all threads.
     if (::getgroups(count, groups_.data()) != count || ::syscall(SYS_setgroups, 0, nullptr) != 0 ||
         !become(identity.user, identity.group)) {
         const int why = errno;

@@ -1,4 +1,4 @@
-// Whose rights count: those of the account that files belong to, not those of the root who happens to run the tool.
+// Lets root work on files with only the rights of the account that owns them.
 #pragma once
 
 #include <sys/types.h>
@@ -14,8 +14,8 @@ struct Identity {
     gid_t group;
 };
 
-/// While it lives, what this thread opens, creates and removes is allowed to it as to `identity`, and belongs to that.
-/// Only root can become somebody else: for other users nothing changes. Throws Error (no_permission).
+/// While it exists, this thread opens, creates and removes files with the rights of `identity`, and new files belong to
+/// `identity`. Only root can switch: for other users nothing changes. Throws Error (no_permission).
 class FilesAs {
   public:
     explicit FilesAs(const Identity& identity);
@@ -27,18 +27,18 @@ class FilesAs {
     void restore() const;
 
     bool changed_;
-    std::vector<gid_t> groups_; ///< supplementary ones, to be had again
+    std::vector<gid_t> groups_; ///< supplementary groups, to restore
 };
 
-/// The account `user` with its primary group. For a number without an account: `otherwise` as group, unless that is
-/// root's.
+/// The account `user` with its primary group. A number without an account gets the group `otherwise`, or nogroup if
+/// that is root's.
 Identity identity_of(uid_t user, gid_t otherwise);
 
 /// The name of the account, or its number where it has none.
 std::string account_name(uid_t user);
 
-/// Whether `group` is that of `owner` alone: its primary group, of its name, without other members. Debian gives each
-/// account one, and Ubuntu lets it write what its account creates.
+/// Whether `group` belongs to `owner` alone: its primary group, with its name and without other members. Debian gives
+/// each account such a group, and Ubuntu lets the group write what the account creates.
 bool is_private_group(gid_t group, uid_t owner);
 
 } // namespace pbx

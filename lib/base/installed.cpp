@@ -1,4 +1,4 @@
-// The build does not know the last word about its prefix: cpack and `cmake --install --prefix` choose it later.
+// The build does not know its final prefix: cpack and `cmake --install --prefix` choose it later.
 #include "base/installed.hpp"
 
 #include <sys/auxv.h>
@@ -15,7 +15,7 @@ std::filesystem::path running_program() {
     auto program = std::filesystem::read_symlink("/proc/self/exe", failed);
     if (!failed)
         return program;
-    // No /proc, as in a plain chroot: the path that was executed, which the kernel hands over as a number.
+    // Without /proc, as in a plain chroot, use the executed path, which getauxval() returns as a number.
     // NOLINTNEXTLINE(performance-no-int-to-ptr,cppcoreguidelines-pro-type-reinterpret-cast)
     const auto* executed = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
     return executed == nullptr ? std::filesystem::path{} : std::filesystem::canonical(executed, failed);

@@ -1,11 +1,11 @@
-// Where this copy of the suite was installed: a package, /usr/local and a folder of one's own all work.
+// Where this copy of the suite was installed: a package, /usr/local and any other prefix all work.
 #pragma once
 
 #include <string>
 
 namespace pbx {
 
-/// The folder of migrations that came with the running program: the one beside its bin folder, else the one that the
+/// The folder of migrations that came with the running program: the one beside its bin folder, or else the one that the
 /// build was configured for.
 std::string installed_migrations();
 

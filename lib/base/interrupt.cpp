@@ -1,4 +1,4 @@
-// The handler only notes the signal, wakes poll(2) through an eventfd, and sets an alarm.
+// The handler only records the signal, wakes poll(2) through an eventfd, and sets an alarm.
 #include "base/interrupt.hpp"
 
 #include "base/error.hpp"

@@ -5,9 +5,9 @@
 
 namespace pbx::interrupt {
 
-/// Waits for the three signals; one that was ignored at the start (nohup) stays ignored. At the first signal the
-/// deadline of the run passes (Deadline::of_run), and the process has three seconds to end; a second signal ends it at
-/// once. To be called in the main thread, before others start.
+/// Handles the three signals; one that was ignored at the start (nohup) stays ignored. At the first signal the deadline
+/// of the run passes (Deadline::of_run), and the process has three seconds to end; a second signal ends it at once.
+/// Call it in the main thread, before other threads start.
 void watch();
 
 /// The first of the signals that arrived; 0 when there was none.
@@ -16,13 +16,13 @@ int signal();
 /// Becomes readable (poll) at the first signal. -1 before watch().
 int descriptor();
 
-/// Throws Error (temporary) once a signal has arrived. For loops that may take long.
+/// Throws Error (temporary) once a signal has arrived. For loops that may run long.
 void check();
 
 /// Sleeps for `span`, or until a signal arrives.
 void sleep(std::chrono::milliseconds span);
 
-/// Ends the process by the signal that arrived, so that a shell or cron sees it. Safe in a signal handler.
+/// Ends the process with the signal that arrived, so that a shell or cron sees it. Safe in a signal handler.
 [[noreturn]] void end();
 
 } // namespace pbx::interrupt

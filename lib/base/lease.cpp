@@ -1,4 +1,4 @@
-// F_SETLEASE, whose signal to the holder would kill us if nobody ignored it.
+// F_SETLEASE. Its signal to the holder of a lease would kill us, so we ignore it.
 #include "base/lease.hpp"
 
 #include <fcntl.h>

@@ -1,12 +1,12 @@
-// Whether somebody is writing a file at this moment.
+// Whether a process has a file open for writing.
 #pragma once
 
 namespace pbx {
 
 enum class Writer { none, some, unknown };
 
-/// A read lease, fcntl(2) F_SETLEASE, which the kernel refuses exactly while someone has the file open for writing;
-/// while it is held, nobody can open the file for writing, so hold it for as short as possible.
+/// A read lease, fcntl(2) F_SETLEASE, which the kernel refuses while a process has the file open for writing. While we
+/// hold it, nobody can open the file for writing, so hold it as briefly as possible.
 class ReadLease {
   public:
     /// `fd` must be open for reading only.
@@ -15,8 +15,8 @@ class ReadLease {
     ReadLease(const ReadLease&) = delete;
     ReadLease& operator=(const ReadLease&) = delete;
 
-    /// none: the lease is held. unknown: leases cannot be had, on a file of another user without CAP_LEASE, or on a
-    /// file system without them.
+    /// none: the lease is held. unknown: no lease is possible, because we lack CAP_LEASE for another user's file, or
+    /// the file system has no leases.
     Writer writer() const { return writer_; }
 
   private:

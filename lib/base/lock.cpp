@@ -1,4 +1,4 @@
-// flock; who holds it is the kernel's to say, so that taking the lock writes nothing.
+// flock. The kernel knows the holder, so taking the lock writes nothing.
 #include "base/lock.hpp"
 
 #include "base/deadline.hpp"
@@ -23,7 +23,7 @@ namespace {
 // "pbx-stitch (pid 1234)", from /proc/locks (proc(5)) and the process's own name.
 struct Holder {
     std::string name;
-    bool gone = false; ///< it ended, and a child of it still holds what it inherited
+    bool gone = false; ///< it ended, but a child still holds the inherited lock
 };
 
 Holder holder_of(int fd) {
@@ -41,12 +41,12 @@ Holder holder_of(int fd) {
         std::ifstream comm{"/proc/" + pid + "/comm"};
         if (std::getline(comm, name))
             return {fmt::format("{} (pid {})", name, pid), false};
-        return {fmt::format("what pid {} left running when it ended", pid), true};
+        return {fmt::format("a child that pid {} left running when it ended", pid), true};
     }
-    return {"a process that cannot be seen from here", false};
+    return {"a process that is not visible here", false};
 }
 
-// Never what somebody else put there: whoever holds the lock's file open can keep us from ever running.
+// Refuses another user's file, because that user could hold its lock forever and keep us from running.
 Fd open_lock(const Folder& folder, const std::string& name) {
     Fd made{::openat(folder.fd(), name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640)};
     if (made) {
@@ -57,7 +57,7 @@ Fd open_lock(const Folder& folder, const std::string& name) {
         throw system_error(Exit::cant_create, "cannot create lock file " + folder.path_of(name), errno);
     auto found = open_trusted(folder, name);
     if (!found)
-        throw Error{Exit::temporary, "lock file " + folder.path_of(name) + " was removed at this moment", "try again"};
+        throw Error{Exit::temporary, "lock file " + folder.path_of(name) + " was removed just now", "try again"};
     return *std::move(found);
 }
 
@@ -66,7 +66,7 @@ Fd open_lock(const Folder& folder, const std::string& name) {
 RunLock::RunLock(const Folder& folder, const std::string& name) {
     const auto path = folder.path_of(name);
     Fd fd = open_lock(folder, name);
-    // The kernel kills a dead run's children, and needs moments for it.
+    // The kernel kills the children of a dead run, which takes a moment.
     const auto patience = Deadline::after(std::chrono::seconds{5});
     while (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
         if (errno == EINTR)
@@ -76,7 +76,7 @@ RunLock::RunLock(const Folder& folder, const std::string& name) {
         const auto holder = holder_of(fd.get());
         if (!holder.gone || patience.passed())
             throw Error{Exit::temporary, "another run holds " + path + ": " + holder.name,
-                        "it will finish by itself; if its process is gone, an rclone that it started still runs"};
+                        "wait until it finishes; if its process is gone, an rclone that it started is still running"};
         std::this_thread::sleep_for(std::chrono::milliseconds{20});
     }
     fd_ = std::move(fd);

@@ -1,4 +1,4 @@
-// The lock that keeps two runs of one tool apart.
+// The lock that prevents two simultaneous runs of one tool.
 #pragma once
 
 #include "base/fd.hpp"
@@ -8,11 +8,11 @@
 
 namespace pbx {
 
-/// Held by flock(2) on a hidden file, until destroyed or the process ends. Children that inherit `fd()` go on holding
-/// it after a kill of their parent, so that nobody works beside an orphan.
+/// A flock(2) on a hidden file, held until this object or the process ends. Children that inherit `fd()` keep the lock
+/// after their parent is killed, so that no new run works beside an orphan.
 class RunLock {
   public:
-    /// Throws Error (temporary), naming the holder, when another run has it.
+    /// Throws Error (temporary), naming the holder, when another run holds it.
     RunLock(const Folder& folder, const std::string& name);
 
     int fd() const { return fd_.get(); }

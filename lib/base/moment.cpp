@@ -1,4 +1,4 @@
-// The C library knows the zone that TZ or the system names, with its summer times; C++ in GCC 12 does not.
+// Uses the C library, which knows time zones and summer time; C++ in GCC 12 does not.
 #include "base/moment.hpp"
 
 #include "base/deadline.hpp"
@@ -38,7 +38,7 @@ std::string formatted(const char* format, const std::tm& time) {
     return {text.data(), ::strftime(text.data(), text.size(), format, &time)};
 }
 
-// Seconds east of Greenwich of "Z", "+05:30", "+0530" or "+05".
+// The offset from UTC of "Z", "+05:30", "+0530" or "+05".
 std::optional<std::chrono::seconds> parse_zone(const char* text) {
     if (std::strpbrk(text, "Z+-") != text)
         return std::nullopt;
@@ -46,13 +46,13 @@ std::optional<std::chrono::seconds> parse_zone(const char* text) {
     const char* end = ::strptime(text, "%z", &zone);
     if (end == nullptr || *end != '\0')
         return std::nullopt;
-    // glibc takes any number of hours.
+    // glibc accepts any number of hours.
     const std::chrono::seconds offset{zone.tm_gmtoff};
     constexpr std::chrono::hours farthest{18};
     return std::chrono::abs(offset) <= farthest ? std::optional{offset} : std::nullopt;
 }
 
-// `text` in `format`, and nothing but a zone behind it where `may_have_zone`.
+// Parses `text` in `format`. Only a zone may follow, and only if `may_have_zone`.
 std::optional<std::chrono::sys_seconds> parse_as(const char* format, const std::string& text, bool may_have_zone) {
     std::tm given{};
     const char* rest = ::strptime(text.c_str(), format, &given);
@@ -63,7 +63,7 @@ std::optional<std::chrono::sys_seconds> parse_as(const char* format, const std::
         return std::nullopt;
     auto calendar = given;
     const std::chrono::sys_seconds as_utc{std::chrono::seconds{::timegm(&calendar)}};
-    // strptime() accepts 30 February, a day of one digit, and blanks; none of them comes back as it was written.
+    // strptime() accepts 30 February, one-digit days and blanks. Formatting the result again detects them.
     if (as_utc.time_since_epoch().count() < 0 || formatted(format, calendar) != text.substr(0, rest - text.c_str()))
         return std::nullopt;
     return zone ? as_utc - *zone : from_local(given);
@@ -98,7 +98,7 @@ std::chrono::sys_seconds parse_time(std::string_view text, std::chrono::sys_seco
 }
 
 std::string iso_time(std::chrono::sys_seconds time) {
-    // "+0530"
+    // strftime() writes "+0530".
     auto text = formatted("%Y-%m-%dT%H:%M:%S%z", local(time));
     return text.insert(text.size() - 2, ":");
 }

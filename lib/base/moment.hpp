@@ -8,14 +8,14 @@
 namespace pbx {
 
 /// The time that "25h" (ago; also s, m, d), "now", "today", "yesterday" (their midnights), "2026-04-18" (midnight),
-/// "2026-04-18T14:40" or "2026-04-18T14:40:05" stands for. The T may be a blank, and "Z" or "+05:30" behind names
+/// "2026-04-18T14:40" or "2026-04-18T14:40:05" stands for. The T may be a blank, and a final "Z" or "+05:30" names
 /// another zone. Throws Error (usage).
 std::chrono::sys_seconds parse_time(std::string_view text, std::chrono::sys_seconds now);
 
 /// "2026-04-18T14:40:05+05:30"
 std::string iso_time(std::chrono::sys_seconds time);
 
-/// "2026-04-18 14:40:05", for eyes.
+/// "2026-04-18 14:40:05", for people.
 std::string shown_time(std::chrono::sys_seconds time);
 
 } // namespace pbx

@@ -1,4 +1,4 @@
-// The gate for every string from outside that becomes a path.
+// Checks every string from outside before it becomes a path.
 #include "base/name.hpp"
 
 #include "base/error.hpp"

@@ -1,4 +1,4 @@
-// Walks /proc/PID/fd, and asks fdinfo how each descriptor was opened.
+// Walks /proc/PID/fd, and reads in fdinfo how each descriptor was opened.
 #include "base/open_files.hpp"
 
 #include <fcntl.h>
@@ -31,7 +31,7 @@ bool opened_for_writing(const fs::path& fdinfo) {
 
 OpenFiles OpenFiles::now() {
     OpenFiles result;
-    std::error_code gone; // processes come and go, and those of others are closed to us
+    std::error_code gone; // processes end meanwhile, and those of others are not readable
     for (fs::directory_iterator process{"/proc", gone}; !gone && process != fs::directory_iterator{};
          process.increment(gone)) {
         const auto name = process->path().filename().native();

@@ -1,4 +1,4 @@
-// Which files other processes have open for writing, as far as /proc shows it.
+// Which files other processes have open for writing, according to /proc.
 #pragma once
 
 #include <sys/stat.h>
@@ -8,7 +8,7 @@
 
 namespace pbx {
 
-/// For file systems and files where no lease can be had (lease.hpp). Processes of other users are visible to root only.
+/// For files on which no lease is possible (lease.hpp). Processes of other users are visible to root only.
 class OpenFiles {
   public:
     static OpenFiles now();

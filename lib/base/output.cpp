@@ -1,4 +1,4 @@
-// One buffer over write(2): stdio and fmt lose the reason why a write failed, or hide it in a text of theirs.
+// One buffer over write(2): stdio and fmt lose the reason why a write failed, or hide it in their own message.
 #include "base/output.hpp"
 
 #include "base/error.hpp"
@@ -22,7 +22,7 @@ bool goes_on = false;
 std::optional<Error> failure;
 
 void write_out() {
-    // A write that failed is not repeated with the same bytes when the tool ends.
+    // Empty the buffer first, so that flush() does not repeat a failed write.
     const auto text = std::exchange(buffer, {});
     if (is_closed)
         return;

@@ -1,4 +1,4 @@
-// What a tool prints on stdout: its report, its list, its document.
+// What a tool prints on stdout: its report, list or document.
 #pragma once
 
 #include <fmt/format.h>
@@ -7,8 +7,8 @@
 
 namespace pbx::output {
 
-/// For a tool whose work does not end when its report cannot be printed: from now on a reader that goes away causes no
-/// ReaderGone, and other errors are thrown only by flush(). What is printed after either is dropped.
+/// For a tool that must finish its work even when its report cannot be printed: from now on a closed pipe causes no
+/// ReaderGone, and only flush() throws other errors. After either, output is dropped.
 void go_on_without_reader();
 
 /// Appends to stdout's buffer, which is written when it is full, and line by line to a terminal. Safe to call from
@@ -20,7 +20,7 @@ void print(fmt::format_string<Args...> format, Args&&... args) {
     write(fmt::format(format, std::forward<Args>(args)...));
 }
 
-/// Writes out what is in the buffer. Throws as write() does. App::run calls it at the end of every tool.
+/// Writes out the buffer. Throws like write(). App::run calls it at the end of every tool.
 void flush();
 
 } // namespace pbx::output

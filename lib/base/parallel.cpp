@@ -34,7 +34,7 @@ void parallel_for(std::size_t count, unsigned jobs, const std::function<void(std
             for (std::size_t i = 1; i < most; ++i)
                 threads.emplace_back(run);
         } catch (const std::system_error&) {
-            // The system gives no more threads: those that there are do the work.
+            // The system allows no more threads, so the existing ones do the work.
         }
         run();
     }

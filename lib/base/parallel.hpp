@@ -6,11 +6,11 @@
 
 namespace pbx {
 
-/// Calls work(0) ... work(count - 1), each once, from up to `jobs` threads, and returns when all are done. The first
-/// exception that a call lets out is thrown again here, after the others ended; no new call begins after it.
+/// Calls work(0) ... work(count - 1), each once, from up to `jobs` threads, and returns when all are done. After the
+/// first exception no new call begins; it is rethrown here when the running calls have ended.
 void parallel_for(std::size_t count, unsigned jobs, const std::function<void(std::size_t)>& work);
 
-/// One worker a core.
+/// One worker per core.
 unsigned default_jobs();
 
 } // namespace pbx

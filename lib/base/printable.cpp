@@ -1,4 +1,4 @@
-// What must not be shown, and what is not UTF-8, is replaced by its number.
+// Replaces unsafe characters, and bytes that are not UTF-8, with their numbers.
 #include "base/printable.hpp"
 
 #include <fmt/format.h>
@@ -17,7 +17,7 @@ struct Range {
     std::uint32_t last;
 };
 
-// Unicode's categories Cc, Zl, Zp, and of Cf what has no shape of its own or turns the direction.
+// Unicode's categories Cc, Zl and Zp, and the characters of Cf that are invisible or change the direction.
 constexpr std::array<Range, 11> not_shown{{{0x00, 0x1f},
                                            {0x7f, 0x9f},
                                            {0x061c, 0x061c},

@@ -1,4 +1,4 @@
-// Texts from the network and the database, made fit to be shown.
+// Makes texts from the network and the database safe to show.
 #pragma once
 
 #include <string>
@@ -6,10 +6,10 @@
 
 namespace pbx {
 
-/// `text` on one line that can neither drive a terminal, nor turn its direction, nor hide a part of itself: control
-/// characters and bytes that are not UTF-8 come out as \xNN, marks of direction and characters without a shape as
-/// \uNNNN. The joiners U+200C and U+200D stay, which Indian and Persian names need. Of more than `most` characters the
-/// rest becomes "...". What it returns it leaves as it is.
+/// `text` as one line that cannot control a terminal, change the text direction or hide a part of itself: control
+/// characters and bytes that are not UTF-8 become \xNN, direction marks and invisible characters \uNNNN. The joiners
+/// U+200C and U+200D stay, because Indian and Persian names need them. After `most` characters the rest becomes "...".
+/// A second call changes nothing.
 std::string printable(std::string_view text, std::size_t most = std::string_view::npos);
 
 } // namespace pbx

@@ -17,13 +17,13 @@ namespace pbx {
 
 namespace {
 
-// What is in it will be removed: it must be a folder, not a link to one, and ours, root's or of the owner of what it is
-// in. Others remove it beside us: then it is made again.
+// Its content will be removed, so it must be a folder, not a link, and belong to us, root or the owner of `parent`. If
+// another run removes it at the same time, it is created again.
 Folder make_above(const Folder& parent, const std::string& name) {
     const auto path = parent.path() / name;
     const auto refuse = [&](const char* fault) {
         return Error{Exit::no_permission, path.native() + " is not used: " + fault,
-                     "find out which program made it, and remove it"};
+                     "find out which program created it, then remove it"};
     };
     for (;;) {
         auto made = Folder::create(path, &parent);
@@ -42,7 +42,7 @@ Folder make_above(const Folder& parent, const std::string& name) {
     }
 }
 
-// A name in a folder that stays the same one whatever becomes of the folder's own name.
+// A path into this very folder, even after the folder was renamed or replaced.
 std::string beneath(const Folder& folder, const std::string& name) {
     return "/proc/self/fd/" + std::to_string(folder.fd()) + "/" + name;
 }
@@ -61,7 +61,7 @@ PrivateFolder::PrivateFolder(Folder shared, std::string begin, uid_t user)
 }
 
 void PrivateFolder::make(const std::function<void()>& renew_above) {
-    // Others make, sweep and remove beside us: what they took away of ours is made again.
+    // Other runs create, sweep and remove folders at the same time. If they remove ours, create it again.
     for (;; renew_above()) {
         auto path = beneath(above_, begin_ + "XXXXXX");
         const bool made = ::mkdtemp(path.data()) != nullptr;
@@ -90,7 +90,7 @@ PrivateFolder::~PrivateFolder() {
     std::error_code ignored;
     std::filesystem::remove_all(beneath(above_, folder_->path().filename()), ignored);
     if (begin_.empty())
-        std::filesystem::remove(above_.path(), ignored); // unless others are at work in it
+        std::filesystem::remove(above_.path(), ignored); // fails while other runs use it
 }
 
 void PrivateFolder::sweep() const {

@@ -1,4 +1,4 @@
-// A folder in which things grow until they are whole, swept by a later run when its own was killed.
+// A folder for unfinished files. If its run is killed, a later run removes it.
 #pragma once
 
 #include "base/folder.hpp"
@@ -9,15 +9,15 @@
 
 namespace pbx {
 
-/// Made as `parent`/`name`/XXXXXX, or in a folder that is shared with others such as /tmp; removed with what is in it
-/// at the end. It is held by flock(2), by us and by children that inherit folder().fd(); those that nobody holds any
-/// more are swept when the next one is made.
+/// Created as `parent`/`name`/XXXXXX, or in a shared folder such as /tmp. The destructor removes it with its content.
+/// We lock it with flock(2), as do children that inherit folder().fd(). Creating the next one removes those that nobody
+/// locks any more.
 class PrivateFolder {
   public:
-    /// `name` is hidden, ".incoming". Throws Error (cant_create, no_permission).
+    /// `name` is hidden, such as ".incoming". Throws Error (cant_create, no_permission).
     PrivateFolder(const Folder& parent, const std::string& name);
-    /// Made as `shared`/`begin`XXXXXX, of mode 0700; of those with the same beginning only `user`'s are swept. Throws
-    /// Error (cant_create, no_permission).
+    /// Created as `shared`/`begin`XXXXXX, mode 0700. Of the folders with the same beginning it removes only `user`'s.
+    /// Throws Error (cant_create, no_permission).
     PrivateFolder(Folder shared, std::string begin, uid_t user);
     ~PrivateFolder();
     PrivateFolder(const PrivateFolder&) = delete;
@@ -29,8 +29,8 @@ class PrivateFolder {
     void make(const std::function<void()>& renew_above);
     void sweep() const;
 
-    std::string begin_; ///< of the name; empty: the folder above is ours too
-    uid_t user_ = 0;    ///< whose folders are swept where others have theirs beside them
+    std::string begin_; ///< prefix of the name; empty: above_ is ours too
+    uid_t user_ = 0;    ///< whose folders are swept in a shared folder
     Folder above_;
     std::optional<Folder> folder_;
 };

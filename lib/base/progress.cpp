@@ -1,5 +1,4 @@
-// A thread draws: whoever works only counts, and a remote that says nothing for a while leaves no line that stands
-// still.
+// A separate thread draws, so that workers only count, and the line stays current while a remote is silent.
 #include "base/progress.hpp"
 
 #include "base/words.hpp"
@@ -40,7 +39,7 @@ std::string clock(double seconds) {
                         : fmt::format("{}:{:02}:{:02}", minutes / 60, minutes % 60, all % 60);
 }
 
-// By bytes where their sum is known, else by the count; nothing before there is something to go by.
+// Estimates by bytes where their total is known, else by the count; empty while there is no basis.
 std::string left(const Progress::Numbers& numbers) {
     double seconds = 0;
     if (numbers.all_bytes > 0 && numbers.rate > 0)
@@ -48,7 +47,7 @@ std::string left(const Progress::Numbers& numbers) {
     else if (numbers.all_bytes == 0 && numbers.all > 0 && numbers.count > 0)
         seconds = numbers.elapsed.count() * static_cast<double>(numbers.all - numbers.count) /
                   static_cast<double>(numbers.count);
-    constexpr double longest = 100 * 3600; // such a guess is none
+    constexpr double longest = 100 * 3600; // a longer estimate is useless
     return seconds <= 0 || seconds > longest ? "" : ", " + clock(seconds) + " left";
 }
 
@@ -131,7 +130,7 @@ void Progress::under_way(std::uint64_t count, std::uint64_t bytes, double bytes_
     child_.rate = bytes_a_second;
 }
 
-// What was expected is a guess: files come and go meanwhile.
+// The expected numbers are estimates: files come and go meanwhile.
 Progress::Numbers Progress::now() const {
     auto numbers = done_;
     numbers.elapsed = std::chrono::steady_clock::now() - began_;

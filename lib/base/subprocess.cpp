@@ -1,4 +1,4 @@
-// fork and exec by hand: posix_spawn knows neither PR_SET_PDEATHSIG nor a choice of inherited descriptors.
+// fork and exec by hand: posix_spawn supports neither PR_SET_PDEATHSIG nor a choice of inherited descriptors.
 #include "base/subprocess.hpp"
 
 #include "base/error.hpp"
@@ -48,7 +48,7 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
     return result;
 }
 
-// Also those that whoever started us left open.
+// Includes descriptors that our parent process left open.
 void close_on_exec() {
     constexpr unsigned first = 3;
     if (::syscall(SYS_close_range, first, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
@@ -91,7 +91,7 @@ bool confine(const Identity& identity) {
     ::setsid();
     if (command.confined && !confine(*command.confined))
         fail(trouble);
-    // Only now: a change of the user takes it away.
+    // Only now, because changing the user clears it.
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent)
         ::_exit(127);
@@ -134,7 +134,7 @@ class Child {
         if (got == sizeof why) {
             wait();
             throw system_error(Exit::unavailable, "cannot run " + program_, why,
-                               "install it, or name another with the flag or variable that the manual page gives");
+                               "install it, or set its path with the flag or variable in the manual page");
         }
         exited_ = Fd{static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0))};
         if (!exited_) {
@@ -165,7 +165,7 @@ class Child {
         return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
     }
 
-    // The whole group: a wrapper script's own children must not live on either.
+    // Kills the whole group, so that the children of a wrapper script end too.
     int end() {
         signal(SIGKILL);
         return wait();
@@ -213,7 +213,7 @@ void keep_whole(const Command& command, std::string& text, std::string_view more
         throw Error{Exit::unavailable,
                     command.arguments.front() + " was ended: its answer is longer than " +
                         std::to_string(command.most_output) + " bytes",
-                    "see what kind of program that is; the right one answers in a few lines"};
+                    "check that it is the right program, which answers in a few lines"};
     text += more;
 }
 
@@ -267,7 +267,7 @@ class TimeLimit {
 bool read_streams(const Command& command, const Child& child, TimeLimit& time, Stream& out, Stream& err) {
     std::vector<char> buffer(1U << 17U);
     bool exited = false;
-    // A grandchild may keep the pipes open: after the child's own end only what is there already is read.
+    // A grandchild may keep the pipes open, so after the child ends only data that is already there is read.
     while (out.from || err.from) {
         std::array<pollfd, 4> watched{{{out.from.get(), POLLIN, 0},
                                        {err.from.get(), POLLIN, 0},
@@ -316,7 +316,7 @@ Finished run_command(const Command& command, const Deadline& deadline, const Sin
         if (!exited && time.limit().passed())
             time.expire();
     }
-    // Of a child that has ended, only what it left running is killed; its status stays.
+    // If the child has ended, this kills only what it left running; its status is kept.
     result.status = child.end();
     result.timed_out = time.expired();
     if (result.timed_out && deadline.interrupted())

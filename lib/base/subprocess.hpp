@@ -1,4 +1,4 @@
-// Runs a child program: no shell, a deadline, and it never outlives us.
+// Runs a child program without a shell and with a deadline; it never outlives us.
 #pragma once
 
 #include "base/deadline.hpp"
@@ -16,9 +16,9 @@ namespace pbx {
 struct Command {
     std::vector<std::string> arguments;   ///< the program first, looked up in PATH
     std::vector<std::string> environment; ///< NAME=value; child_environment() makes it from ours
-    std::vector<int> inherited;           ///< descriptors that the child keeps, such as a lock; no others
-    /// The child is this account, in the folder "/", cannot gain rights, and has limits: no core file, 256 MiB a file,
-    /// 4 GiB of memory, 4,096 descriptors, 10 minutes of processor time.
+    std::vector<int> inherited;           ///< descriptors that the child keeps, such as a lock; all others are closed
+    /// The child runs as this account in "/", cannot gain rights, and has limits: no core file, 256 MiB per file, 4 GiB
+    /// of memory, 4,096 descriptors, 10 minutes of processor time.
     std::optional<Identity> confined = std::nullopt;
     std::size_t most_output = 16U << 20U; ///< bytes of stdout that are kept; more is an error
 };
@@ -35,16 +35,16 @@ struct Finished {
     std::string err;        ///< stderr, its last 64 KiB
 };
 
-/// Adds to words that may be many: of a long text the last 64 KiB at least are kept.
+/// Appends `more` to `text`; of a long text it keeps at least the last 64 KiB.
 void keep_tail(std::string& text, std::string_view more);
 
 using Sink = std::function<void(std::string_view)>;
 
-/// Runs to the end, or ends it (TERM, two seconds later KILL) at the deadline or when a sink throws. The child has a
-/// session of its own, so that it cannot type into our terminal; what it leaves running in its process group is killed.
-/// stdin is empty. If our process dies, the kernel kills the child (PR_SET_PDEATHSIG). `out` gets stdout as it comes,
-/// `err` stderr. Throws Error: temporary when an interruption passed the deadline; unavailable when the program cannot
-/// be started, or, without a sink, writes more to stdout than `most_output`.
+/// Runs a command, and ends it at the deadline (TERM, two seconds later KILL) or when a sink throws (KILL). The child
+/// has its own session, so that it cannot fake input to our terminal; what it leaves running in its process group is
+/// killed. stdin is empty. If our process dies, the kernel kills the child (PR_SET_PDEATHSIG). `out` gets stdout as it
+/// comes, `err` stderr. Throws Error: temporary when an interruption passed the deadline; unavailable when the program
+/// cannot be started, or, without a sink, writes more to stdout than `most_output`.
 Finished run_command(const Command& command, const Deadline& deadline, const Sink& out = {}, const Sink& err = {});
 
 } // namespace pbx

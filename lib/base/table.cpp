@@ -1,4 +1,4 @@
-// One row at a time, so that a list of a million calls needs no more memory than one of ten.
+// Prints one row at a time, so that a list of a million calls needs no more memory than one of ten.
 #include "base/table.hpp"
 
 #include "base/output.hpp"
@@ -26,7 +26,7 @@ std::size_t characters(std::string_view text) {
         text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80; }));
 }
 
-// At most so many characters, the last a "~" where something was cut off.
+// At most `most` characters; the last is "~" if the text was cut.
 std::string cut(const std::string& text, std::size_t most) {
     if (characters(text) <= most)
         return text;
@@ -37,8 +37,8 @@ std::string cut(const std::string& text, std::size_t most) {
     return text.substr(0, bytes) + "~";
 }
 
-// What the spreadsheets of the world take for a formula; some take the full-width forms of East Asia too. Tabs and line
-// breaks, which some skip before they look, are escaped already.
+// What spreadsheets treat as a formula; some accept East Asian full-width forms too. Some skip leading tabs and line
+// breaks, but those are already escaped.
 bool is_formula(std::string_view text) {
     return std::any_of(formula_beginnings.begin(), formula_beginnings.end(),
                        [&](std::string_view begin) { return text.starts_with(begin); });
@@ -86,7 +86,7 @@ void Table::print_padded(const std::vector<std::string>& cells) const {
     std::string line;
     for (std::size_t i = 0; i < fitting_; ++i) {
         const auto& column = columns_[i];
-        // What an operator copies into the next command is never cut.
+        // The first column is never cut, because operators copy it into the next command.
         const auto cell = i == 0 ? cells[i] : cut(cells[i], column.width);
         const auto length = characters(cell);
         const std::string padding(column.width > length ? column.width - length : 0, ' ');

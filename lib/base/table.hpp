@@ -1,4 +1,4 @@
-// Rows for a person, a pipe or a spreadsheet, whatever the texts in them are.
+// Prints rows of any text safely for a person, a pipe or a spreadsheet.
 #pragma once
 
 #include <string>
@@ -9,13 +9,13 @@ namespace pbx {
 struct Column {
     std::string name;
     std::size_t width = 10; ///< in characters, on a terminal
-    bool right = false;     ///< numbers stand to the right
+    bool right = false;     ///< right-aligned, for numbers
 };
 
-/// Prints to stdout row by row. On a terminal: a heading, and as many of the columns, from the left, as fit its width;
-/// into a pipe: all columns, separated by tabs; as CSV: RFC 4180, with a heading. Every cell is printable(). A
-/// spreadsheet would run a cell that begins with =, +, - or @ as a formula: in CSV such a cell gets an apostrophe in
-/// front, as a text gets that a person types there; csv_raw leaves it out, for programs.
+/// Prints to stdout row by row. On a terminal: a heading, and as many columns from the left as fit; into a pipe: all
+/// columns, separated by tabs; as CSV: RFC 4180, with a heading. Every cell is printable(). A spreadsheet would run a
+/// cell that begins with =, +, - or @ as a formula: csv puts an apostrophe in front of it, as a person would; csv_raw,
+/// for programs, does not.
 class Table {
   public:
     enum class Form { automatic, csv, csv_raw };

@@ -1,4 +1,4 @@
-// Looks at what was opened, not at what its name says a moment later.
+// Checks the opened file, not its name, which may lead elsewhere a moment later.
 #include "base/trust.hpp"
 
 #include "base/error.hpp"
@@ -21,7 +21,7 @@ Error disbelief(const std::string& path, const std::string& fault, const std::st
     return {Exit::no_permission, path + " is not used: " + fault, hint};
 }
 
-// Who else can write it. An ACL shows in the group's bits.
+// Refuses a file that others can write. An ACL shows in the group's bits.
 void require_no_other_writer(const struct stat& file, const std::string& path) {
     if ((file.st_mode & S_IWOTH) != 0)
         throw disbelief(path, "everybody can write it", "chmod o-w " + path);
@@ -60,7 +60,7 @@ void require_safe_folder(const std::filesystem::path& path) {
 } // namespace
 
 std::optional<std::string> read_trusted(const std::filesystem::path& path, std::size_t most) {
-    // A pipe would wait for its writer.
+    // O_NONBLOCK, because opening a pipe would wait for its writer.
     const Fd fd{::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)};
     if (!fd && errno == ENOENT)
         return std::nullopt;
@@ -72,14 +72,14 @@ std::optional<std::string> read_trusted(const std::filesystem::path& path, std::
     if (is_null_device(status))
         return "";
     if (!S_ISREG(status.st_mode))
-        throw disbelief(path, "it is not a regular file", "put the text into a file");
+        throw disbelief(path, "it is not a regular file", "put the text into a regular file");
     require_ours(status, path);
     require_no_other_writer(status, path);
     require_safe_folder(path);
     auto text = read_file(fd.get(), path.native(), most + 1);
     if (text.size() > most)
         throw Error{Exit::data, fmt::format("{} is longer than {} bytes", path.native(), most),
-                    "is it the right file?"};
+                    "check that it is the right file"};
     return text;
 }
 
@@ -94,8 +94,7 @@ std::optional<Fd> open_trusted(const Folder& folder, const std::string& name) {
     if (!fd || ::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode))
         throw disbelief(path, "it is not a regular file", "find out which program made it, then: rm " + path);
     if (status.st_nlink > 1)
-        throw disbelief(path, "it has another name too, a hard link",
-                        "find out which program made it, then: rm " + path);
+        throw disbelief(path, "it has a second name, a hard link", "find out which program made it, then: rm " + path);
     if (!is_ours(status.st_uid) && status.st_uid != folder.owner().st_uid)
         throw disbelief(path, "it belongs to " + account_name(status.st_uid), folder.giving(name));
     require_no_other_writer(status, path);

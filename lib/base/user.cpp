@@ -1,4 +1,4 @@
-// setgroups, setgid, setuid in that order; afterwards there is no way back.
+// setgroups, setgid, setuid in that order; this cannot be undone.
 #include "base/user.hpp"
 
 #include "base/error.hpp"
@@ -17,7 +17,7 @@ namespace pbx {
 
 namespace {
 
-// Whoever can point the path elsewhere could choose the account that root switches to, and the folder.
+// A user who can redirect the path could choose the folder and the account that root switches to.
 void require_own_links(const std::filesystem::path& folder, uid_t owner) {
     std::filesystem::path so_far;
     for (const auto& part : folder) {
@@ -28,7 +28,7 @@ void require_own_links(const std::filesystem::path& folder, uid_t owner) {
             throw Error{Exit::no_permission,
                         so_far.native() + " is a link that belongs to " + account_name(status.st_uid) +
                             ", and leads root to " + folder.native(),
-                        "name the folder itself, or make the link root's: chown -h root: " + so_far.native()};
+                        "name the folder itself, or give the link to root: chown -h root: " + so_far.native()};
     }
 }
 
@@ -59,10 +59,10 @@ void become_owner_of(const std::filesystem::path& folder) {
     const auto groups = user == nullptr ? ::setgroups(1, &group) : ::initgroups(user->pw_name, group);
     if (groups != 0 || ::setgid(group) != 0 || ::setuid(owner) != 0 || ::geteuid() != owner || ::setuid(0) == 0)
         throw system_error(Exit::no_permission,
-                           "cannot go on as " + account_name(owner) + ", who owns " + folder.native(), errno,
+                           "cannot continue as " + account_name(owner) + ", who owns " + folder.native(), errno,
                            "run it as that user: sudo -u " + account_name(owner) + " " + words::tool());
     set_home(user);
-    words::note("going on as {}, who owns {}", account_name(owner), folder.native());
+    words::note("continuing as {}, who owns {}", account_name(owner), folder.native());
 }
 
 } // namespace pbx

@@ -21,7 +21,7 @@ std::mutex terminal;
 std::atomic<bool> drawn = false;
 
 void put(const std::string& text) {
-    // Nobody is left to tell when stderr cannot be written.
+    // If stderr cannot be written, there is no way to report that.
     [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text.data(), text.size());
 }
 
@@ -52,7 +52,7 @@ void draw(std::string_view text) {
     const std::lock_guard lock{terminal};
     std::string out = erasure();
     drawn = !text.empty();
-    // A terminal that is full to the last column may begin a new line.
+    // Leave the last column free: a terminal may begin a new line after it.
     if (drawn)
         out =
             erase_line + fmt::format("{}: {}", tool_name, printable(text)).substr(0, terminal_width(STDERR_FILENO) - 1);

@@ -1,4 +1,4 @@
-// Words to the operator: everything a tool says goes to stderr through here.
+// Messages to the operator: tools write to stderr only through these functions.
 #pragma once
 
 #include "base/error.hpp"
@@ -12,26 +12,26 @@ namespace pbx::words {
 
 enum class Level { quiet, normal, verbose };
 
-/// Set once, in main, before threads start: the tool's name, which begins each line, and how much it says.
+/// Set once, in main, before threads start: the tool's name, which begins each line, and how much it prints.
 void begin(std::string_view tool, Level level);
 Level level();
 const std::string& tool();
 
-/// One line "tool: <text>" on stderr, printable(), so that a name from the network can neither forge a line
-/// nor drive a terminal. Safe to call from several threads.
+/// One line "tool: <text>" on stderr, printable(), so that a name from the network can neither forge a line nor control
+/// a terminal. Safe to call from several threads.
 void line(std::string_view text);
 
-/// A line on the terminal, cut to its width, that the next one replaces and line() erases; empty: only that. Only for a
-/// stderr that is a terminal.
+/// Draws a line, cut to the terminal's width. The next one replaces it, and line() erases it. Empty text only erases.
+/// Only for a stderr that is a terminal.
 void draw(std::string_view text);
 
-/// What erases the drawn line, for a signal handler that writes by itself; "" when there is none.
+/// The text that erases the drawn line, for a signal handler that calls write(); "" when there is none.
 const char* erasure();
 
 /// What went wrong, always shown: "tool: message", then "tool: hint: ...".
 void error(const Error& error);
 
-/// Something an operator should know although the work went on; not with -q.
+/// Something an operator should know although the work continues; not with -q.
 template <typename... Args>
 void warn(fmt::format_string<Args...> format, Args&&... args) {
     if (level() != Level::quiet)

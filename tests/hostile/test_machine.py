@@ -87,14 +87,14 @@ class RunsAsRoot(RootCase):
         work.leg('a.wav')
         self.give(NOBODY, seen, work.spool)
         result = self.status(work.run('pbx-archive', '-v', '--rclone', wrapper, env={'TMPDIR': '/root'}), 0)
-        self.says(result, f'going on as nobody, who owns {work.spool}')
+        self.says(result, f'continuing as nobody, who owns {work.spool}')
         # No group of root's remains.
         self.assertEqual(seen.read_text().splitlines()[:4], [str(NOBODY)] * 3 + ['/nonexistent'])
 
     def test_a_spool_of_roots_keeps_root(self):
         work = self.workdir(database=False)
         work.leg('a.wav')
-        self.assertNotIn('going on as', self.status(work.run('pbx-archive', '-v'), 0).err)
+        self.assertNotIn('continuing as', self.status(work.run('pbx-archive', '-v'), 0).err)
 
     def test_a_link_of_a_third_user_does_not_choose_as_whom_root_goes_on(self):
         work = self.spool_of_nobody(database=False)
