@@ -1,4 +1,4 @@
-// Bends CLI11's precedence into ours, and its exceptions into sysexits.
+// Adapts CLI11's precedence to ours, and maps its exceptions to exit statuses.
 #include "cli/app.hpp"
 
 #include "base/deadline.hpp"
@@ -29,18 +29,18 @@ namespace {
 
 constexpr const char* default_config = "/etc/pbx/pbx.conf";
 
-// What may stand at the top of pbx.conf: a tool passes over those of them that it does not take.
+// Settings that may be at the top of pbx.conf; a tool ignores those for which it has no option.
 constexpr std::array shared_settings{"database", "spool",   "stitched", "stitch-src", "remote",
                                      "rclone",   "timeout", "overlap",  "migrations", "asterisk-dir",
                                      "metrics",  "node",    "emergency"};
 
-// CLI11 takes the file before the environment, and knows sections only as subcommands. This reader drops what the
-// environment or another section decides, and lifts the tool's own section to the top.
+// CLI11 prefers the file to the environment, and treats sections as subcommands. This reader drops settings that the
+// environment decides or another tool owns, and moves the tool's own section to the top.
 class Config : public CLI::ConfigTOML {
   public:
     Config(const CLI::App& app, const std::optional<std::string>& content) : app_{app}, content_{content} {}
 
-    // CLI11 opens the file once more, by its name: what counts is the content that was found to be trusted.
+    // CLI11 opens the file again by its name. Ignore that: use the content that read_trusted() returned.
     std::vector<CLI::ConfigItem> from_config(std::istream& /*input*/) const override {
         std::istringstream input{content_.value_or("")};
         std::stringstream text{without_comments(input)};
@@ -62,8 +62,8 @@ class Config : public CLI::ConfigTOML {
     }
 
   private:
-    // CLI11 2.1 cuts a value at '#' even inside quotes; a password may have one. Only whole-line comments are left out
-    // here, and a '#' elsewhere is refused rather than silently cutting a value in two.
+    // CLI11 2.1 cuts a value at '#' even inside quotes; a password may have one. So only whole-line comments are
+    // removed here, and a '#' inside quotes is refused instead of silently cutting the value.
     static std::string without_comments(std::istream& input) {
         std::string result;
         std::string line;
@@ -76,10 +76,9 @@ class Config : public CLI::ConfigTOML {
             const auto hash = line.find('#');
             if (hash != std::string::npos &&
                 std::count(line.begin(), line.begin() + static_cast<std::ptrdiff_t>(hash), '"') % 2 == 1)
-                throw CLI::ConfigError{
-                    fmt::format("line {}: '#' inside a value is not possible in this file format; in a "
-                                "database URI write %23, or use the environment variable",
-                                number)};
+                throw CLI::ConfigError{fmt::format("line {}: '#' is not allowed inside a value of this file; in a "
+                                                   "database URI write %23, or set the environment variable",
+                                                   number)};
             result += line + '\n';
         }
         return result;
@@ -134,12 +133,12 @@ App::App(const std::string& tool, const std::string& description) : CLI::App{des
 void App::read_config(const std::string& path) {
     constexpr std::size_t most = 1U << 20U;
     if (config_error_)
-        return; // CLI11 asks once more before it answers --help
+        return; // CLI11 checks it again before it prints --help
     try {
         config_text_ = read_trusted(path, most);
     } catch (const Error& error) {
         config_error_ = error;
-        // --help and --version are answered before this one is raised.
+        // CLI11 handles --help and --version before it raises this.
         throw CLI::FileError{path};
     }
 }
@@ -149,7 +148,7 @@ CLI::Option* App::add_setting(const std::string& flag, const std::string& variab
     return add_option(flag, value, description)->envname(variable);
 }
 
-// NOLINTNEXTLINE(readability-convert-member-functions-to-static): called on the application, as its sisters are
+// NOLINTNEXTLINE(readability-convert-member-functions-to-static): called on the application, like its siblings
 CLI::Option* App::add_duration(CLI::App& where, const std::string& flag, std::chrono::seconds& value,
                                const std::string& description) {
     return where
@@ -170,8 +169,8 @@ void App::add_timeout(std::chrono::seconds standard) {
     timeout_ = standard;
     add_duration(*this, "--timeout", timeout_, fmt::format("Give up after this time (default {} s)", standard.count()))
         ->check([](const std::string& text) {
-            // Every command ends at a deadline (guarantee 7), so that 0 is not "never".
-            return text.find_first_of("123456789") == std::string::npos ? std::string{"\"" + text + "\" leaves no time"}
+            // Every command ends at a deadline (guarantee 7), so 0 must not mean "never".
+            return text.find_first_of("123456789") == std::string::npos ? std::string{"\"" + text + "\" is too short"}
                                                                         : std::string{};
         });
 }
@@ -191,7 +190,7 @@ void App::add_node(std::string& value) {
         ->check([](const std::string& name) {
             const bool fits = !name.empty() && name.size() <= 16 &&
                               name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789") == std::string::npos;
-            return fits ? std::string{} : "\"" + name + "\" is not 1 to 16 of a-z and 0-9";
+            return fits ? std::string{} : "\"" + name + "\" is not 1 to 16 characters from a-z and 0-9";
         });
 }
 
@@ -211,12 +210,13 @@ void App::add_emergency(std::vector<std::string>& value) {
                     const auto number = text.substr(at, end - at);
                     at = end + 1;
                     if (number.size() > 32 || number.find_first_not_of("0123456789") != std::string::npos)
-                        throw CLI::ValidationError{"--emergency", "\"" + number + "\" is not a number of digits"};
+                        throw CLI::ValidationError{"--emergency",
+                                                   "\"" + number + "\" is not a number of 1 to 32 digits"};
                     if (!number.empty())
                         value.push_back(number);
                 }
         },
-        "Emergency numbers, which no row can take or change (default 112 911 999 000 110 118)")
+        "Emergency numbers, which no row can claim or change (default 112 911 999 000 110 118)")
         ->type_name("NUMBERS")
         ->allow_extra_args(false);
 }
@@ -226,7 +226,7 @@ void App::after_parsing(std::function<void()> action) {
 }
 
 std::optional<std::string> App::answer_instead(int argc, const char* const* argv) {
-    // The build asks for this before anything that the tool requires exists.
+    // The build calls this before anything that the tool requires exists.
     if (argc == 2 && std::string_view{argv[1]} == "--generate-completion")
         return bash_completion(*this);
     try {
@@ -244,7 +244,7 @@ std::optional<std::string> App::answer_instead(int argc, const char* const* argv
                     "see --config, $PBX_CONFIG and pbx.conf(5)"};
     } catch (const CLI::ConfigError& error) {
         throw Error{Exit::config, std::string{"configuration file: "} + error.what(),
-                    "pbx.conf(5) lists the settings; those of one tool stand in its [" + get_name() + "] section"};
+                    "pbx.conf(5) lists the settings; put those of one tool into its [" + get_name() + "] section"};
     } catch (const CLI::ParseError& error) {
         throw Error{Exit::usage, error.what(), "try " + get_name() + " --help"};
     }
@@ -268,13 +268,13 @@ Exit App::parse_and_work(int argc, const char* const* argv, const std::function<
 
 namespace {
 
-// Does `work`, and turns what it throws into a message and the exit status of the contract. Without a reader of stdout
-// the status is `without_reader`.
+// Runs `work`, and turns its exceptions into a message and the exit status of the contract. ReaderGone gives
+// `without_reader`.
 Exit guarded(const std::function<Exit()>& work, Exit without_reader) {
     try {
         return work();
     } catch (const Error& error) {
-        // One message about an interruption is enough: end_if_interrupted().
+        // end_if_interrupted() reports the interruption; one message is enough.
         if (interrupt::signal() == 0 || error.kind() != Exit::temporary)
             words::error(error);
         return error.kind();
@@ -284,7 +284,7 @@ Exit guarded(const std::function<Exit()>& work, Exit without_reader) {
         words::error({Exit::temporary, "out of memory"});
         return Exit::temporary;
     } catch (const std::system_error& error) {
-        // What the system refused, in a call that has no message of its own: a folder, a thread.
+        // From a system call without a message of its own, for example on a folder or for a thread.
         const auto failure = system_error(Exit::io, error.what(), error.code().value());
         words::error({failure.kind(), error.what(), failure.hint()});
         return failure.kind();
@@ -305,13 +305,13 @@ void end_if_interrupted() {
 } // namespace
 
 int App::run(int argc, const char* const* argv, const std::function<Exit()>& work) {
-    // A reader that went away is seen as EPIPE where we write, and is no error there.
+    // When the reader of stdout goes away, write() fails with EPIPE, which we do not treat as an error.
     static_cast<void>(::signal(SIGPIPE, SIG_IGN));
-    // Nor does a file-size limit (ulimit -f) end a tool without a message: the write fails with EFBIG.
+    // At a file-size limit (ulimit -f), write() fails with EFBIG and we print a message.
     static_cast<void>(::signal(SIGXFSZ, SIG_IGN));
     interrupt::watch();
     const auto status = guarded([&] { return parse_and_work(argc, argv, work); }, Exit::ok);
-    // Also after an error: the rows that were printed before it are the reader's.
+    // Flush after an error too: the reader gets the rows that were printed before it.
     const auto written = guarded(
         [] {
             output::flush();

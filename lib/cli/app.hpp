@@ -20,7 +20,7 @@ class App : public CLI::App {
   public:
     App(const std::string& tool, const std::string& description);
 
-    /// A setting of the contract's table: a long flag and the variable that stands in for it.
+    /// A setting of the contract's table: a long flag and the variable that can replace it.
     CLI::Option* add_setting(const std::string& flag, const std::string& variable, std::string& value,
                              const std::string& description);
 
@@ -28,7 +28,7 @@ class App : public CLI::App {
     CLI::Option* add_duration(CLI::App& where, const std::string& flag, std::chrono::seconds& value,
                               const std::string& description);
 
-    /// An option that takes one of some words; completion finds them in its type's name.
+    /// An option with a fixed set of values; completion reads them from its type name.
     template <typename Value>
     CLI::Option* add_choice(const std::string& flag, Value& value, const std::map<std::string, Value>& choices,
                             const std::string& description) {
@@ -40,7 +40,7 @@ class App : public CLI::App {
                    [&value, choices, flag, words](const std::string& text) {
                        const auto found = choices.find(text);
                        if (found == choices.end())
-                           throw CLI::ValidationError{flag, "\"" + text + "\" is none of " + words};
+                           throw CLI::ValidationError{flag, "\"" + text + "\" is not one of " + words};
                        value = found->second;
                    },
                    description)
@@ -51,7 +51,7 @@ class App : public CLI::App {
     void add_timeout(std::chrono::seconds standard);
     std::chrono::seconds timeout() const { return timeout_; }
 
-    // The settings that several tools take.
+    // The settings that several tools use.
     void add_database(std::string& value);
     void add_spool(std::string& value);
     void add_node(std::string& value);
@@ -59,7 +59,7 @@ class App : public CLI::App {
     /// Numbers, separated by blanks or commas; one list replaces the default.
     void add_emergency(std::vector<std::string>& value);
 
-    /// Called once the command line is complete, before the work, in the order of these calls.
+    /// Runs `action` after parsing and before the work, in the order of these calls.
     void after_parsing(std::function<void()> action);
 
     /// Parses, runs `work`, writes out what it printed (output.hpp), and turns every exception into a message and the

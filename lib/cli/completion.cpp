@@ -1,4 +1,4 @@
-// Walks the application and its subcommands; the script itself is the same for every tool but for four tables.
+// Walks the application and its subcommands; the scripts of the tools differ only in four tables.
 #include "cli/completion.hpp"
 
 #include <fmt/format.h>
@@ -11,14 +11,14 @@ namespace pbx::cli {
 
 namespace {
 
-// compgen -W expands its words as a shell would: only these characters get there.
+// compgen -W expands its words like a shell, so it gets only words of these characters.
 bool is_plain(std::string_view word) {
     return !word.empty() &&
            word.find_first_not_of("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._+-") ==
                std::string_view::npos;
 }
 
-// What may stand as an option's value: FILE, DIR, PROGRAM, "=WORD WORD" for a choice, or nothing known.
+// The kind of an option's value: FILE, DIR, PROGRAM, "=WORD WORD" for a choice, or empty when unknown.
 std::string kind_of(const CLI::Option& option) {
     const std::string type = option.get_type_name();
     const auto open = type.rfind('{');
@@ -43,7 +43,7 @@ struct Tables {
     std::string operands;
 };
 
-// Options without a name of their own group others: CLI11 keeps those in a subcommand without a name.
+// Includes the options of groups, which CLI11 keeps in subcommands without a name.
 std::vector<const CLI::Option*> options_of(const CLI::App& app) {
     auto result = app.get_options([](const CLI::Option* option) { return !option->get_group().empty(); });
     for (const auto* group : app.get_subcommands([](const CLI::App* each) { return each->get_name().empty(); }))
@@ -92,7 +92,7 @@ void add(Tables& tables, const CLI::App& app, const std::string& path, std::vect
 constexpr const char* script = R"(# Completion of {tool} for bash, written by the build from the tool's own options.
 
 {function}() {{
-    # By command: its commands, its options, what its operands are; by command and option: what its value is.
+    # Per command: its subcommands, its options, the kind of its operands; per option: the kind of its value.
     local -A commands=(
 {commands}    )
     local -A options=(
@@ -105,7 +105,7 @@ constexpr const char* script = R"(# Completion of {tool} for bash, written by th
     while ((place < COMP_CWORD)); do
         word=${{COMP_WORDS[place]}}
         if [[ -n ${{values["$command $word"]+set}} ]]; then
-            # --option=value comes as three words.
+            # Bash splits --option=value into three words.
             [[ ${{COMP_WORDS[place + 1]}} == = ]] && ((++place))
             if ((place + 1 >= COMP_CWORD)); then
                 option=$word

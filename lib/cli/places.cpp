@@ -1,4 +1,4 @@
-// One declaration for all tools that work on recordings.
+// Declares the options once for all tools that work on recordings.
 #include "cli/places.hpp"
 
 namespace pbx::cli {

@@ -1,4 +1,4 @@
-// The options that say where recordings are.
+// The options for where recordings are.
 #pragma once
 
 #include "cli/app.hpp"

@@ -1,4 +1,4 @@
-// Each fault that a migration file can have has a message of its own.
+// Each fault of a migration file has its own message.
 #include "db/migration_files.hpp"
 
 #include "base/atomic_file.hpp"
@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::string_view suffix = ".sql";
 constexpr std::string_view directive = "pbx-migrate:";
-constexpr const char* name_hint = "migrations are named YYYYMMDD-words.sql; pbx-migrate new WORDS makes one";
+constexpr const char* name_hint = "migrations are named YYYYMMDD-words.sql; pbx-migrate new WORDS creates one";
 constexpr std::size_t date_length = 8;
 
 bool is_digit(char c) {
@@ -37,7 +37,7 @@ bool is_version(std::string_view name) {
            std::all_of(name.begin() + date_length + 1, name.end(), is_word_character);
 }
 
-// Whether the leading comment lines ask for a transaction. Throws Error (config) for an unknown instruction.
+// False when a leading comment asks for no transaction. Throws Error (config) for an unknown instruction.
 bool wants_transaction(std::string_view text, const std::string& path) {
     bool transaction = true;
     for (auto line : Lines{text}) {
@@ -103,7 +103,7 @@ std::vector<Migration> read_migrations(const std::filesystem::path& folder) {
     if (names.empty())
         throw Error{Exit::config, "no migrations in " + folder.native(),
                     "name the folder of migrations with --migrations or PBX_MIGRATIONS"};
-    // By bytes, without the suffix: "-" sorts before "." but "a" must come before "a-b".
+    // Sorted without the suffix: "-" sorts before ".", but "a" must come before "a-b".
     std::sort(names.begin(), names.end(), [](std::string_view a, std::string_view b) {
         a.remove_suffix(suffix.size());
         b.remove_suffix(suffix.size());
@@ -161,7 +161,7 @@ std::filesystem::path new_migration(const std::filesystem::path& folder, const s
     });
     if (version <= newest)
         throw Error{Exit::usage, fmt::format("{} would not sort after {}, the newest migration", version, newest),
-                    "choose other words: migrations are applied in the order of their names"};
+                    "choose a name that sorts later: migrations are applied in the order of their names"};
     AtomicFile file{listed, version + std::string{suffix}, 0644, Deadline::after(std::chrono::seconds{5})};
     write_all(file.fd(), fmt::format("-- {}: describe here what changes, and why.\n", slug), file.name());
     file.commit();

@@ -21,15 +21,15 @@ struct Migration {
 /// ignored. Throws Error: config for a folder without migrations or a file with another name, io, no_permission.
 std::vector<Migration> read_migrations(const std::filesystem::path& folder);
 
-/// What is wrong with a migration's text, and what is required; empty when nothing is. Only for migrations that are
-/// still to be applied.
+/// What is wrong with a migration's text, and what is required; empty when nothing is wrong. Only for migrations that
+/// are still to be applied.
 std::string migration_fault(const Migration& migration);
 
 /// Throws Error (config) when migration_fault finds something.
 void require_sound(const Migration& migration);
 
-/// Makes an empty migration named for today and `words`, and returns its path. Throws Error: usage for words that
-/// are no valid name, or that would not sort after the newest migration; cant_create.
+/// Makes an empty migration named for today and `words`, and returns its path. Throws Error: usage for words that make
+/// an invalid name, or one that would not sort after the newest migration; cant_create.
 std::filesystem::path new_migration(const std::filesystem::path& folder, const std::string& words);
 
 } // namespace pbx::db

@@ -1,4 +1,4 @@
-// Migrations run on libpq's connection directly: SOCI would take ":name" in their text for a parameter.
+// Migrations run on libpq's connection directly: SOCI would treat ":name" in their text as a parameter.
 #include "db/migration_runner.hpp"
 
 #include "base/deadline.hpp"
@@ -17,10 +17,10 @@ namespace pbx::db {
 
 namespace {
 
-// "pbx-migr" in ASCII. One lock a database: whatever schema is migrated, two runners take turns.
+// "pbx-migr" in ASCII. One lock per database: two runners take turns, whatever schema they migrate.
 constexpr std::int64_t lock_key = 0x7062782d6d696772;
 
-// How long a statement waits for a table that somebody uses. While it waits, everybody else queues behind it.
+// How long a statement waits for a table in use. While it waits, all other sessions queue behind it.
 constexpr std::chrono::seconds table_patience{5};
 
 std::string field(const PGresult* result, const char which) {
@@ -28,7 +28,7 @@ std::string field(const PGresult* result, const char which) {
     return text == nullptr ? std::string{} : std::string{text};
 }
 
-// What a migration wants an operator to read is a warning; what PostgreSQL says by the way is a notice.
+// Migrations use WARNING for what an operator must read; PostgreSQL uses NOTICE for routine messages.
 void show_notice(const PGresult* notice) {
     const auto message = field(notice, PG_DIAG_MESSAGE_PRIMARY);
     if (field(notice, PG_DIAG_SEVERITY_NONLOCALIZED) == "WARNING")
@@ -50,12 +50,12 @@ MigrationRunner::MigrationRunner(const MigrateOptions& options) : options_{optio
     schema_ = value("find the schema", "select quote_ident(current_schema())");
     if (schema_.empty())
         throw Error{Exit::config, "the database user has no schema to create tables in",
-                    "look at search_path, and grant the right to create in it"};
+                    "check search_path, and grant CREATE on a schema in it"};
     table_ = schema_ + ".schema_migrations";
 }
 
-// It polls: a blocking pg_advisory_lock holds a snapshot, for which CREATE INDEX
-// CONCURRENTLY in the other session waits in turn, and both hang.
+// Polls, because a blocking pg_advisory_lock holds a snapshot. CREATE INDEX CONCURRENTLY in the other session would
+// wait for that snapshot, and both would hang.
 void MigrationRunner::lock() {
     const auto deadline = Deadline::of_run(options_.lock_timeout);
     const auto take = fmt::format("select pg_try_advisory_lock({})", lock_key);
@@ -70,8 +70,8 @@ void MigrationRunner::lock() {
                 and (l.classid::bigint << 32) + l.objid::bigint = {})",
                                                                        lock_key));
         if (deadline.passed())
-            throw Error{Exit::temporary, fmt::format("another pbx-migrate is at work (server {})", holder),
-                        "wait for it, or give --lock-timeout more time; pg_terminate_backend() ends one that hangs"};
+            throw Error{Exit::temporary, fmt::format("another pbx-migrate is running (server {})", holder),
+                        "wait for it, or increase --lock-timeout; pg_terminate_backend() ends one that hangs"};
         if (!said)
             words::warn("waiting for another pbx-migrate (server {})", holder);
         std::this_thread::sleep_for(std::min(deadline.left(), std::chrono::milliseconds{100}));
@@ -127,7 +127,7 @@ std::set<std::string> MigrationRunner::invalid_indexes() {
 void MigrationRunner::prepare_session() {
     query("prepare the session",
           fmt::format("set statement_timeout = {}", std::chrono::milliseconds{options_.timeout}.count()));
-    // The server process of a killed runner would go on working, and keep the lock.
+    // Otherwise the server process of a killed runner would continue, and keep the lock.
     constexpr int first_with_check = 140000;
     if (PQserverVersion(connection_) >= first_with_check)
         query("prepare the session", "set client_connection_check_interval = '500ms'");
@@ -167,7 +167,7 @@ void MigrationRunner::record(const Migration& file, Clock::duration duration) {
                 duration_ms bigint not null default 0
             ))",
                                                       table_));
-    // A version is made of letters, digits, dots and dashes, a checksum of digits: nothing to quote.
+    // Versions and checksums contain only letters, digits, dots, dashes and underscores: no need to quote.
     query("record " + file.version,
           fmt::format("insert into {} (version, checksum, applied_at, duration_ms) values ('{}', '{}', "
                       "clock_timestamp(), {})",
@@ -181,7 +181,7 @@ void MigrationRunner::apply_in_transaction(const Migration& file, Clock::time_po
         query("set the lock timeout", fmt::format("set local lock_timeout = {}", std::max<std::int64_t>(patience, 1)));
         const auto before = value("begin", "select pg_current_xact_id()");
         run(file, file.text, 1);
-        // split_statements should have found a COMMIT; this finds what it did not.
+        // split_statements should have found any COMMIT; this detects one that it missed.
         if (PQtransactionStatus(connection_) != PQTRANS_INTRANS ||
             value("look at the transaction", "select pg_current_xact_id()") != before)
             throw Error{
@@ -193,23 +193,22 @@ void MigrationRunner::apply_in_transaction(const Migration& file, Clock::time_po
         record(file, Clock::now() - start);
         query("commit " + file.version, "commit");
     } catch (const Error&) {
-        // A connection that is gone has rolled back too.
+        // Ignore the result: a lost connection has rolled back too.
         const Result ignored{PQexec(connection_, "rollback"), &PQclear};
         throw;
     }
 }
 
 void MigrationRunner::apply_without_transaction(const Migration& file, Clock::time_point start) {
-    // IF NOT EXISTS would take an unfinished index of a killed run for the index itself.
+    // IF NOT EXISTS would accept an unfinished index of a killed run as complete.
     drop_invalid(file, {});
     const auto others = invalid_indexes();
     try {
-        // Several statements sent together would be one transaction again.
+        // Send one statement at a time: several together would be one transaction.
         for (const auto& statement : split_statements(file.text))
             run(file, statement.text, statement.line);
         if (PQtransactionStatus(connection_) != PQTRANS_IDLE)
-            throw Error{Exit::data, file.path.native() + ": it leaves a transaction open",
-                        "end what it begins with a COMMIT"};
+            throw Error{Exit::data, file.path.native() + ": it leaves a transaction open", "add the missing COMMIT"};
         for (const auto& index : invalid_indexes())
             if (!others.contains(index))
                 throw Error{Exit::data, fmt::format("{}: index {} is INVALID", file.path.native(), index),
@@ -224,7 +223,7 @@ void MigrationRunner::apply_without_transaction(const Migration& file, Clock::ti
     record(file, Clock::now() - start);
 }
 
-// Drops indexes that are invalid, were not so before, and are named in the file.
+// Drops the invalid indexes that the file names, but not those in `except`.
 void MigrationRunner::drop_invalid(const Migration& file, const std::set<std::string>& except) {
     for (const auto& index : invalid_indexes()) {
         const auto dot = index.rfind('.');
@@ -237,7 +236,7 @@ void MigrationRunner::drop_invalid(const Migration& file, const std::set<std::st
     }
 }
 
-// Sends `text`, which stands in the file from line `first_line` on, as it is.
+// Sends `text`, which begins at line `first_line` of the file, unchanged.
 void MigrationRunner::run(const Migration& file, std::string_view text, std::size_t first_line) {
     const Waiting waiting{"the database", Exit::unavailable};
     if (PQsendQuery(connection_, std::string{text}.c_str()) == 0)
@@ -283,8 +282,8 @@ Error MigrationRunner::file_error(const Migration& file, std::string_view text, 
     const auto message = field(result, PG_DIAG_MESSAGE_PRIMARY);
     if (state.empty() || PQstatus(connection_) == CONNECTION_BAD)
         return sql_error("run " + file.path.native(), state, PQerrorMessage(connection_));
-    // A syntax error comes with its position. For other errors, the number of statements that ended before it tells
-    // which statement failed.
+    // A syntax error comes with its position. For other errors, the number of completed statements shows which one
+    // failed.
     const auto position = field(result, PG_DIAG_STATEMENT_POSITION);
     const auto line = position.empty()
                           ? line_of_statement(text, done, first_line)
@@ -314,7 +313,7 @@ std::string MigrationRunner::advice(const std::string& state, const Migration& f
     if (auto hint = field(result, PG_DIAG_MESSAGE_HINT); !hint.empty())
         return hint;
     if (state == "42P07" || state == "42710" || state == "42701")
-        return "for a schema that was not made by pbx-migrate: pbx-migrate baseline VERSION";
+        return "for a schema that pbx-migrate did not create: pbx-migrate baseline VERSION";
     return file.in_transaction
                ? "nothing of this file took effect: correct it, then run pbx-migrate up again"
                : "the statements before that line took effect: change the file so that it can run a second time";

@@ -1,4 +1,4 @@
-// One runner of migrations on one connection: its lock, the records, and a file from its first statement to its record.
+// Runs migrations on one connection: takes the lock, reads the records, runs and records each file.
 #pragma once
 
 #include "base/error.hpp"
@@ -30,21 +30,21 @@ class MigrationRunner {
     /// Connects. Throws Error: unavailable; config when there is no schema to create tables in.
     explicit MigrationRunner(const MigrateOptions& options);
 
-    /// Waits until no other runner works on this database. Throws Error (temporary), naming the other one.
+    /// Waits until no other runner works on this database. Throws Error (temporary), naming it, at the lock timeout.
     void lock();
 
     /// The rows of schema_migrations; none when the table does not exist yet.
     std::vector<MigrationRecord> records();
 
-    /// Runs a file and records it: whole or not at all, unless it asked for no transaction. Throws Error (data) for an
-    /// error in the file, temporary when a table that it needs is in use.
+    /// Runs a file and records it: completely or not at all, unless it asks for no transaction. Throws Error: data for
+    /// an error in the file, temporary when a table that it needs is in use.
     void apply(const Migration& file);
 
     /// Records files as applied without running them, all or none.
     void record_all(const std::vector<const Migration*>& files);
 
-    /// Indexes that a failed or killed CREATE INDEX CONCURRENTLY left behind: PostgreSQL does not use them, and IF NOT
-    /// EXISTS takes them for the real ones.
+    /// Indexes that a failed or killed CREATE INDEX CONCURRENTLY left behind: PostgreSQL does not use them, but IF NOT
+    /// EXISTS counts them as existing.
     std::set<std::string> invalid_indexes();
 
   private:

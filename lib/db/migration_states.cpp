@@ -1,4 +1,4 @@
-// A pending file that sorts before an applied one would run in another order here than elsewhere: that is a fault.
+// A pending file that sorts before an applied one is a fault: databases would differ in the order of files.
 #include "db/migration_states.hpp"
 
 #include "base/words.hpp"
@@ -59,7 +59,7 @@ Error MigrationEntry::fault() const {
                 "restore the file; --migrations may name the folder of another release"};
     return {Exit::data,
             fmt::format("{} is pending, but sorts before a migration that is already applied", file->path.native()),
-            "give it a later date, so that every database runs the same order"};
+            "give it a later date, so that every database runs the files in the same order"};
 }
 
 bool MigrationEntry::is_fault() const {

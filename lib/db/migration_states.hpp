@@ -1,4 +1,4 @@
-// What was applied, held against the files that there are.
+// Compares the applied migrations with the files.
 #pragma once
 
 #include "base/error.hpp"
@@ -31,16 +31,16 @@ struct MigrationEntry {
     const Migration* file = nullptr; ///< null when it has vanished
     std::optional<MigrationRecord> record;
 
-    /// Whether it keeps the other migrations from being applied.
+    /// Whether it prevents the other migrations from being applied.
     bool is_fault() const;
-    /// Why, and what helps. Only for one that is_fault().
+    /// The fault, with a hint. Call it only if is_fault().
     Error fault() const;
 };
 
 /// Files and records side by side, in the order of their versions. The entries point into `files`.
 std::vector<MigrationEntry> compare(const std::vector<Migration>& files, const std::vector<MigrationRecord>& records);
 
-/// Reports everything that is wrong with what was applied before. Throws the last of it.
+/// Reports every entry that is_fault(), and throws the last one.
 void require_clean(const std::vector<MigrationEntry>& entries);
 
 /// The files to apply, up to and including version `to` unless that is empty.

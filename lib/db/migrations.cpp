@@ -52,7 +52,7 @@ Exit migrate_up(const MigrateOptions& options, const std::string& to, bool dry_r
     const auto entries = compare(files, runner.records());
     require_clean(entries);
     const auto todo = pending(entries, to);
-    // All of them before the first: better nothing than half of a release.
+    // Check all files before the first one runs, so that a bad file does not leave half of a release.
     for (const auto* file : todo)
         require_sound(*file);
     if (dry_run) {

@@ -8,10 +8,10 @@
 
 namespace pbx::db {
 
-/// Applies what is pending, up to and including version `to` unless empty; with `dry_run` only lists it on stdout.
-/// Each file and its record are one transaction, so an Error leaves the database as before that file: data for an
-/// error in a file, or when an applied file changed or vanished or a pending one is older than the newest applied;
-/// temporary when another runner, or a session that uses a table, does not end in time.
+/// Applies the pending files, up to and including version `to` unless empty; with `dry_run` only lists them on stdout.
+/// Each file and its record are one transaction, so an Error undoes all of that file. Throws Error: data for an error
+/// in a file, or when an applied file changed or vanished or a pending one is older than the newest applied; temporary
+/// when another runner, or a session that uses a table, does not end in time.
 Exit migrate_up(const MigrateOptions& options, const std::string& to, bool dry_run);
 
 /// Prints each migration's state to stdout. ok: all applied; differs: something is pending; data: an applied file

@@ -1,4 +1,4 @@
-// One question each, sent asynchronously: the archive asks, and must not hang on a server that never answers.
+// Sends each query asynchronously, because the archive must not hang on a server that never answers.
 #include "db/nodes.hpp"
 
 #include "base/printable.hpp"
@@ -20,13 +20,13 @@ namespace {
 
 using Result = std::unique_ptr<PGresult, decltype(&PQclear)>;
 
-constexpr const char* asking = "ask for the other nodes";
+constexpr const char* asking = "query the other nodes";
 
-// Whether a node has run within the time in which each of its calls is looked at (pbx-stitch's default --since).
+// Whether a node has run within the time that pbx-stitch looks back by default (--since).
 constexpr const char* lately =
     "coalesce(greatest(last_stitch, last_archive), '-infinity') > now() - interval '25 hours'";
 
-// An advisory lock that machines without a node name share. The server releases it when their session ends, also by a
+// An advisory lock that machines without a node name share. The server releases it when the session ends, also after a
 // kill.
 constexpr const char* unnamed_archive = "1885500750, 1"; // any two numbers that nothing else locks
 
@@ -38,7 +38,7 @@ std::string literal(PGconn* connection, const std::string& text) {
     return quoted.get();
 }
 
-// The rows of the last of these statements, which are one transaction.
+// Runs `sql` as one transaction, and returns the rows of its last statement.
 Result ask(PGconn* connection, const std::string& sql, const Deadline& deadline) {
     const Waiting waiting{"the database", Exit::unavailable};
     if (PQsendQuery(connection, sql.c_str()) == 0)
@@ -83,7 +83,7 @@ Error refusal(const Node& node, const PGresult* other) {
                                    PQgetvalue(other, 0, 1), PQgetvalue(other, 0, 2), PQgetvalue(other, 0, 3));
     const auto hint =
         fmt::format("set node = NAME in pbx.conf (or --node, PBX_NODE), a different name on each machine; "
-                    "where that node is gone for good or was this machine under another host name or "
+                    "if that node is gone for good, or was this machine under another host name or "
                     "spool, run: psql -c 'delete from nodes where id = {}'",
                     PQgetvalue(other, 0, 4));
     if (node.name.empty())
@@ -101,7 +101,7 @@ Node this_node(const std::string& name, const std::string& spool) {
     auto path = std::filesystem::weakly_canonical(spool, failed);
     if (failed || !path.is_absolute())
         path = std::filesystem::absolute(spool, failed);
-    // printable: the server takes only UTF-8.
+    // printable(), because the server accepts only UTF-8.
     return {name, printable(host.data()), printable(path.native())};
 }
 
@@ -113,7 +113,7 @@ std::optional<Error> refuse_or_enter(soci::session& session, const Node& node, N
     const auto refused = other + (node.name.empty() ? fmt::format(" and (name is not null or {})", lately)
                                                     : fmt::format(" and name = {} and {}", name, lately));
     std::string sql;
-    // A standby, or a database that is set to read only, can be asked but not told.
+    // A standby, or a database that is set to read only, allows queries but no changes.
     const bool silent =
         dry_run ||
         std::string_view{PQgetvalue(ask(connection, "show transaction_read_only", deadline).get(), 0, 0)} == "on";

@@ -1,4 +1,4 @@
-// A name is unique among names and a prefix among prefixes, but the schema does not compare the one with the other.
+// The schema keeps names unique and prefixes unique, but a name may equal another organization's prefix.
 #include "db/organization_lookup.hpp"
 
 #include "base/error.hpp"

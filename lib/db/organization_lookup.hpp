@@ -1,4 +1,4 @@
-// The one rule by which every tool finds the organization that an operator names.
+// How every tool finds the organization that an operator names.
 #pragma once
 
 #include <cstddef>

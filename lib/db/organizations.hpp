@@ -14,7 +14,7 @@ namespace pbx::db {
 /// however many organizations there are. Throws Error as guarded() does.
 std::vector<tenants::Organization> load_organizations(soci::session& session);
 
-/// What find_organization() needs of `organizations`, in their order. The keys refer to the organizations' own texts.
+/// The keys of `organizations` for find_organization(), in the same order. They point into `organizations`.
 std::vector<OrganizationKeys> keys_of(const std::vector<tenants::Organization>& organizations);
 
 } // namespace pbx::db

@@ -1,4 +1,4 @@
-// Connecting, and naming what went wrong, around the quirks of SOCI 4.0.
+// Connects, and explains errors, around the quirks of SOCI 4.0.
 #include "db/session.hpp"
 
 #include "base/deadline.hpp"
@@ -19,9 +19,9 @@ namespace pbx::db {
 namespace {
 
 constexpr const char* connect_hint =
-    "is PostgreSQL running, and are --database or the PG* variables right? psql with the same words tells more";
+    "check that PostgreSQL is running, and try psql with the same --database or PG* variables";
 
-// libpq's words on one line, without what SOCI puts before them.
+// libpq's message on one line, without the prefix that SOCI adds.
 std::string one_line(std::string_view text) {
     for (const std::string_view prefix : {"Cannot establish connection to the database.", "Cannot execute query.",
                                           "Fatal error.", "Non-fatal error.", "\n", " "})
@@ -40,8 +40,8 @@ std::string one_line(std::string_view text) {
     return result;
 }
 
-// Puts every parameter of `conninfo` where libpq looks by itself; returns those that have no variable of their own, as
-// the plain key=value that SOCI passes on unharmed.
+// Puts every parameter of `conninfo` into its environment variable. Returns those that have none as plain key=value,
+// which SOCI passes on unchanged.
 std::string to_environment(const std::string& conninfo) {
     char* fault = nullptr;
     const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> options{
@@ -63,13 +63,13 @@ std::string to_environment(const std::string& conninfo) {
         const std::string_view value{option->val};
         if (value.find_first_of(" \t\n'\\") != std::string_view::npos)
             throw Error{Exit::config,
-                        fmt::format("the connection parameter {} has a blank or a quote", option->keyword)};
+                        fmt::format("the connection parameter {} has a blank, quote or backslash", option->keyword)};
         rest += fmt::format("{}={} ", option->keyword, value);
     }
     return rest;
 }
 
-// The server keeps it as a signed 32-bit number of milliseconds (GUC_UNIT_MS), which is 24.8 days.
+// The server stores it as a signed 32-bit number of milliseconds (GUC_UNIT_MS), which is 24.8 days.
 std::chrono::milliseconds statement_timeout(std::chrono::seconds timeout) {
     constexpr std::chrono::seconds most{std::numeric_limits<std::int32_t>::max() / 1000};
     return std::min(timeout, most);
@@ -79,7 +79,7 @@ std::chrono::milliseconds statement_timeout(std::chrono::seconds timeout) {
 
 void connect(soci::session& session, const std::string& conninfo, std::chrono::seconds timeout) {
     const auto rest = to_environment(conninfo);
-    // A server that accepts and never answers would hold us for ever. Not over the operator's own setting.
+    // A server that accepts but never answers would block us forever. The operator's own setting wins.
     const auto patience = timeout.count() > 0 ? std::min<std::int64_t>(timeout.count(), 10) : 10;
     ::setenv("PGCONNECT_TIMEOUT", std::to_string(std::max<std::int64_t>(patience, 2)).c_str(), 0);
     ::setenv("PGAPPNAME", "pbx-recording-tools", 0);
@@ -88,9 +88,9 @@ void connect(soci::session& session, const std::string& conninfo, std::chrono::s
         session.open(soci::postgresql, rest);
         PQsetNoticeProcessor(
             connection(session), [](void*, const char*) {}, nullptr);
-        // To compile our queries takes a second; they are look-ups in indexes, which it does not make faster.
+        // Compiling our queries takes a second and does not speed them up: they are index look-ups.
         session << "set jit = off";
-        // The DETAIL of a failed check is the whole row, passwords and all.
+        // The DETAIL of a failed check is the whole row, passwords included.
         PQsetErrorVerbosity(connection(session), PQERRORS_TERSE);
         if (timeout.count() > 0)
             session << fmt::format("set statement_timeout = {}", statement_timeout(timeout).count());
@@ -100,7 +100,7 @@ void connect(soci::session& session, const std::string& conninfo, std::chrono::s
 }
 
 PGconn* connection(soci::session& session) {
-    // static_cast: SOCI's classes carry no type information across the library's border.
+    // static_cast: SOCI's library does not export the type information of its backends.
     return static_cast<soci::postgresql_session_backend*>(session.get_backend())->conn_;
 }
 
@@ -108,7 +108,7 @@ Error sql_error(const std::string& doing, const std::string& sqlstate, const std
     const auto what = "cannot " + doing + ": " + one_line(message);
     const auto in_class = [&](std::string_view prefix) { return sqlstate.compare(0, prefix.size(), prefix) == 0; };
     if (sqlstate.empty() || in_class("08") || in_class("57P") || in_class("53") || in_class("58"))
-        return {Exit::unavailable, what, "the next run goes on where this one stopped"};
+        return {Exit::unavailable, what, "the next run continues where this one stopped"};
     if (sqlstate == "42501")
         return {Exit::no_permission, what, "grant the database user that right"};
     if (sqlstate == "42P01" || sqlstate == "42703" || sqlstate == "3F000")
@@ -118,7 +118,7 @@ Error sql_error(const std::string& doing, const std::string& sqlstate, const std
             Exit::unavailable, what,
             "it is a standby, or set to read only (default_transaction_read_only): name the primary with --database"};
     if (in_class("23"))
-        return {Exit::data, what, "another row, perhaps one that somebody added at this moment, excludes it"};
+        return {Exit::data, what, "it conflicts with another row, perhaps one that was added just now"};
     if (in_class("57014") || in_class("55P03") || in_class("40"))
         return {Exit::temporary, what, "the server was busy; try again"};
     return {Exit::software, what};
@@ -126,7 +126,7 @@ Error sql_error(const std::string& doing, const std::string& sqlstate, const std
 
 void rethrow(const std::string& doing, const soci::soci_error& error) {
     if (const auto* own = dynamic_cast<const soci::postgresql_soci_error*>(&error)) {
-        // what() would show parameter values; get_error_message() has the server's words alone.
+        // what() would show parameter values; get_error_message() has only the server's message.
         const auto state = own->sqlstate();
         throw sql_error(doing, state == "     " || state[0] == '\0' ? std::string{} : state, own->get_error_message());
     }

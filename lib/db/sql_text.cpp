@@ -1,4 +1,4 @@
-// A lexer of PostgreSQL's tokens, only as deep as finding semicolons needs.
+// A lexer for PostgreSQL, just detailed enough to find the semicolons between statements.
 #include "db/sql_text.hpp"
 
 #include <algorithm>
@@ -67,7 +67,7 @@ class Splitter {
         }
     }
 
-    // The statement begins here, unless it began before.
+    // Begins a statement here, unless one has begun.
     void mark() {
         if (begun_)
             return;
@@ -102,7 +102,7 @@ class Splitter {
         } while (depth > 0 && at_ < text_.size());
     }
 
-    // A doubled quote ends the string and begins another, which comes to the same.
+    // A doubled quote ends the string and begins another, with the same result.
     void skip_quoted(char quote, bool backslashes) {
         for (++at_; at_ < text_.size() && text_[at_] != quote; ++at_)
             if (backslashes && text_[at_] == '\\')
@@ -140,7 +140,7 @@ class Splitter {
         follow_block(word);
     }
 
-    // CREATE FUNCTION ... BEGIN ATOMIC a; b; END has semicolons inside, and CASE ... END within them.
+    // CREATE FUNCTION ... BEGIN ATOMIC a; b; END contains semicolons, and may contain CASE ... END.
     void follow_block(const std::string& word) {
         const bool defines =
             !words_.empty() && words_[0] == "CREATE" &&

@@ -1,4 +1,4 @@
-// SQL text taken apart into statements, the way psql does it: without understanding them.
+// Splits SQL text into statements as psql does, without parsing their grammar.
 #pragma once
 
 #include <cstddef>
@@ -8,15 +8,15 @@
 
 namespace pbx::db {
 
-/// One statement, from its first word to before its semicolon, as views into the text.
+/// One statement, from its first word up to its semicolon, as views into the text.
 struct Statement {
     std::string_view text;
     std::size_t line = 0;           ///< line of its first word, from 1
     std::vector<std::string> words; ///< its first few words in capitals, comments left out
 };
 
-/// Splits at semicolons outside of quotes, dollar quotes, comments, parentheses, and bodies of SQL functions
-/// (BEGIN ATOMIC ... END). Text without a word in it is no statement.
+/// Splits at semicolons outside of quotes, dollar quotes, comments, parentheses, and bodies of SQL functions (BEGIN
+/// ATOMIC ... END). Blanks and comments alone are not a statement.
 std::vector<Statement> split_statements(std::string_view text);
 
 /// Whether the statement begins or ends a transaction (BEGIN, COMMIT, ROLLBACK, PREPARE TRANSACTION, ...); savepoints

@@ -67,7 +67,7 @@ class Formats(Case):
                                       ('--overlap', 'cut', 'keep,trim')):
             result = self.status(work.run('pbx-recording-fetch', option, word, CALL), 64)
             self.hints(result)
-            self.says(result, f'(?m)^pbx-recording-fetch: {option}: "{word}" is none of {choices}$')
+            self.says(result, f'(?m)^pbx-recording-fetch: {option}: "{word}" is not one of {choices}$')
 
 
 class Overlaps(Case):

@@ -391,7 +391,7 @@ class Migrate(Case):
         started = time.monotonic()
         result = self.up('--lock-timeout', '1', status=75)
         self.assertLess(time.monotonic() - started, 10 * SLOW)
-        self.says(result, 'waiting for another pbx-migrate .*process \\d+', 'another pbx-migrate is at work .*process \\d+')
+        self.says(result, 'waiting for another pbx-migrate .*process \\d+', 'another pbx-migrate is running .*process \\d+')
         self.hints(result)
         first.kill()
         first.wait()
