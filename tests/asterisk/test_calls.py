@@ -708,7 +708,7 @@ class WhatIsRecorded(CallCase):
         self.heard_once(outcome)
         self.talked(outcome)
 
-    def test_a_caller_who_gives_up_in_the_queue_leaves_what_was_said_until_then(self):
+    def test_a_caller_who_gives_up_in_the_queue_leaves_a_recording_up_to_that_moment(self):
         outcome = self.outcome('gives_up_in_the_queue')
         self.one_call(outcome, ['74950006', 'queue-5006'])
         self.heard_once(outcome, 'A')
@@ -722,7 +722,7 @@ class WhatIsRecorded(CallCase):
         outcome = self.outcome('did_busy_extension')
         self.one_call(outcome, ['74950008'])
 
-    def test_a_caller_whom_nobody_answers_in_the_queue_goes_on_in_a_leg_of_his_own(self):
+    def test_a_caller_who_is_not_answered_in_the_queue_continues_in_a_leg_of_their_own(self):
         outcome = self.outcome('queue_overflow')
         self.one_call(outcome, ['74950021', 'queue-5021', '1022'])
         self.heard_once(outcome)
@@ -760,12 +760,12 @@ class WhatTransfersLeave(CallCase):
         for second, length in self.due(target.media, [(target.answered_at, target.ended_at)]).items():
             self.assertGreater(heard.seconds.get(second, 0), length - CUT, Lazily(f'second {second} is lost', outcome))
 
-    def test_an_agent_who_hands_the_caller_on_to_a_number_outside_leaves_a_leg_of_that_route(self):
+    def test_an_agent_who_transfers_the_caller_to_an_outside_number_leaves_a_leg_of_that_route(self):
         outcome = self.outcome('transfer_to_outside_after_queue')
         self.one_call(outcome, ['74950017', '1017', '974951112244'])
         self.heard_once(outcome, 'ABC')
 
-    def test_an_outbound_call_that_its_caller_hands_over_loses_nothing(self):
+    def test_an_outbound_call_that_its_caller_transfers_loses_nothing(self):
         outcome = self.outcome('outbound_transferred_by_the_caller')
         # The second leg begins with the number of the one who was handed over.
         self.assertEqual([name.split('-', 2)[2] for name in outcome.legs], ['1019-979031112255.wav', '979031112255-1020.wav'])
@@ -898,7 +898,7 @@ class WhatPbxCallsTells(CallCase):
         self.check('extension_extension', 'internal', '1004', '1004', RING)
         self.check('extension_out', 'outbound', '979031112233', '979031112233', RING)
 
-    def test_calls_that_nobody_answers_are_answered_by_nobody(self):
+    def test_calls_that_nobody_answers_name_no_answering_party(self):
         self.check('gives_up_in_the_queue', 'inbound', '74950006', None, 4)
         self.check('busy_extension', 'internal', '1008', None)
         self.check('did_busy_extension', 'inbound', '74950008', None)
@@ -965,7 +965,7 @@ class WhatTheToolsMakeOfIt(CallCase):
         work.remote.remove(f'stitched/{linkedid}.wav')
         self.assertEqual(self.fetched(linkedid, 'stitched-ondemand', len(legs)), stitched[linkedid])
 
-    def test_a_leg_that_asterisk_died_over_holds_what_was_said_until_then(self):
+    def test_a_leg_that_was_open_when_asterisk_died_holds_the_audio_up_to_that_moment(self):
         self.outcome('crash', [])
         name, data = next((name, data) for name, data in CRASHED.items() if name.endswith('-1001.wav'))
         self.assertEqual(data[40:44], bytes(4), 'the header of a leg that was never closed')

@@ -55,7 +55,7 @@ class Sipp(Case):
             pbx.asterisk.stop()
             acme.stop_phones()
 
-    def test_what_sipp_says_is_in_three_legs_once_and_in_order_and_comes_back_as_one_file(self):
+    def test_what_sipp_plays_is_in_three_legs_once_and_in_order_and_comes_back_as_one_file(self):
         asyncio.run(self.call())
         work = self.pbx.work
         rows = self.pbx.call_rows('79100000099')

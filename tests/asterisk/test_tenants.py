@@ -332,14 +332,14 @@ class WhatTenantsTake(TenantCase):
     def test_nothing_went_wrong_with_the_plan(self):
         self.assertEqual({what: why for what, why in ATTACKS.seen.items() if what.startswith('failed')}, {})
 
-    def test_a_number_with_a_plus_is_the_number_that_its_owner_has(self):
+    def test_a_number_with_a_plus_belongs_to_the_owner_of_its_digits(self):
         if 'accepted' in ATTACKS.seen['stolen']:
             self.says(PBX.deployed, r'did \+?4930111 of aaa is left out')
         self.was('did', 200)
         self.was('did reached', 'victim')
         self.assertEqual({row['accountcode'] for row in self.rows('49301')}, {ATTACKS.zeta.id})
 
-    def test_endpoint_names_of_others_are_left_out_and_everyone_keeps_his_phones(self):
+    def test_endpoint_names_of_others_are_left_out_and_everyone_keeps_their_phones(self):
         self.says(PBX.deployed, 'user 1001 of aaa is left out', 'user 1002 of aaa is left out')
         self.assertEqual(sorted(what for what in ATTACKS.seen if what.startswith('register ')),
                          ['register aaa_1001', 'register aaa_1002'])
@@ -393,7 +393,7 @@ class WhatLimitsAllow(TenantCase):
         self.assertEqual([(row['disposition'], row['accountcode'], row['recordingfile']) for row in rows],
                          [('CONGESTION', organization.id, None)])
 
-    def test_a_call_above_the_limit_is_refused_on_every_way_and_leaves_a_row(self):
+    def test_a_call_above_the_limit_is_refused_on_every_path_and_leaves_a_row(self):
         for what in ('second in', 'second inside', 'second queue', 'second out'):
             self.was(what, 503)
         self.was('second was out', False)
@@ -406,13 +406,13 @@ class WhatLimitsAllow(TenantCase):
         self.was('emergency 112', 200)
         self.was('emergency 911', 200)
 
-    def test_a_call_that_is_handed_over_still_counts_and_its_place_is_free_when_it_ends(self):
+    def test_a_call_that_is_transferred_still_counts_and_its_place_is_free_when_it_ends(self):
         for what, src in (('after transfer', '493014'), ('in beside out', '493016'), ('after transfer out', '493017')):
             self.was(what, 503)
             self.refused(src, ATTACKS.small)
         self.was('again', 200)
 
-    def test_a_call_counts_once_however_many_phones_ring_and_however_it_was_handed_over(self):
+    def test_a_call_counts_once_however_many_phones_ring_and_however_it_was_transferred(self):
         self.was('beside a queue', 200)
         self.was('beside a consultation', 503)
         self.was('beside an attended transfer and a call', 503)

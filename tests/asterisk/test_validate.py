@@ -72,7 +72,7 @@ class WithTheOperatorsFiles(Validating):
         # And the next run, with the lines of the first in the main files.
         self.generate(work, '--validate')
 
-    def test_a_fault_of_the_operators_own_is_no_complaint_about_us(self):
+    def test_an_error_in_the_operators_own_files_is_not_blamed_on_ours(self):
         work = self.pbx(pjsip=ORDER + '[lobby]\ntype=endpoint\nno_such_option=1\n', extensions='[office]\nexten => nonsense\n',
                         queues='[front]\nno_such_option=1\n')
         self.generate(work, '--deploy', '--validate')
@@ -81,7 +81,7 @@ class WithTheOperatorsFiles(Validating):
         work.db.sql("insert into organizations (name, context_prefix) values ('beta', 'beta')")
         self.says(self.generate(work, '--validate', '--org', 'beta', expect=65), r"no closing '\]'")
 
-    def test_a_file_of_the_operators_that_asterisk_refuses_whole_is_shown_as_the_reason(self):
+    def test_an_operators_file_that_asterisk_refuses_entirely_is_shown_as_the_reason(self):
         work = self.pbx(pjsip=ORDER + '#include "gone.conf"\n')
         result = self.generate(work, '--deploy', '--validate', expect=65)
         self.says(result, "about the operator's files alone: .*gone.conf", 'endpoint acme_1001 is in the files, but')
@@ -124,7 +124,7 @@ class WhoDecides(Validating):
         work.db.sql("update sip_trunks set status = 'suspended'")
         self.says(self.generate(work, '--deploy', '--validate'), 'endpoint_identifier_order')
 
-    def test_the_running_asterisk_is_asked_since_it_reads_the_order_only_when_it_starts(self):
+    def test_the_running_asterisk_is_queried_since_it_reads_the_order_only_when_it_starts(self):
         work = self.pbx()
         with Asterisk() as pbx:
             for name, text in (('extensions.conf', '[general]\n'), ('queues.conf', '[general]\n'), ('cdr_pgsql.conf', ''),

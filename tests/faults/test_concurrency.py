@@ -71,7 +71,7 @@ class Concurrency(Case):
             for name in list(work.remote.files()):
                 work.remote.remove(name)
 
-    def test_stitches_archives_and_fetches_at_once_hurt_nothing(self):
+    def test_stitches_archives_and_fetches_at_once_do_no_damage(self):
         for turn in range(ROUNDS):
             fault = 'two stitches, two archives and four fetches at once'
             work = self.workdir()
@@ -163,7 +163,7 @@ class Concurrency(Case):
         self.assertEqual(sweep.temporary_files(work.spool, work.stitch_src), [])
         sweep.counts.add('a leg archived while its call is fetched', repaired=1)
 
-    def test_a_recording_that_is_stitched_again_while_it_is_copied_is_no_error_and_copied_by_the_next_run(self):
+    def test_a_recording_that_is_stitched_again_while_it_is_copied_is_not_an_error_and_the_next_run_copies_it(self):
         work = self.workdir(database=False)
         name = '1776500000.1.wav'
         work.stitched.mkdir()
@@ -202,7 +202,7 @@ class Concurrency(Case):
         sweep.counts.add('archive --min-age 0 beside 8 recorders', tried=runs, lost=len(broken), repaired=0)
         self.assertEqual(broken, [], 'every leg arrived with its last sample')
 
-    def test_a_killed_parent_and_the_next_run_at_once(self):
+    def test_a_run_right_after_a_killed_one_loses_no_leg(self):
         fault = 'archive killed at a random moment, next run at once'
         work = self.workdir(database=False)
         chance = random.Random(3)

@@ -35,7 +35,7 @@ class Disk(Case):
         if not stack.enter_context(small_disk(path, size)):
             self.skipTest('no right to mount a tmpfs here')
 
-    def test_stitching_on_a_full_disk_says_so_and_goes_on_when_there_is_room(self):
+    def test_stitching_on_a_full_disk_reports_it_and_continues_when_there_is_room(self):
         work = self.workdir()
         self.on_small_disk(work.stitched)
         calls = sweep.many_calls(work, range(10, 40))
@@ -95,7 +95,7 @@ class Disk(Case):
         self.assertEqual([name for name in legs if name not in journal], [], 'each is noted as moved')
         sweep.counts.add('full disk under the spool', repaired=1)
 
-    def test_archive_from_a_read_only_spool_keeps_everything_and_says_so(self):
+    def test_archive_from_a_read_only_spool_keeps_everything_and_reports_it(self):
         work = self.workdir(database=False)
         self.on_small_disk(work.spool, '1m')
         work.leg('a.wav', sound.tone())
@@ -166,7 +166,7 @@ class DatabaseFaults(Case):
         self.addCleanup(relay.close)
         return {'PBX_DATABASE': f'host={relay.folder} dbname={work.db.name} user=postgres'}
 
-    def test_a_connection_cut_at_any_place_is_69_and_the_next_run_finishes(self):
+    def test_a_connection_cut_at_any_point_is_69_and_the_next_run_finishes(self):
         for tool, arguments in (('pbx-stitch', ()), ('pbx-recording-fetch', ('1776500000.10',)), ('pbx-calls', ()),
                                 ('pbx-migrate', ('up', '--migrations', str(SOURCE / 'migrations'))), ('pbx-dialplan-gen', ())):
             work = self.workdir()
@@ -191,7 +191,7 @@ class DatabaseFaults(Case):
                     self.assertLess(cut, 10_000_000)
                 self.status(work.run(tool, *arguments), 0)
 
-    def test_a_slow_database_is_waited_for_and_a_silent_one_given_up(self):
+    def test_a_run_waits_for_a_slow_database_and_gives_up_on_a_silent_one(self):
         work = self.workdir()
         calls = sweep.many_calls(work, range(10, 20))
         self.status(work.run('pbx-stitch', env=self.through(work, delay=0.05)), 0)
@@ -202,7 +202,7 @@ class DatabaseFaults(Case):
             self.assertLess(time.monotonic() - started, 20 * SLOW)
             sweep.counts.add(f'{tool}: database never answers')
 
-    def test_a_server_that_is_restarted_in_the_middle_costs_nothing_but_a_run(self):
+    def test_a_server_that_is_restarted_in_the_middle_costs_only_one_run(self):
         work = self.workdir()
         calls = sweep.many_calls(work, range(1000, 1400))
         for how in ('fast', 'immediate'):
@@ -228,7 +228,7 @@ class DatabaseFaults(Case):
         self.status(work.run('pbx-stitch', env=env), 69)
         sweep.counts.add('database out of connections')
 
-    def test_a_stopped_server_process_does_not_hold_a_tool_for_ever(self):
+    def test_a_stopped_server_process_does_not_block_a_tool_forever(self):
         work = self.workdir()
         sweep.many_calls(work, range(10, 12))
         os.kill(cluster().process.pid, signal.SIGSTOP)
@@ -306,7 +306,7 @@ class ReadOnlyDatabase(Case):
         self.status(work.run('pbx-provision', 'did', 'add', '12', '--extension', '1001', '--org', 'acme'), 0)
         return work, calls
 
-    def test_what_only_reads_works_on_a_read_only_database_and_what_writes_says_why_not(self):
+    def test_tools_that_only_read_work_on_a_read_only_database_and_those_that_write_say_why_they_cannot(self):
         work, calls = self.some_work()
         work.db.sql(f'alter database {work.db.name} set default_transaction_read_only = on')
         try:
@@ -314,7 +314,7 @@ class ReadOnlyDatabase(Case):
         finally:
             Database(cluster(), 'postgres').sql(f'alter database {work.db.name} reset default_transaction_read_only')
 
-    def test_what_only_reads_works_on_a_standby_and_what_writes_says_why_not(self):
+    def test_tools_that_only_read_work_on_a_standby_and_those_that_write_say_why_they_cannot(self):
         work, calls = self.some_work()
         standby = Standby(cluster())
         self.addCleanup(standby.remove)

@@ -138,7 +138,7 @@ class Hostile(Case):
         self.assertGreater(taken, 800)
         return taken
 
-    def test_any_string_as_call_is_answered_and_reaches_nothing(self):
+    def test_any_string_as_the_name_of_a_call_gets_an_answer_and_reaches_nothing(self):
         work = self.workdir()
         secret = self.outside(work)
         sweep.many_calls(work, range(10, 11))

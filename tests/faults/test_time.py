@@ -33,7 +33,7 @@ class Time(Case):
         self.assertEqual(Wav(work.remote.files()[f'stitched/{CALL}.wav']).check().samples, b''.join(leg[44:] for leg in legs))
         self.assertEqual(Wav(work.stitched_file(CALL)).check().samples, b''.join(leg[44:] for leg in legs))
 
-    def test_a_call_over_four_hourly_runs_grows_with_every_one(self):
+    def test_a_call_over_four_hourly_runs_grows_with_each_run(self):
         work = self.workdir()
         legs = []
         for hour in range(4):

@@ -58,7 +58,7 @@ class RootCase(Case):
 
 
 class RunsAsRoot(RootCase):
-    def test_what_a_run_as_root_makes_is_the_spools_owners_and_that_users_next_run_works(self):
+    def test_what_a_run_as_root_creates_belongs_to_the_spools_owner_and_that_users_next_run_works(self):
         for first in ('root', 'nobody'):
             with self.subTest(first=first):
                 work = self.spool_of_nobody()
@@ -77,7 +77,7 @@ class RunsAsRoot(RootCase):
                 self.assertIn('.pbx-archive.lock', os.listdir(work.spool))
                 self.assertIn('.pbx-stitch.lock', os.listdir(work.stitched))
 
-    def test_root_goes_on_as_the_spools_owner_and_v_names_that_user(self):
+    def test_root_switches_to_the_spools_owner_and_v_names_that_user(self):
         work = self.spool_of_nobody(database=False)
         seen = work.path / 'seen'
         wrapper = work.path / 'rclone-wrapper'
@@ -91,12 +91,12 @@ class RunsAsRoot(RootCase):
         # No group of root's remains.
         self.assertEqual(seen.read_text().splitlines()[:4], [str(NOBODY)] * 3 + ['/nonexistent'])
 
-    def test_a_spool_of_roots_keeps_root(self):
+    def test_root_stays_root_when_it_owns_the_spool(self):
         work = self.workdir(database=False)
         work.leg('a.wav')
         self.assertNotIn('continuing as', self.status(work.run('pbx-archive', '-v'), 0).err)
 
-    def test_a_link_of_a_third_user_does_not_choose_as_whom_root_goes_on(self):
+    def test_a_link_of_a_third_user_does_not_decide_which_user_root_switches_to(self):
         work = self.spool_of_nobody(database=False)
         work.leg('a.wav')
         link = work.path / 'link'
@@ -107,7 +107,7 @@ class RunsAsRoot(RootCase):
         self.hints(result)
         self.assertEqual(work.legs_in_spool(), ['a.wav'])
 
-    def test_a_lock_that_an_older_version_left_as_root_is_named_with_the_command_that_helps(self):
+    def test_a_lock_that_an_older_version_left_as_root_is_named_with_the_command_that_fixes_it(self):
         work = self.spool_of_nobody(database=False)
         lock = work.spool / '.pbx-archive.lock'
         lock.touch(mode=0o640)
@@ -132,7 +132,7 @@ class RunsAsRoot(RootCase):
         self.assertEqual(out.stat().st_uid, 0, 'the file that root asked for is root\'s')
         self.assertEqual(hidden_files(work.spool.parent), [])
 
-    def test_the_generators_own_files_are_the_folders_owners(self):
+    def test_the_generators_own_files_belong_to_the_folders_owner(self):
         work = self.workdir(remote=None)
         folder = work.path / 'etc'
         folder.mkdir()
@@ -193,7 +193,7 @@ class PlantedFiles(RootCase):
         self.status(work.run('pbx-stitch'), 0)
         sound.Wav(work.stitched_file(CALL)).check()
 
-    def test_on_a_file_system_without_nameless_files_the_name_is_random_and_new(self):
+    def test_on_a_file_system_without_unnamed_files_the_name_is_random_and_new(self):
         work = self.workdir(remote=None)
         work.three_legs(CALL)
         work.stitched.mkdir()
@@ -261,7 +261,7 @@ class PlantedFiles(RootCase):
         self.says(self.status(work.run('pbx-archive', '--metrics', file), 0), 'longer than')
         self.assertNotIn('x_total', file.read_text())
 
-    def test_a_lock_that_somebody_else_planted_is_refused_and_a_pipe_there_does_not_hold_the_run(self):
+    def test_a_lock_that_somebody_else_planted_is_refused_and_a_pipe_there_does_not_block_the_run(self):
         work = self.workdir(database=False)
         lock = work.spool / '.pbx-archive.lock'
         for what, plant in self.plants(work.spool, lock.name, work.rclone_conf).items():
@@ -304,7 +304,7 @@ class Configuration(RootCase):
         file.chmod(0o640)
         self.read(work, file)
 
-    def test_a_file_of_another_unprivileged_user_is_refused_also_to_root(self):
+    def test_a_file_of_another_unprivileged_user_is_refused_even_for_root(self):
         work, file = self.conf()
         self.read(work, file, as_nobody())  # everybody believes root
         os.chown(file, OTHER, OTHER)
@@ -343,7 +343,7 @@ class Configuration(RootCase):
         os.chown(folder, OTHER, OTHER)
         self.refused(work, file, f'its folder .* belongs to {OTHER}')
 
-    def test_a_pipe_is_refused_at_once_and_a_link_is_judged_by_what_it_leads_to(self):
+    def test_a_pipe_is_refused_at_once_and_a_link_is_judged_by_its_target(self):
         work, file = self.conf()
         pipe = work.path / 'pipe'
         os.mkfifo(pipe)
@@ -357,7 +357,7 @@ class Configuration(RootCase):
 
 
 class WhatOthersSee(Case):
-    def test_a_fetched_file_is_not_everybodys_and_a_stricter_umask_holds(self):
+    def test_a_fetched_file_is_not_readable_by_everybody_and_a_stricter_umask_applies(self):
         work = self.workdir(remote=None)
         work.call(CALL, [('a.wav', sound.tone())])
         files = work.path / 'out.wav', work.path / 'headers'
@@ -389,7 +389,7 @@ class WhatOthersSee(Case):
         self.assertEqual(self.cells(work, 'show', '--csv', '0.1')[0]['from'], "'=1+1")
         self.hints(self.status(work.run('pbx-calls', '--csv=cooked'), 64))
 
-    def test_marks_of_direction_and_c1_controls_are_shown_escaped_wherever_a_name_is(self):
+    def test_direction_marks_and_c1_controls_are_escaped_wherever_a_name_is_shown(self):
         work = self.workdir()
         bad = 'a\u202egnp.wav\u009b31m\u2066\u200f'
         work.call(CALL, [(bad, sound.tone()), ('b.wav', sound.tone())])

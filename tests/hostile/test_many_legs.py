@@ -58,7 +58,7 @@ class ManyLegs(Case):
         self.assertEqual([leg['start'] for leg in manifest['legs']], [160 * number for number in range(count)])
         self.assertEqual(manifest['sha256'], hashlib.sha256(samples).hexdigest())
 
-    def test_eleven_hundred_and_five_thousand_legs_are_one_recording(self):
+    def test_calls_of_1100_and_of_5000_legs_become_one_recording_each(self):
         for count in (1100, 5000):
             with self.subTest(count):
                 work = self.workdir(remote=None)
@@ -96,7 +96,7 @@ class ManyLegs(Case):
         self.status(work.run('pbx-recording-fetch', '--format', 'flac', '-o', answer, CALL), 0)
         self.assertEqual(sound.sox_samples(answer), samples)
 
-    def test_legs_of_other_formats_are_one_recording_too(self):
+    def test_legs_of_other_formats_become_one_recording_too(self):
         work = self.workdir(remote=None)
         self.call(work, 2000)
         work.leg(name(1), sound.tone(440, 0.02, 'wav16'))

@@ -75,11 +75,11 @@ class LeftOut(Sections):
         self.assertIn('[acme__internal]', after['extensions.conf'])
         self.assertIn('#tryinclude "ext_acme.conf"', after['extensions.conf'])
 
-    def test_a_context_of_the_operators_that_only_begins_like_an_organizations_is_none_of_its(self):
+    def test_an_operators_context_that_only_begins_like_an_organizations_does_not_belong_to_it(self):
         work = self.pbx(extensions='[acme__of_mine]\nexten => 1,1,Hangup()\n')
         self.generate(work, '--deploy')
 
-    def test_what_the_operator_adds_to_a_section_of_ours_is_no_section_of_its_own(self):
+    def test_what_the_operator_adds_to_a_section_of_ours_does_not_count_as_a_section(self):
         work = self.pbx(extensions='#tryinclude "ext_acme.conf"\n[acme__internal](+)\nexten => 1,1,Hangup()\n')
         self.generate(work, '--deploy')
         self.assertIn('[acme__internal](+)', self.texts(work)['extensions.conf'])
@@ -120,7 +120,7 @@ class LeftOut(Sections):
         self.assertEqual(result.err, '')
         self.assertIn('[acme__internal]', result.text)
 
-    def test_what_exec_lines_would_add_is_not_asked(self):
+    def test_exec_lines_are_not_run_to_find_sections(self):
         ran = '/tmp/pbx-exec-ran-' + str(os.getpid())
         work = self.pbx(pjsip=ORDER + f'#exec /usr/bin/touch {ran}\n')
         self.generate(work, '--deploy')
@@ -143,7 +143,7 @@ class IdentifierOrder(Sections):
                 else:
                     self.says(result, 'endpoint_identifier_order', 'hint: .*endpoint_identifier_order=username,ip,anonymous')
 
-    def test_without_such_a_trunk_the_order_is_nobodys_concern(self):
+    def test_without_such_a_trunk_the_order_does_not_matter(self):
         work = self.pbx(pjsip='')
         work.db.sql("update sip_trunks set status = 'suspended'")
         self.generate(work, '--deploy')

@@ -63,7 +63,7 @@ class Nodes(Case):
         self.status(w.run('pbx-stitch', '--node', 'a2'), 0)
         self.assertEqual([line.split('|')[0] for line in self.registered(w)], ['a2'])
 
-    def test_two_machines_with_one_name_are_refused_until_one_was_silent_for_25_hours(self):
+    def test_two_machines_with_one_name_are_refused_until_one_has_been_silent_for_25_hours(self):
         w = self.workdir()
         second = w.second_node(name='a', own_name='a')
         self.status(w.run('pbx-stitch'), 0)
@@ -75,7 +75,7 @@ class Nodes(Case):
         self.status(second.run('pbx-stitch'), 0)
         self.assertEqual([line.split('|')[2] for line in self.registered(w)], [str(second.spool)])
 
-    def test_an_unnamed_machine_that_was_silent_for_25_hours_no_longer_counts_but_a_named_one_does(self):
+    def test_an_unnamed_machine_that_has_been_silent_for_25_hours_no_longer_counts_but_a_named_one_does(self):
         w = self.workdir()
         second = w.second_node(name=None, own_name=None)
         self.status(w.run('pbx-stitch'), 0)
@@ -90,7 +90,7 @@ class Nodes(Case):
         self.assertEqual(w.db.psql('-c', statement).returncode, 0)
         self.status(second.run('pbx-stitch'), 0)
 
-    def test_of_two_unnamed_machines_that_begin_at_once_one_is_refused(self):
+    def test_of_two_unnamed_machines_that_start_at_once_one_is_refused(self):
         w = self.workdir()
         second = w.second_node(name=None, own_name=None)
         for _ in range(5):
@@ -98,12 +98,12 @@ class Nodes(Case):
             runs = [machine.start('pbx-archive') for machine in (w, second)]
             self.assertEqual(sorted(machine.finish(run).status for machine, run in zip((w, second), runs)), [0, 78])
 
-    def test_a_node_name_of_other_characters_is_refused(self):
+    def test_a_node_name_with_other_characters_is_refused(self):
         w = self.workdir()
         for name in ('PBX1', 'a-b', 'a' * 17, "a'b"):
             self.says(self.status(w.run('pbx-stitch', '--node', name), 64), 'a-z and 0-9')
 
-    def test_the_archive_goes_on_without_a_database_and_with_one_that_has_no_such_table(self):
+    def test_the_archive_continues_without_a_database_and_with_one_that_has_no_table_of_nodes(self):
         w = self.workdir()
         w.leg('20260418-144004-1-1001.wav')
         result = self.status(w.run('pbx-archive', '-v', env={'PBX_DATABASE': 'host=/nowhere'}), 0)
@@ -191,7 +191,7 @@ class Owners(Case):
         report = json.loads(self.status(a.run('pbx-stitch', '--json', '1.1'), 65).out)
         self.assertEqual([(call['linkedid'], call['action']) for call in report['calls']], [('1.1', 'failed')])
 
-    def test_a_stitched_recording_from_before_is_served_from_neither_tier(self):
+    def test_a_recording_stitched_before_its_leg_became_ambiguous_is_served_from_neither_tier(self):
         w = self.workdir()
         w.call('1.1', [(SAME, MINE), ('20260418-144009-anonymous-queue-5001.wav', MY_OTHER)])
         self.status(w.run('pbx-stitch'), 0)
@@ -239,7 +239,7 @@ class Owners(Case):
         self.status(w.run('pbx-stitch'), 0)
         self.status(w.run('pbx-recording-fetch', '1.1'), 0)
 
-    def test_another_accounts_call_is_answered_like_none_also_when_its_leg_is_ambiguous(self):
+    def test_another_accounts_call_is_answered_like_a_missing_one_even_when_its_leg_is_ambiguous(self):
         a, _ = self.two_tenants()
         foreign = a.run('pbx-recording-fetch', '2.1', '--account', ACCOUNT)
         absent = a.run('pbx-recording-fetch', '9.1', '--account', ACCOUNT)
@@ -276,7 +276,7 @@ class Owners(Case):
             self.assertEqual(lines[0].split('\t')[:2], ['ambiguous', SAME])
             self.assertNotIn(OTHER_ACCOUNT, '\n'.join(lines))
 
-    def test_a_leg_that_lies_in_both_places_with_another_content_differs_and_is_never_both(self):
+    def test_a_leg_with_different_content_in_the_two_places_is_listed_as_differs_and_never_as_both(self):
         for remote, contents, expected in (('gcs', (MINE, MINE[:-2]), 'differs'), ('gcs', (MINE, MINE[:-1] + b'!'), 'differs'),
                                            ('gcs', (MINE, MINE), 'both'), ('local', (MINE, MINE[:-2]), 'differs'),
                                            ('webdav', (MINE, MINE[:-2]), 'differs'), ('webdav', (MINE, MINE), 'both')):

@@ -160,7 +160,7 @@ class ByAge(Owned):
         self.says(self.deploy(work, expect=65), 'trunk carrier of aa is left out: host .*zeta')
         self.assertEqual(self.files(work, 'zeta'), before)
 
-    def test_an_age_that_is_given_is_the_operators_own_act(self):
+    def test_an_age_that_the_operator_sets_counts_and_an_infinite_or_null_one_is_refused(self):
         work = self.pbx()
         self.tenant(work, 'zeta', host='sip.example.org')
         new = self.tenant(work, 'aa', host='sip.example.org')
@@ -170,7 +170,7 @@ class ByAge(Owned):
             with self.assertRaises(RuntimeError):
                 work.db.sql(f'update sip_trunks set held_since = {forged}')
 
-    def test_a_name_of_the_incumbent_stays_when_another_prefix_comes_to_fit_it(self):
+    def test_a_name_of_the_incumbent_stays_when_a_new_prefix_matches_it(self):
         work = self.pbx()
         old = self.tenant(work, 'a')
         self.insert(work, 'users', org_id=old, extension='1', sip_password=PASSWORD, asterisk_endpoint='a_b_1')
@@ -269,7 +269,7 @@ class Migrating(Owned):
         database.sql("insert into did_numbers (org_id, number) select id, '1' from organizations limit 1")
         self.assertEqual(database.value("select held_since > now() - interval '1 minute' from did_numbers where number = '1'"), 't')
 
-    def test_the_files_do_no_harm_when_they_run_again(self):
+    def test_the_migrations_do_no_harm_when_they_run_again(self):
         work = self.pbx()
         self.tenant(work, 'zeta', number='4930111')
         shape = work.db.value("select string_agg(held_since::text, ',' order by held_since) from (select held_since from users union all "
@@ -310,7 +310,7 @@ class Names(Owned):
         self.quiet(self.deploy(work))
         self.assertIn('[acme_1002]', self.text(work, 'acme'))
 
-    def test_names_that_asterisk_gives_a_meaning_are_refused_even_with_the_prefix(self):
+    def test_names_with_a_special_meaning_in_asterisk_are_refused_even_with_the_prefix(self):
         work = self.pbx()
         for prefix, name in (('acme', 'anonymous'), ('acme', 'general'), ('acme', 'global'), ('acme', 'globals'), ('acme', 'system'),
                              ('acme', 'default'), ('acme', 'General'), ('default', 'default_outbound_endpoint'), ('acme', 'acme_'), ('acme', 'acme')):
@@ -387,14 +387,14 @@ class Emergency(Owned):
                 self.quiet(self.deploy(work))
                 self.assertIn('; recorded: route bad', self.text(work, 'acme'))
 
-    def test_patterns_that_no_emergency_number_fits_may_rewrite(self):
+    def test_patterns_that_match_no_emergency_number_may_rewrite(self):
         work = self.pbx()
         self.tenant(work, 'acme')
         for place, (pattern, strip) in enumerate((('_00X.', 2), ('_0[1-9]X.', 1), ('_8X.', 1), ('_91NXXNXXXXXX', 1), ('_9XXX.', 1), ('_112X', 1))):
             self.provision(work, 'route', 'add', f'r{place}', '--org', 'acme', '--trunk', 'carrier', '--pattern', pattern, '--strip', str(strip), '--priority', '5')
         self.quiet(self.deploy(work))
 
-    def test_the_configuration_says_which_numbers_they_are(self):
+    def test_the_configuration_lists_the_emergency_numbers(self):
         work = self.pbx()
         self.tenant(work, 'acme')
         conf = work.path / 'pbx.conf'
@@ -410,7 +410,7 @@ class Emergency(Owned):
         conf.write_text('emergency = "11a"\n')
         self.hints(self.status(work.run('pbx-dialplan-gen'), 64))
 
-    def test_what_only_the_operator_can_know_is_said_when_the_route_is_added(self):
+    def test_adding_a_route_warns_of_what_only_the_operator_can_know(self):
         work = self.pbx()
         self.tenant(work, 'acme')
         work.db.sql('delete from outbound_routes')
@@ -453,7 +453,7 @@ class Loops(Owned):
             work.db.sql(f"update queues set timeout_destination_type = 'queue', timeout_destination = '{to}' where number = '{queue}'")
         self.closed(work, 'queue 5003', '[acme__5001]', '[acme__5002]')
 
-    def test_a_way_out_that_comes_back_by_an_own_number_closes_a_loop(self):
+    def test_an_outside_number_that_a_route_turns_into_an_own_did_closes_a_loop(self):
         work = self.pbx()
         org = self.acme(work)
         # The queue gives up to an outside number, which a route makes into the DID that leads to the queue.
@@ -474,7 +474,7 @@ class Loops(Owned):
         work.db.sql("insert into queue_members (queue_id, user_id) select q.id, u.id from queues q, users u where q.number = '5001' and u.extension = '1005'")
         self.closed(work, 'user 1005', '[acme__5001]', 'did 4930111')
 
-    def test_a_loop_through_two_tenants_costs_the_newer_its_row_and_the_older_nothing(self):
+    def test_a_loop_through_two_tenants_costs_only_the_newer_tenant_its_row(self):
         work = self.pbx()
         org = self.acme(work)
         self.insert(work, 'did_numbers', org_id=org, number='4930300', routing_type='external', routing_destination='+4930400')
@@ -485,7 +485,7 @@ class Loops(Owned):
             self.insert(work, 'did_numbers', org_id=other, number='4930400', routing_type='external', routing_destination='+4930300')
         self.unchanged(work, 'acme', newcomer, 'did 4930400 of beta is left out: calls .*come back')
 
-    def test_ways_that_end_are_left_as_they_are(self):
+    def test_paths_that_end_are_left_as_they_are(self):
         work = self.pbx()
         org = self.acme(work)
         work.db.sql("update queues set timeout_destination_type = 'queue', timeout_destination = '5002' where number = '5001';"
@@ -518,7 +518,7 @@ class Passwords(Owned):
         self.assertEqual(work.db.value('select count(*) from users'), '1')
         self.provision(work, 'user', 'add', '1002', '--org', 'acme', '--password', 'twelve-chars', '--name', 'Bob')
 
-    def test_a_weak_password_that_is_there_is_named_and_its_phone_stays(self):
+    def test_an_existing_weak_password_is_reported_and_its_phone_stays(self):
         work = self.pbx()
         org = self.tenant(work, 'acme')
         self.insert(work, 'users', org_id=org, extension='1002', sip_password='weak-one')

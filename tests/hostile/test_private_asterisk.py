@@ -93,7 +93,7 @@ class AsWhom(PrivateAsterisk):
             self.assertEqual(self.noted(work, f'{what}.groups'), f'{NOBODY}\n')
         self.assertRegex(self.noted(work, 'folder'), rf'^drwx------ .* {NOBODY} +{NOBODY} ', 'the folder of the secrets')
 
-    def test_it_never_runs_as_root_although_the_folder_is_roots(self):
+    def test_it_never_runs_as_root_even_if_the_folder_belongs_to_root(self):
         work = self.pbx()
         result = self.generate(work, '--validate', '-v')
         self.says(result, 'belongs to root; the private Asterisk runs as (asterisk|nobody)')
@@ -239,13 +239,13 @@ class WithWhat(PrivateAsterisk):
         self.assertEqual((group, terminal), (session, '0'))
         self.assertNotEqual(int(session), os.getsid(0))
 
-    def test_nothing_of_it_runs_on_or_lies_about_afterwards(self):
+    def test_nothing_of_it_keeps_running_or_stays_on_disk_afterwards(self):
         work = self.pbx()
         self.generate(work, '--validate')
         self.assertEqual(os.listdir(work.tmp), [])
         self.assertEqual(self.survivors(work), [])
 
-    def test_the_folder_of_a_run_that_was_killed_goes_with_the_next(self):
+    def test_the_folder_of_a_run_that_was_killed_is_removed_by_the_next(self):
         work = self.pbx()
         process = work.start('pbx-dialplan-gen', '--asterisk', work.program, '--validate')
         deadline = time.monotonic() + 30
@@ -287,7 +287,7 @@ class WhatItLoads(PrivateAsterisk):
         chosen = max(folders, key=lambda path: sum(file.stat().st_size for file in path.glob('*_acme.conf')))
         return {str(path.relative_to(chosen)): path.read_text(encoding='utf-8') for path in chosen.rglob('*') if path.is_file()}
 
-    def test_the_operators_files_are_there_with_what_they_include_but_open_no_port_and_ask_no_provider(self):
+    def test_the_operators_files_and_their_includes_are_loaded_but_open_no_port_and_contact_no_provider(self):
         work = self.pbx()
         (work.etc / 'custom').mkdir()
         (work.path / 'far').mkdir()
@@ -325,7 +325,7 @@ class WhatItLoads(PrivateAsterisk):
         self.generate(work, '--deploy', expect=0)
         self.assertFalse(ran.exists())
 
-    def test_includes_that_go_round_in_circles_or_into_a_pipe_end(self):
+    def test_circular_includes_and_includes_of_a_pipe_end(self):
         work = self.pbx()
         (work.etc / 'pjsip.conf').write_text('#include "pjsip.conf"\n#include "a.conf"\n')
         (work.etc / 'a.conf').write_text('#include "pjsip.conf"\n#include "*.conf"\n[acme_x]\n')

@@ -29,7 +29,7 @@ class Hostile(Case):
 
 
 class Answers(Hostile):
-    def test_an_endless_answer_is_cut_and_named_and_nothing_is_lost(self):
+    def test_an_endless_answer_is_cut_off_and_reported_and_nothing_is_lost(self):
         for command, output in (('lsjson', 'yes'), ('lsjson', 'cat /dev/zero'), ('lsf', 'yes'), ('backend', 'yes "["')):
             with self.subTest(f'{command}: {output}'):
                 work = self.workdir(database=False)
@@ -41,7 +41,7 @@ class Answers(Hostile):
                 self.says(result, r'hostile-rclone was ended: its answer is longer than \d+ bytes')
                 self.assertEqual(len(work.legs_in_spool()), 20)
 
-    def test_endless_words_on_stderr_take_no_memory_and_end_at_the_deadline(self):
+    def test_endless_output_on_stderr_takes_no_memory_and_ends_at_the_deadline(self):
         for output in ('yes', 'cat /dev/zero', 'yes "{\\"level\\":\\"error\\",\\"msg\\":\\"x\\"}"'):
             with self.subTest(output):
                 work = self.workdir(database=False)
@@ -52,7 +52,7 @@ class Answers(Hostile):
                 self.assertLess(len(result.err), 5000)
                 self.assertEqual(work.legs_in_spool(), ['a.wav'])
 
-    def test_an_audit_is_not_held_up_by_a_line_without_an_end(self):
+    def test_an_audit_is_not_held_up_by_an_endless_line(self):
         work = self.workdir()
         self.rclone_that(work, '[ "$1" != lsjson ] || exec cat /dev/zero')
         result = self.status(self.quickly(work, 'pbx-archive', 'audit', before=LITTLE_MEMORY), 69)
@@ -84,7 +84,7 @@ class Answers(Hostile):
                 self.assertTrue(leg.exists())
                 self.assertEqual(work.remote.files(), {'a.wav': b'of somebody else'}, 'it was taken for absent and overwritten')
 
-    def test_an_answer_that_is_no_list_calls_nothing_absent(self):
+    def test_an_answer_that_is_not_a_list_makes_no_leg_absent(self):
         for answer in ('', '[', '[\n', ']', 'null', '[{"Path":"a.wav","Size":5}]', 'please wait\n[\n]', '[\nplease wait\n]'):
             with self.subTest(answer):
                 work = self.workdir()
@@ -110,7 +110,7 @@ class Answers(Hostile):
         self.says(result, 'or there are two of this name')
         self.assertTrue(leg.exists())
 
-    def test_an_md5_that_is_none_is_not_believed_and_the_object_is_read_back(self):
+    def test_an_invalid_md5_is_not_trusted_and_the_object_is_read_back(self):
         for md5 in ('', 'zz', '0' * 31, 'A' * 32, '../../etc/passwd'):
             with self.subTest(md5):
                 work = self.workdir(database=False)
@@ -125,7 +125,7 @@ class Answers(Hostile):
                 self.assertIn('hashsum', work.rclone_runs())
                 self.assertEqual(work.legs_in_spool(), [])
 
-    def test_a_hash_that_was_read_back_of_another_name_or_half_a_name_proves_nothing(self):
+    def test_a_hash_that_was_read_back_for_another_name_or_half_a_name_proves_nothing(self):
         work = self.workdir(database=False)
         data = {name: pcm(ramp(0.1, number)) for number, name in enumerate(('a.wav', 'a.wav.b.wav'))}
         for name, content in data.items():
@@ -153,7 +153,7 @@ class Answers(Hostile):
         self.assertEqual(set(lists.read_text().split()), {name for name, _ in legs} | {f'{CALL}.wav'})
         self.assertEqual([str(path) for path in work.path.rglob('*evil*')], [])
 
-    def test_features_that_are_no_features_are_no_bug_of_ours(self):
+    def test_invalid_features_do_not_count_as_a_bug_of_ours(self):
         for answer in ('{"Features":{"BucketBased":"yes","IsLocal":[1]},"Root":7}', '{"Features":{}}', '{"Features":[]}', '[]'):
             with self.subTest(answer):
                 work = self.workdir(database=False)
@@ -176,7 +176,7 @@ class OurFiles(Hostile):
             work.remote.put(name, data)
             (work.spool / name).unlink()
 
-    def test_what_lies_under_a_journals_name_holds_up_no_stitching(self):
+    def test_whatever_lies_under_a_journals_name_does_not_stop_stitching(self):
         for kind, make in (('pipe', os.mkfifo), ('folder', os.mkdir), ('link', lambda path: os.symlink('/dev/zero', path))):
             with self.subTest(kind):
                 work = self.workdir()
@@ -190,7 +190,7 @@ class OurFiles(Hostile):
                 self.says(result, r'\.moved-\d+ is not used: it is not a regular file')
                 self.assertTrue(work.stitched_file('1776500001.1').exists(), 'the other calls are stitched')
 
-    def test_what_lies_under_todays_journals_name_keeps_every_leg_here(self):
+    def test_whatever_lies_under_todays_journals_name_keeps_every_leg_in_the_spool(self):
         for kind, make in (('pipe', os.mkfifo), ('folder', os.mkdir), ('link', lambda path: os.symlink('elsewhere', path))):
             with self.subTest(kind):
                 work = self.workdir(database=False)
@@ -204,7 +204,7 @@ class OurFiles(Hostile):
                 self.assertEqual(len(work.legs_in_spool()), 3)
                 self.assertFalse((work.spool / 'elsewhere').exists())
 
-    def test_a_journal_that_cannot_be_written_keeps_every_leg_here(self):
+    def test_a_journal_that_cannot_be_written_keeps_every_leg_in_the_spool(self):
         work = self.workdir(database=False)
         legs = [f'{number}.wav' for number in range(5)]
         for name in legs:
@@ -230,7 +230,7 @@ class OurFiles(Hostile):
         self.says(result, r'is not used: it belongs to \d+')
         self.assertEqual(work.legs_in_spool(), ['a.wav'])
 
-    def test_a_pipe_a_folder_or_a_link_in_place_of_a_lock_holds_nothing_up(self):
+    def test_a_pipe_a_folder_or_a_link_in_place_of_a_lock_does_not_block_a_run(self):
         for lock, tool in (('.pbx-archive.lock', 'pbx-archive'), ('stitched/.pbx-stitch.lock', 'pbx-stitch')):
             for kind, make in (('folder', os.mkdir), ('link', lambda path: os.symlink('/etc/passwd', path))):
                 with self.subTest(f'{lock}, {kind}'):
@@ -241,7 +241,7 @@ class OurFiles(Hostile):
                     self.assertIn(result.status, (73, 77), f'{result}')
                     self.says(result, lock.split('/')[-1])
 
-    def test_a_link_in_place_of_the_folder_for_arriving_legs_is_not_swept(self):
+    def test_a_link_in_place_of_the_folder_for_arriving_legs_is_not_cleaned_up(self):
         work = self.workdir()
         self.elsewhere(work)
         precious = work.path / 'precious'

@@ -96,7 +96,7 @@ class Manifests(Damage):
         judge = subprocess.run(['sha256sum', path], stdout=subprocess.PIPE, check=True, text=True)
         self.assertEqual(judge.stdout.split()[0], wav.manifest['sha256'])
 
-    def test_decoded_and_trimmed_recordings_have_it_too(self):
+    def test_decoded_and_trimmed_recordings_have_the_hash_too(self):
         for kinds, more in ((('gsm', 'ulaw', 'wav16'), ()), (('wav', 'wav', 'wav'), ('--overlap', 'trim'))):
             with self.subTest(kinds):
                 work = self.workdir()
@@ -115,7 +115,7 @@ class Manifests(Damage):
 
 
 class ThisDisk(Damage):
-    def test_a_recording_whose_samples_changed_is_built_again_and_replaced(self):
+    def test_a_recording_whose_samples_changed_is_rebuilt_and_replaced(self):
         for archived in (False, True):
             with self.subTest(archived=archived):
                 work, whole = self.stitched(archived=archived)
@@ -127,7 +127,7 @@ class ThisDisk(Damage):
                 self.names_damage(result, whole, bad)
                 self.assertEqual(work.stitched_file(CALL).read_bytes(), whole)
 
-    def test_with_o_it_is_built_again_too(self):
+    def test_with_o_it_is_rebuilt_too(self):
         work, whole = self.stitched()
         self.put_here(work, damaged(whole, at=0.999))
         self.status(work.run('pbx-recording-fetch', '-o', work.path / 'answer.wav', CALL), 0)
@@ -140,7 +140,7 @@ class ThisDisk(Damage):
         self.status(work.run('pbx-recording-fetch', '--format', 'flac', '-o', answer, CALL), 0)
         self.assertEqual(sound.sox_samples(answer), Wav(whole).samples)
 
-    def test_where_legs_are_lost_the_archives_copy_is_served_and_the_damaged_one_kept(self):
+    def test_when_legs_are_lost_the_archives_copy_is_served_and_the_damaged_one_kept(self):
         work, whole = self.stitched(archived=True)
         work.remote.remove('b.wav')
         bad = damaged(whole)
@@ -149,7 +149,7 @@ class ThisDisk(Damage):
         self.assertEqual((result.out, self.source(result)), (whole, 'stitched-remote'))
         self.assertEqual(work.stitched_file(CALL).read_bytes(), bad)
 
-    def test_where_legs_are_lost_and_no_good_copy_exists_nothing_is_served(self):
+    def test_when_legs_are_lost_and_no_good_copy_exists_nothing_is_served(self):
         work, whole = self.stitched(archived=True)
         work.db.sql(f"update asterisk_cdr set calldate = calldate - interval '3 hours' where linkedid = '{CALL}'")
         work.remote.remove('b.wav')
@@ -184,7 +184,7 @@ class ThisDisk(Damage):
                 result = self.status(work.run('pbx-recording-fetch', '-v', CALL), 0)
                 self.assertEqual((result.out, self.source(result)), (whole, 'stitched-ondemand'))
 
-    def test_a_recording_from_before_there_were_hashes_is_served_and_not_built_again(self):
+    def test_a_recording_from_before_there_were_hashes_is_served_and_not_rebuilt(self):
         work, whole = self.stitched()
         old = without_hash(whole)
         self.put_here(work, old)
@@ -197,7 +197,7 @@ class ThisDisk(Damage):
         work.stitched_file(CALL).unlink()
         self.assertEqual(self.status(work.run('pbx-recording-fetch', CALL), 0).out, old)
 
-    def test_such_a_recording_gains_a_hash_when_it_is_built_again(self):
+    def test_such_a_recording_gains_a_hash_when_it_is_rebuilt(self):
         work, whole = self.stitched()
         self.put_here(work, without_hash(whole))
         work.leg('late.wav', pcm(ramp(0.3, 9)), age=7200)
@@ -216,7 +216,7 @@ class TheRemote(Damage):
         self.put_there(work, bad)
         return work, whole, bad
 
-    def test_a_damaged_recording_into_a_file_is_built_again_from_the_legs(self):
+    def test_a_damaged_recording_into_a_file_is_rebuilt_from_the_legs(self):
         for kind in ('gcs', 'local', 'webdav'):
             with self.subTest(kind):
                 work, whole, bad = self.remote_only(60, kind)
@@ -227,7 +227,7 @@ class TheRemote(Damage):
                 self.status(work.run('pbx-archive'), 0)
                 self.assertEqual(work.remote.files()[STITCHED], whole, 'the good one does not replace the damaged one')
 
-    def test_a_short_damaged_recording_to_stdout_is_built_again_too(self):
+    def test_a_short_damaged_recording_to_stdout_is_rebuilt_too(self):
         work, whole, _ = self.remote_only(seconds=1)
         self.assertEqual(self.status(work.run('pbx-recording-fetch', CALL), 0).out, whole)
 
@@ -239,7 +239,7 @@ class TheRemote(Damage):
         self.names_damage(result, whole, bad)
         self.hints(result)
 
-    def test_a_damaged_recording_whose_legs_are_lost_is_served_to_nobody(self):
+    def test_a_damaged_recording_whose_legs_are_lost_is_not_served(self):
         work, whole, bad = self.remote_only(seconds=60)
         work.remote.remove('b.wav')
         answer = work.path / 'answer.wav'
@@ -248,7 +248,7 @@ class TheRemote(Damage):
         self.assertFalse(answer.exists())
         self.assertFalse(work.stitched_file(CALL).exists())
 
-    def test_a_recording_that_lost_its_end_is_not_served(self):
+    def test_a_truncated_recording_is_not_served(self):
         work, whole, _ = self.remote_only()
         self.put_there(work, whole[:-1000])
         result = self.status(work.run('pbx-recording-fetch', '-v', CALL), 0)
@@ -263,7 +263,7 @@ class TheRemote(Damage):
 
 
 class TheArchive(Damage):
-    def test_a_damaged_recording_is_not_archived_and_the_next_stitch_builds_it_again(self):
+    def test_a_damaged_recording_is_not_archived_and_the_next_stitch_rebuilds_it(self):
         for archived in (False, True):
             with self.subTest(archived=archived):
                 work, whole = self.stitched(archived=archived)
@@ -286,7 +286,7 @@ class TheArchive(Damage):
                 self.assertEqual(work.remote.files()[STITCHED], whole)
                 self.quiet(self.status(work.run('pbx-stitch'), 0))
 
-    def test_a_fetch_builds_what_the_archive_refused_again(self):
+    def test_a_fetch_rebuilds_what_the_archive_refused(self):
         work, whole = self.stitched()
         self.put_here(work, damaged(whole))
         self.status(work.run('pbx-archive', '--min-age', '1h'), 65)
@@ -295,14 +295,14 @@ class TheArchive(Damage):
         self.status(work.run('pbx-archive'), 0)
         self.assertEqual(work.remote.files()[STITCHED], whole)
 
-    def test_a_dry_run_refuses_it_too_and_marks_nothing(self):
+    def test_a_dry_run_refuses_a_damaged_recording_too_and_marks_nothing(self):
         work, whole = self.stitched()
         self.put_here(work, damaged(whole))
         before = work.snapshot(work.stitched)
         self.status(work.run('pbx-archive', '--dry-run'), 65)
         self.assertEqual(work.snapshot(work.stitched), before)
 
-    def test_its_neighbours_are_archived_all_the_same(self):
+    def test_the_other_recordings_are_archived_all_the_same(self):
         work, whole = self.stitched()
         work.three_legs('1776500000.2')
         self.status(work.run('pbx-stitch'), 0)

@@ -147,7 +147,7 @@ class SecondLook(Uploads):
 
     # --- what is expected of it
 
-    def test_an_upload_after_the_other_machine_has_verified_costs_no_leg(self):
+    def test_an_upload_after_the_other_machine_has_verified_loses_no_leg(self):
         for scenario in ('later_upload', 'later_upload_of_the_first_machine'):
             with self.subTest(scenario):
                 first, second = self.result(scenario)
@@ -164,7 +164,7 @@ class SecondLook(Uploads):
         self.says_that_another_writer_came(result, 2)
         self.says(result, r'waiting \d+ s: another machine may be storing legs under the names of 20 legs')
 
-    def test_a_leg_under_a_shared_name_that_cannot_be_uploaded_in_time_stays_and_names_what_helps(self):
+    def test_a_leg_under_a_shared_name_that_cannot_be_uploaded_in_time_stays_and_the_remedy_is_named(self):
         result = self.result('slow')
         self.hints(self.status(result, 75))
         self.says(result, 'cannot be uploaded within 28 s, and other machines may store a leg under its name', r'hint: .*-NODE\.wav')
@@ -185,7 +185,7 @@ class WithoutWaiting(Uploads):
         self.assertEqual(work.remote.files(), legs)
         self.assertEqual(work.legs_in_spool(), [])
 
-    def test_a_single_machine_asks_rclone_as_often_as_ever_with_and_without_a_database(self):
+    def test_a_single_machine_runs_rclone_no_more_often_than_before_with_or_without_a_database(self):
         for database in (True, False):
             with self.subTest(database=database):
                 work = self.workdir(database=database)
@@ -235,7 +235,7 @@ class WithoutWaiting(Uploads):
         self.assertTrue(until(lambda: not work.db.psql('-At', '-c', locks).stdout))
         self.kept(work, (work, mine), (other, theirs))
 
-    def test_a_foreign_writer_between_the_upload_and_the_look_is_noticed_and_the_leg_stays(self):
+    def test_a_foreign_writer_between_the_upload_and_the_check_is_noticed_and_the_leg_stays(self):
         work = self.workdir()
         legs = legs_of(work, 1)
         foreign, put = b'of another writer', work.cloud.put
@@ -252,7 +252,7 @@ class WithoutWaiting(Uploads):
         self.assertEqual(work.legs_in_spool(), [LEGS[5]])
         self.assertEqual(work.remote.files()[LEGS[5]], foreign)
 
-    def test_a_different_object_under_a_legs_name_is_never_advised_to_be_removed(self):
+    def test_no_hint_advises_removing_a_different_object_under_a_legs_name(self):
         work = self.workdir()
         legs = legs_of(work, 1, LEGS[:1])
         work.remote.put(LEGS[0], b'of another machine')

@@ -38,7 +38,7 @@ class Archiving(Case):
 
 
 class Moving(Archiving):
-    def test_legs_go_and_stitched_recordings_stay_and_subfolders_are_not_touched(self):
+    def test_legs_are_moved_stitched_recordings_are_copied_and_subfolders_are_not_touched(self):
         for kind in ('gcs', 'local', 'webdav'):
             with self.subTest(kind):
                 work = self.workdir(remote=kind)
@@ -57,7 +57,7 @@ class Moving(Archiving):
                 self.assertTrue((work.spool / 'other' / 'deep.wav').exists())
                 self.assertEqual(work.stitched_file(CALL).read_bytes(), stitched)
 
-    def test_a_second_run_finds_nothing_to_do_and_says_nothing(self):
+    def test_a_second_run_finds_nothing_to_do_and_prints_nothing(self):
         work = self.workdir()
         work.three_legs(CALL)
         self.status(work.run('pbx-stitch'), 0)
@@ -68,7 +68,7 @@ class Moving(Archiving):
         self.assertEqual((work.snapshot(), work.remote.files()), before)
         self.assertEqual([line for line in work.cloud.log if not line.startswith('GET')], [])
 
-    def test_an_empty_spool_is_nothing_to_do(self):
+    def test_an_empty_spool_leaves_nothing_to_do(self):
         self.quiet(self.archive(self.workdir()))
 
     def test_a_rebuilt_stitched_recording_replaces_its_older_version_in_the_bucket(self):
@@ -92,21 +92,21 @@ class Moving(Archiving):
         self.archive(work)
         self.assertEqual([name for name in work.remote.files() if name.startswith('stitched/')], [f'stitched/{CALL}.wav'])
 
-    def test_a_hundred_legs_go_in_one_run(self):
+    def test_a_hundred_legs_are_moved_in_one_run(self):
         work = self.workdir()
         legs = self.legs(work, 100)
         self.archive(work)
         self.assertEqual(work.remote.files(), legs)
         self.assertEqual(work.legs_in_spool(), [])
 
-    def test_an_empty_leg_is_a_leg(self):
+    def test_an_empty_leg_is_archived_like_any_other(self):
         work = self.workdir()
         work.leg('silent.wav', sound.empty())
         work.leg('nothing.wav', b'')
         self.archive(work)
         self.assertEqual(work.remote.files(), {'silent.wav': sound.empty(), 'nothing.wav': b''})
 
-    def test_a_dry_run_changes_nothing_and_names_what_would_go(self):
+    def test_a_dry_run_changes_nothing_and_lists_what_would_be_archived(self):
         work = self.workdir()
         legs = self.legs(work, 3)
         before = work.snapshot()
@@ -135,7 +135,7 @@ class Moving(Archiving):
         self.archive(work, env={'PBX_DATABASE': f'host={work.path} dbname=none'})
         self.assertEqual(work.remote.files(), legs)
 
-    def test_an_account_without_the_right_to_delete_is_enough(self):
+    def test_an_account_without_delete_permission_is_enough(self):
         work = self.workdir()
         legs = self.legs(work, 3)
         work.cloud.fault(match='^DELETE', status=403, reason='forbidden')
@@ -143,7 +143,7 @@ class Moving(Archiving):
         self.assertEqual(work.remote.files(), legs)
         self.assertEqual(work.legs_in_spool(), [])
 
-    def test_what_a_run_asks_the_bucket_does_not_grow_with_what_is_stored(self):
+    def test_the_number_of_requests_to_the_bucket_does_not_grow_with_what_is_stored(self):
         asked = []
         for stored in (10, 3000):
             work = self.workdir()
@@ -160,7 +160,7 @@ class Moving(Archiving):
 
 
 class LegsThatStay(Archiving):
-    def test_a_leg_that_a_process_writes_stays_whatever_its_age(self):
+    def test_a_leg_that_a_process_is_writing_stays_whatever_its_age(self):
         work = self.workdir()
         legs = {'talking.wav': sound.unfinished(pcm(ramp(0.5))), 'silent-yet.wav': sound.unfinished(sound.empty()),
                 'nothing-yet.wav': b''}
@@ -175,7 +175,7 @@ class LegsThatStay(Archiving):
         for name in legs:
             self.says(result, rf'(?m)^pbx-archive: .*{name}.*(open|writ)')
 
-    def test_once_its_writer_has_closed_it_the_leg_goes(self):
+    def test_once_its_writer_has_closed_it_the_leg_is_moved(self):
         work = self.workdir()
         work.leg('a.wav')
         holder = work.hold_open('a.wav')
@@ -195,7 +195,7 @@ class LegsThatStay(Archiving):
         self.archive(work, '--min-age', '30s')
         self.assertEqual(work.legs_in_spool(), [])
 
-    def test_where_no_lease_can_be_had_it_decides_by_age_and_says_so(self):
+    def test_without_a_lease_it_decides_by_age_and_reports_that(self):
         work = self.workdir()
         if os.geteuid() != 0:
             self.skipTest('needs root, to make legs of another user')
@@ -243,7 +243,7 @@ class LegsThatStay(Archiving):
         work.finish(run)
         self.assertEqual(path.read_bytes(), pcm(ramp(1.0, 2)))
 
-    def test_a_symlink_a_folder_a_fifo_and_a_socketless_name_are_no_legs(self):
+    def test_a_symlink_a_folder_and_a_fifo_are_not_legs(self):
         work = self.workdir()
         secret = work.path / 'secret'
         secret.write_bytes(b'another tenant')
@@ -259,7 +259,7 @@ class LegsThatStay(Archiving):
         self.assertEqual(work.remote.files(), legs)
         self.assertTrue(secret.exists() and (work.spool / 'link.wav').is_symlink() and (work.spool / 'folder.wav').is_dir())
 
-    def test_names_that_mean_something_to_rclone_lose_nothing(self):
+    def test_legs_whose_names_mean_something_to_rclone_are_not_lost(self):
         work = self.workdir()
         hostile = ['with space.wav', 'a:b.wav', '-x.wav', '--config.wav', '[ab].wav', '*.wav', '{a,b}.wav', '#c.wav', ';d.wav',
                    'new\nline.wav', '\x1b[2J.wav', 'ü.wav', '.hidden.wav', "quote'.wav", 'q?.wav', '.wav', '$(touch x).wav']
@@ -305,7 +305,7 @@ class TheBucketDiffers(Archiving):
         self.assertEqual(work.legs_in_spool(), ['a.wav'])
         self.assertEqual(work.remote.files(), {'a.wav': b'b' * 1000})
 
-    def test_the_same_object_that_is_there_already_is_not_sent_again(self):
+    def test_an_identical_object_in_the_bucket_is_not_uploaded_again(self):
         work = self.workdir()
         leg = pcm(ramp(0.5, 1))
         work.leg('a.wav', leg)
@@ -315,7 +315,7 @@ class TheBucketDiffers(Archiving):
         self.assertEqual(work.remote.files(), {'a.wav': leg})
         self.assertEqual([line for line in work.cloud.log if line.startswith('POST')], [])
 
-    def test_an_object_stored_corrupted_is_noticed_and_its_leg_stays_and_the_next_run_mends_it(self):
+    def test_a_corrupted_upload_is_detected_its_leg_stays_and_the_next_run_repairs_it(self):
         work = self.workdir()
         legs = self.legs(work, 3)
         work.cloud.fault(match='^POST', times=1, corrupt_store=True)
@@ -328,7 +328,7 @@ class TheBucketDiffers(Archiving):
         self.archive(work)
         self.assertEqual(work.remote.files(), legs)
 
-    def test_a_stitched_recording_stored_corrupted_is_noticed_and_mended(self):
+    def test_a_corrupted_upload_of_a_stitched_recording_is_detected_and_repaired(self):
         work = self.workdir()
         work.three_legs(CALL)
         self.status(work.run('pbx-stitch'), 0)
@@ -339,7 +339,7 @@ class TheBucketDiffers(Archiving):
         self.archive(work)
         self.assertEqual(work.remote.files()[f'stitched/{CALL}.wav'], work.stitched_file(CALL).read_bytes())
 
-    def test_objects_for_which_the_server_names_no_md5_are_not_taken_on_trust(self):
+    def test_objects_for_which_the_server_reports_no_md5_are_not_trusted(self):
         work = self.workdir()
         legs = self.legs(work, 3)
         work.cloud.fault(match='^POST', times=1, corrupt_store=True, no_md5=True)
@@ -360,7 +360,7 @@ class TroubledRemote(Archiving):
         self.archive(work)
         self.assertEqual(work.remote.files(), legs)
 
-    def test_a_remote_that_fails_half_way_loses_nothing_and_the_next_run_goes_on(self):
+    def test_a_remote_that_fails_halfway_loses_nothing_and_the_next_run_continues(self):
         for status in (503, 403):  # others: faults/test_remote.py
             with self.subTest(status):
                 work = self.workdir()
@@ -440,7 +440,7 @@ class _Forbidding(dict):
 
 
 class TwoAtOnce(Archiving):
-    def test_two_runs_at_once_bring_every_leg_into_the_bucket(self):
+    def test_two_runs_at_once_get_every_leg_into_the_bucket(self):
         rounds = 100 if LONG else 6 if SANITIZED else 20
         for number in range(rounds):
             work = self.workdir(database=False)
@@ -453,7 +453,7 @@ class TwoAtOnce(Archiving):
             self.assertEqual(work.legs_in_spool(), [], f'round {number}')
             work.close()
 
-    def test_the_second_of_two_ends_with_75_and_names_the_holder(self):
+    def test_the_second_of_two_runs_ends_with_75_and_names_the_lock_holder(self):
         work = self.workdir()
         self.legs(work, 2)
         work.cloud.fault(hang=True)
@@ -466,7 +466,7 @@ class TwoAtOnce(Archiving):
         work.cloud.clear()
         self.status(work.finish(first), 0)
 
-    def test_a_killed_run_leaves_no_rclone_beside_the_next(self):
+    def test_a_killed_run_leaves_no_rclone_running_beside_the_next(self):
         work = self.workdir()
         legs = self.legs(work, 5)
         work.cloud.fault(match='^POST', delay_ms=30000)
@@ -505,7 +505,7 @@ class TwoAtOnce(Archiving):
 
 
 class TheHour(Archiving):
-    def test_stitch_then_archive_then_fetch_brings_the_call_back(self):
+    def test_stitch_then_archive_then_fetch_returns_the_call(self):
         work = self.workdir()
         work.three_legs(CALL)
         self.status(work.run('pbx-stitch'), 0)

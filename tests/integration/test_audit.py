@@ -48,7 +48,7 @@ class Audit(Case):
                          {'legs': 5, 'local': 2, 'remote': 1, 'both': 1, 'missing': 1, 'empty': 1})
         self.assertEqual(sums['Beta']['legs'], 0)
 
-    def test_a_missing_leg_is_65_and_named_and_all_there_is_0(self):
+    def test_a_missing_leg_is_named_and_ends_with_65_and_without_one_it_ends_with_0(self):
         work = self.pbx()
         result = self.status(work.run('pbx-archive', 'audit'), 65)
         self.assertRegex(result.out.decode(), r'(?m)^missing\tgone\.wav\t')
@@ -58,7 +58,7 @@ class Audit(Case):
         self.assertNotRegex(result.out.decode(), r'(?m)^missing\t')
         self.assertEqual(result.err, '')
 
-    def test_a_leg_that_another_node_may_still_bring_is_awaited_until_an_hour_after_the_call(self):
+    def test_a_leg_that_another_node_may_still_archive_is_awaited_until_an_hour_after_the_call(self):
         work = self.pbx()
         work.leg('gone.wav', LEG)
         self.row(work, '1776500006.1', 'elsewhere.wav', ago=5400, duration=3000)   # ended 40 minutes ago
@@ -97,7 +97,7 @@ class Audit(Case):
         orphans = {one['name']: one['accountcode'] for one in self.report(work)['orphans']}
         self.assertEqual(orphans, {'20260418-140000-1-08065978002.wav': ACME, '20260418-140000-1-1003.wav': ''})
 
-    def test_the_number_in_an_orphans_name_is_read_whatever_stands_behind_it(self):
+    def test_the_number_in_an_orphans_name_is_read_whatever_follows_it(self):
         work = self.pbx()
         work.db.sql(f"insert into queues (org_id, number) values ('{BETA}', '5001')")
         named = {f'20260418-140000-{middle}{end}.wav': account
@@ -107,7 +107,7 @@ class Audit(Case):
             work.leg(name, LEG, age=7200)
         self.assertEqual({one['name']: one['accountcode'] for one in self.report(work)['orphans']}, named)
 
-    def test_one_account_is_told_nothing_of_others(self):
+    def test_one_account_sees_nothing_of_others(self):
         work = self.pbx()
         self.row(work, '1776500002.1', 'beta.wav', BETA)
         work.leg('orphan.wav', LEG, age=7200)
@@ -122,7 +122,7 @@ class Audit(Case):
         self.assertIn('ancient.wav', str(self.report(work)['rows']))
         self.assertNotIn('ancient.wav', str(self.report(work, '--since', '30d')['rows']))
 
-    def test_the_remote_is_listed_and_not_asked_file_by_file(self):
+    def test_the_remote_is_listed_rather_than_queried_file_by_file(self):
         work = self.pbx()
         work.db.sql(f"""insert into asterisk_cdr (linkedid, accountcode, recordingfile)
             select '1776500004.' || n, '{ACME}', n || '.wav' from generate_series(1, 300) n""")
@@ -132,14 +132,14 @@ class Audit(Case):
         self.report(work)
         self.assertLess(len(work.cloud.log), 10)
 
-    def test_a_remote_that_is_away_makes_nothing_missing(self):
+    def test_a_remote_that_is_down_makes_no_leg_missing(self):
         work = self.pbx()
         work.remote_down()
         result = self.status(work.run('pbx-archive', 'audit'), 69)
         self.assertEqual(result.out, b'')
         self.hints(result)
 
-    def test_a_bucket_that_does_not_exist_makes_nothing_missing(self):
+    def test_a_bucket_that_does_not_exist_makes_no_leg_missing(self):
         work = self.pbx()
         result = self.status(work.run('pbx-archive', 'audit', env={'PBX_REMOTE': work.remote.path.split(':')[0] + ':nobucket/x'}), 69)
         self.assertEqual(result.out, b'')

@@ -68,7 +68,7 @@ class Calls(Case):
         line, = self.lines()
         self.assertEqual((line['legs'], line['accountcode']), ('2', ''))
 
-    def test_an_organization_is_named_by_name_prefix_or_id(self):
+    def test_an_organization_can_be_given_by_name_prefix_or_id(self):
         self.organization()
         self.inbound('1.1')
         self.w.cdr('1.2', 'x.wav', OTHER_ACCOUNT)
@@ -237,7 +237,7 @@ class Calls(Case):
         self.assertEqual((result.status, result.err), (0, ''), str(result))
         self.assertEqual(len(self.ids()), 20000)
 
-    def test_a_full_disk_is_no_success(self):
+    def test_a_full_disk_is_a_failure(self):
         self.w.db.sql("insert into asterisk_cdr (linkedid, src) select i::text, 'x' from generate_series(1, 5000) i")
         for arguments in ((), ('--limit', '1')):
             with open('/dev/full', 'wb') as full:
@@ -256,7 +256,7 @@ class Calls(Case):
         conninfo = self.w.db.conninfo + " options='-c default_transaction_read_only=on'"
         self.calls(env={'PBX_DATABASE': conninfo})
 
-    def test_a_missing_schema_is_an_error_with_advice(self):
+    def test_a_missing_schema_is_an_error_with_a_hint(self):
         self.w.db.sql('drop table asterisk_cdr')
         self.says(self.calls(status=78), 'hint: .*pbx-migrate up')
 

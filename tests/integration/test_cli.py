@@ -50,7 +50,7 @@ class EveryTool(Case):
                 self.assertRegex(result.text, rf'^{tool} \d+\.\d+\.\d+\n$')
                 self.assertEqual(result.err, '')
 
-    def test_help_goes_to_stdout_and_names_the_contracts_flags(self):
+    def test_help_goes_to_stdout_and_lists_the_contracts_flags(self):
         work = self.workdir(remote=None, database=False)
         for tool in TOOLS:
             with self.subTest(tool):
@@ -69,7 +69,7 @@ class EveryTool(Case):
                 self.hints(result)
                 self.assertEqual(result.out, b'')
 
-    def test_help_on_a_full_disk_is_no_success(self):
+    def test_help_on_a_full_disk_fails(self):
         work = self.workdir(remote=None, database=False)
         for tool in TOOLS:
             with self.subTest(tool), open('/dev/full', 'wb') as full:
@@ -77,7 +77,7 @@ class EveryTool(Case):
                                       env=work.environment())
                 self.assertEqual(done.returncode, 73, done.stderr)
 
-    def test_quiet_leaves_errors_only(self):
+    def test_with_quiet_only_errors_are_printed(self):
         work = self.workdir(remote=None)
         work.call('1776500000.1', [('a.wav', pcm(ramp(0.1))), ('b.wav', pcm(ramp(0.1, 2)))])
         self.quiet(self.status(work.run('pbx-stitch', '-q'), 0))
@@ -119,7 +119,7 @@ class Settings(Case):
     def test_the_default_is_stitched_in_the_spool(self):
         self.assertEqual(self.where(conf='# nothing\n'), 'monitor/stitched')
 
-    def test_an_empty_variable_counts_as_none(self):
+    def test_an_empty_variable_counts_as_unset(self):
         self.assertEqual(self.where(env={'PBX_STITCHED': ''}, conf=self.CONF), 'section')
 
     def test_config_on_the_command_line_comes_before_pbx_config(self):
@@ -152,7 +152,7 @@ class Settings(Case):
         (work.path / 'broken.conf').write_bytes(b'[[[\n= =\n\x00')
         self.status(work.run('pbx-stitch', '--config', work.path / 'broken.conf'), 78)
 
-    def test_one_file_serves_all_tools_and_other_tools_sections_do_no_harm(self):
+    def test_one_file_works_for_all_tools_and_other_tools_sections_do_no_harm(self):
         work = self.workdir()
         legs = work.three_legs()
         conf = work.path / 'pbx.conf'
@@ -177,7 +177,7 @@ class Settings(Case):
             with self.subTest(f'{tool} {flag} {value}'):
                 self.assertEqual(work.run(tool, f'{flag}={value}').status, 64)
 
-    def test_a_spool_in_a_folder_that_this_user_may_not_enter_is_a_matter_of_permission(self):
+    def test_a_spool_in_a_folder_that_this_user_may_not_enter_is_a_permission_error(self):
         work = self.workdir(remote='local')
         nobody = as_nobody()
         if not nobody:
@@ -191,19 +191,19 @@ class Settings(Case):
                 self.hints(result)
                 self.assertNotIn('bug', result.err)
 
-    def test_a_timeout_of_weeks_is_as_good_as_one_of_minutes(self):
+    def test_a_timeout_of_weeks_works_like_one_of_minutes(self):
         work = self.workdir(remote=None)
         for timeout in ('24d', '25d', '400d'):
             self.quiet(self.status(work.run('pbx-stitch', '--timeout', timeout), 0))
 
-    def test_a_connection_uri_serves_as_database(self):
+    def test_a_connection_uri_works_as_the_database_setting(self):
         work = self.workdir(remote=None)
         work.call('1776500000.1', [('a.wav', pcm(ramp(0.1))), ('b.wav', pcm(ramp(0.1, 2)))])
         folder = work.db.cluster.folder.replace('/', '%2F')
         self.status(work.run('pbx-stitch', '--database', f'postgresql://postgres@{folder}/{work.db.name}'), 0)
         self.assertTrue(work.stitched_file('1776500000.1').exists())
 
-    def test_without_a_database_setting_libpqs_own_variables_count(self):
+    def test_without_a_database_setting_libpqs_own_variables_apply(self):
         work = self.workdir(remote=None)
         work.call('1776500000.1', [('a.wav', pcm(ramp(0.1))), ('b.wav', pcm(ramp(0.1, 2)))])
         self.status(work.run('pbx-stitch', env={'PBX_DATABASE': None, 'PGHOST': work.db.cluster.folder, 'PGUSER': 'postgres',
@@ -306,7 +306,7 @@ class TheTree(Case):
     def test_the_crontab_stitches_hourly_as_asterisk_and_archives_even_after_a_failure(self):
         self.assertEqual(self.cron('pbx-stitch', 'pbx-archive').stdout, 'pbx-stitch\npbx-archive\n')
 
-    def test_the_crontab_says_nothing_where_the_tools_were_removed(self):
+    def test_the_crontab_prints_nothing_where_the_tools_were_removed(self):
         done = self.cron()
         self.assertEqual((done.stdout, done.returncode), ('', 0))
 

@@ -92,7 +92,7 @@ class Completion(Case):
                 offered = self.bash(tool).all_after(f'{tool} --')
                 self.assertEqual(wanted - set(offered), set())
 
-    def test_every_command_and_each_ones_own_options_are_offered(self):
+    def test_every_command_and_the_options_of_each_are_offered(self):
         self.assertIn('baseline', self.commands_in_help('pbx-migrate'))
         for tool in TOOLS:
             paths = [(command,) for command in self.commands_in_help(tool)]
@@ -106,14 +106,14 @@ class Completion(Case):
                     offered = shell.all_after(' '.join((tool, *path)) + ' --')
                     self.assertEqual(self.options_in_help(tool, *path) - set(offered), set())
 
-    def test_the_build_wrote_what_the_tool_says_now(self):
+    def test_the_built_completion_is_the_one_that_the_tool_prints_now(self):
         for tool in TOOLS:
             with self.subTest(tool=tool):
                 said = self.status(self.w.run(tool, '--generate-completion'), 0)
                 self.assertEqual(said.out, (COMPLETIONS / tool).read_bytes())
                 self.assertNotIn('--generate-completion', self.w.run(tool, '--help').text)
 
-    def test_a_tab_finishes_an_option_and_a_command(self):
+    def test_a_tab_completes_an_option_and_a_command(self):
         self.assertEqual(self.bash('pbx-stitch').line_after('pbx-stitch --dry\t'), ['pbx-stitch', '--dry-run'])
         shell = self.bash('pbx-migrate')
         self.assertEqual(shell.line_after('pbx-migrate sta\t'), ['pbx-migrate', 'status'])
@@ -126,7 +126,7 @@ class Completion(Case):
         self.assertIn('status', shell.all_after('pbx-migrate --database=up '))
         self.assertEqual(shell.line_after('pbx-migrate --database st\t'), ['pbx-migrate', '--database', 'st'])
 
-    def test_the_words_of_a_choice_are_offered(self):
+    def test_the_values_of_a_choice_are_offered(self):
         self.assertEqual(set(self.bash('pbx-recording-fetch').all_after('pbx-recording-fetch --format ')),
                          {'wav', 'flac', 'opus', 'mp3'})
         self.assertEqual(set(self.bash('pbx-stitch').all_after('pbx-stitch --overlap ')), {'keep', 'trim'})

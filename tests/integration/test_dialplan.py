@@ -148,7 +148,7 @@ class WhatIsPrinted(DialplanCase):
 
 
 class Deploying(DialplanCase):
-    def test_files_and_main_files_are_written_with_passwords_out_of_sight(self):
+    def test_files_and_main_files_are_written_and_not_readable_by_everybody(self):
         work = self.pbx()
         self.organization(work, 'acme')
         self.generate(work, '--deploy')
@@ -204,7 +204,7 @@ class Deploying(DialplanCase):
         self.generate(work, '--deploy')
         self.assertEqual(main_file.read_bytes(), before)
 
-    def test_an_organization_that_is_gone_leaves_the_main_files_and_the_folder(self):
+    def test_an_organization_that_is_gone_is_removed_from_the_main_files_and_the_folder(self):
         work = self.pbx()
         for prefix in ('acme', 'beta', 'gone'):
             self.organization(work, prefix)
@@ -217,7 +217,7 @@ class Deploying(DialplanCase):
         self.assertFalse([name for name in files if 'gone' in name])
         self.assertEqual(files['pjsip.conf'], b'#tryinclude "pjsip_acme.conf"\n#tryinclude "pjsip_beta.conf"\n; end\n')
 
-    def test_files_of_others_are_not_removed_although_their_name_is_an_organizations(self):
+    def test_foreign_files_are_not_removed_even_if_their_names_match_an_organization(self):
         work = self.pbx()
         self.organization(work, 'acme')
         (work.etc / 'ext_theirs.conf').write_text('[theirs]\n')
@@ -228,7 +228,7 @@ class Deploying(DialplanCase):
         self.assertIn('ext_theirs.conf', files)
         self.assertEqual(files['extensions.conf'], b'#include "ext_My-Own.conf"\n#tryinclude "ext_acme.conf"\n')
 
-    def test_one_organization_alone_leaves_the_others_files_and_lines(self):
+    def test_deploying_one_organization_keeps_the_files_and_lines_of_the_others(self):
         work = self.pbx()
         self.organization(work, 'acme')
         self.organization(work, 'beta')
@@ -286,7 +286,7 @@ class Deploying(DialplanCase):
         self.generate(work, '--deploy')
         self.assertIn(b'match=192.0.2.7', self.visible(work)['pjsip_acme.conf'])
 
-    def test_an_address_belongs_to_the_trunk_that_was_approved_first_whatever_its_host_is_called(self):
+    def test_an_address_belongs_to_the_trunk_that_was_approved_first_whatever_its_host_name(self):
         work = self.pbx()
         for prefix, host, ago in (('aaa', 'localhost', 1), ('zeta', '127.1', 2)):
             self.organization(work, prefix)
@@ -310,7 +310,7 @@ class Deploying(DialplanCase):
         self.assertIn(b'match=no-such-host.invalid', self.visible(work)['pjsip_beta.conf'])
         self.assertEqual(self.generate(work).err, '', 'what is only printed asks no name server')
 
-    def test_hostile_texts_add_no_line(self):
+    def test_hostile_text_adds_no_line(self):
         work = self.pbx()
         org = self.organization(work, 'acme', name='x"\n[evil]\n#include "/etc/passwd"\n;--')
         self.generate(work, '--deploy')
@@ -336,7 +336,7 @@ class Deploying(DialplanCase):
             self.hints(result)
             self.assertEqual(self.visible(work), {})
 
-    def test_two_runs_at_once_leave_what_one_leaves(self):
+    def test_two_runs_at_once_give_the_same_result_as_one(self):
         work = self.pbx()
         for number in range(20):
             self.organization(work, f'org_{number}')
@@ -361,7 +361,7 @@ class SafetyStop(DialplanCase):
         self.generate(work, '--deploy', '--force')
         self.assertEqual(self.visible(work), {name: b'' for name in MAINS})
 
-    def test_under_half_of_what_is_deployed_changes_nothing_without_force(self):
+    def test_a_database_with_under_half_of_what_is_deployed_changes_nothing_without_force(self):
         work = self.pbx()
         for number in range(5):
             self.organization(work, f'org_{number}')
@@ -380,7 +380,7 @@ class SafetyStop(DialplanCase):
 
 
 class Checking(DialplanCase):
-    def test_check_prints_a_patch_that_makes_the_folder_what_deploy_makes_it(self):
+    def test_check_prints_a_patch_that_gives_the_same_folder_as_deploy(self):
         work = self.pbx()
         self.organization(work, 'acme')
         (work.etc / 'pjsip.conf').write_text('[global]\ntype=global\nendpoint_identifier_order=username,ip,anonymous\n')
@@ -402,7 +402,7 @@ class Checking(DialplanCase):
             self.generate(work, '--deploy')
         self.quiet(self.generate(work, '--check'))
 
-    def test_check_tells_what_changes_in_policy_and_hides_passwords(self):
+    def test_check_reports_policy_changes_and_hides_passwords(self):
         work = self.pbx()
         self.organization(work, 'acme')
         self.generate(work, '--deploy')
@@ -457,17 +457,17 @@ class Killed(DialplanCase):
                 self.assertLess(number, 300, f'{syscall} has no end')
         return tried
 
-    def test_killed_at_any_step_the_folder_loads_and_the_next_run_mends_it(self):
+    def test_killed_at_any_step_the_folder_loads_and_the_next_run_repairs_it(self):
         tried = self.sweep(('renameat', 'unlinkat', 'fsync', 'syncfs', 'fchmod', 'write'), 'signal=KILL', {-9, 137})
         self.assertGreater(tried, 20, 'the sweep did not strike')
 
-    def test_a_full_or_broken_disk_at_any_step_is_reported_and_the_next_run_mends_it(self):
+    def test_a_full_or_broken_disk_at_any_step_is_reported_and_the_next_run_repairs_it(self):
         tried = self.sweep(('renameat', 'fsync', 'syncfs', 'write'), 'error=ENOSPC', {73, 74})
         self.assertGreater(tried, 8, 'the sweep did not strike')
 
 
 class WhatGoesWrong(DialplanCase):
-    def test_each_failure_has_its_status_its_words_and_a_hint(self):
+    def test_each_failure_has_its_status_its_message_and_a_hint(self):
         work = self.pbx()
         self.organization(work, 'acme')
         for arguments, env, status, words in (
@@ -485,7 +485,7 @@ class WhatGoesWrong(DialplanCase):
                 self.hints(result)
                 self.assertEqual(result.out, b'')
 
-    def test_an_organization_named_with_org_must_be_the_only_one_and_active(self):
+    def test_an_organization_given_with_org_must_be_unambiguous_and_active(self):
         work = self.pbx()
         by_id = self.organization(work, 'acme')
         self.organization(work, 'beta')
@@ -500,7 +500,7 @@ class WhatGoesWrong(DialplanCase):
         self.says(result, 'organization acme is suspended')
         self.hints(result)
 
-    def test_an_organization_that_is_left_out_is_named_when_only_it_is_asked_for(self):
+    def test_an_organization_that_is_left_out_is_named_when_only_it_is_requested(self):
         work = self.pbx()
         self.organization(work, 'acme')
         self.organization(work, 'acme_')
@@ -518,7 +518,7 @@ class WhatGoesWrong(DialplanCase):
         self.hints(result)
         self.assertEqual(set(self.visible(work)), {'pjsip.conf'})
 
-    def test_a_reload_that_failed_is_made_up_for_by_the_next_run(self):
+    def test_a_reload_that_failed_is_repeated_by_the_next_run(self):
         work = self.pbx()
         self.organization(work, 'acme')
         self.generate(work, '--deploy', '--reload', '--asterisk', '/nowhere/asterisk', expect=69)

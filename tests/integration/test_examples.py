@@ -102,7 +102,7 @@ class Examples(Case):
 
 
 class TheCommands(Case):
-    def test_every_command_in_an_examples_section_stands_behind_a_prompt(self):
+    def test_every_command_in_an_examples_section_follows_a_prompt(self):
         for page in PAGES:
             open_end = False
             for line in examples(page):

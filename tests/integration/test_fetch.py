@@ -80,7 +80,7 @@ class Tiers(Fetching):
                 self.quiet(self.status(work.run('pbx-stitch'), 0))
                 self.assertEqual(work.snapshot(work.stitched), before)
 
-    def test_rebuilding_needs_no_remote_while_the_legs_are_here(self):
+    def test_rebuilding_needs_no_remote_while_the_legs_are_local(self):
         work = self.workdir(remote=None)
         legs = work.three_legs(CALL)
         headers, body = self.headers(work, CALL)
@@ -151,7 +151,7 @@ class Tiers(Fetching):
         self.assertEqual(self.headers(work, CALL)[0]['X-Recording-Legs'], '2')
         self.assertEqual(self.headers(work, CALL)[0]['X-Recording-Legs'], '2')
 
-    def test_a_call_whose_other_legs_are_on_another_node_yet_is_served_as_far_as_it_is_and_not_cached(self):
+    def test_a_call_whose_other_legs_are_still_on_another_node_is_served_in_part_and_not_cached(self):
         work = self.workdir()
         work.call(CALL, [('a.wav', pcm(ramp(0.1))), ('b.wav', pcm(ramp(0.2, 2))), ('elsewhere.wav', None)], ago=600)
         headers, body = self.headers(work, CALL)
@@ -169,7 +169,7 @@ class Tiers(Fetching):
 
 
 class SingleLegs(Fetching):
-    def test_a_call_of_one_leg_is_that_leg_as_it_is(self):
+    def test_a_call_of_one_leg_is_served_as_that_leg_unchanged(self):
         for kind in ('wav', 'gsm', 'stereo'):
             with self.subTest(kind):
                 work = self.workdir()
@@ -197,7 +197,7 @@ class SingleLegs(Fetching):
             work.cdr(CALL, 'only.wav', sequence=sequence)
         self.assertEqual(self.headers(work, CALL)[0]['X-Recording-Source'], 'leg-local')
 
-    def test_leg_n_is_the_nth_leg_as_it_is(self):
+    def test_leg_n_is_the_nth_leg_unchanged(self):
         work, legs, _ = self.stitched_call()
         for number, (_, data) in enumerate(legs, 1):
             self.assertEqual(self.fetch(work, CALL, '--leg', number).out, data)
@@ -208,7 +208,7 @@ class SingleLegs(Fetching):
         for number in ('0', '4', '-1', 'x'):
             self.assertIn(work.run('pbx-recording-fetch', CALL, '--leg', number).status, (64, 66))
 
-    def test_an_object_of_a_longer_name_is_never_served_for_a_shorter_one(self):
+    def test_an_object_with_a_longer_name_is_never_served_for_a_shorter_one(self):
         work = self.workdir()
         work.call(CALL, [('a', None)], ago=3 * 3600)
         work.remote.put('a/secret.wav', b'another tenant')
@@ -225,7 +225,7 @@ class NamingTheCall(Fetching):
         for identity in ids:
             self.assertEqual(self.fetch(work, identity).out, whole)
 
-    def test_a_uniqueid_on_rows_of_two_calls_means_the_account_that_it_has_in_the_one_that_is_served(self):
+    def test_a_uniqueid_on_rows_of_two_calls_takes_its_account_from_the_call_that_is_served(self):
         work = self.workdir()
         ours, uniqueid = pcm(ramp(0.1)), '1776500000.55'
         for name, data in (('a.wav', ours), ('b.wav', pcm(ramp(0.2, 2))), ('c.wav', pcm(ramp(0.3, 3)))):
@@ -235,7 +235,7 @@ class NamingTheCall(Fetching):
         work.cdr('1776599999.9', 'c.wav', OTHER_ACCOUNT, uniqueid=uniqueid)
         self.assertEqual(self.fetch(work, uniqueid).out, ours)
 
-    def test_a_rebuild_notes_only_once_that_there_was_no_recording(self):
+    def test_a_rebuild_reports_only_once_that_there_was_no_recording(self):
         work = self.workdir()
         work.three_legs(CALL)
         self.assertEqual(self.fetch(work, CALL, '-v').err.count('no stitched recording here'), 1)
@@ -484,11 +484,11 @@ class Output(Fetching):
                                   stderr=subprocess.PIPE, check=False)
         self.assertEqual(done.returncode, 73, done.stderr.decode())
 
-    def test_a_file_in_a_folder_that_is_not_there_is_73(self):
+    def test_a_file_in_a_folder_that_does_not_exist_is_73(self):
         work, _, _ = self.stitched_call()
         self.hints(self.fetch(work, CALL, '-o', work.path / 'nowhere' / 'x.wav', status=73))
 
-    def test_a_cache_that_cannot_be_written_does_not_keep_the_call_from_the_listener(self):
+    def test_a_cache_that_cannot_be_written_does_not_stop_the_call_from_being_served(self):
         work = self.workdir(remote=None)
         legs = work.three_legs(CALL)
         (work.path / 'file').write_text('no folder', encoding='utf-8')
@@ -512,7 +512,7 @@ class TroubledRemote(Fetching):
             self.hints(result)
             self.assertNotRegex(result.err, '(?i)not found|no such call|no recording')
 
-    def test_a_leg_that_nobody_has_is_66_and_the_hint_depends_on_whether_it_may_still_come(self):
+    def test_a_leg_that_is_nowhere_is_66_and_the_hint_depends_on_whether_it_may_still_arrive(self):
         for ago, hint in ((600, 'another node may still bring it'), (3 * 3600, 'pbx-archive audit')):
             with self.subTest(hint):
                 work = self.workdir()
@@ -521,7 +521,7 @@ class TroubledRemote(Fetching):
                 self.assertIn('neither in the spool nor in the archive', result.err)
                 self.assertIn(hint, result.err)
 
-    def test_a_stitched_recording_that_the_bucket_fails_to_give_is_not_replaced_by_one_that_lacks_legs(self):
+    def test_a_stitched_recording_that_the_bucket_fails_to_return_is_not_replaced_by_one_that_lacks_legs(self):
         for status, expected in ((403, 77), (503, 69)):
             with self.subTest(status):
                 work = self.workdir()
@@ -547,7 +547,7 @@ class TroubledRemote(Fetching):
         self.hints(result)
         self.assertNotRegex(result.err, '(?i)not found|no such call')
 
-    def test_an_object_that_the_bucket_fails_to_give_is_69_and_never_not_found(self):
+    def test_an_object_that_the_bucket_fails_to_return_is_69_and_never_not_found(self):
         for status in (500, 503, 429):
             with self.subTest(status):
                 work = self.workdir()
@@ -579,7 +579,7 @@ class TroubledRemote(Fetching):
                 self.assertIn(result.status, expected, str(result))
                 self.assertEqual(result.out, whole if result.status == 0 else b'')
 
-    def test_a_cut_or_corrupted_download_of_the_stitched_recording_never_ends_in_0(self):
+    def test_a_truncated_or_corrupted_download_of_the_stitched_recording_never_ends_with_0(self):
         for fault in ({'truncate': 5000}, {'corrupt': True}):
             for times in (None, 1):
                 with self.subTest(f'{fault}, times {times}'):
@@ -593,7 +593,7 @@ class TroubledRemote(Fetching):
                     if times is None:
                         self.assertNotEqual(result.status, 0, str(result)[:1500])
 
-    def test_a_cut_or_corrupted_download_of_a_leg_never_ends_in_0(self):
+    def test_a_truncated_or_corrupted_download_of_a_leg_never_ends_with_0(self):
         for fault in ({'truncate': 5000}, {'corrupt': True}):
             for legs in (1, 2):
                 with self.subTest(f'{fault}, legs {legs}'):

@@ -101,7 +101,7 @@ class Overlaps(Case):
         self.quiet(self.status(work.run('pbx-stitch', '--overlap', 'trim'), 0))
         self.assertEqual(work.snapshot(), before)
 
-    def test_a_fetch_with_another_overlap_does_not_get_the_recording_that_is_there(self):
+    def test_a_fetch_with_another_overlap_does_not_get_the_existing_recording(self):
         work = self.old_call()
         self.status(work.run('pbx-stitch'), 0)
         result = self.status(work.run('pbx-recording-fetch', '--overlap', 'trim', CALL), 0)

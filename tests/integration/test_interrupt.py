@@ -60,7 +60,7 @@ class Interrupt(Case):
         self.status(work.run('pbx-stitch'), 0)
         self.assertTrue(work.stitched_file('1776500000.1').exists())
 
-    def test_archive_says_what_it_had_done_and_keeps_the_other_legs(self):
+    def test_archive_reports_what_it_had_done_and_keeps_the_other_legs(self):
         work = self.workdir()
         work.leg('a.wav', pcm(ramp(0.1)))
         began = self.hang_in(work, 'copy')

@@ -22,7 +22,7 @@ def numbers(path):
 
 
 class Metrics(Case):
-    def test_an_archive_run_adds_to_the_counters_and_tells_its_time(self):
+    def test_an_archive_run_adds_to_the_counters_and_reports_its_time(self):
         work = self.workdir(database=False)
         file = work.path / 'pbx.prom'
         for legs in (3, 2):
@@ -51,13 +51,13 @@ class Metrics(Case):
         self.assertGreaterEqual(found['pbx_archive_failures_total{kind="unavailable"}'], 1)
         self.assertEqual(found['pbx_archive_last_success_timestamp_seconds'], success)
 
-    def test_a_run_that_cannot_begin_is_counted_too(self):
+    def test_a_run_that_cannot_start_is_counted_too(self):
         work = self.workdir(database=False)
         file = work.path / 'pbx.prom'
         self.status(work.run('pbx-archive', '--metrics', str(file), '--spool', str(work.path / 'nowhere')), 74)
         self.assertEqual(numbers(file)['pbx_archive_failures_total{kind="cannot_read"}'], 1)
 
-    def test_what_was_counted_outlasts_a_run_that_cannot_begin(self):
+    def test_counters_survive_a_run_that_cannot_start(self):
         work = self.workdir(database=False)
         file = work.path / 'pbx.prom'
         work.leg('a.wav', b'x' * 1000)
@@ -65,7 +65,7 @@ class Metrics(Case):
         self.status(work.run('pbx-archive', '--metrics', str(file), '--spool', str(work.path / 'nowhere')), 74)
         self.assertEqual(numbers(file)['pbx_archive_legs_moved_bytes_total'], 1000)
 
-    def test_a_stitch_run_tells_what_it_stitched(self):
+    def test_a_stitch_run_reports_what_it_stitched(self):
         work = self.workdir()
         file = work.path / 'pbx.prom'
         work.three_legs('1776500000.1')
@@ -138,7 +138,7 @@ class Metrics(Case):
         self.hints(result)
         self.assertEqual(work.legs_in_spool(), [])
 
-    def test_a_dry_run_writes_none(self):
+    def test_a_dry_run_writes_no_metrics(self):
         work = self.workdir()
         file = work.path / 'pbx.prom'
         work.run('pbx-archive', '--dry-run', '--metrics', str(file))

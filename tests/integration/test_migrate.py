@@ -61,7 +61,7 @@ class Migrate(Case):
         self.status(self.run_it('status'), 0)
         self.quiet(self.status(self.run_it('verify'), 0))
 
-    def test_running_it_again_changes_nothing_and_says_nothing(self):
+    def test_running_it_again_changes_nothing_and_prints_nothing(self):
         self.up()
         before = self.dump()
         self.quiet(self.up())
@@ -109,7 +109,7 @@ class Migrate(Case):
             self.assertEqual(found[:3], expected, table)
         self.assertEqual(self.db.sql("select distinct recording_enabled from users where extension = '4'"), [['t']])
 
-    def test_the_policy_run_by_hand_again_leaves_a_later_choice_alone(self):
+    def test_the_policy_migration_run_again_by_hand_keeps_later_choices(self):
         self.up()
         self.db.sql("""insert into organizations (name, context_prefix, settings) values ('a', 'a', '{"recording_enabled": false}')""")
         done = self.db.psql('-1', '-f', str(self.folder / f'{POLICY}.sql'))
@@ -141,7 +141,7 @@ class Migrate(Case):
             self.assertNotIn('Seq Scan', plan, where)
             self.assertIn('Index', plan, where)
 
-    def test_a_context_prefix_of_other_letters_cannot_enter(self):
+    def test_a_context_prefix_with_other_characters_is_refused(self):
         self.up()
         for prefix in ('', 'A', 'a-b', 'a b', 'a\nb', 'ä', "a]"):
             done = self.db.psql('-v', f'p={prefix}', stdin="insert into organizations (name, context_prefix) values ('x', :'p')")
@@ -149,7 +149,7 @@ class Migrate(Case):
 
     # --- status, --to, --dry-run
 
-    def test_status_tells_all_applied_pending_and_changed_by_its_exit_status(self):
+    def test_the_exit_status_of_status_distinguishes_all_applied_pending_and_changed(self):
         result = self.status(self.run_it('status'), 1)
         self.assertEqual(result.text.splitlines(), [f'{version}\tpending\t-' for version in CHAIN])
         self.up('--to', CHAIN[1])
@@ -221,7 +221,7 @@ class Migrate(Case):
         self.assertIn('20250204-late\tout of order', self.status(self.run_it('status'), 1).text)
         self.status(self.run_it('verify'), 65)
 
-    def test_all_that_is_wrong_is_said_at_once(self):
+    def test_all_errors_are_reported_at_once(self):
         self.up()
         (self.folder / f'{CHAIN[0]}.sql').unlink()
         self.write(CHAIN[1], 'select 1')
@@ -237,7 +237,7 @@ class Migrate(Case):
         self.hints(result)
         self.assertEqual(self.dump(), before)
 
-    def test_an_error_without_a_place_is_named_with_the_line_of_its_statement(self):
+    def test_an_error_without_a_position_is_reported_with_the_line_of_its_statement(self):
         self.up()
         before = self.dump()
         path = self.write('20270101-a', "create table a (x int primary key);\n\n-- twice\ninsert into a values (1); insert into\n a values (2);\ninsert into a values (1);")
@@ -274,7 +274,7 @@ class Migrate(Case):
             self.says(self.up(status=78), r'line \d: it contains (COMMIT|BEGIN|ROLLBACK)')
         self.assertEqual(self.dump(), before)
 
-    def test_nothing_is_applied_when_one_of_the_pending_files_cannot_be_right(self):
+    def test_nothing_is_applied_when_one_of_the_pending_files_is_invalid(self):
         self.write('20270101-empty', '-- nothing yet\n')
         self.says(self.up(status=78), '20270101-empty.sql: it has no statement')
         self.assertIsNone(self.db.value("select to_regclass('organizations')"))
@@ -284,7 +284,7 @@ class Migrate(Case):
         self.only('20250101-a', b'create table a (x int);\0 create table b (x int);')
         self.says(self.up(status=78), 'zero byte')
 
-    def test_copy_from_stdin_is_an_error_and_no_hang(self):
+    def test_copy_from_stdin_is_an_error_and_does_not_hang(self):
         path = self.only('20250101-a', 'create table a (x int);\ncopy a from stdin;\n1\n\\.\n')
         self.says(self.up(status=65), f'{path}:')
         path = self.only('20250101-a', 'create table a (x int);\ncopy a from stdin;')
@@ -293,14 +293,14 @@ class Migrate(Case):
         self.says(self.up(status=65), ':2: COPY from or to the client')
         self.assertIsNone(self.db.value("select to_regclass('a')"))
 
-    def test_settings_of_one_file_do_not_reach_the_next(self):
+    def test_settings_of_one_file_do_not_carry_over_to_the_next(self):
         self.only('20250101-a', "select set_config('search_path', '', false); set role pg_monitor; set statement_timeout = 1;")
         self.write('20250102-b', 'create table b (x int); select pg_sleep(0.1)')
         self.up()
         self.assertEqual(self.applied(), ['20250101-a', '20250102-b'])
         self.assertEqual(self.db.value("select tableowner from pg_tables where tablename = 'b'"), 'postgres')
 
-    def test_a_table_that_somebody_uses_is_temporary_and_does_not_block_others(self):
+    def test_a_table_in_use_is_a_temporary_failure_and_does_not_block_others(self):
         self.up()
         self.write('20270101-a', 'alter table asterisk_cdr add column extra text')
         # pylint: disable=consider-using-with
@@ -320,7 +320,7 @@ class Migrate(Case):
         self.up()
         self.assertEqual(self.db.sql('select count(*), bool_and(indisvalid) from pg_index where indrelid = \'a\'::regclass'), [['2', 't']])
 
-    def test_building_one_inside_a_transaction_says_how_to_opt_out(self):
+    def test_a_concurrent_index_inside_a_transaction_fails_with_a_hint_how_to_opt_out(self):
         self.only('20250101-a', 'create table a (x int)')
         path = self.write('20250102-b', 'create index concurrently a_x on a (x)')
         self.says(self.up(status=65), f'{path}:1: .*cannot run inside a transaction block', 'hint: .*no-transaction')
@@ -356,7 +356,7 @@ class Migrate(Case):
         self.up()
         self.assertIsNotNone(self.db.value("select to_regclass('other')"))
 
-    def test_an_open_transaction_at_the_end_of_such_a_file_is_an_error(self):
+    def test_a_file_that_opted_out_and_leaves_a_transaction_open_is_an_error(self):
         self.only('20250101-a', NO_TRANSACTION + 'begin; create table a (x int);')
         self.says(self.up(status=65), 'leaves a transaction open')
         self.assertIsNone(self.db.value("select to_regclass('a')"))
@@ -424,7 +424,7 @@ class Migrate(Case):
         self.assertEqual(self.db.value("insert into organizations (name, context_prefix) values ('a', 'a') "
                                        "returning settings->'recording_enabled'"), 'true')
 
-    def test_new_makes_a_file_for_today_that_up_refuses_until_it_is_filled(self):
+    def test_new_creates_a_file_for_today_that_up_refuses_until_it_is_filled(self):
         # Its name sorts after those of files that have today's date, too.
         result = self.status(self.run_it('new', 'zz-voicemail'), 0)
         path = Path(result.text.strip())
@@ -438,7 +438,7 @@ class Migrate(Case):
         for name in ('../x', 'a/b', '', '-x', "a'b"):
             self.status(self.run_it('new', '--', name), 64)
 
-    def test_a_folder_that_cannot_be_one_of_migrations_is_a_configuration_error(self):
+    def test_a_folder_that_cannot_hold_migrations_is_a_configuration_error(self):
         for folder in ('/nowhere/at/all', str(self.w.path / 'monitor')):
             self.hints(self.status(self.run_it('up', '--migrations', folder), 78))
         self.write('2027-wrong', 'select 1')
@@ -448,7 +448,7 @@ class Migrate(Case):
         for conninfo, status in ((f'host={self.w.path}', 69), (Database(cluster(), 'no_such_db').conninfo, 69), ('nonsense', 78)):
             self.hints(self.status(self.run_it('up', '--database', conninfo), status))
 
-    def test_a_user_without_rights_is_told_so(self):
+    def test_a_user_without_rights_gets_77_with_a_hint(self):
         self.up('--to', CHAIN[0])
         self.db.sql("do $$ begin if not exists (select from pg_roles where rolname = 'weak') then create role weak login; end if; end $$; "
                     'grant select on schema_migrations to weak; revoke create on schema public from public')

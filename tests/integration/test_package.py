@@ -65,7 +65,7 @@ class Package(Case):
             packed = self.root / f'usr/share/man/man{page[-1]}/{page}.gz'
             self.assertEqual(gzip.decompress(packed.read_bytes()), (SOURCE / 'man' / page).read_bytes())
 
-    def test_it_holds_the_migrations_the_examples_and_the_papers(self):
+    def test_it_holds_the_migrations_the_examples_and_the_documents(self):
         for name in MIGRATIONS:
             self.assertEqual((self.root / 'usr/share/pbx-recording-tools/migrations' / name).read_bytes(),
                              (SOURCE / 'migrations' / name).read_bytes())
@@ -84,7 +84,7 @@ class Package(Case):
         self.assertEqual(self.files['etc/cron.d/pbx-recording-tools'], 0o644)  # cron ignores one that others may write
         self.assertEqual((self.folder / 'control/conffiles').read_text(encoding='utf-8'), '/etc/cron.d/pbx-recording-tools\n')
 
-    def test_nothing_is_run_and_nobody_is_made_when_it_is_installed(self):
+    def test_installing_it_starts_nothing_and_creates_no_account(self):
         self.assertEqual(sorted(os.listdir(self.folder / 'control')), ['conffiles', 'control', 'md5sums'])
         for path in self.files:
             self.assertRegex(path, r'^(usr/bin/pbx-|usr/share/|etc/cron\.d/pbx-recording-tools$)')
@@ -95,7 +95,7 @@ class Package(Case):
         for wanted in ('rclone', 'libc6', 'libpq5', 'libsndfile1', 'libsamplerate0', 'libsoci-core', 'libsoci-postgresql', 'libssl3'):
             self.assertRegex(depends, rf'(^|, ){wanted}')
 
-    def test_the_packed_tools_work_where_they_lie_and_know_their_migrations(self):
+    def test_the_packaged_tools_work_in_place_and_find_their_migrations(self):
         w = self.workdir(remote=None, database=False)
         for tool in TOOLS:
             said = w.run(self.root / 'usr/bin' / tool, '--version')

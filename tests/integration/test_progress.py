@@ -37,7 +37,7 @@ class Progress(Case):
         work.cloud.fault(match='(POST|PUT) .*upload', delay_ms=LATE)
         return work
 
-    def test_an_upload_shows_files_and_bytes_of_all_with_rclones_numbers_and_leaves_no_line(self):
+    def test_an_upload_shows_total_files_and_bytes_from_rclone_and_leaves_no_line(self):
         work = self.slow_archive()
         result = self.status(work.run_on_terminal('pbx-archive'), 0)
         lines = [line for line in drawn(result) if 'uploading legs' in line]
@@ -51,7 +51,7 @@ class Progress(Case):
         self.assertEqual(screen(result), [''])
         self.assertEqual(work.legs_in_spool(), [])
 
-    def test_rclone_is_asked_for_quick_numbers_only_where_they_are_shown(self):
+    def test_rclone_is_asked_for_frequent_statistics_only_when_they_are_shown(self):
         work = self.slow_archive(legs=2)
         work.count_rclone()
         self.quiet(work.run('pbx-archive'))
@@ -68,7 +68,7 @@ class Progress(Case):
         work = self.workdir(database=False, remote='local')
         self.assertEqual(drawn(self.status(work.run_on_terminal('pbx-archive'), 0)), [])
 
-    def test_words_and_errors_stand_on_lines_of_their_own(self):
+    def test_messages_and_errors_are_on_lines_of_their_own(self):
         work = self.slow_archive(legs=3)
         work.remote.put('01.wav', b'another')
         result = self.status(work.run_on_terminal('pbx-archive', '-v'), 73)
@@ -79,7 +79,7 @@ class Progress(Case):
             self.assertRegex(line, r'^pbx-archive: (moved|hint:|01\.wav: |other nodes )', result)
         self.assertTrue([line for line in lines if 'different object' in line], result)
 
-    def test_an_error_of_rclone_is_told_in_its_words_while_its_numbers_are_shown(self):
+    def test_an_error_from_rclone_is_quoted_while_its_statistics_are_shown(self):
         work = self.slow_archive(legs=3)
         work.cloud.clear()
         work.cloud.fault(match='(POST|PUT) .*upload.*01.wav', status=403, reason='forbidden')
@@ -93,7 +93,7 @@ class Progress(Case):
         result = self.status(work.run_on_terminal('pbx-archive', columns=30), 0)
         self.assertEqual({len(line) for line in drawn(result) if 'uploading' in line}, {29})
 
-    def test_calls_are_counted_of_all_that_are_due(self):
+    def test_calls_are_counted_out_of_all_that_are_due(self):
         work = self.workdir()
         for number in range(4):
             work.three_legs(f'1776500000.{number}', stamp=f'20260418-1{number}40')
@@ -106,7 +106,7 @@ class Progress(Case):
                         result)
         self.assertEqual(screen(result), [''])
 
-    def test_legs_that_come_back_are_shown_as_they_do(self):
+    def test_legs_that_are_downloaded_are_shown_as_they_arrive(self):
         work = self.workdir()
         work.call('1776500000.9', [('a.wav', sound.tone()), ('b.wav', None)])
         work.remote.put('b.wav', sound.pcm(sound.ramp(10, 1)))
@@ -115,7 +115,7 @@ class Progress(Case):
         self.assertTrue([line for line in drawn(result)
                          if re.match(r'pbx-stitch: fetching legs: 0 of 1 files, [1-9]\d* of 160 kB, \d+ kB/s, 0:', line)], result)
 
-    def test_a_slow_fetch_shows_bytes_of_all(self):
+    def test_a_slow_fetch_shows_bytes_out_of_the_total(self):
         work = self.workdir()
         work.call('1776500000.9', [('a.wav', None)])
         work.remote.put('a.wav', sound.pcm(sound.ramp(10, 1)))

@@ -89,7 +89,7 @@ class Provision(Case):
         self.says(self.do('org', 'delete', 'acme'), 'already')
         self.hints(self.do('org', 'add', 'Acme', status=64))
 
-    def test_a_name_or_prefix_is_taken_once(self):
+    def test_a_name_or_prefix_can_be_taken_only_once(self):
         self.do('org', 'add', 'Acme', '--prefix', 'acme')
         self.says(self.do('org', 'add', 'Acme', status=64), 'the name Acme exists already')
         self.says(self.do('org', 'add', 'Other', '--prefix', 'acme', status=64), 'the prefix acme exists already')
@@ -144,7 +144,7 @@ class Provision(Case):
         self.do('org', 'add', 'Other')
         self.assertEqual(self.listed('user', 'list', '--org', 'Other'), [])
 
-    def test_what_is_not_recorded_is_warned_of(self):
+    def test_a_row_that_is_not_recorded_causes_a_warning(self):
         self.says(self.do('org', 'add', 'Quiet', '--prefix', 'quiet', '--no-recording'), 'calls of Quiet will not be recorded')
         self.assertEqual(self.value("select settings->'recording_enabled' from organizations"), 'false')
         self.acme()
@@ -156,7 +156,7 @@ class Provision(Case):
         self.assertEqual(len([row for row in self.listed('recording', 'show', '--org', 'acme') if row['own'] is False]), 4)
         self.says(self.do('user', 'add', '1', '--org', 'quiet'), "will not be recorded: recording is off for the whole organization")
 
-    def test_a_password_is_made_up_given_or_read_but_never_listed(self):
+    def test_a_password_is_generated_given_or_read_but_never_listed(self):
         self.acme()
         extension, password = self.do('user', 'add', '1003', '--org', 'acme').text.strip().split('\t')
         self.assertEqual(extension, '1003')
@@ -193,7 +193,7 @@ class Provision(Case):
         self.do('org', 'add', 'Other', '--prefix', 'other')
         self.says(self.do('user', 'add', '1', '--org', 'other', '--endpoint', 'acme_1002', status=64), 'does not begin with "other_"')
 
-    def test_rows_are_removed_by_name_and_what_then_leads_nowhere_is_said(self):
+    def test_rows_are_removed_by_name_and_rows_that_then_lead_nowhere_are_reported(self):
         self.acme()
         self.says(self.do('queue', 'remove', '5001', '--org', 'acme'), 'did 918065978002 of Acme leads to queue 5001, which does not exist')
         self.do('did', 'remove', '918065978002', '--org', 'acme')
@@ -224,7 +224,7 @@ class Provision(Case):
 
     # --- recording
 
-    def test_recording_shows_each_rows_flag_the_masters_and_the_answer(self):
+    def test_recording_shows_each_rows_flag_the_masters_flag_and_the_result(self):
         self.acme()
         self.w.db.sql("insert into users (org_id, extension, recording_enabled) select id, x, r from organizations, "
                       "(values ('1', null), ('2', false), ('3', true)) v (x, r)")
@@ -259,7 +259,7 @@ class Provision(Case):
         self.do('recording', 'off', '--org', 'acme')
         self.assertEqual(self.value('select settings from organizations'), '{"recording_enabled": false}')
 
-    def test_recording_of_what_does_not_exist_is_no_input_and_of_two_rows_at_once_a_usage_error(self):
+    def test_recording_for_a_missing_row_is_no_input_and_for_two_rows_at_once_a_usage_error(self):
         self.acme()
         self.hints(self.do('recording', 'off', '--org', 'nobody', status=66))
         self.hints(self.do('recording', 'off', '--org', 'acme', '--queue', '9', status=66))
@@ -269,7 +269,7 @@ class Provision(Case):
 
     # --- with the other tools
 
-    def test_all_that_was_provisioned_is_taken_by_the_dialplan(self):
+    def test_the_dialplan_accepts_everything_that_was_provisioned(self):
         self.acme()
         if not (BIN / 'pbx-dialplan-gen').exists():
             self.skipTest('pbx-dialplan-gen is not built')
@@ -278,7 +278,7 @@ class Provision(Case):
         for context in ('[acme__internal]', '[acme__incoming]', '[acme__incoming_sub]', '[acme__outbound]', '[acme__queue]'):
             self.assertIn(context, result.text)
 
-    def test_a_database_that_is_not_there_or_may_not_be_written_is_told_apart(self):
+    def test_a_database_that_is_down_is_69_and_one_that_may_not_be_written_is_77(self):
         self.acme()
         self.hints(self.do('org', 'list', '--database', f'host={self.w.path}', status=69))
         self.w.db.sql("do $$ begin if not exists (select from pg_roles where rolname = 'reader') then create role reader login; end if; end $$; "

@@ -18,7 +18,7 @@ class Archive(Case):
         self.assertEqual(work.legs_in_spool(), [])
         self.assertLess(len(work.rclone_runs()), 12)
 
-    def test_one_forbidden_object_among_many_is_named_and_the_others_go(self):
+    def test_one_forbidden_object_among_many_is_named_and_the_others_are_archived(self):
         work = self.workdir(database=False)
         for number in range(40):
             work.leg(f'{number:02}.wav', LEG)
@@ -31,7 +31,7 @@ class Archive(Case):
         self.quiet(work.run('pbx-archive'))
         self.assertEqual(work.legs_in_spool(), [])
 
-    def test_no_leg_is_absent_from_a_bucket_or_folder_that_does_not_exist(self):
+    def test_no_leg_counts_as_absent_when_the_bucket_or_folder_does_not_exist(self):
         for remote, elsewhere in (('gcs', 'firebase:nobucket/x'), ('local', None)):
             with self.subTest(remote):
                 work = self.workdir(remote=remote)
@@ -41,7 +41,7 @@ class Archive(Case):
                 self.says(result, 'its bucket or folder does not exist')
                 self.status(work.run('pbx-recording-fetch', '1776500000.1'), 66)
 
-    def test_variables_of_rclone_cannot_change_what_a_run_means(self):
+    def test_variables_of_rclone_cannot_change_what_a_run_does(self):
         work = self.workdir(database=False)
         work.leg('a.wav', LEG)
         self.quiet(work.run('pbx-archive', env={'RCLONE_DRY_RUN': 'true', 'RCLONE_EXCLUDE': '*', 'RCLONE_MAX_SIZE': '1'}))
@@ -57,7 +57,7 @@ class Archive(Case):
                 self.assertEqual(work.remote.files(), {'a.wav': LEG})
                 self.assertEqual(work.legs_in_spool(), [])
 
-    def test_a_name_that_rclone_would_rewrite_stays_and_is_named(self):
+    def test_a_leg_whose_name_rclone_would_rewrite_stays_and_is_named(self):
         work = self.workdir(database=False)
         work.leg('a\uff0fb.wav', LEG)
         work.leg('good.wav', LEG)
@@ -100,7 +100,7 @@ class Archive(Case):
         self.quiet(work.run('pbx-archive'))
         self.assertEqual(work.cloud.objects(below=BELOW), {'stitched/1.wav': LEG})
 
-    def test_stitched_recordings_that_are_archived_are_not_asked_about_again(self):
+    def test_stitched_recordings_that_are_archived_are_not_looked_up_again(self):
         work = self.workdir(database=False)
         work.stitched.mkdir()
         for number in range(50):
@@ -116,7 +116,7 @@ class Archive(Case):
         self.quiet(work.run('pbx-archive'))
         self.assertEqual(work.cloud.objects(below=BELOW)['stitched/7.wav'], LEG + b'xx')
 
-    def test_an_upload_that_the_server_puts_off_for_ever_ends_and_the_others_go(self):
+    def test_an_upload_that_the_server_delays_forever_ends_and_the_others_succeed(self):
         work = self.workdir(database=False)
         for name in ('a.wav', 'b.wav', 'c.wav'):
             work.leg(name, LEG)

@@ -80,7 +80,7 @@ class Joining(Case):
         self.quiet(self.stitch(work))
         self.assertFalse(work.stitched_file(CALL).exists())
 
-    def test_the_result_carries_its_own_history_before_the_audio(self):
+    def test_the_result_describes_its_call_and_its_legs_before_the_audio(self):
         work = self.workdir(remote=None)
         legs = work.three_legs(CALL, ago=3600)
         self.stitch(work)
@@ -158,7 +158,7 @@ class Joining(Case):
         self.assertEqual(Wav(work.stitched_file(CALL)).samples,
                          sound.sox_samples(work.spool / 'a.wav') + sound.sox_samples(work.spool / 'b.wav'))
 
-    def test_wav49_with_its_upper_case_name_is_a_leg_like_others(self):
+    def test_wav49_with_its_upper_case_name_is_a_leg_like_any_other(self):
         work = self.workdir(remote=None)
         work.call(CALL, [('a.WAV', tone(440, 1.0, 'gsm')), ('b.wav', tone(660, 1.0))])
         self.stitch(work)
@@ -189,7 +189,7 @@ class DamagedLegs(Case):
         self.status(work.run('pbx-stitch'), 0)
         self.assertEqual(work.snapshot(), before)
 
-    def test_a_leg_whose_recorder_crashed_is_heard_to_its_end(self):
+    def test_a_leg_whose_recorder_crashed_is_used_to_its_end(self):
         work = self.workdir(remote=None)
         for odd in (b'', b'\x55'):
             with self.subTest(odd_byte=bool(odd)):
@@ -206,7 +206,7 @@ class DamagedLegs(Case):
         self.status(work.run('pbx-stitch'), 0)
         self.assertEqual(names(Wav(work.stitched_file(CALL)).manifest['empty']), ['dead.wav'])
 
-    def test_a_leg_that_lost_its_end_is_used_as_far_as_it_goes(self):
+    def test_a_truncated_leg_is_used_up_to_where_it_ends(self):
         work = self.workdir(remote=None)
         work.call(CALL, [('cut.wav', sound.truncated(pcm(ramp(1.0)), 44 + 8001)), ('b.wav', pcm(ramp(0.2, 2)))])
         result = work.run('pbx-stitch')
@@ -263,7 +263,7 @@ class UpToDate(Case):
         self.quiet(self.status(work.run('pbx-stitch'), 0))
         self.assertEqual(work.snapshot(), before)
 
-    def test_a_row_that_arrives_late_for_an_old_file_has_the_call_rebuilt(self):
+    def test_a_row_that_arrives_late_for_an_old_file_causes_a_rebuild(self):
         work = self.workdir(remote=None)
         legs = work.three_legs(CALL)
         work.leg('late.wav', pcm(ramp(0.4, 8)), age=7200)  # older than the result will be
@@ -272,7 +272,7 @@ class UpToDate(Case):
         self.status(work.run('pbx-stitch'), 0)
         self.assertEqual(Wav(work.stitched_file(CALL)).samples, b''.join(data[44:] for _, data in legs) + ramp(0.4, 8))
 
-    def test_a_leg_newer_than_the_file_has_the_call_rebuilt(self):
+    def test_a_leg_newer_than_the_file_causes_a_rebuild(self):
         work = self.workdir(remote=None)
         legs = work.three_legs(CALL)
         self.status(work.run('pbx-stitch'), 0)
@@ -294,7 +294,7 @@ class UpToDate(Case):
                 self.says(self.status(work.run('pbx-stitch', '-v'), 0), f'stitched {CALL}')
                 self.assertEqual(path.read_bytes(), whole)
 
-    def test_a_leg_that_changes_while_the_call_is_joined_has_it_rebuilt_by_the_next_run(self):
+    def test_a_call_whose_leg_changes_while_it_is_joined_is_rebuilt_by_the_next_run(self):
         work = self.workdir(remote=None)
         work.call(CALL, [('a.wav', pcm(ramp(0.3))), ('b.wav', pcm(ramp(0.2, 2)))])
         log = work.path / 'strace.log'
@@ -324,7 +324,7 @@ class UpToDate(Case):
         self.status(work.run('pbx-stitch'), 0)
         self.assertEqual(Wav(work.stitched_file(CALL)).samples, b''.join(data[44:] for _, data in legs))
 
-    def test_a_row_that_was_deleted_has_the_call_rebuilt(self):
+    def test_a_row_that_was_deleted_causes_a_rebuild(self):
         work = self.workdir(remote=None)
         legs = work.three_legs(CALL)
         self.status(work.run('pbx-stitch'), 0)
@@ -332,7 +332,7 @@ class UpToDate(Case):
         self.status(work.run('pbx-stitch'), 0)
         self.assertEqual(Wav(work.stitched_file(CALL)).samples, legs[0][1][44:] + legs[2][1][44:])
 
-    def test_legs_that_went_to_the_bucket_do_not_make_a_file_stale(self):
+    def test_legs_that_moved_to_the_bucket_do_not_make_a_file_stale(self):
         work = self.workdir()
         work.three_legs(CALL)
         self.status(work.run('pbx-stitch'), 0)
@@ -411,7 +411,7 @@ class UpToDate(Case):
 
 
 class LegsElsewhere(Case):
-    def test_legs_in_the_bucket_come_back_with_few_rclone_runs_into_stitch_src(self):
+    def test_legs_in_the_bucket_are_downloaded_into_stitch_src_by_few_rclone_runs(self):
         work = self.workdir()
         legs = [(f'20260418-14400{number}-a-{number}.wav', pcm(ramp(0.1, number))) for number in range(10)]
         work.call(CALL, legs[:1])
@@ -427,7 +427,7 @@ class LegsElsewhere(Case):
         self.assertEqual(stat.S_IMODE(work.stitch_src.stat().st_mode), 0o750)
         self.assertEqual(work.legs_in_spool(), [legs[0][0]], 'legs came back into the spool')
 
-    def test_missing_legs_of_many_calls_come_back_in_few_rclone_runs(self):
+    def test_missing_legs_of_many_calls_are_downloaded_by_few_rclone_runs(self):
         work = self.workdir()
         for number in range(30):
             call = f'1776500000.{number}'
@@ -466,7 +466,7 @@ class LegsElsewhere(Case):
         self.assertEqual(work.remote.files()[f'stitched/{CALL}.wav'], whole)
         self.assertEqual(work.remote.files()['late.wav'], pcm(ramp(0.7, 9)))
 
-    def test_a_leg_that_neither_place_has_is_listed_as_missing_an_hour_after_the_call(self):
+    def test_a_leg_that_is_in_neither_place_is_listed_as_missing_an_hour_after_the_call(self):
         work = self.workdir()
         work.call(CALL, [('a.wav', pcm(ramp(0.1))), ('gone.wav', None), ('b.wav', pcm(ramp(0.2, 2)))], ago=3 * 3600)
         self.status(work.run('pbx-stitch'), 0)
@@ -477,7 +477,7 @@ class LegsElsewhere(Case):
         self.status(work.run('pbx-stitch'), 0)
         self.assertEqual(work.snapshot(work.stitched), before)
 
-    def test_a_leg_listed_as_missing_that_turns_up_has_the_call_rebuilt(self):
+    def test_a_leg_listed_as_missing_that_turns_up_causes_a_rebuild(self):
         work = self.workdir()
         work.call(CALL, [('a.wav', pcm(ramp(0.1))), ('gone.wav', None), ('b.wav', pcm(ramp(0.2, 2)))], ago=3 * 3600)
         self.status(work.run('pbx-stitch'), 0)
@@ -533,7 +533,7 @@ class LegsElsewhere(Case):
         self.status(work.run('pbx-stitch'), 0)
         self.assertEqual(Wav(work.stitched_file(CALL)).samples, ramp(0.1) + ramp(0.2, 2))
 
-    def test_while_the_remote_is_down_nothing_is_concluded_and_other_calls_go_on(self):
+    def test_while_the_remote_is_down_an_incomplete_call_waits_and_other_calls_are_stitched(self):
         work = self.workdir()
         work.call('1776500000.1', [('a.wav', pcm(ramp(0.1))), ('away.wav', None)], ago=3 * 3600)
         work.three_legs('1776500000.2')
@@ -574,7 +574,7 @@ class LegsElsewhere(Case):
         self.quiet(self.status(work.run('pbx-stitch'), 0))
         self.assertEqual(len(list(work.stitched.glob('*.wav'))), 300)
 
-    def test_a_leg_that_the_bucket_forbids_or_fails_to_give_is_not_called_missing(self):
+    def test_a_leg_that_the_bucket_forbids_or_fails_to_return_is_not_called_missing(self):
         for status in (403, 503):
             with self.subTest(status):
                 work = self.workdir()
@@ -738,7 +738,7 @@ class HostileNames(Case):
 
 
 class Running(Case):
-    def test_a_thousand_calls_in_one_run_are_all_there(self):
+    def test_a_thousand_calls_in_one_run_are_all_stitched(self):
         work = self.workdir(remote=None)
         count = 300 if SANITIZED else 1000
         rows, audio = [], [pcm(ramp(0.2, seed)) for seed in range(30)]
@@ -767,7 +767,7 @@ class Running(Case):
         self.assertEqual({path.name: path.read_bytes() for path in (work.path / 'again').glob('*.wav')}, one)
         self.assertEqual(len(one), 20)
 
-    def test_a_second_run_at_once_ends_with_75_and_names_the_holder(self):
+    def test_a_second_run_at_the_same_time_ends_with_75_and_names_the_lock_holder(self):
         work = self.workdir()
         work.call('1776500000.1', [('a.wav', pcm(ramp(0.1))), ('away.wav', None)], ago=3 * 3600)
         work.cloud.fault(hang=True)  # the first run waits for the bucket, the lock in its hand
@@ -786,7 +786,7 @@ class Running(Case):
             time.sleep(0.2)  # its rclone may hold the lock a moment longer
         self.status(again, 0)
 
-    def test_a_stitched_folder_that_cannot_be_made_is_73_with_a_hint(self):
+    def test_a_stitched_folder_that_cannot_be_created_is_73_with_a_hint(self):
         work = self.workdir(remote=None)
         work.three_legs(CALL)
         (work.path / 'file').write_text('no folder', encoding='utf-8')
@@ -794,7 +794,7 @@ class Running(Case):
         self.hints(result)
         self.says(result, re.escape(str(work.path / 'file')))
 
-    def test_a_stitched_folder_without_the_right_to_write_is_77_with_a_hint(self):
+    def test_a_stitched_folder_without_write_permission_is_77_with_a_hint(self):
         work = self.workdir(remote=None)
         work.three_legs(CALL)
         work.stitched.mkdir(mode=0o555)
@@ -823,7 +823,7 @@ class Running(Case):
             self.assertEqual(result.status, 69, str(result))
             self.assertLess(time.monotonic() - started, 20 * SLOW)
 
-    def test_a_database_without_the_schema_is_an_error_with_advice(self):
+    def test_a_database_without_the_schema_is_an_error_with_a_hint(self):
         work = self.workdir(remote=None)
         work.db.sql('drop table asterisk_cdr cascade')
         result = work.run('pbx-stitch')

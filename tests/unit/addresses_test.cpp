@@ -48,7 +48,7 @@ TEST_CASE("of two organizations' peers at one address, the one approved first ke
     }
 }
 
-TEST_CASE("names of hosts are told apart by what they resolve to, and one that does not resolve stays") {
+TEST_CASE("host names are distinguished by what they resolve to, and one that does not resolve stays") {
     auto checked = check(with_hosts({"a.example.org", "b.example.org", "10.0.0.9", "c.example.org"}));
     separate_addresses(checked, {{"a.example.org", {"10.0.0.8", "10.0.0.9"}},
                                  {"b.example.org", {"10.0.0.7", "10.0.0.8"}},
@@ -89,7 +89,7 @@ TEST_CASE("a trunk whose host no operator has approved is left out by name") {
     CHECK(pjsip_text(checked.plans.front()).find("carrier") == std::string::npos);
 }
 
-TEST_CASE("a limit that is no positive whole number is named, and calls go on") {
+TEST_CASE("a limit that is not a positive whole number is reported, and calls are not limited") {
     auto organization = fixture::organization();
     for (const std::string good : {"1", "30", "999999"}) {
         organization.max_channels = good;

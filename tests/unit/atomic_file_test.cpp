@@ -41,7 +41,7 @@ TEST_CASE("a file has its name only after the commit, with its content and mode"
     CHECK(names_in(folder) == 1);
 }
 
-TEST_CASE("what is not committed leaves the old file and nothing else") {
+TEST_CASE("without a commit the old file stays and nothing else remains") {
     const TemporaryFolder temporary;
     temporary.write("call.wav", "old");
     const auto folder = Folder::open(temporary.path());
@@ -53,7 +53,7 @@ TEST_CASE("what is not committed leaves the old file and nothing else") {
     CHECK(names_in(folder) == 1);
 }
 
-TEST_CASE("what a killed writer left goes when the next one begins") {
+TEST_CASE("what a killed writer left is removed when the next one begins") {
     const TemporaryFolder temporary;
     // Killed while it wrote under a random name, and killed between its last two renames.
     for (const std::string left : {"0123456789abcdef", "half of something longer"}) {
@@ -120,7 +120,7 @@ TEST_CASE("a folder under a hidden name of ours is an error that names it") {
                       ContainsSubstring(".call.wav.writing"));
 }
 
-TEST_CASE("a file that was put in the place of ours before the rename is not taken for it") {
+TEST_CASE("a file that replaced ours before the rename never gets the final name") {
     const TemporaryFolder temporary;
     temporary.write("call.wav", "old");
     const auto folder = Folder::open(temporary.path());
@@ -173,7 +173,7 @@ TEST_CASE("what root writes belongs to the folder's owner, unless it is root's o
     CHECK(folder.look("a")->st_uid == nobody);
 }
 
-TEST_CASE("hidden files of ours are told from others, and removed when they are old and nobody holds them") {
+TEST_CASE("hidden files of ours are recognized, and removed when they are old and no process holds them") {
     CHECK(AtomicFile::final_name(".call.wav.writing") == "call.wav");
     CHECK(AtomicFile::final_name(".call.wav.0123456789abcdef.tmp") == "call.wav");
     CHECK(AtomicFile::final_name(".call.wav.tmp") == "call.wav");
@@ -211,7 +211,7 @@ TEST_CASE("a batch appears whole, also under names as long as the file system al
     CHECK(names_in(folder) == 9);
 }
 
-TEST_CASE("only regular files are opened: a link, a pipe and a folder are refused, a free name is nothing") {
+TEST_CASE("only regular files are opened: a link, a pipe and a folder are refused, a free name gives no file") {
     const TemporaryFolder temporary;
     temporary.write("target.wav", "audio");
     std::filesystem::create_symlink("target.wav", temporary.path() / "link.wav");

@@ -91,7 +91,7 @@ TEST_CASE("the header that Asterisk writes is understood") {
     CHECK(header->data_size == 4);
 }
 
-TEST_CASE("a file that is not a WAV of Asterisk's is refused before a library guesses") {
+TEST_CASE("a file that is not a WAV file from Asterisk is refused before a library guesses") {
     const std::string samples = wav::chunk("data", "abcd");
     CHECK_THROWS_WITH(parse_wav_header("RIFF"), ContainsSubstring("shorter than a header"));
     CHECK_THROWS_WITH(parse_wav_header(std::string(100, 'x')), ContainsSubstring("RIFF"));
@@ -105,7 +105,7 @@ TEST_CASE("a file that is not a WAV of Asterisk's is refused before a library gu
                       ContainsSubstring("do not fit"));
 }
 
-TEST_CASE("a header that goes on beyond the first bytes asks for more") {
+TEST_CASE("a header that is longer than the first bytes asks for more") {
     const auto bytes =
         wav::file(wav::format() + wav::chunk("LIST", "INFO" + std::string(8000, 'x')) + wav::chunk("data", "ab"));
     CHECK_FALSE(parse_wav_header(std::string_view{bytes}.substr(0, 4096)));
@@ -121,7 +121,7 @@ TEST_CASE("a leg whose sizes were never written is read to its end") {
     CHECK(leg.data_bytes() == 6);
 }
 
-TEST_CASE("a leg that is shorter than it says yields what is there") {
+TEST_CASE("a leg that is shorter than its header states yields the samples that exist") {
     const TemporaryFolder folder;
     const auto leg = open_leg(folder, wav::leg(std::string(1000, 'x')).substr(0, 544));
     CHECK(leg.truncated());
@@ -135,7 +135,7 @@ TEST_CASE("a closed leg without samples is empty, whatever chunks follow") {
     CHECK(leg.frames() == 0);
 }
 
-TEST_CASE("legs of one format are joined byte for byte, and the manifest says where each lies") {
+TEST_CASE("legs of one format are joined byte for byte, and the manifest states where each begins") {
     const TemporaryFolder folder;
     std::vector<LegAudio> legs;
     legs.push_back(open_leg(folder, wav::leg("aabb")));
@@ -163,7 +163,7 @@ TEST_CASE("legs of one format are joined byte for byte, and the manifest says wh
     CHECK(parse_wav_header(bytes)->info.software.substr(0, 11) == "pbx-stitch ");
 }
 
-TEST_CASE("a leg of which only the beginning counts leaves the rest out, and the manifest says how much") {
+TEST_CASE("of a leg that is trimmed only the beginning is used, and the manifest states how much was left out") {
     const TemporaryFolder folder;
     std::vector<LegAudio> legs;
     legs.push_back(open_leg(folder, wav::leg("aabbcc")));
@@ -191,7 +191,7 @@ TEST_CASE("a result that cannot be written stays open, since others may have its
     CHECK(::fcntl(full.get(), F_GETFD) >= 0);
 }
 
-TEST_CASE("the hash covers all of the audio also where a second thread takes it") {
+TEST_CASE("the hash covers all of the audio even when a second thread computes it") {
     const TemporaryFolder folder;
     std::vector<LegAudio> legs;
     std::string samples(3'000'000, 'x');
@@ -204,7 +204,7 @@ TEST_CASE("the hash covers all of the audio also where a second thread takes it"
     CHECK(manifest.sha256 == pbx::sha256_of(samples + "abcd"));
 }
 
-TEST_CASE("legs that turn out to be unreadable are reported together, and the others are tried too") {
+TEST_CASE("legs that turn out to be unreadable are reported together, after all legs were tried") {
     const TemporaryFolder folder;
     std::vector<LegShape> shapes;
     Manifest manifest;
@@ -229,7 +229,7 @@ TEST_CASE("legs that turn out to be unreadable are reported together, and the ot
     }
 }
 
-TEST_CASE("a leg that is not what it was when it was looked at is not joined") {
+TEST_CASE("a leg that changed after it was examined is not joined") {
     const TemporaryFolder folder;
     const std::vector<LegShape> shapes{open_leg(folder, wav::leg("abcd")).shape()};
     Manifest manifest;
@@ -296,7 +296,7 @@ TEST_CASE("an encoded file that a size limit cuts short is an error, whatever th
     }
 }
 
-TEST_CASE("a header that we write is one that we read") {
+TEST_CASE("a header that we write can be read back") {
     const WavInfo info{"title", "artist", "date", "software", std::string(200'001, 'c')};
     const auto bytes = make_wav_header({WavFormat::pcm, 2, 16000, 4, 16}, info, 400);
     const auto header = parse_wav_header(bytes);
@@ -352,7 +352,7 @@ TEST_CASE("a header longer than the bound is neither written nor read, and its b
     CHECK_THROWS_WITH(parse_wav_header(beginning("JUNK")), ContainsSubstring("64 MiB"));
 }
 
-TEST_CASE("the beginning of a long header says how many bytes show more") {
+TEST_CASE("the beginning of a long header tells how many bytes are needed") {
     const auto bytes =
         wav::file(wav::format() + wav::chunk("LIST", "INFO" + std::string(8000, 'x')) + wav::chunk("data", "ab"));
     std::uint64_t needed = 0;
@@ -400,7 +400,7 @@ TEST_CASE("a manifest's comment is the JSON that nlohmann's own writer would mak
     CHECK(manifest.comment() == nlohmann::json::parse(manifest.comment()).dump());
 }
 
-TEST_CASE("what a manifest lacks of a call's legs are those that it neither holds nor knows to be without audio") {
+TEST_CASE("a manifest lacks the legs of a call that it neither holds nor lists as without audio") {
     Manifest manifest;
     manifest.legs = {{"a", 0, 1, 0}, {"b", 1, 0, 9}};
     manifest.empty = {"e"};
@@ -411,7 +411,7 @@ TEST_CASE("what a manifest lacks of a call's legs are those that it neither hold
     CHECK(manifest.first_audible({"late", "b"}).empty());
 }
 
-TEST_CASE("a manifest of a hundred thousand legs is compared in no time") {
+TEST_CASE("a manifest of a hundred thousand legs is compared quickly") {
     std::vector<std::string> names;
     Manifest manifest;
     for (std::uint64_t i = 0; i < 100'000; ++i) {
@@ -473,7 +473,7 @@ TEST_CASE("names that are not UTF-8 survive the manifest's JSON well enough to b
     CHECK(found->lists({"caf\xe9.wav"}));
 }
 
-TEST_CASE("a manifest from elsewhere is not believed before it is checked") {
+TEST_CASE("a manifest from elsewhere is not trusted before it is checked") {
     const auto with_comment = [](const std::string& comment) {
         return find_manifest(wav::file(wav::format() + wav::chunk("LIST", "INFO" + wav::chunk("ICMT", comment)) +
                                        wav::chunk("data", "")));

@@ -14,7 +14,7 @@ std::vector<std::string> codes(std::string_view text) {
 
 } // namespace
 
-TEST_CASE("comments are no code, and block comments nest") {
+TEST_CASE("comments are not code, and block comments nest") {
     CHECK(codes("a=1 ; b\n;c\n d \r\n") == std::vector<std::string>{"a=1", "", "d"});
     CHECK(codes(";-- a\n[b]\n--; [c]\n") == std::vector<std::string>{"", "", "[c]"});
     CHECK(codes(";-- ;-- --; [a]\n[b] --; [c]\n[d]") == std::vector<std::string>{"", "[c]", "[d]"});
@@ -24,7 +24,7 @@ TEST_CASE("comments are no code, and block comments nest") {
     CHECK(codes("").empty());
 }
 
-TEST_CASE("lines know where block comments are open, and all of their text comes back") {
+TEST_CASE("each line states whether a block comment is open, and no text is lost") {
     const std::string text = "a ;-- b\nc\n--; d\r\nlast";
     std::string whole;
     std::vector<std::pair<int, int>> open;
@@ -36,7 +36,7 @@ TEST_CASE("lines know where block comments are open, and all of their text comes
     CHECK(open == std::vector<std::pair<int, int>>{{0, 1}, {1, 1}, {1, 0}, {0, 0}});
 }
 
-TEST_CASE("directives know no case, and their names may be quoted") {
+TEST_CASE("directives are case-insensitive, and the file names in them may be quoted") {
     for (const auto* code : {"#include \"a.conf\"", "#INCLUDE <a.conf>", "#include a.conf", "#include\t'a.conf'"}) {
         CHECK(directive_of(code).word == "include");
         CHECK(directive_of(code).value == "a.conf");

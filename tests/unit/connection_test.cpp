@@ -26,7 +26,7 @@ TEST_CASE("an rclone path without options is passed on as it is") {
     }
 }
 
-TEST_CASE("the options of an inline remote go into variables of a remote with a made-up name") {
+TEST_CASE("the options of an inline remote go into variables of a remote with a generated name") {
     const auto parsed =
         parse_connection(R"(:s3,provider=AWS,env_auth,secret_access_key="a,b:""c""",x='it''s':bucket/p:q)");
     CHECK(parsed.path == "pbx_inline:bucket/p:q");

@@ -14,12 +14,12 @@ TEST_CASE("a duration is a number with a unit, seconds without one") {
     CHECK(parse_duration("0") == 0s);
 }
 
-TEST_CASE("anything else is no duration") {
+TEST_CASE("anything else is not a duration") {
     for (const char* text : {"", "h", "-1h", "1.5h", "1 h", "5x", "5hh", "99999999999999999999", "9999999999d"})
         CHECK_THROWS_AS(parse_duration(text), pbx::Error);
 }
 
-TEST_CASE("a deadline never lies further away than the one it was taken from") {
+TEST_CASE("a deadline is never later than the one it was derived from") {
     const auto far = pbx::Deadline::after(1h);
     CHECK(far.at_most(1s).left() <= 1s);
     CHECK(pbx::Deadline::after(0ms).at_most(1h).left() == 0ms);

@@ -7,7 +7,7 @@
 using pbx::Exit;
 using pbx::worst;
 
-TEST_CASE("a batch ends with the graver of two statuses, whatever their numbers") {
+TEST_CASE("a batch ends with the more severe of two statuses, whatever their numbers") {
     CHECK(worst(Exit::ok, Exit::temporary) == Exit::temporary);
     CHECK(worst(Exit::temporary, Exit::data) == Exit::data);
     CHECK(worst(Exit::data, Exit::unavailable) == Exit::unavailable);
@@ -20,7 +20,7 @@ TEST_CASE("a refused permission is status 77 whatever was tried") {
     CHECK(pbx::system_error(Exit::io, "cannot open x", EIO).kind() == Exit::io);
 }
 
-TEST_CASE("errors of the system come with a hint what to do") {
+TEST_CASE("system errors come with a hint about what to do") {
     CHECK(pbx::system_error(Exit::cant_create, "cannot write x", ENOSPC).hint().find("room") != std::string::npos);
     CHECK(pbx::system_error(Exit::cant_create, "cannot write x", ENOSPC, "mine").hint() == "mine");
 }

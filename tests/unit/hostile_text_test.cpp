@@ -429,13 +429,13 @@ TEST_CASE("rows and organizations that are not active generate nothing") {
     }
 }
 
-TEST_CASE("an inactive user is no member of a queue") {
+TEST_CASE("an inactive user is not a member of a queue") {
     auto organization = fixture::organization();
     organization.users.front().status = "suspended";
     CHECK(queues_text(fixture::plan(organization)).find("member") == std::string::npos);
 }
 
-TEST_CASE("one namespace serves all tenants: nobody takes another's endpoint, queue or number") {
+TEST_CASE("all tenants share one namespace: nobody takes another's endpoint, queue or number") {
     auto one = fixture::organization("one");
     auto two = fixture::organization("two");
     two.id = "22222222-2222-3333-4444-555555555555";
@@ -451,7 +451,7 @@ TEST_CASE("one namespace serves all tenants: nobody takes another's endpoint, qu
     CHECK(words == "user 1001 of two\ndid +74950001 of two\nqueue 5001 of two\n");
 }
 
-TEST_CASE("patterns of routes are what Asterisk knows as patterns") {
+TEST_CASE("a route's pattern must be one that Asterisk accepts") {
     const auto written = [](const std::string& pattern) {
         auto organization = fixture::organization();
         organization.routes.front().dial_pattern = pattern;

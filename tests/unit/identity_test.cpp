@@ -48,7 +48,7 @@ TEST_CASE("a file that others can write, or that lies where they can write, is n
     CHECK(pbx::trust_fault(file, 12345).empty());
 }
 
-TEST_CASE("files are used with another's rights in one thread, for as long as is asked for") {
+TEST_CASE("one thread can use files with another user's rights, for as long as requested") {
     if (::geteuid() != 0)
         return;
     const TemporaryFolder folder;

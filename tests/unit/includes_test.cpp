@@ -64,7 +64,7 @@ TEST_CASE("missing include lines are added at the end, and nothing is added twic
     CHECK(maintained(main, {}) == main);
 }
 
-TEST_CASE("stale include lines go, however they are written, and every other line stays byte for byte") {
+TEST_CASE("stale include lines are removed, however they are written, and every other line stays byte for byte") {
     const std::string main = "; mine\r\n"
                              "#include ext_gone.conf\r\n"
                              "\t#TryInclude  \"/etc/asterisk/ext_gone.conf\" ; old\n"
@@ -89,7 +89,7 @@ TEST_CASE("stale include lines go, however they are written, and every other lin
                    "no end");
 }
 
-TEST_CASE("line ends stay those of the file, and so does a missing one at the end") {
+TEST_CASE("line endings stay those of the file, and so does a missing one at the end") {
     CHECK(maintained("a\r\nb\r\n", {"ext_a.conf"}) == "a\r\nb\r\n#tryinclude \"ext_a.conf\"\r\n");
     CHECK(maintained("a\r\nb", {"ext_a.conf"}) == "a\r\nb\r\n#tryinclude \"ext_a.conf\"");
     CHECK(maintained("a", {"ext_a.conf", "ext_b.conf"}) == "a\n#tryinclude \"ext_a.conf\"\n#tryinclude \"ext_b.conf\"");
@@ -99,7 +99,7 @@ TEST_CASE("line ends stay those of the file, and so does a missing one at the en
     }
 }
 
-TEST_CASE("a line inside a block comment includes nothing, and what is added stands outside of it") {
+TEST_CASE("a line inside a block comment includes nothing, and new lines are added outside of it") {
     const std::string commented = ";--\n#include ext_a.conf\n--;\n";
     CHECK(maintained(commented, {"ext_a.conf"}) == commented + "#tryinclude \"ext_a.conf\"\n");
     CHECK(maintained(commented, {}, {"ext_a.conf"}) == commented);
@@ -109,7 +109,7 @@ TEST_CASE("a line inside a block comment includes nothing, and what is added sta
     CHECK(maintained(once, {"ext_a.conf"}) == once);
 }
 
-TEST_CASE("a pattern that includes a file already is left alone, and the file not included again") {
+TEST_CASE("a pattern that already includes a file is left alone, and the file is not included again") {
     const std::string main = "#tryinclude \"ext_*.conf\"\n";
     CHECK(maintained(main, {"ext_a.conf"}, {"ext_*.conf"}) == main);
     CHECK(maintained("#include /etc/asterisk/ext_a.conf\n", {"ext_a.conf"}) == "#include /etc/asterisk/ext_a.conf\n");

@@ -66,7 +66,7 @@ TEST_CASE("DID, queue, extension: one inbound call, answered by the extension") 
     CHECK(call.organization == "Acme");
 }
 
-TEST_CASE("the longest row speaks for the call, of equals the first") {
+TEST_CASE("the longest row represents the call, or the first of several equally long ones") {
     const auto call = make_journey(rows({{100, 1, "1", "", "PJSIP/acme_1001-1", "PJSIP/acme_1-2", 5, 4, "BUSY"},
                                          {110, 2, "2", "", "PJSIP/acme_1001-1", "PJSIP/acme_2-2", 30, 20, "ANSWERED"},
                                          {150, 3, "3", "", "PJSIP/acme_1001-1", "PJSIP/acme_3-2", 30, 29, "FAILED"}}),

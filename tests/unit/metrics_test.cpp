@@ -26,7 +26,7 @@ const Metrics::Counters counters{{"legs_moved", "Legs."}};
 
 } // namespace
 
-TEST_CASE("counters go on from where the last run left them") {
+TEST_CASE("counters continue from where the last run left them") {
     Metrics first{counters};
     first.add("legs_moved", 3);
     first.add_failure(Exit::data);
@@ -61,7 +61,7 @@ TEST_CASE("a run that counted nothing keeps what was counted") {
     CHECK_THAT(after, ContainsSubstring("pbx_archive_legs_moved_total 3\n"));
 }
 
-TEST_CASE("two tools share a file, and what is no number of ours is passed over") {
+TEST_CASE("two tools share a file, and lines that are not numbers of ours are ignored") {
     const auto stitch = Metrics{counters}.text("", "stitch", Exit::ok, seconds{1}, at(1000));
     const auto both = Metrics{counters}.text(stitch + "pbx_archive_runs_total rubbish\npbx_archive_\n", "archive",
                                              Exit::ok, seconds{1}, at(2000));
@@ -69,7 +69,7 @@ TEST_CASE("two tools share a file, and what is no number of ours is passed over"
     CHECK_THAT(both, ContainsSubstring("pbx_archive_runs_total 1\n"));
 }
 
-TEST_CASE("lines that are not metrics do not stay") {
+TEST_CASE("lines that are not metrics are removed") {
     const std::string good = "# HELP other_total What it counts: anything.\n"
                              "# TYPE other_total counter\n"
                              "other_total 5\n"

@@ -23,7 +23,7 @@ std::chrono::sys_seconds current_time() {
 
 } // namespace
 
-TEST_CASE("legs that left are remembered from a moment on") {
+TEST_CASE("legs that left the spool are listed from a given time on") {
     const TemporaryFolder folder;
     const auto spool = Folder::open(folder.path());
     const auto now = current_time();
@@ -36,7 +36,7 @@ TEST_CASE("legs that left are remembered from a moment on") {
     CHECK(MovedLegs::since(spool, now - hours{40}).contains("old.wav"));
 }
 
-TEST_CASE("a line that a kill has torn costs no other line") {
+TEST_CASE("a line that a kill cut short damages no other line") {
     const TemporaryFolder folder;
     const auto spool = Folder::open(folder.path());
     const auto now = current_time();
@@ -49,7 +49,7 @@ TEST_CASE("a line that a kill has torn costs no other line") {
     CHECK(moved.contains("b.wav"));
 }
 
-TEST_CASE("journals older than eight days go") {
+TEST_CASE("journals older than eight days are removed") {
     const TemporaryFolder folder;
     const auto spool = Folder::open(folder.path());
     const auto now = current_time();
@@ -58,7 +58,7 @@ TEST_CASE("journals older than eight days go") {
     CHECK(std::distance(std::filesystem::directory_iterator{folder.path()}, {}) == 1);
 }
 
-TEST_CASE("a journal with lines of any length and bytes is read in blocks, and gives its own lines only") {
+TEST_CASE("a journal with lines of any length and content is read in blocks, and yields only valid lines") {
     const TemporaryFolder folder;
     const auto spool = Folder::open(folder.path());
     const auto now = current_time();
@@ -85,7 +85,7 @@ TEST_CASE("a journal with lines of any length and bytes is read in blocks, and g
         CHECK_FALSE(moved.contains(name));
 }
 
-TEST_CASE("what is not a journal of ours under a journal's name is reported, and costs no other day") {
+TEST_CASE("anything under a journal's name that is not our journal is reported, and other days are still read") {
     const TemporaryFolder folder;
     const auto spool = Folder::open(folder.path());
     const auto now = current_time();

@@ -27,7 +27,7 @@ TEST_CASE("a refusal says which name and why, and shortens what is long") {
     CHECK(pbx::shown(std::string(300, 'a')).size() < 100);
 }
 
-TEST_CASE("UTF-8 is told from what only looks like it") {
+TEST_CASE("UTF-8 is distinguished from what only looks like it") {
     CHECK(pbx::is_utf8("plain"));
     CHECK(pbx::is_utf8("\xc3\xbc\xe2\x82\xac\xf0\x9f\x93\x9e"));
     CHECK_FALSE(pbx::is_utf8("\xfc"));             // Latin-1

@@ -48,7 +48,7 @@ Organization aged(Organization organization, long long age) {
 
 } // namespace
 
-TEST_CASE("a pattern takes the numbers that Asterisk gives it") {
+TEST_CASE("a pattern matches the numbers that it matches in Asterisk") {
     const auto takes = [](const std::string& pattern, const std::string& numbers, const std::string& others) {
         const auto each = [&](const std::string& text, bool expected) {
             for (std::size_t at = 0; at < text.size();) {
@@ -217,7 +217,7 @@ TEST_CASE("whatever a newcomer wants of an incumbent, the incumbent's texts stay
     }
 }
 
-TEST_CASE("of rows of one moment the id decides, so that every run decides alike") {
+TEST_CASE("of rows with the same time the lowest id comes first, so that every run decides alike") {
     auto one = aged(fixture::organization("one"), 5);
     auto two = aged(fixture::organization("two"), 5);
     one.dids.front().id = "b";

@@ -105,7 +105,7 @@ TEST_CASE("an extension that is off, rung from a recorded queue, ends the queue'
     CHECK(extension(text, "acme__queue", "5001").find("Gosub(acme__rec,arm,1)") != std::string::npos);
 }
 
-TEST_CASE("a queue that is off arms nothing, and lets go of what another queue armed") {
+TEST_CASE("a queue that is off arms no recorder, and disarms the one that another queue armed") {
     auto organization = fixture::organization();
     organization.queues.front().recording_enabled = false;
     const auto queue = extension(fixture::extensions(organization), "acme__queue", "5001");
@@ -137,7 +137,7 @@ TEST_CASE("a user whose calls ring a telephone is recorded as the extension says
         }
 }
 
-TEST_CASE("what decided is the master when it says false, else the row") {
+TEST_CASE("the master decides when it is false, otherwise the row does") {
     auto organization = fixture::organization();
     organization.queues.front().recording_enabled = false;
     const auto decided = [&](const std::string& kind) {
@@ -153,7 +153,7 @@ TEST_CASE("what decided is the master when it says false, else the row") {
     CHECK(decided("route") == "organizations.settings.recording_enabled = false");
 }
 
-TEST_CASE("a change of policy is told in a sentence for each point") {
+TEST_CASE("a change of policy is described in one sentence for each point") {
     auto organization = fixture::organization();
     const auto before = fixture::extensions(organization);
     organization.queues.front().recording_enabled = false;

@@ -54,7 +54,7 @@ TEST_CASE("what is printable already stays as it is, and a long text is cut betw
     CHECK(printable("a\xc3\xbc", 2) == "a\xc3\xbc");
 }
 
-TEST_CASE("bytes that are no UTF-8 are shown as numbers") {
+TEST_CASE("bytes that are not UTF-8 are shown as numbers") {
     CHECK(printable("a\xff\xfe") == "a\\xff\\xfe");
     CHECK(printable("\xc3") == "\\xc3");
     CHECK(printable("\xe2\x82") == "\\xe2\\x82");

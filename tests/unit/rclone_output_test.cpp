@@ -54,7 +54,7 @@ TEST_CASE("lines that are not entries are not read as entries") {
         CHECK_FALSE(parse_list_line(line));
 }
 
-TEST_CASE("a list without its first or its last line is not whole") {
+TEST_CASE("a list without its first or its last line is incomplete") {
     const std::string entry = R"({"Path":"a.wav","Size":5})";
     CHECK(parse_list("[\n" + entry + "\n]\n", {"a.wav"}).is_whole);
     CHECK(parse_list("[\n]\n", {"a.wav"}).is_whole);
@@ -66,7 +66,7 @@ TEST_CASE("a list without its first or its last line is not whole") {
     }
 }
 
-TEST_CASE("an object in a list that an error cut short is believed") {
+TEST_CASE("an object in a list that an error cut short is accepted") {
     const auto answer = parse_list("[\n{\"Path\":\"a.wav\",\"Size\":5},\n", {"a.wav", "b.wav"});
     CHECK(answer.objects.contains("a.wav"));
     CHECK_FALSE(answer.is_whole);
@@ -118,7 +118,7 @@ TEST_CASE("a transfer's log holds statistics and messages") {
     CHECK(text(R"({"stats":{"bytes":"x"}})") == "{\"stats\":{\"bytes\":\"x\"}}\n");
 }
 
-TEST_CASE("the reason of a failure is the last line that is not a notice, without rclone's own names") {
+TEST_CASE("the reason for a failure is the last line that is not a notice, without rclone's own names") {
     CHECK(failure_reason("2026/11/22 20:38:00 ERROR : first\n"
                          "2026/11/22 20:38:01 Failed to lsjson: error in ListJSON: directory not found\n"
                          "2026/11/22 20:38:02 NOTICE: done\n") == "directory not found");
@@ -134,7 +134,7 @@ TEST_CASE("errors about single objects are read with their names") {
     CHECK(errors.at("a.wav") == "Failed to copy: no space");
 }
 
-TEST_CASE("forbidden, corrupted, full and unavailable are told apart by the reason") {
+TEST_CASE("forbidden, corrupted, full and unavailable are distinguished by the reason") {
     CHECK(exit_for_reason("googleapi: Error 403: x, forbidden") == Exit::no_permission);
     CHECK(exit_for_reason("googleapi: Error 403: Rate Limit Exceeded, userRateLimitExceeded") == Exit::unavailable);
     CHECK(exit_for_reason("open /x: permission denied") == Exit::no_permission);

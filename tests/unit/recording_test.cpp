@@ -176,7 +176,7 @@ TEST_CASE("a leg that was missing and is here now makes a recording outdated") {
     CHECK(world.check(call).reason == "late.wav was missing and is here now");
 }
 
-TEST_CASE("a leg that leaves the spool after it was found is gone and not missing") {
+TEST_CASE("a leg that leaves the spool after it was found counts as gone, not as missing") {
     const World world;
     const auto call = resolve_call(call_of({"a.wav", "b.wav"}), world.legs);
     std::filesystem::remove(world.folder.path() / "b.wav");

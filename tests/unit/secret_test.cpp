@@ -9,7 +9,7 @@ using pbx::provision::make_password;
 using pbx::provision::make_prefix;
 using pbx::provision::random_text;
 
-TEST_CASE("a made-up password is long, of letters and digits, and never the same") {
+TEST_CASE("a generated password is long, consists of letters and digits, and is never the same twice") {
     std::set<std::string> seen;
     for (int i = 0; i < 200; ++i) {
         const auto password = make_password();
@@ -20,14 +20,14 @@ TEST_CASE("a made-up password is long, of letters and digits, and never the same
     }
 }
 
-TEST_CASE("a made-up prefix can begin the name of a context") {
+TEST_CASE("a generated prefix can begin the name of a context") {
     const auto prefix = make_prefix();
     CHECK(prefix.size() == 12);
     CHECK(prefix.starts_with("org_"));
     CHECK(prefix.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string::npos);
 }
 
-TEST_CASE("every character of an alphabet comes, about as often as the others") {
+TEST_CASE("every character of an alphabet occurs, about as often as the others") {
     const auto text = random_text("abc", 30000);
     for (const char c : {'a', 'b', 'c'}) {
         const auto times = std::count(text.begin(), text.end(), c);

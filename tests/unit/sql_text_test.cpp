@@ -40,7 +40,7 @@ TEST_CASE("a semicolon in quotes, dollar quotes, comments or parentheses does no
         CHECK(texts(one + ";") == std::vector<std::string>{one});
 }
 
-TEST_CASE("what is never closed reaches to the end of the text") {
+TEST_CASE("a quote or comment that is never closed extends to the end of the text") {
     for (const std::string one : {"select 'a; b", "select $x$ ; $y$ ;", "select \"; ", "select 1 /* ; "})
         CHECK(texts(one).size() == 1);
 }
@@ -53,7 +53,7 @@ TEST_CASE("a statement knows the line of its first word") {
     CHECK(found[2].line == 7);
 }
 
-TEST_CASE("transaction commands are known in any case, and words that only look like them are not") {
+TEST_CASE("transaction commands are recognized in any case, and words that only look like them are not") {
     for (const auto* sql :
          {"commit", "select 1; COMMIT work;", "/* x */ Begin;", "end;", "abort", "rollback", "rollback and chain",
           "start transaction", "prepare transaction 'x'", "commit prepared 'x'"})

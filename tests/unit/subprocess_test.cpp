@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 using pbx::Deadline;
 using pbx::run_command;
 
-TEST_CASE("a child's two streams and its status come back, and its environment is the given one") {
+TEST_CASE("a child's two streams and its status are returned, and its environment is the given one") {
     const auto done =
         run_command({{"sh", "-c", "echo out $WORD; echo err >&2; exit 3"}, {"WORD=given", "PATH=/bin:/usr/bin"}, {}},
                     Deadline::after(10s));
@@ -32,7 +32,7 @@ TEST_CASE("a child gets the variables of our environment that are kept, and thos
     CHECK(environment == std::vector<std::string>{"PBX_TEST_SET=set", "PBX_TEST_KEPT=kept"});
 }
 
-TEST_CASE("a child that does not end is ended at the deadline, with all that it started") {
+TEST_CASE("a child that does not end is killed at the deadline, with every process that it started") {
     const auto begin = Deadline::Clock::now();
     const auto done = run_command({{"sh", "-c", "trap '' TERM; sleep 60 & sleep 60"}, {"PATH=/bin:/usr/bin"}, {}},
                                   Deadline::after(100ms));
@@ -40,7 +40,7 @@ TEST_CASE("a child that does not end is ended at the deadline, with all that it 
     CHECK(Deadline::Clock::now() - begin < 10s);
 }
 
-TEST_CASE("a child that never stops writing is ended at the deadline") {
+TEST_CASE("a child that never stops writing is killed at the deadline") {
     const auto begin = Deadline::Clock::now();
     const auto done =
         run_command({{"yes"}, {"PATH=/bin:/usr/bin"}, {}}, Deadline::after(100ms), [](std::string_view) {});
@@ -48,12 +48,12 @@ TEST_CASE("a child that never stops writing is ended at the deadline") {
     CHECK(Deadline::Clock::now() - begin < 10s);
 }
 
-TEST_CASE("a program that is not there is told as such") {
+TEST_CASE("a program that does not exist is reported as missing") {
     CHECK_THROWS_WITH(run_command({{"/nowhere/rclone"}, {}, {}}, Deadline::after(1s)),
                       "cannot run /nowhere/rclone: No such file or directory");
 }
 
-TEST_CASE("a sink that throws ends the child") {
+TEST_CASE("a sink that throws causes the child to be killed") {
     struct Enough {};
     const auto begin = Deadline::Clock::now();
     CHECK_THROWS_AS(run_command({{"sh", "-c", "echo x; sleep 60"}, {"PATH=/bin:/usr/bin"}, {}}, Deadline::after(30s),
@@ -70,7 +70,7 @@ TEST_CASE("much output does not block") {
     CHECK(bytes == 10'000'000);
 }
 
-TEST_CASE("what a child leaves running ends with it, and has no descriptor of ours") {
+TEST_CASE("processes that a child leaves running end with it, and have no descriptor of ours") {
     const int open = ::dup(0); // not marked to be closed
     const auto done = run_command(
         {{"sh", "-c", "sleep 60 >/dev/null 2>&1 & echo $!; exec ls /proc/self/fd"}, {"PATH=/bin:/usr/bin"}, {}},
@@ -101,7 +101,7 @@ TEST_CASE("a confined child cannot gain rights, leaves no core file, and is the 
     CHECK(done.out == std::to_string(account.user) + "\n0\nNoNewPrivs:\t1\n/\n");
 }
 
-TEST_CASE("a child that writes without end is ended, and only so much of it is kept") {
+TEST_CASE("a child that writes without end is killed, and only a bounded part of its output is kept") {
     pbx::Command endless{{"sh", "-c", "yes"}, {"PATH=/bin:/usr/bin"}, {}};
     endless.most_output = 100'000;
     const auto begin = Deadline::Clock::now();

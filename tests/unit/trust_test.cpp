@@ -52,7 +52,7 @@ TEST_CASE("a file that others can write is refused by name") {
     CHECK_THROWS_WITH(read_trusted(path, most), ContainsSubstring("its group can write it"));
 }
 
-TEST_CASE("a file of another unprivileged user is refused, in a folder of another too") {
+TEST_CASE("a file of another unprivileged user is refused, and so is one in another user's folder") {
     if (!is_root())
         return;
     const TemporaryFolder temporary;
@@ -69,7 +69,7 @@ TEST_CASE("a file of another unprivileged user is refused, in a folder of anothe
     CHECK(open_trusted(Folder::open(temporary.path()), "pbx.conf"));
 }
 
-TEST_CASE("a pipe, a link and a second name of a file are not believed, and a long file is not read") {
+TEST_CASE("a pipe, a link and a second name of a file are not trusted, and a long file is not read") {
     const TemporaryFolder temporary;
     const auto path = temporary.write("pbx.conf", std::string(most + 1, 'x'));
     const auto folder = Folder::open(temporary.path());
