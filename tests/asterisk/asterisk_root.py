@@ -22,10 +22,10 @@ from pathlib import Path
 SOURCE = Path(os.environ.get('PBX_SOURCE_DIR') or Path(__file__).resolve().parents[2])
 BUILD = Path(os.environ.get('PBX_BUILD_DIR') or SOURCE / 'build' / 'release')
 
-# Debian has Asterisk in unstable, Ubuntu in every release: asked after what the machine's own apt would install. Bullseye's
+# Debian has Asterisk in unstable, Ubuntu in every release: tried after what the machine's own apt would install. Bullseye's
 # Asterisk 16 records the same audio, but refuses cdr.conf for its ignoredialchanges, and names a leg on several rows.
 SUITES = ('sid',)
-RECIPE = '1'  # raised when the folder has to be made anew
+RECIPE = '1'  # incremented when the folder has to be rebuilt
 
 PROGRAM = '''#!/bin/sh
 # Asterisk from this folder, under the folder's own loader and libraries: see tests/asterisk/asterisk_root.py.
@@ -54,7 +54,7 @@ exec "$root/{loader}" --library-path "$root/{libraries}" "$root/usr/sbin/asteris
 
 
 class Unavailable(Exception):
-    """There is no Asterisk to be had here."""
+    """No Asterisk is available here."""
 
 
 def place():
@@ -74,7 +74,7 @@ def program():
 
 
 def _whole(root):
-    """The folder is renamed to its name only when it is complete; a copied or moved one has wrong paths in it."""
+    """The folder gets its final name only when it is complete; a copied or moved one would contain wrong paths."""
     try:
         return (root / 'made').read_text(encoding='utf-8') == f'{RECIPE} {root}\n'
     except FileNotFoundError:
@@ -86,7 +86,7 @@ def _make(root):
         shutil.rmtree(leftover)
     shutil.rmtree(root, ignore_errors=True)
     if not shutil.which('apt-get') or not shutil.which('dpkg-deb'):
-        raise Unavailable('no apt-get here, which would bring it')
+        raise Unavailable('it cannot be downloaded without apt-get')
     tried = []
     for name, sources in _archives():
         part = Path(f'{root}.{name}.part')
@@ -95,7 +95,7 @@ def _make(root):
             _fill(part, sources)
             _finish(part, root)
             part.rename(root)
-            print(f'asterisk: made {root} from {name}: {_version(root)}', file=sys.stderr)
+            print(f'asterisk: created {root} from {name}: {_version(root)}', file=sys.stderr)
             return
         except subprocess.CalledProcessError as why:
             said = [line for line in (why.stdout or '').splitlines() if line.startswith(('E:', 'Err:', 'W:'))]
@@ -134,7 +134,7 @@ def _fill(part, sources):
         (apt / 'etc' / 'sources.list').write_text(sources, encoding='utf-8')
         options += ['-o', f'Dir::Etc::sourcelist={apt}/etc/sources.list', '-o', 'Dir::Etc::sourceparts=-']
         _run('apt-get', *options, '-o', 'APT::Update::Error-Mode=any', 'update')
-    else:  # the lists that the machine has, as they are: one look, no update
+    else:  # the lists that the machine has, without an update
         options[options.index(f'Dir::State::Lists={apt}/lists')] = 'Dir::State::Lists=/var/lib/apt/lists'
         found = _run('apt-cache', *options, 'policy', 'asterisk')
         if 'Candidate: ' not in found or 'Candidate: (none)' in found:
@@ -151,13 +151,13 @@ def _run(*command):
 
 
 def _finish(part, root):
-    """Write the program, see that it runs, and mark the folder as whole."""
+    """Write the program, check that it runs, and mark the folder as complete."""
     def only(pattern):
         # A link to an absolute path would lead out of the folder.
         found = sorted((path for path in part.glob(pattern) if not (path.is_symlink() and os.path.isabs(os.readlink(path)))),
                        key=lambda path: len(path.parts))
         if not found:
-            raise Unavailable(f'the packages hold no {pattern}')
+            raise Unavailable(f'the packages contain no {pattern}')
         return found[0].relative_to(part)
     modules = only('usr/lib/**/asterisk/modules/cdr_pgsql.so').parent
     loader = only('**/ld-linux*.so.*')

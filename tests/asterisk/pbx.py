@@ -18,7 +18,7 @@ from workdir import SOURCE, Workdir, quoted
 
 # The suite's base configuration, as it is installed for operators.
 EXAMPLES = SOURCE / 'asterisk'
-QUIET_CHANNELS = 30  # seconds that Asterisk has to write the last CDR rows in
+QUIET_CHANNELS = 30  # seconds within which Asterisk must write the last CDR rows
 
 
 def now():
@@ -53,7 +53,7 @@ class Organization:
                             **{'name': 'out', **more})
 
     def user(self, extension, recorded=None, party='B', **more):
-        """A user with a phone; what the phone does with a call is its on_call."""
+        """A user with a phone; its on_call decides what the phone does with a call."""
         phone = sip.Line(f'{self.prefix}_{extension}', password=f'secret-{extension};x', party=party)
         phone.extension = str(extension)
         phone.id = self._insert('users', username=f'user{extension}', extension=extension, full_name=f'User {extension}',
@@ -109,7 +109,7 @@ class Pbx:
 
     def configure(self):
         """The suite's base configuration with this machine's ports and database, as its comments tell an operator to set.
-        The database lives in another time zone than Asterisk, and its user may do no more than it has to."""
+        The database lives in another time zone than Asterisk, and its user has only the rights that it needs."""
         self.work.db.sql(f'''alter database {self.work.db.name} set timezone to 'America/New_York';
                              create role asterisk login;
                              alter role asterisk set timezone to 'UTC';
@@ -174,7 +174,7 @@ class Pbx:
             f"select {', '.join(columns)} from asterisk_cdr where {where} order by calldate, sequence, recordingfile")]
 
     def call_rows(self, call):
-        """All rows of the call that a Call placed, known by its number. From each caller there is one."""
+        """All rows of the call that a Call placed, known by its number. Each caller has only one."""
         return self.rows(f'linkedid in (select linkedid from asterisk_cdr where src = {quoted(call)})')
 
 
@@ -187,7 +187,7 @@ def leg_bytes(spool, name):
 
 
 async def wait_for(event, seconds, what):
-    """An asyncio.Event with a deadline that says what did not come."""
+    """An asyncio.Event with a deadline, whose error names what did not happen."""
     try:
         await asyncio.wait_for(event.wait(), seconds)
     except asyncio.TimeoutError:

@@ -29,8 +29,8 @@ import asterisk_root
 from asterisk_root import Unavailable
 from workdir import BIN, main
 
-# What a PBX of our kind uses; everything else stays out, so that it is up in a second and says nothing that is not ours.
-# app_system and func_shell are there for the tests of hostile names: a hole would have something to run.
+# What a PBX of our kind uses; everything else stays out, so that it is up in a second and logs only what concerns us.
+# app_system and func_shell are loaded for the tests of hostile names: a hole would have something to run.
 MODULES = '''
 res_sorcery_config res_sorcery_memory res_sorcery_astdb res_timing_timerfd res_musiconhold res_pjproject
 app_dial app_queue app_mixmonitor app_playback app_stack app_forkcdr app_cdr app_verbose app_exec app_system app_echo
@@ -54,8 +54,8 @@ res_pjsip_registrar res_pjsip_rfc3326 res_pjsip_sdp_rtp res_pjsip_send_to_voicem
 # 20 ms of silence as a WAV file, for what Asterisk says to those who transfer calls.
 PROMPT = struct.pack('<4sI4s4sIHHIIHH4sI', b'RIFF', 356, b'WAVE', b'fmt ', 16, 1, 1, 8000, 16000, 2, 16, b'data', 320) + bytes(320)
 
-# What Asterisk plays while it rings lies below all tones of speech, so that recordings of it can be told from speech. A
-# country's tones are whole or they are nothing, with a warning.
+# What Asterisk plays while it rings lies below all tones of speech, so that it can be distinguished from speech. If any of
+# a country's tones is missing, Asterisk ignores them all and warns.
 INDICATIONS = '''[general]
 country = us
 [us]
@@ -77,8 +77,8 @@ NEW_UTS = 0x04000000  # CLONE_NEWUTS of unshare(2)
 
 
 def _be_localhost():
-    """Asterisk looks up the machine's own name for every call, and falls behind where nothing resolves that, as in a root
-    that debootstrap made. Only root may give it another name; elsewhere it has to do with the machine's."""
+    """Asterisk looks up the machine's own name for every call, and falls behind where that does not resolve, as in a root
+    that debootstrap made. Only root may give it another name; without root it has to use the machine's."""
     with contextlib.suppress(OSError, AttributeError):
         if ctypes.CDLL(None).unshare(NEW_UTS) == 0:
             socket.sethostname('localhost')
@@ -113,14 +113,14 @@ class Asterisk:
     def _defaults(self):
         root = self.program.parent
         modules = next(root.glob('usr/lib/**/asterisk/modules'))
-        # Asterisk looks for much below its data folder; what is not ours comes from the package.
+        # Asterisk looks for many files below its data folder; those that are not ours come from the package.
         for name in ('documentation', 'static-http', 'rest-api', 'phoneprov'):
             link = self.folder / 'data' / name
             if (root / 'usr/share/asterisk' / name).exists() and not link.exists():
                 link.symlink_to(root / 'usr/share/asterisk' / name)
         sounds = self.folder / 'data' / 'sounds' / 'en'
         sounds.mkdir(parents=True, exist_ok=True)
-        for prompt in ('pbx-transfer', 'pbx-invalid', 'beep', 'beeperr'):  # without them a transfer by keys is given up
+        for prompt in ('pbx-transfer', 'pbx-invalid', 'beep', 'beeperr'):  # without them Asterisk abandons a transfer by keys
             (sounds / f'{prompt}.wav').write_bytes(PROMPT)
         loads = ''.join(f'load => {name}.so\n' for name in MODULES if (modules / f'{name}.so').exists())
         return {
@@ -155,7 +155,7 @@ verbose = 4
         for name, text in self._defaults().items():
             if not (self.etc / name).exists():
                 self.write(name, text)
-        # Media is real time: on a machine that compiles beside the test, it goes first. Only root may say so.
+        # Media is real time: on a machine that compiles beside the test, it gets priority. Only root may set that.
         first = ['nice', '-n', '-10'] if os.geteuid() == 0 else []
         with open(self.folder / 'log' / 'console', 'ab') as console:
             self.process = subprocess.Popen(  # pylint: disable=consider-using-with
@@ -198,7 +198,7 @@ verbose = 4
                 self.process.wait()
 
     def kill(self):
-        """As a crash: recordings keep the header of their first second."""
+        """End it like a crash: recordings keep the header of their first second."""
         self.process.kill()
         self.process.wait()
 
@@ -208,15 +208,15 @@ verbose = 4
 
 
 def main_with_asterisk(*programs):
-    """The tests of the script that calls this; says why, and ends with 77, where pbx-dialplan-gen, one of `programs` or an
-    Asterisk is not to be had."""
+    """Run the tests of the calling script. Prints the reason and exits with 77 where pbx-dialplan-gen, one of `programs` or
+    Asterisk is not available."""
     lacking = [program for program in (BIN / 'pbx-dialplan-gen', *programs) if not shutil.which(program)]
     try:
         if lacking:
-            raise Unavailable(', '.join(map(str, lacking)) + ' is not here')
+            raise Unavailable(', '.join(map(str, lacking)) + ' is missing')
         asterisk_root.program()
     except Unavailable as reason:
-        print(f'SKIPPED: no Asterisk to call: {reason}', file=sys.stderr)
+        print(f'SKIPPED: no Asterisk: {reason}', file=sys.stderr)
         sys.exit(77)
     main()
 

@@ -1,5 +1,5 @@
 """Phones and trunks for the call tests: SIP over UDP with digest authentication, RTP with G.711 u-law and RFC 4733 digits.
-They can register, call, answer, refuse, hold, press digits and transfer, with a B2BUA on the same machine, and nothing more."""
+They can register, call, answer, refuse, hold, press digits and transfer, with a B2BUA on the same machine, and no more than that."""
 import asyncio
 import contextlib
 import hashlib
@@ -107,7 +107,7 @@ class Media(asyncio.DatagramProtocol):
         self.speaking = False
         self.said = 0        # frames of speech sent
         self.since = None    # when the first of them was sent
-        self.digits = []     # what is still to be sent of digits: (event, volume and end bit, duration, begin stamp)
+        self.digits = []     # the parts of digits that are still to be sent: (event, volume and end bit, duration, begin stamp)
         self.received = []   # (when, payload)
         self.last_event = None
         self.pressed = ''    # digits that the other side pressed
@@ -168,7 +168,7 @@ class Media(asyncio.DatagramProtocol):
         else:
             kind, stamp = 0, self.stamp
             payload = tones.SILENCE
-        # Speech goes on in time under a digit, so that the plan "second n is said n seconds after the answer" holds.
+        # Speech continues in time under a digit, so that the plan "second n is said n seconds after the answer" holds.
         if self.speaking:
             self.since = self.since or time.time()
             if not event:
@@ -222,7 +222,7 @@ class Call:
         self.ended_at = None
         self.mode = 'sendrecv'
         self.transferred = asyncio.Event()
-        self.progress = []           # what NOTIFY said of a transfer
+        self.progress = []           # what NOTIFY reported about a transfer
         self.acknowledged = asyncio.Event()
         self.session = random.randrange(1 << 30)
 
@@ -295,7 +295,7 @@ class Call:
         await self.line.request('REFER', self, headers=[('Refer-To', f'<{refer_to}>'), ('Referred-By', f'<{self.local_uri}>')])
 
     def lost(self):
-        """The other side is dead: there is nobody to say goodbye to."""
+        """The other side is dead, so no BYE is sent."""
         self._over('lost')
 
     def _over(self, how):
@@ -387,7 +387,7 @@ class Line(asyncio.DatagramProtocol):
 
     async def call(self, number, name='', user=None, party=None, wait=True, target=None):
         """INVITE; returns the Call at once with wait=False, else when it is answered. Refused when it is not.
-        `user` and `name` go into From as they are, for callers who lie; `target` is the request's URI where it is not the
+        `user` and `name` go into From as they are, for forged callers; `target` is the request's URI where it is not the
         called number's."""
         call = self._towards(number, name, user, target)
         call.media = await Media.open(self.address, party or self.party)
@@ -428,7 +428,7 @@ class Line(asyncio.DatagramProtocol):
         call._over('cancel')
 
     async def request(self, method, call, headers=(), body=''):
-        """A request within a dialog; the password is given when it is asked for."""
+        """A request within a dialog; the password is sent when the other side asks for it."""
         authorization = []
         for _ in range(2):
             call.cseq += 1
@@ -624,7 +624,7 @@ class Line(asyncio.DatagramProtocol):
             call.progress.append(message.body.strip())
             if re.match(r'SIP/2\.0 [2-6]', message.body):
                 call.transferred.set()
-            if message.body.startswith('SIP/2.0 2'):  # a phone that has handed its call over leaves it
+            if message.body.startswith('SIP/2.0 2'):  # a phone that has transferred its call leaves it
                 self.keep(call.hang_up())
 
     def _got_options(self, message, call):

@@ -20,8 +20,8 @@ from workdir import Case, quoted
 
 RING = 1.2       # seconds until a phone is picked up
 TALK = 2.5       # seconds of conversation
-EDGE = 0.25      # how exactly a second that is recorded whole is found again
-CUT = 0.5        # and one in which a recording begins or ends, whose moment is known from outside only
+EDGE = 0.25      # the tolerance for a second that is recorded whole
+CUT = 0.5        # and one in which a recording begins or ends, whose time is known only from outside
 DID_WAIT = 1.0   # what the dialplan gives a DID's leg before a queue
 
 HOSTILE = {  # as the user part of From, escaped as SIP wants it, and in the display name as it is
@@ -39,7 +39,7 @@ HOSTILE = {  # as the user part of From, escaped as SIP wants it, and in the dis
 
 
 class Seen:
-    """What was done in one call, by its placer's own clock."""
+    """What was done in one call, by the clock of the party that placed it."""
 
     def __init__(self, organization, source):
         self.organization, self.source = organization, source
@@ -124,12 +124,12 @@ class Calls:
         self.quiet = await pbx.organization('quiet', recorded=False)
         acme, combo, quiet = self.acme, self.combo, self.quiet
         acme.route(dial_pattern='_9X.')
-        for extension in (1003, 1005, 1007, 1019, 1050):  # those who call
+        for extension in (1003, 1005, 1007, 1019, 1050):  # the callers
             acme.user(str(extension), party='A')
         for extension in (1001, 1002, 1004, 1006, 1008, 1021, 1022, 1023, 1024):
             acme.user(str(extension))
         acme.user('1020', party='C')
-        for number in range(9, 19, 2):  # one who answers, and one whom the call is handed to
+        for number in range(9, 19, 2):  # one who answers, and one to which the call is transferred
             acme.user(f'10{number:02}')
             acme.did(f'749500{number:02}', 'extension', f'10{number:02}')
             acme.user(f'10{number + 1:02}', party='C')
@@ -173,7 +173,7 @@ class Calls:
     # --- the calls
 
     def caller(self, organization, number):
-        """A caller from outside and the Seen of the call."""
+        """A caller from outside and the call's Seen."""
         return Seen(organization, number)
 
     async def dial_in(self, seen, did, **more):
@@ -183,7 +183,7 @@ class Calls:
         return call
 
     async def plain(self, seen, caller, taken, party='B', recorded=True):
-        """From the answer to the end of a call that nobody hands over; the caller hangs up."""
+        """From the answer to the end of a call without a transfer; the caller hangs up."""
         callee = await asyncio.wait_for(taken, 15)
         seen.streams[party] = callee.media
         await talk()
@@ -334,7 +334,7 @@ class Calls:
         return seen
 
     async def call_transfer_to_outside_after_queue(self):
-        """An agent hands the caller on to a number outside."""
+        """An agent transfers the caller to an outside number."""
         seen = self.caller(self.acme, '79100000017')
         taken, target = picks_up(self.acme.phones['1017']), far_end(self.acme, '974951112244', party='C')
         caller = await self.dial_in(seen, '74950017')
@@ -401,7 +401,7 @@ class Calls:
         return seen
 
     async def hostile(self, number, text):
-        """From whoever: one call in whose From header everything is a trap."""
+        """From any caller: one call whose From header is hostile in every part."""
         seen = Seen(self.acme, None)
         taken = picks_up(self.acme.phones[f'11{number:02}'], after=0.3)
         text = text.replace('MARKER', str(self.pbx.work.path / 'marker').replace('/', '%2f'))
@@ -415,7 +415,7 @@ class Calls:
         return seen
 
     async def call_hostile_number_dialled(self):
-        """A registered phone dials what no number is, through the route that takes everything after 9."""
+        """A registered phone dials something that is not a number, through the route that takes everything after 9."""
         seen = Seen(self.acme, '1050')
         phone = self.acme.phones['1050']
         for number in ('91../../x', '91,,touch%20MARKER', '91$%7BSHELL(touch%20MARKER)%7D', '91%26PJSIP%2facme_1001', '91%5et%5ex', '91%ff%fe'):
@@ -500,7 +500,7 @@ class Calls:
         found.update({f'route_{int(on)}': self.route(on) for on in (False, True)})
         found.update({f'extension_{int(on)}': self.extension(on) for on in (False, True)})
         found.update({f'hostile_{name}': self.hostile(number, text) for number, (name, text) in enumerate(HOSTILE.items())})
-        wanted = re.compile(os.environ.get('PBX_CALLS', ''))  # for whoever looks into one call
+        wanted = re.compile(os.environ.get('PBX_CALLS', ''))  # to debug a single call
         for name in [name for name in found if not wanted.search(name)]:
             found.pop(name).close()
         return found
@@ -511,7 +511,7 @@ class Calls:
                 self.seen[name] = await asyncio.wait_for(call, 60)
             except Exception as why:  # pylint: disable=broad-except
                 self.seen[name] = why
-        # Not all in one instant: real callers are not that many, and two cores mix the audio of all of them.
+        # Not all at once: there are fewer real callers than that, and two cores mix the audio of all of them.
         tasks = []
         for name, call in self.all().items():
             tasks.append(asyncio.create_task(one(name, call)))
@@ -521,7 +521,7 @@ class Calls:
         await self.pbx.quiet()
 
     async def hang_up(self):
-        await asyncio.gather(*(call.hang_up() for organization in self.pbx.organizations  # what a failed plan left
+        await asyncio.gather(*(call.hang_up() for organization in self.pbx.organizations  # left by a failed plan
                                for line in (*organization.phones.values(), organization.trunk) for call in line.history))
 
     async def crash(self):
@@ -543,7 +543,7 @@ PBX = CALLS = None
 
 
 class Lazily:
-    """What a failure says, worked out only when there is one: taking audio apart takes time."""
+    """The text of a failure, computed only when there is one: analysing audio takes time."""
 
     def __init__(self, words, outcome):
         self.words, self.outcome = words, outcome
@@ -606,7 +606,7 @@ def setUpModule():  # pylint: disable=invalid-name
     global PBX, CALLS  # pylint: disable=global-statement
     PBX = Pbx()
     unittest.addModuleCleanup(PBX.close)
-    atexit.register(PBX.close)  # a test that is told to end runs no cleanups
+    atexit.register(PBX.close)  # a test that is terminated runs no cleanups
     CALLS = Calls(PBX)
     started = time.monotonic()
     asyncio.run(place_all())
@@ -618,7 +618,7 @@ class CallCase(Case):
 
     def outcome(self, name, rows=None):
         if name not in CALLS.seen:
-            self.skipTest('PBX_CALLS leaves this call out')
+            self.skipTest('PBX_CALLS excludes this call')
         seen = CALLS.seen[name]
         if isinstance(seen, Exception):
             raise AssertionError(f'the call was not placed as planned: {type(seen).__name__}: {seen}') from seen
@@ -644,7 +644,7 @@ class CallCase(Case):
         for party in tones.BANDS:
             media = outcome.seen.streams.get(party)
             if media and party not in parties:
-                continue  # the scenario has no plan for what this one says
+                continue  # the scenario does not plan what this party says
             said = self.due(media, outcome.seen.recorded) if media else {}
             speech = heard[party]
             with self.subTest(party=party):
@@ -767,7 +767,7 @@ class WhatTransfersLeave(CallCase):
 
     def test_an_outbound_call_that_its_caller_transfers_loses_nothing(self):
         outcome = self.outcome('outbound_transferred_by_the_caller')
-        # The second leg begins with the number of the one who was handed over.
+        # The second leg begins with the number of the party that was transferred.
         self.assertEqual([name.split('-', 2)[2] for name in outcome.legs], ['1019-979031112255.wav', '979031112255-1020.wav'])
         self.assertEqual(sorted(outcome.audio), sorted(outcome.legs))
         self.heard_once(outcome, 'ABC')
@@ -909,7 +909,7 @@ class WhatPbxCallsTells(CallCase):
 
 
 class WhatTheToolsMakeOfIt(CallCase):
-    """One test, since each step takes what the one before has left."""
+    """One test, since each step uses what the one before it left."""
 
     def calls(self):
         """{(linkedid, accountcode): names of its legs, in order}"""

@@ -34,12 +34,12 @@ APPLICATIONS = {'Set', 'Gosub', 'GotoIf', 'Goto', 'Dial', 'Queue', 'Answer', 'Ha
 
 class HostileColumns(Case):
     def hostile(self, chance):
-        """One to four pieces after each other; '{trap}' is a file that must not appear."""
+        """One to four pieces in a row; '{trap}' is a file that must not appear."""
         text = ''.join(chance.choice(PIECES) for _ in range(chance.choice((1, 1, 2, 2, 3, 4))))
         return text.replace('{trap}', str(self.trap))
 
     def fill(self, work):
-        """The statements of all rows, the values that are hostile counted by column; a row that the schema refuses is lost."""
+        """The statements of all rows, with the hostile values counted by column; a row that the schema refuses is dropped."""
         chance, counted = random.Random(SEED), collections.Counter()
         columns = collections.defaultdict(list)
         for table, column in work.db.sql("select table_name, column_name from information_schema.columns where data_type = 'text' and table_name in "
@@ -93,7 +93,7 @@ class HostileColumns(Case):
         self.assertGreaterEqual(sum(counted.values()), 3000)
         taken = sum(int(work.db.value(f'select count(*) from {table}')) for table in TABLES)
         self.assertGreater(taken, 3000, 'the schema refused most of them, and little was tried')
-        # Trunks are generated only when somebody approved of them.
+        # Trunks are generated only when an operator approved them.
         if work.db.value("select count(*) from information_schema.columns where column_name = 'approved_at' and table_name = 'sip_trunks'") != '0':
             work.db.sql('update sip_trunks set approved_at = now()')
         prefixes = {row[0] for row in work.db.sql("select context_prefix from organizations where status = 'active'")}
@@ -109,7 +109,7 @@ class HostileColumns(Case):
             self.assertGreater(refused, 1000, 'the values are not hostile')
             own = {'extensions.conf', 'pjsip.conf', 'queues.conf'} | {path.name for path in pbx.etc.iterdir()}
             pbx.start()
-            # A host name that nothing resolves is no fault of the file.
+            # A host name that does not resolve is not an error in the file.
             lookups = re.compile(r"failed when adding resolution results of '|object of type 'identify' with id '")
             self.assertEqual([line for line in pbx.complaints() if LOADERS.search(line) and not lookups.search(line)], [])
             extensions = self.dialplan(pbx, work, prefixes)

@@ -9,8 +9,8 @@ from pbx import Pbx, leg_names
 from private_asterisk import main_with_asterisk
 from workdir import Case
 
-SPEECH = 12  # seconds that sipp has to say; it hangs up before
-SAID = 7     # of them it surely said
+SPEECH = 12  # seconds that sipp could play; it hangs up before the end
+SAID = 7     # seconds that it certainly played
 
 
 class Sipp(Case):

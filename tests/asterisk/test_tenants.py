@@ -17,7 +17,7 @@ from private_asterisk import main_with_asterisk
 from workdir import Case, quoted
 
 NODE = 'n1'
-# A system name puts itself before each unique id, with whatever characters it has.
+# Asterisk puts the system name before each unique id, whatever characters it has.
 SYSTEM = 'pbx-1..example'
 STAY = 1.0  # seconds of a call that is answered: a number answers before the phone behind it does
 LOBBY = '''
@@ -30,7 +30,7 @@ allow=ulaw
 
 
 def picks_up(line, after=0.2):
-    """Whoever is called answers; a future of the Call."""
+    """The called line answers; a future of the Call."""
     taken = asyncio.get_running_loop().create_future()
 
     async def on_call(call):
@@ -66,7 +66,7 @@ async def status_of(line, number, **how):
 
 
 async def connected(line, number, taken, **how):
-    """Both ends of a call, a moment after they have one."""
+    """Both ends of a call, a moment after it is established."""
     mine = await asyncio.wait_for(line.call(number, **how), 12)
     theirs = await asyncio.wait_for(taken, 12)
     await asyncio.sleep(0.5)
@@ -115,12 +115,12 @@ class Attacks:
             organization.queue('5001', [organization.phones['2004'], organization.phones['2005']])
 
     def store(self):
-        """The rows of one transaction are of one age: those who were there first are stored first."""
+        """The rows of one transaction have one age, so the rows of the older tenants are stored first."""
         self.pbx.work.db.sql(f"begin;\n{''.join(self.pbx.inserts)}commit;")
         self.pbx.inserts.clear()
 
     async def steal(self):
-        """What the database refuses at once need not be refused again."""
+        """A row that the database refuses at once need not be refused again."""
         try:
             self.pbx.work.db.sql(f"insert into did_numbers (org_id, number, routing_type, routing_destination) "
                                  f"values ('{self.thief.id}', '+4930111', 'extension', '1003')")
@@ -128,7 +128,7 @@ class Attacks:
         except Exception as why:  # pylint: disable=broad-except
             self.seen['stolen'] = str(why)
 
-    # --- what is done, each by itself
+    # --- what is done, each independently
 
     async def do_did(self):
         mine, theirs = picks_up(self.zeta.phones['1001']), picks_up(self.thief.phones['1003'])
@@ -199,7 +199,7 @@ class Attacks:
         self.seen['after transfer'] = await status_of(small.trunk, '74980011', user='493014')
         await caller.hang_up()
         await self.gone('small')
-        # The caller hands on who was called: a channel that had come in nowhere.
+        # The caller transfers the called party: a channel that did not come in from anywhere.
         callee_taken, target = picks_up(small.trunk), picks_up(phones['2003'])
         mine, callee = await connected(phones['2002'], '93015', callee_taken)
         self.seen['in beside out'] = await status_of(small.trunk, '74980011', user='493016')
@@ -236,7 +236,7 @@ class Attacks:
         self.seen['beside a queue'] = await status_of(pair.trunk, '74980021', user='493022')
         await waiting.hang_up()
         await self.gone('pair')
-        # An attended transfer by the caller: both channels that are left were called.
+        # An attended transfer by the caller: both remaining channels are those of called parties.
         callee_taken, target = picks_up(pair.trunk), picks_up(phones['2003'])
         mine, callee = await connected(phones['2002'], '93023', callee_taken)
         await mine.hold()
@@ -252,7 +252,7 @@ class Attacks:
         await self.do_twins()
 
     async def gone(self, prefix):
-        """Asterisk has let go of all channels of an organization."""
+        """Waits until Asterisk has no channels of an organization."""
         for _ in range(50):
             if prefix not in self.pbx.asterisk.cli('core show channels concise'):
                 return
@@ -308,7 +308,7 @@ def setUpModule():  # pylint: disable=invalid-name
     global PBX, ATTACKS  # pylint: disable=global-statement
     PBX = Pbx(remote=None)
     unittest.addModuleCleanup(PBX.close)
-    atexit.register(PBX.close)  # a test that is told to end runs no cleanups
+    atexit.register(PBX.close)  # a test that is terminated runs no cleanups
     ATTACKS = Attacks(PBX)
     started = time.monotonic()
     asyncio.run(place_all())

@@ -30,7 +30,7 @@ __attribute__((constructor)) static void planted(void) {
 
 class Validating(Case):
     def pbx(self, **files):
-        """A workdir with the operator's main files, a phone 1001 that may be told to take another name, queue and trunk."""
+        """A workdir with the operator's main files, a phone 1001 that may have another name, a queue and a trunk."""
         work = self.workdir(remote=None)
         work.etc = work.path / 'etc'
         work.etc.mkdir()
@@ -43,7 +43,7 @@ class Validating(Case):
             queue as (insert into queues (org_id, number) select id, '5001' from org)
             insert into users (org_id, extension, full_name, sip_password)
                 select id, n, 'Alice', 'lamps-over-water-' || n from org, unnest(array['1001', '1002']) n""")
-        # Where trunks need an operator's approval, this one has it.
+        # Where trunks need an operator's approval, this one is approved.
         work.db.sql("""do $$ begin if exists (select from information_schema.columns where table_name = 'sip_trunks'
             and column_name = 'approved_at') then update sip_trunks set approved_at = now(); end if; end $$""")
         return work
@@ -161,7 +161,7 @@ class Planted(Validating):
         conf.write_text(f'[directories]\nastmoddir => {modules}\nastdatadir => {asterisk_root.place()}/usr/share/asterisk\n')
         for path in (work.etc, work.etc / 'pjsip.conf', conf, modules, modules / 'app_queue.so'):
             os.chown(path, NOBODY, NOBODY)
-        self.generate(work, '--validate', expect=65)  # what is planted is no queue
+        self.generate(work, '--validate', expect=65)  # the planted section is not a queue
         self.assertEqual(set(ran.read_text().splitlines()), {f'{NOBODY} {NOBODY}'})
 
 

@@ -89,7 +89,7 @@ class Speech:
             self.seconds[second] = self.seconds.get(second, 0) + FRAME / RATE
             if not self.order or self.order[-1] != second:
                 self.order.append(second)
-        # A window on the border of two tones may show either for one frame: a visitor of 20 ms is no second.
+        # A window on the border of two tones may show either for one frame: a stray 20 ms does not count as a second.
         for second in [second for second, length in self.seconds.items() if length < 0.03]:
             del self.seconds[second]
             self.order = [other for other in self.order if other != second]
@@ -114,7 +114,7 @@ def speech(samples, parties='ABCD'):
 
 
 def wav_samples(data):
-    """The samples of a WAV file as Asterisk writes it; its sizes are not asked, so that an unfinished one can be judged."""
+    """The samples of a WAV file as Asterisk writes it; the sizes in its header are ignored, so that an unfinished one can be judged."""
     at = data.index(b'data', 12) + 8
     body = data[at:at + (len(data) - at) // 2 * 2]
     return list(struct.unpack(f'<{len(body) // 2}h', body))

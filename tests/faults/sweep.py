@@ -1,7 +1,7 @@
 """Faults at every step: strace kills a tool before its Nth system call of a kind, or makes that call fail.
 
 A test describes a world: how it looks before, how the tool is run in it, and what must be true afterwards. This module finds the
-steps, which are the calls of the tool that change something. It strikes at each step, lets the test judge the world, runs the tool
+steps, which are the calls of the tool that change something. It injects a fault at each step, lets the test judge the world, runs the tool
 once more without a fault, and compares the result with that of an undisturbed run.
 
 By default it visits the steps in an order that spreads over all of them until its time is used up; PBX_LONG=1 tries every step
@@ -31,7 +31,7 @@ Step = collections.namedtuple('Step', 'call nth line')
 
 
 class Counts:
-    """What was tried and what came of it, for the closing table."""
+    """What was tried and with which result, for the final table."""
 
     def __init__(self):
         self.rows = collections.OrderedDict()
@@ -61,8 +61,8 @@ def main(title, *tools):
 
 
 def steps(world, calls=CHANGES):
-    """Every call of the tool's own that changes something, in an undisturbed run. The C library's own opening of its
-    parts, before the tool begins, is none."""
+    """Every call of the tool itself that changes something, in an undisturbed run. The calls with which the C library is
+    loaded, before the tool begins, do not count."""
     world.prepare()
     log = world.work.path / 'strace.log'
     result = world.run(before=['strace', '-y', '-s', '64', '-o', str(log), '-e', 'trace=' + ','.join(f'?{c}' for c in calls)])
@@ -85,8 +85,8 @@ def steps(world, calls=CHANGES):
 
 
 def steps_of_threads(world):
-    """The same of a tool that works in several threads: each call with the number that it has in its own thread, as strace
-    counts. Which thread comes first is another matter in every run."""
+    """The same for a tool with several threads: each call with its number within its own thread, as strace
+    counts. Which thread comes first differs between runs."""
     world.prepare()
     log = world.work.path / 'strace.log'
     result = world.run(before=['strace', '-f', '-y', '-s', '64', '-o', str(log), '-e', 'trace=' + ','.join(f'?{c}' for c in CHANGES)])
@@ -133,7 +133,7 @@ def spread(points, seconds, at_least=10, seed=7):
 def kill_sweep(case, world, seconds, threads=False):
     """SIGKILL before every step."""
     found = steps_of_threads(world) if threads else steps(world)
-    case.assertGreater(len(found), 5, 'strace sees the steps')
+    case.assertGreater(len(found), 5, 'strace shows the steps')
     done = struck = 0
     for step in spread(found, seconds):
         world.prepare()
@@ -144,12 +144,12 @@ def kill_sweep(case, world, seconds, threads=False):
         with case.subTest(killed_before=f'{step.call} {step.nth}', line=step.line[:160]):
             strike(case, world, result, f'{world.tool} killed before {step.call}', complete=not killed)
     print(f'{world.tool}: {len(found)} steps, {done} tried, {struck} killed', file=sys.stderr, flush=True)
-    # A thread that came to do less than in the first run does not get to its later steps.
+    # A thread that does less than in the first run does not reach its later steps.
     case.assertGreater(struck, done * (0.3 if threads else 0.7), 'most runs are really killed')
 
 
-# Errors that a call can meet. A send that fails while its connection lives on is none: libpq then waits for the server's
-# last words (test_database.py cuts connections at the server).
+# Errors that a call can meet. A failed send on a connection that stays open is not one of them: libpq then waits for the server's
+# last messages (test_database.py cuts connections at the server).
 ERRORS = {'sendto': (), 'connect': ('ECONNREFUSED', 'EACCES', 'ETIMEDOUT'),
           'clone': ('EAGAIN', 'ENOMEM'), 'clone3': ('EAGAIN', 'ENOMEM'), 'vfork': ('EAGAIN',), 'fork': ('EAGAIN',),
           'pipe2': ('EMFILE', 'ENFILE'), 'memfd_create': ('EMFILE', 'ENOMEM'),
@@ -179,7 +179,7 @@ def error_sweep(case, world, seconds, threads=False):
                 case.assertEqual(left, [], f'temporary files stay\n{result}')
             strike(case, world, result, f'{world.tool}: {error} from {step.call}', complete=result.status == 0)
     print(f'{world.tool}: {len(points)} errors, {done} struck', file=sys.stderr, flush=True)
-    case.assertGreater(done, 2 if threads else 5, 'errors strike')
+    case.assertGreater(done, 2 if threads else 5, 'errors are injected')
 
 
 def inject(step, what, log='/dev/null', threads=False):
@@ -188,7 +188,7 @@ def inject(step, what, log='/dev/null', threads=False):
 
 
 def strike(case, world, result, fault, complete):
-    """Judge after the fault, run plainly, and judge the end."""
+    """Judge after the fault, run without one, and judge the end."""
     try:
         world.judge(case, result)
         if complete:
@@ -210,8 +210,8 @@ def strike(case, world, result, fault, complete):
 
 class SweepCase(Case):
     """A tool is killed before each of its steps, and each of its steps fails. A subclass makes the world."""
-    seconds = 15     # for each of the two, in the default form
-    threads = False  # the tool works in several threads
+    seconds = 15     # seconds for each of the two, in the default form
+    threads = False  # whether the tool works in several threads
 
     def world(self):
         raise NotImplementedError
@@ -286,7 +286,7 @@ class RecordingWorld:
         return temporary_files(self.work.spool, self.work.stitched, self.work.stitch_src)
 
     def state(self):
-        """What is there for an operator: names and bytes, here and in the bucket."""
+        """What an operator sees: names and bytes, here and in the bucket."""
         here = {}
         for folder in (self.work.spool, self.work.stitch_src):
             for where, _, files in os.walk(folder):
@@ -298,7 +298,7 @@ class RecordingWorld:
         return here, self.work.remote.files()
 
     def undisturbed(self, case):
-        """Run once without a fault; what is there then is what every fault must come to in the end."""
+        """Run once without a fault; after every fault, the end must be the same as here."""
         self.prepare()
         result = self.run()
         case.assertEqual(result.status, 0, f'an undisturbed run\n{result}')

@@ -96,7 +96,7 @@ class Concurrency(Case):
     def test_fifty_fetches_of_one_call_at_once_all_get_the_same_whole_recording(self):
         work = self.workdir()
         legs = work.three_legs(ago=7200, age=7000)
-        self.status(work.run('pbx-archive'), 0)  # every leg has to come back
+        self.status(work.run('pbx-archive'), 0)  # every leg has to be in the bucket
         with ThreadPoolExecutor(50) as pool:
             results = list(pool.map(lambda _: work.run('pbx-recording-fetch', '1776500000.1', timeout=300), range(50)))
         bodies = set()
@@ -109,7 +109,7 @@ class Concurrency(Case):
         sweep.counts.add('fifty fetches of one call at once', tried=50, repaired=50)
 
     def archive_takes(self, work, legs):
-        """What pbx-archive does with these legs, at this very moment."""
+        """What pbx-archive does with these legs, at that moment."""
         for name, data in legs:
             work.remote.put(name, data)
             os.unlink(work.spool / name)
@@ -121,13 +121,13 @@ class Concurrency(Case):
             for name in os.listdir(folder) if folder.exists() else ():
                 if name.endswith('.writing'):
                     return name
-        raise AssertionError('it never began to write')
+        raise AssertionError('the tool did not begin to write')
 
     def test_a_leg_that_the_archive_takes_while_its_call_is_stitched_is_not_called_missing(self):
         fault = 'legs archived between the look and the build'
         work = self.workdir()
         calls = sweep.many_calls(work, range(10, 20), ago=7200)
-        # Slow where it begins a file: all calls have been looked at by then.
+        # Slow when it begins a file: all calls have been examined by then.
         work.env['ASAN_OPTIONS'] = os.environ.get('ASAN_OPTIONS', '') + ':detect_leaks=0'
         process = subprocess.Popen(['strace', '-f', '-o', '/dev/null', '-e', 'trace=fchmod', '-e',
                                     'inject=fchmod:delay_enter=100000', *work.command('pbx-stitch', '--jobs', '1')],
@@ -174,7 +174,7 @@ class Concurrency(Case):
         until = time.monotonic() + 30 * SLOW
         while not any(name in line for line in list(work.cloud.log)) and time.monotonic() < until:
             time.sleep(0.01)
-        newer = sound.pcm(sound.ramp(0.5, 2))  # its MD5 was taken, and it is not sent yet
+        newer = sound.pcm(sound.ramp(0.5, 2))  # its MD5 was computed, and it is not sent yet
         (work.stitched / '.newer').write_bytes(newer)
         (work.stitched / '.newer').rename(file)
         self.quiet(self.status(work.finish(process), 0))

@@ -33,7 +33,7 @@ class Disk(Case):
         stack = contextlib.ExitStack()
         self.addCleanup(stack.close)
         if not stack.enter_context(small_disk(path, size)):
-            self.skipTest('no right to mount a tmpfs here')
+            self.skipTest('not permitted to mount a tmpfs')
 
     def test_stitching_on_a_full_disk_reports_it_and_continues_when_there_is_room(self):
         work = self.workdir()
@@ -92,7 +92,7 @@ class Disk(Case):
         self.assertEqual([name for name, data in legs.items() if there.get(name) != data], [], 'LOST')
         self.assertEqual(work.legs_in_spool(), ['ballast'], 'only the archive can make room')
         journal = ''.join(path.read_text() for path in work.spool.glob('.moved-*'))
-        self.assertEqual([name for name in legs if name not in journal], [], 'each is noted as moved')
+        self.assertEqual([name for name in legs if name not in journal], [], 'each is recorded as moved')
         sweep.counts.add('full disk under the spool', repaired=1)
 
     def test_archive_from_a_read_only_spool_keeps_everything_and_reports_it(self):
@@ -108,7 +108,7 @@ class Disk(Case):
 
 
 class Relay:
-    """Between a tool and PostgreSQL: lets bytes pass, slowly, up to a number, until the tool says a word, or not at all."""
+    """Between a tool and PostgreSQL: lets bytes pass slowly, up to a number, until the tool sends a given text, or not at all."""
 
     def __init__(self, folder, target, *, cut_after=None, delay=0.0, silent=False, silent_after=None):
         self.target, self.cut_after, self.delay, self.silent = target, cut_after, delay, silent
@@ -252,7 +252,7 @@ class DatabaseFaults(Case):
 
 
 class Standby(postgres.Cluster):
-    """A hot standby of the script's server: it answers, and takes no writes."""
+    """A hot standby of the script's server: it answers queries and refuses writes."""
 
     def __init__(self, primary):  # pylint: disable=super-init-not-called
         self.programs, self.as_user, self.process = primary.programs, primary.as_user, None
@@ -268,7 +268,7 @@ class Standby(postgres.Cluster):
 
 
 class ReadOnlyDatabase(Case):
-    """A standby, or a database set to read only, serves what only reads; what writes says why it cannot."""
+    """With a standby, or a database set to read only, tools that only read work; tools that write say why they cannot."""
 
     def all_tools(self, work, calls, conninfo, fault):
         env = {'PBX_DATABASE': conninfo}

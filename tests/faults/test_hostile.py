@@ -29,7 +29,7 @@ class Hostile(Case):
         return secret
 
     def no_escape(self, result, text, direction='\u202a-\u202e'):
-        """A terminal obeys ESC, and in UTF-8 the C1 controls too; marks of direction show another text than there is."""
+        """A terminal obeys ESC, and in UTF-8 the C1 controls too; direction marks make a text look different from what it is."""
         self.assertNotRegex(text, f'[\x00-\x08\x0e-\x1f\x7f-\x9f{direction}]', f'reaches the terminal: {result.command}')
 
     def nothing_escaped(self, work, secret, *expected):
@@ -100,7 +100,7 @@ class Hostile(Case):
                 json.loads(result.out)
                 self.assertNotIn('\x1b', result.text)
             else:
-                # A name of a person may need such marks, and the dialplan takes it as it is.
+                # A person's name may need such marks, and the dialplan takes it unchanged.
                 self.no_escape(result, result.text, '' if command[0] == 'pbx-dialplan-gen' else '\u202a-\u202e')
             self.no_escape(result, result.err)
         self.assertEqual({file.name: file.read_bytes() for file in folder.glob('*_acme.conf')}, before, 'the neighbour stays as it was')
@@ -114,7 +114,7 @@ class Hostile(Case):
         sweep.counts.add('hostile strings in provisioning columns', tried=tried)
 
     def provision_hostile_rows(self, work):
-        """Each string in each text column, as far as the schema takes it. The number of rows that it took."""
+        """Each string in each text column, where the schema accepts it. Returns the number of rows that it accepted."""
         strings = [text for text in STRINGS if text] + [
             'x\n[evil-general]\nexten => s,1,System(touch pwned)\n', 'x\r\n#exec touch pwned', '1001)\nexten => s,1,System(touch pwned)',
             '${SHELL(touch pwned)}', '1,1,System(touch pwned)', '"><script>', '_X.,1,Hangup()', '[general]', 'general', 'global', ';--', 'a=b',

@@ -12,7 +12,7 @@ UPLOAD = r'POST /upload|PUT /upload'
 
 OBJECT = r'GET .*\.wav(?!.*alt=media)'
 
-# What the server does, each once, after which the next request works, and always, until an operator repairs it.
+# The server's faults. Each occurs once, so that the next request works, or always, until an operator repairs it.
 KINDS = [
     ('500', {'status': 500}), ('503', {'status': 503}), ('429', {'status': 429}), ('401', {'status': 401}), ('403', {'status': 403}),
     ('503 on uploads and downloads', {'status': 503, 'match': f'{MEDIA}|{UPLOAD}'}),
@@ -43,7 +43,7 @@ def script(text):
 def only_the_first(text):
     """A stand-in that does this once, and is the real rclone from then on."""
     def make(work):
-        # Where the tool looks for rclone is all that it is told: the mark lies beside the stand-in.
+        # The tool only gets the path of rclone, so the mark lies beside the stand-in.
         return script(f'if mkdir {work.path}/rclone-struck 2>/dev/null; then\n{text}\nfi\nexec rclone "$@"\n')(work)
     return make
 
@@ -101,12 +101,12 @@ class RemoteFaults(Case):
                     if result.status != 75:
                         self.assertRegex(result.err, rf'(?m)^{world.tool}: hint: ', f'no advice\n{result}')
                 self.assertEqual(world.temporary_files(), [], f'temporary files stay\n{result}')
-                self.assertEqual(processes_with(str(world.work.path / 'rclone-stand-in')), [], 'no child lives on')
+                self.assertEqual(processes_with(str(world.work.path / 'rclone-stand-in')), [], 'no child process keeps running')
                 world.remote_lied = name.startswith(('server: stored corrupted', 'server: not found'))
                 self.repair(world, result, f'{world.tool}: {name}')
 
     def repair(self, world, result, name):
-        """What the bucket itself broke may be broken there; the legs must be here then. What is served is checked."""
+        """Objects that the bucket itself damaged may be damaged there; then the legs must be here. Served audio is checked."""
         if world.remote_lied:
             here, there = world.state()
             for leg, data in world.legs.items():
@@ -123,7 +123,7 @@ class RemoteFaults(Case):
             sweep.strike(self, world, result, name, complete=False)
 
     def remove_what_was_stored_corrupted(self, world):
-        """The operator compares both, and removes an object that is no leg of anybody's; the leg must still be here."""
+        """The operator compares both, and removes an object that is nobody's leg; the leg must still be here."""
         for name, data in world.work.remote.files().items():
             wanted = world.legs.get(name)
             if wanted is not None and data != wanted and not wanted.startswith(data):

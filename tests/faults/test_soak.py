@@ -13,7 +13,7 @@ from test_concurrency import Recorder
 from workdir import ACCOUNT, LONG, SLOW, Case
 
 SECONDS = float(os.environ.get('PBX_SOAK') or (3600 if LONG else 30))
-EVERY = 0.05 if SECONDS > 60 else 0.25  # a call each
+EVERY = 0.05 if SECONDS > 60 else 0.25  # of one call each
 
 
 class Soak(Case):
@@ -67,7 +67,7 @@ class Soak(Case):
         for worker in workers:
             worker.join()
         self.assertEqual([str(result) for result in wrong[:3]], [], f'{len(wrong)} runs ended wrongly')
-        # What a run's own time was too short for is the next one's.
+        # Legs for which one run had no time are left for the next one.
         for tool in (('pbx-stitch',), ('pbx-archive', '--min-age', '0')):
             while work.run(*tool, timeout=3600).status == 75:
                 pass

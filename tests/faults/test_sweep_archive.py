@@ -4,7 +4,7 @@ import sweep
 
 
 class ArchiveWorld(sweep.RecordingWorld):
-    """Stitched recordings and legs that are due; a leg that the bucket has already, and one of which it has the first half."""
+    """Stitched recordings and legs that are due; a leg that the bucket already has, and one of which it has the first half."""
     tool = 'pbx-archive'
 
     def __init__(self, work):

@@ -11,7 +11,7 @@ FOREIGN = {'extensions.conf': b'; the operator\'s own\r\n[general]\nstatic=yes\n
 
 
 class DeployWorld:
-    """Deployed: three organizations. Since then one was suspended, one changed, one came; queues.conf never existed."""
+    """Three organizations are deployed. Since then one was suspended, one changed, and one added; queues.conf never existed."""
     tool = 'pbx-dialplan-gen'
 
     def __init__(self, case, work):

@@ -5,7 +5,7 @@ import sweep
 
 class StitchWorld(sweep.RecordingWorld):
     """Six calls: plain ones, one with a leg that went to the bucket, one of mixed codecs, one whose stitched recording is
-    of before its last leg."""
+    older than its last leg."""
     tool = 'pbx-stitch'
     jobs = 1
 

@@ -50,7 +50,7 @@ class Time(Case):
         self.status(work.run('pbx-stitch'), 0)
         before = work.snapshot(work.stitched)
         self.quiet(self.status(work.run('pbx-stitch'), 0))
-        self.assertEqual(work.snapshot(work.stitched), before, 'no second time')
+        self.assertEqual(work.snapshot(work.stitched), before, 'the second run changes nothing')
         self.status(work.run('pbx-archive', '--min-age', '0'), 0)
         self.whole(work, legs)
         self.assertEqual(len([name for name in work.remote.files() if '/' not in name]), 2)
@@ -75,14 +75,14 @@ class Time(Case):
         work.db.sql(f"alter database {work.db.name} set timezone to '{zone}'")
         work.env['TZ'] = zone
         calls, rows = {}, []
-        # The last Sundays of March and October that lie behind us: at 01:00 UTC clocks go from 02:00 to 03:00, or back.
+        # The last Sundays of March and October that have passed: at 01:00 UTC clocks go from 02:00 to 03:00, or back.
         for month in (3, 10):
             change = change_of_clocks(month)
             for number, minutes in enumerate((-61, -40, -1, 0, 20, 61)):
                 linkedid = f'{change + 60 * minutes}.{number}'
                 calls[linkedid] = []
                 for leg, offset in enumerate((0, 45, 90)):
-                    name = f'{linkedid}-{2 - leg}.wav'  # names sort the other way round
+                    name = f'{linkedid}-{2 - leg}.wav'  # names sort in reverse
                     data = sound.pcm(sound.ramp(0.05, number * 3 + leg))
                     work.leg(name, data)
                     calls[linkedid].append(data)
@@ -97,7 +97,7 @@ class Time(Case):
             self.assertEqual(Wav(work.stitched_file(linkedid)).check().samples, b''.join(leg[44:] for leg in legs), linkedid)
         self.quiet(self.status(work.run('pbx-stitch', '--since', '400d'), 0))
         self.assertEqual(work.snapshot(work.stitched), before)
-        # To an hour: the change lies in the window, and the window is of real hours.
+        # Within an hour: the change lies in the window, and the window is measured in real hours.
         change = change_of_clocks(10)
         hours = (time.time() - change) / 3600
         for since, expected in ((hours + 0.5, 4), (hours - 0.5, 1)):

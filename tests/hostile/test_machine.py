@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""One machine with several users: files that another user created, owns or can write, and runs as root beside those of cron's
-user."""
+"""One machine with several users: files that another user created, owns or can write, and runs as root beside runs as
+cron's user."""
 import csv
 import io
 import os
@@ -43,7 +43,7 @@ class RootCase(Case):
                 self.assertEqual((status.st_uid, status.st_gid), (NOBODY, NOBODY), path)
 
     def spool_of_nobody(self, **how):
-        """A workdir where the recorder is nobody, as a PBX's is asterisk."""
+        """A workdir where the recorder runs as nobody, as it runs as asterisk on a PBX."""
         work = self.workdir(**how)
         pbx = work.path / 'asterisk'
         pbx.mkdir()
@@ -62,7 +62,7 @@ class RunsAsRoot(RootCase):
         for first in ('root', 'nobody'):
             with self.subTest(first=first):
                 work = self.spool_of_nobody()
-                # Peer authentication: root's run too comes as nobody.
+                # Peer authentication: root's run also connects as nobody.
                 conninfo = work.db.conninfo.replace('user=postgres', 'user=nobody')
                 self.assertIn('user=nobody', conninfo)
                 work.env['PBX_DATABASE'] = conninfo
@@ -88,7 +88,7 @@ class RunsAsRoot(RootCase):
         self.give(NOBODY, seen, work.spool)
         result = self.status(work.run('pbx-archive', '-v', '--rclone', wrapper, env={'TMPDIR': '/root'}), 0)
         self.says(result, f'continuing as nobody, who owns {work.spool}')
-        # No group of root's remains.
+        # None of root's groups remains.
         self.assertEqual(seen.read_text().splitlines()[:4], [str(NOBODY)] * 3 + ['/nonexistent'])
 
     def test_root_stays_root_when_it_owns_the_spool(self):
@@ -170,11 +170,11 @@ class PlantedFiles(RootCase):
                     (work.stitched / hidden).unlink(missing_ok=True)
 
     def test_a_file_swapped_between_the_writing_and_the_rename_never_gets_the_final_name(self):
-        """strace holds the tool before its rename while another file is put under the name that it is about to rename."""
+        """strace stops the tool before its rename while another file replaces the one that it is about to rename."""
         work = self.workdir(remote=None)
         work.three_legs(CALL)
         work.stitched.mkdir()
-        env = {**work.env, 'ASAN_OPTIONS': os.environ.get('ASAN_OPTIONS', '') + ':detect_leaks=0'}  # which fails under a tracer
+        env = {**work.env, 'ASAN_OPTIONS': os.environ.get('ASAN_OPTIONS', '') + ':detect_leaks=0'}  # LeakSanitizer fails under a tracer
         with subprocess.Popen(['strace', '-f', '-o', '/dev/null', '-e', 'trace=linkat', '-e', 'inject=linkat:delay_exit=3000000',
                                BIN / 'pbx-stitch'], env=env, stderr=subprocess.PIPE, text=True) as tool:
             until = time.monotonic() + 20 * SLOW
@@ -298,7 +298,7 @@ class Configuration(RootCase):
         file.chmod(0o646)
         self.refused(work, file, 'everybody can write it', f'chmod o-w {file}')
         file.chmod(0o664)
-        self.read(work, file)  # its group is its owner's own
+        self.read(work, file)  # its group is its owner's private one
         os.chown(file, 0, OTHER)
         self.refused(work, file, 'its group can write it', f'chmod g-w {file}')
         file.chmod(0o640)
@@ -306,7 +306,7 @@ class Configuration(RootCase):
 
     def test_a_file_of_another_unprivileged_user_is_refused_even_for_root(self):
         work, file = self.conf()
-        self.read(work, file, as_nobody())  # everybody believes root
+        self.read(work, file, as_nobody())  # everybody trusts root
         os.chown(file, OTHER, OTHER)
         for before in ((), as_nobody()):
             self.refused(work, file, f'belongs to {OTHER}', before=before)

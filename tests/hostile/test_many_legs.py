@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Calls with very many legs, as a queue creates them whose overflow leads to itself: the number of descriptors and the memory stay
+"""Calls with very many legs, as created by a queue whose overflow leads to itself: the number of descriptors and the memory stay
 bounded, and the time grows in proportion."""
 import hashlib
 import os
@@ -13,7 +13,7 @@ from sound import Wav, pcm, ramp
 from workdir import ACCOUNT, SANITIZED, SLOW, Case, main
 
 CALL = '1776500000.1'
-LINKS = 5000  # names a file: ext4 allows 65,000
+LINKS = 5000  # links per file: ext4 allows 65,000
 
 
 def name(number):
@@ -22,7 +22,7 @@ def name(number):
 
 class ManyLegs(Case):
     def call(self, work, count):
-        """A call of so many legs of 20 ms, hard links to few files; the samples of all, in order."""
+        """A call of `count` legs of 20 ms, hard links to few files; the samples of all, in order."""
         samples = []
         for first in range(0, count, LINKS):
             samples.append(ramp(0.02, first // LINKS))

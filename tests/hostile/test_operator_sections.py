@@ -26,7 +26,7 @@ class Sections(Case):
                 insert into users (org_id, extension, full_name, sip_password, asterisk_endpoint) select id, extension, 'Alice',
                     'lamps-over-water-' || extension, endpoint
                     from org, (values ('1001', null), ('1002', '{prefix}_lobby')) as person (extension, endpoint)""")
-        # Where trunks need an operator's approval, these have it.
+        # Where trunks need an operator's approval, these are approved.
         work.db.sql("""do $$ begin if exists (select from information_schema.columns where table_name = 'sip_trunks'
             and column_name = 'approved_at') then update sip_trunks set approved_at = now(); end if; end $$""")
         return work
@@ -103,7 +103,7 @@ class LeftOut(Sections):
                     (work.etc / file).parent.mkdir(exist_ok=True)
                     (work.etc / file).write_text(content, encoding='utf-8', newline='')
                 (work.etc / 'pjsip.conf').write_text(ORDER + text.format(etc=work.etc), encoding='utf-8', newline='')
-                if name == 'like an organization\'s file':  # an include of it stays only while an organization has its prefix
+                if name == 'like an organization\'s file':  # an include of this file stays only while an organization has its prefix
                     work.db.sql("insert into organizations (name, context_prefix) values ('own', 'own')")
                 result = self.generate(work, '--check', expect=65)
                 self.says(result, 'user 1002 of acme is left out')
@@ -136,7 +136,7 @@ class IdentifierOrder(Sections):
                 work = self.pbx(pjsip=text)
                 (work.etc / 'globals.conf').write_text(ORDER)
                 self.generate(work, '--deploy')
-                # The difference decides the status, the order does not.
+                # The status depends on the difference, not on the order.
                 result = self.generate(work, '--check')
                 if fine:
                     self.quiet(result)

@@ -9,7 +9,7 @@ import time
 from sound import Wav, pcm, ramp
 from workdir import ACCOUNT, OTHER_ACCOUNT, Case, main
 
-# An anonymous caller reaches extension 1001 of two tenants within one second, on machines that put no node into names.
+# An anonymous caller reaches extension 1001 of two tenants within one second, on machines whose names for legs have no node.
 SAME = '20260418-144004-anonymous-1001.wav'
 MINE, THEIRS = pcm(ramp(1.0, 1)), pcm(ramp(1.5, 9))
 MY_OTHER, THEIR_OTHER = pcm(ramp(0.5, 2)), pcm(ramp(0.7, 8))
@@ -48,7 +48,7 @@ class Nodes(Case):
                 self.refused(second.run(tool, *options), f'no node name.* another node: .*spool {w.spool}, last run 20')
         self.assertEqual(second.legs_in_spool(), sorted(name for name, _ in legs))
         self.assertEqual(len(self.registered(w)), 1)
-        # The first machine goes on as before, and the second one as soon as it has a name.
+        # The first machine continues as before, and the second one does as soon as it has a name.
         self.status(w.run('pbx-archive'), 0)
         self.quiet(self.status(second.run('pbx-archive', env={'PBX_NODE': 'b'}), 0))
         # From then on the first one needs a name too.
@@ -313,7 +313,7 @@ class Owners(Case):
 
 
 class TwoNodes(Case):
-    """What is promised to several nodes holds beside the guard: one call's legs on two machines, of one account."""
+    """The guard does not weaken the guarantees for several nodes: one account's call has legs on two machines."""
 
     def call_on_two_nodes(self, ago=1800):
         a = self.workdir()

@@ -31,7 +31,7 @@ class Owned(Case):
         """A tenant with user 1001, queue 5001, a trunk, a route and a DID; the organization's id."""
         org = self.insert(work, 'organizations', name=more.pop('name', prefix), context_prefix=prefix, **more)
         self.insert(work, 'users', org_id=org, extension='1001', sip_password=PASSWORD)
-        # An address, which nothing has to resolve.
+        # An address, so that no name has to be resolved.
         host = host or f'10.{int(org[:2], 16)}.{int(org[2:4], 16)}.{int(org[4:6], 16)}'
         trunk = self.insert(work, 'sip_trunks', approved_at='now', org_id=org, name='carrier', host=host)
         self.insert(work, 'outbound_routes', org_id=org, name='out', trunk_id=trunk)
@@ -89,7 +89,7 @@ class ByAge(Owned):
         for number in ('4930111', '+4930111', '(49)30-111'):
             with self.assertRaisesRegex(RuntimeError, 'unique'):
                 self.insert(work, 'did_numbers', org_id=org, number=number)
-        for nothing in ('', '+', 'x', 'x4930111', 'org_1', 'org__1'):  # no numbers: such rows are left out, and hold nothing
+        for nothing in ('', '+', 'x', 'x4930111', 'org_1', 'org__1'):  # not numbers: such rows are left out, and own nothing
             self.insert(work, 'did_numbers', org_id=org, number=nothing)
 
     def test_an_inactive_row_and_a_suspended_or_deleted_tenant_keep_their_numbers_hosts_and_names(self):
@@ -104,7 +104,7 @@ class ByAge(Owned):
         work.db.sql(f"update organizations set status = 'active' where id = '{old}'; update sip_trunks set status = 'off' where org_id = '{old}'")
         self.insert(work, 'sip_trunks', approved_at='now', org_id=new, name='x', host='sip.example.org')
         self.says(self.deploy(work, expect=65), 'trunk x of aa is left out: .*sip.example.org.*trunk carrier of zeta')
-        # The incumbent comes back, and has what it had.
+        # The incumbent comes back, and still owns what it owned before.
         work.db.sql(f"update sip_trunks set status = 'active' where org_id = '{old}'")
         self.deploy(work, expect=65)
         self.assertIn('match=sip.example.org', self.text(work, 'zeta'))
@@ -134,7 +134,7 @@ class ByAge(Owned):
         self.tenant(work, 'zeta', host='sip.example.org')
         self.unchanged(work, 'zeta', lambda: work.db.sql(
             f"update sip_trunks set host = 'sip.example.org', approved_at = now() where org_id = '{old}'"), 'trunk carrier of aa is left out')
-        # What has nothing to do with ownership leaves the age alone.
+        # A change that has nothing to do with ownership does not change the age.
         ages = 'select string_agg(held_since::text, \',\' order by held_since) from (select held_since from {} union all select held_since from {}) x'
         for tables in (('organizations', 'users'), ('sip_trunks', 'queues')):
             before = work.db.value(ages.format(*tables))
@@ -206,7 +206,7 @@ class ByAge(Owned):
 
 
 class Migrating(Owned):
-    """Databases from before the ages, with conflicts in them."""
+    """Databases from before rows had ages, with conflicts in them."""
 
     def old(self):
         """A database as it was, with three DIDs of the same digits, and names without a prefix."""
@@ -249,7 +249,7 @@ class Migrating(Owned):
         self.assertRegex(said, r'(?m)^pbx-migrate: hint: ')
         self.assertNotIn('4930112', said)
         self.assertNotIn('hidden-password', said)
-        # Everything before it is applied, and nothing of it: no row is changed, and the ages are there.
+        # The migrations before it are applied, and no part of it is: no row is changed, and the ages exist.
         self.assertEqual(database.value('select count(*) from did_numbers'), '4')
         self.assertEqual(database.value(f"select count(*) from schema_migrations where version = '{FIRST}'"), '1')
         self.assertEqual(database.value(f"select count(*) from schema_migrations where version = '{LAST}'"), '0')
@@ -380,7 +380,7 @@ class Emergency(Owned):
                 self.insert(work, 'outbound_routes', org_id=org, trunk_id=trunk, name='bad', dial_pattern=pattern, strip_digits=strip, prepend_digits=prepend)
                 self.says(self.deploy(work, expect=65), 'route bad of acme is left out')
                 self.assertNotIn('; recorded: route bad', self.text(work, 'acme'))
-                # Where an earlier route takes the number as it is, the pattern does no harm.
+                # If an earlier route takes the number unchanged, the pattern does no harm.
                 self.provision(work, 'route', 'add', 'first', '--org', 'acme', '--trunk', 'carrier', '--pattern', number, '--priority', '1')
                 for place, each in enumerate(self.NUMBERS):
                     self.insert(work, 'outbound_routes', org_id=org, trunk_id=trunk, name=f'e{place}', dial_pattern=each, priority=2)
@@ -456,13 +456,13 @@ class Loops(Owned):
     def test_an_outside_number_that_a_route_turns_into_an_own_did_closes_a_loop(self):
         work = self.pbx()
         org = self.acme(work)
-        # The queue gives up to an outside number, which a route makes into the DID that leads to the queue.
+        # On its timeout the queue calls an outside number, which a route turns into the DID that leads to the queue.
         work.db.sql("update outbound_routes set dial_pattern = '_0[1-9].', strip_digits = 1, prepend_digits = '+49';"
                     "update queues set timeout_destination_type = 'external', timeout_destination = '030111' where number = '5001'")
         self.closed(work, 'did 4930111', '[acme__5001]')
         work.db.sql("update queues set timeout_destination = '030112' where number = '5001'")
         self.quiet(self.deploy(work))
-        # A DID that leads outside to itself.
+        # A DID that leads to itself through an outside number.
         self.insert(work, 'did_numbers', org_id=org, number='+4930200', routing_type='external', routing_destination='030200')
         self.closed(work, 'did +4930200', 'did 4930111')
         work.db.sql("delete from did_numbers where number = '+4930200'")

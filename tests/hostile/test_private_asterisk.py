@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""The private Asterisk of pbx-dialplan-gen: which user it runs as, what it inherits, whose files it uses, and what remains.
+"""The private Asterisk of pbx-dialplan-gen: which user it runs as, what it inherits, whose files it uses, and what it leaves behind.
 
-A shell script plays Asterisk. It records how it was started, keeps a copy of its configuration, and runs the program "module" in
+A shell script stands in for Asterisk. It records how it was started, keeps a copy of its configuration, and runs the program "module" in
 the folder that astmoddir names, as Asterisk runs the code of its modules.
 """
 import os
@@ -151,7 +151,7 @@ class AsWhom(PrivateAsterisk):
         self.says(result, re_escape(secret))
         self.hints(result)
         self.never_started(work)
-        # Nor does the printed dialplan reveal that acme_1001 stands there.
+        # Nor does the printed dialplan reveal that the file contains acme_1001.
         result = self.generate(work, expect=0)
         self.assertNotIn('is left out', result.err)
 
@@ -310,7 +310,7 @@ class WhatItLoads(PrivateAsterisk):
         self.assertNotRegex(everything, r'(?im)^type *=>? *transport *(;|$)')
         self.assertNotIn('qualify_frequency=60', everything)
         self.assertNotIn('manager.conf', files, 'a real manager port')
-        # No line of the operator's moved, so that Asterisk's complaints name the right one.
+        # No line of the operator's files moved, so Asterisk's complaints name the right line.
         self.assertEqual(files['pjsip.conf'].splitlines()[3:5], ['[door]', 'type=endpoint'])
 
     def test_exec_lines_never_run(self):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Answers of a hostile or broken rclone, other files under the names of our own, and what an argument list shows."""
+"""Answers of a hostile or broken rclone, other files under names that are ours, and what an argument list shows."""
 import hashlib
 import os
 import time
@@ -9,7 +9,7 @@ from workdir import BELOW, SANITIZED, SLOW, Case, main
 
 CALL = '1776500000.1'
 SECRET = 's3cr,et:"kéy"'
-# Endless answers would need more. A sanitizer's shadow memory needs more by itself.
+# Endless answers would need more. A sanitizer's shadow memory alone needs more.
 LITTLE_MEMORY = () if SANITIZED else ('prlimit', '--data=400000000')
 
 
@@ -170,7 +170,7 @@ class OurFiles(Hostile):
         return [work.spool / time.strftime('.moved-%Y%m%d', time.gmtime(now + 86400 * day)) for day in range(-3, 3)]
 
     def elsewhere(self, work):
-        """A call of which this machine has no leg: whether it is stitched here only the journal knows."""
+        """A call of which this machine has no leg: only the journal shows whether it is stitched here."""
         legs = work.three_legs(CALL)
         for name, data in legs:
             work.remote.put(name, data)
@@ -220,7 +220,7 @@ class OurFiles(Hostile):
 
     def test_a_journal_of_another_user_is_not_used(self):
         if os.geteuid() != 0:
-            self.skipTest('needs root, to make a file of another user')
+            self.skipTest('needs root to create a file of another user')
         work = self.workdir(database=False)
         work.leg('a.wav')
         for path in self.journals(work):

@@ -22,7 +22,7 @@ def audio_hash(wav):
 
 
 def damaged(wav, at=0.5):
-    """The recording with one bit of one sample turned."""
+    """The recording with one bit of one sample flipped."""
     taken = Wav(wav)
     place = taken.data_at + int(taken.data_size * at)
     return wav[:place] + bytes([wav[place] ^ 0x10]) + wav[place + 1:]
@@ -66,7 +66,7 @@ class Damage(Case):
         return work, whole
 
     def put_here(self, work, wav):
-        """Change the recording on this disk as a failing disk does: its times stay the same."""
+        """Change the recording on this disk without changing its times, as a failing disk does."""
         path = work.stitched_file(CALL)
         before = path.stat()
         path.write_bytes(wav)
@@ -313,7 +313,7 @@ class TheArchive(Damage):
 
 
 class LastCopies(Damage):
-    """The recording is all that is left of some leg, and something asks for a new one."""
+    """The recording has the only copy of some leg, and something causes a rebuild."""
 
     def with_a_late_leg(self, archived=True):
         work, whole = self.stitched(archived=archived)

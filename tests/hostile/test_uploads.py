@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Machines that store different legs under one name: both legs are kept, in whatever order things happen."""
+"""Machines that store different legs under one name: both legs are kept, in whatever order the machines act."""
 import hashlib
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +20,7 @@ def legs_of(machine, seed, names=None):
 
 
 def until(true, seconds=60):
-    """Waits until it is true, and says whether it became so."""
+    """Waits until the condition is true, and returns whether it became true."""
     end = time.monotonic() + seconds * SLOW
     while time.monotonic() < end:
         if true():
@@ -30,7 +30,7 @@ def until(true, seconds=60):
 
 
 def rclone_that(machine, name, script):
-    """This machine's rclone runs the shell script first; $1 is rclone's command."""
+    """Makes this machine's rclone run the shell script first; $1 is rclone's command."""
     wrapper = machine.path / f'{name}-rclone'
     wrapper.write_text(f'#!/bin/sh\n{script}\nexec rclone "$@"\n', encoding='utf-8')
     wrapper.chmod(0o755)
@@ -38,7 +38,7 @@ def rclone_that(machine, name, script):
 
 
 def slow_upload(work, machine):
-    """From now on this machine's rclone waits before it uploads until the first file exists; meanwhile the second one does."""
+    """From now on this machine's rclone creates the second file before an upload, and then waits until the first file exists."""
     go, waits = work.path / 'go', work.path / 'waits'
     rclone_that(machine, 'slow', f'if [ "$1" = copy ]; then : >{waits}; while [ ! -e {go} ]; do sleep 0.05; done; fi')
     return go, waits
@@ -62,7 +62,7 @@ class Uploads(Case):
 
 
 class SecondLook(Uploads):
-    """Each of these takes the 35 seconds of the wait: they run side by side, before the first test that looks at one."""
+    """Each of these takes the 35 seconds of the wait, so they run in parallel, before the first test that needs a result."""
     results = {}
 
     def setUp(self):
@@ -71,7 +71,7 @@ class SecondLook(Uploads):
             return
         scenarios = [self.later_upload, self.later_upload_of_the_first_machine, self.at_the_same_moment, self.meanwhile, self.slow]
         works = []
-        for _ in scenarios:  # made one after the other: the cluster is not for threads
+        for _ in scenarios:  # created one after the other: the cluster is not thread-safe
             works.append(self.workdir())
         with ThreadPoolExecutor(len(scenarios)) as pool:
             for scenario, future in [(scenario, pool.submit(scenario, work)) for scenario, work in zip(scenarios, works)]:
@@ -136,7 +136,7 @@ class SecondLook(Uploads):
         return result
 
     def slow(self, work):
-        """The line stores nothing within 40 seconds but for one leg."""
+        """Within 40 seconds the connection stores nothing except for one leg."""
         work.second_node()
         legs = legs_of(work, 1, LEGS[:1])
         work.cloud.fault(match='^POST', delay_ms=60000)
@@ -227,7 +227,7 @@ class WithoutWaiting(Uploads):
         self.says(result, '20 legs .*a machine without a node name may be storing a leg under it at this moment')
         self.assertEqual(work.remote.files(), own)
         self.assertEqual(other.legs_in_spool(), LEGS)
-        # A run that was killed is no longer at work.
+        # A run that was killed is no longer running.
         slow.kill()
         slow.wait()
         go.touch()

@@ -295,7 +295,7 @@ class TheBucketDiffers(Archiving):
                     self.hints(result)
                     self.assertEqual(leg.read_bytes(), mine)
                     self.assertEqual(work.remote.files()['a.wav'], data)
-                    self.assertEqual(work.legs_in_spool(), ['a.wav'], 'the other leg did not go')
+                    self.assertEqual(work.legs_in_spool(), ['a.wav'], 'the other leg was not moved')
 
     def test_an_object_of_the_same_size_with_other_bytes_keeps_the_leg(self):
         work = self.workdir(database=False)
@@ -361,7 +361,7 @@ class TroubledRemote(Archiving):
         self.assertEqual(work.remote.files(), legs)
 
     def test_a_remote_that_fails_halfway_loses_nothing_and_the_next_run_continues(self):
-        for status in (503, 403):  # others: faults/test_remote.py
+        for status in (503, 403):  # other faults: faults/test_remote.py
             with self.subTest(status):
                 work = self.workdir()
                 legs = self.legs(work, 12)
@@ -427,7 +427,7 @@ class TroubledRemote(Archiving):
 
 
 class _Forbidding(dict):
-    """A bucket that does not take one name."""
+    """A bucket that rejects one name."""
 
     def __init__(self, name):
         super().__init__()
@@ -474,7 +474,7 @@ class TwoAtOnce(Archiving):
         deadline = time.monotonic() + 20
         while not any(line.startswith('POST') for line in work.cloud.log) and time.monotonic() < deadline:
             time.sleep(0.02)
-        self.assertTrue(any(line.startswith('POST') for line in work.cloud.log), 'nothing was sent')
+        self.assertTrue(any(line.startswith('POST') for line in work.cloud.log), 'nothing was uploaded')
         first.send_signal(signal.SIGKILL)
         first.wait()
         deadline = time.monotonic() + 10

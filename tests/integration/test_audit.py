@@ -11,7 +11,7 @@ LEG = b'RIFF' + bytes(40) + b'\1\2' * 500
 
 class Audit(Case):
     def pbx(self, **how):
-        """Acme has a leg in every place, Beta has one; master and rows say what is to be recorded."""
+        """Acme has a leg in every place, Beta has one; the master switch and the rows state what is to be recorded."""
         work = self.workdir(**how)
         work.db.sql(f"""
             insert into organizations (id, name, context_prefix) values ('{ACME}', 'Acme', 'org_acme'), ('{BETA}', 'Beta', 'org_beta');
@@ -68,7 +68,7 @@ class Audit(Case):
         result = self.status(work.run('pbx-archive', 'audit', '--summary'), 0)
         self.assertIn('1 leg cannot be vouched for yet', result.text)
         self.assertRegex(result.text, r'(?m)^awaited\telsewhere\.wav\t')
-        # Any row of the call tells how long it went on.
+        # Any row of the call shows how long it lasted.
         self.row(work, '1776500006.2', 'early.wav', ago=7200, duration=60)
         self.assertEqual(self.report(work)['total']['missing'], 1)
         self.row(work, '1776500006.2', '', ago=7100, duration=6000)

@@ -86,8 +86,8 @@ class EveryTool(Case):
 
 
 class Settings(Case):
-    """Flag, then environment, then [tool] section, then the top of the file, then the default: shown with pbx-stitch, whose
-    --stitched tells by where the file appears which one counted."""
+    """Flag, then environment, then [tool] section, then the top of the file, then the default: shown with pbx-stitch, where the
+    place of the file shows which value of --stitched was used."""
 
     def where(self, *arguments, env=None, conf=None):
         work = self.workdir(remote=None)
@@ -181,7 +181,7 @@ class Settings(Case):
         work = self.workdir(remote='local')
         nobody = as_nobody()
         if not nobody:
-            self.skipTest('only root can take away a right from somebody else')
+            self.skipTest('only root can take a right away from another user')
         (work.path / 'closed' / 'monitor').mkdir(parents=True)
         (work.path / 'closed').chmod(0o700)
         env = {'PBX_SPOOL': work.path / 'closed' / 'monitor', 'PBX_STITCHED': None}
@@ -295,7 +295,7 @@ class TheTree(Case):
         return command
 
     def cron(self, *tools):
-        """What the hourly line says where these tools are: each leaves its name, and a failure of pbx-stitch."""
+        """What the hourly line runs where these tools are: each records its name, and pbx-stitch fails."""
         work = self.workdir(remote=None, database=False)
         for tool in tools:
             (work.path / tool).write_text('#!/bin/sh\necho "${0##*/}"\n! [ "${0##*/}" = pbx-stitch ]\n', encoding='utf-8')

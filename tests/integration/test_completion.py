@@ -24,7 +24,7 @@ class Bash:
                                              'HISTFILE': '/dev/null', 'INPUTRC': '/dev/null'})
         os.close(follower)
         self.send("PS1=; bind 'set enable-bracketed-paste off'; "
-                  # M-* inserts everything that could stand here; C-t shows the line that came of it.
+                  # M-* inserts all possible completions; C-t shows the resulting line.
                   "bind -x '\"\\C-t\": printf \"\\n<%s>\\n\" \"$READLINE_LINE\"'; "
                   f". '{COMPLETIONS / tool}'; printf '<rea%s>\\n' dy\n")
         self.until('<ready>')
@@ -42,7 +42,7 @@ class Bash:
         return re.search(expression, seen)
 
     def line_after(self, keys):
-        """The words of the command line after `keys` were typed into an empty one."""
+        """The arguments on the command line after `keys` were typed into an empty one."""
         self.send('\x15' + keys + '\x14')
         return self.until(r'\n<([^>]*)>').group(1).split()
 
@@ -68,7 +68,7 @@ class Completion(Case):
         return shell
 
     def options_in_help(self, tool, *command):
-        """Those that stand at the beginning of a line of --help."""
+        """The options at the beginning of a line of --help."""
         text = self.status(self.w.run(tool, *command, '--help'), 0).text
         return {option for line in re.findall(r'(?m)^  (-\S.*)$', text)
                 for option in re.findall(r'^(?:-\w,\s?)?(--[a-z][a-z-]*)', line)}

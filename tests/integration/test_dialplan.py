@@ -18,7 +18,7 @@ MAINS = {'extensions.conf': 'ext_', 'pjsip.conf': 'pjsip_', 'queues.conf': 'queu
 
 class DialplanCase(Case):
     def pbx(self):
-        """A workdir with an Asterisk folder, and nobody in the database."""
+        """A workdir with an Asterisk folder, and no organization in the database."""
         work = self.workdir()
         work.etc = work.path / 'etc'
         work.etc.mkdir()
@@ -54,11 +54,11 @@ class DialplanCase(Case):
 
     @staticmethod
     def visible(work):
-        """{name: bytes} of the Asterisk folder, without what the tool keeps for itself."""
+        """{name: bytes} of the Asterisk folder, without the tool's own files."""
         return {path.name: path.read_bytes() for path in work.etc.iterdir() if not path.name.startswith('.')}
 
     def loadable(self, work, complete=False):
-        """What is included exists, and each organization's files are whole; `complete`: nothing is left over either."""
+        """Every included file exists, and each organization's files are whole; `complete`: no other files remain either."""
         files = self.visible(work)
         for main_file in MAINS:
             for included in re.findall(rb'(?m)^#(?:try)?include "([^"]+)"', files.get(main_file, b'')):
@@ -308,7 +308,7 @@ class Deploying(DialplanCase):
         result = self.generate(work, '--deploy')
         self.says(result, 'the host no-such-host.invalid of a trunk does not resolve')
         self.assertIn(b'match=no-such-host.invalid', self.visible(work)['pjsip_beta.conf'])
-        self.assertEqual(self.generate(work).err, '', 'what is only printed asks no name server')
+        self.assertEqual(self.generate(work).err, '', 'printing the dialplan queries no name server')
 
     def test_hostile_text_adds_no_line(self):
         work = self.pbx()
@@ -368,7 +368,7 @@ class SafetyStop(DialplanCase):
         self.generate(work, '--deploy')
         before = self.visible(work)
         work.db.sql("update organizations set status = 'deleted' where name in ('org_0', 'org_1', 'org_2')")
-        # As many others do not make it the right database.
+        # An equal number of other organizations does not make it the right database.
         for number in range(5):
             self.organization(work, f'new_{number}')
         result = self.generate(work, '--deploy', expect=65)
@@ -459,11 +459,11 @@ class Killed(DialplanCase):
 
     def test_killed_at_any_step_the_folder_loads_and_the_next_run_repairs_it(self):
         tried = self.sweep(('renameat', 'unlinkat', 'fsync', 'syncfs', 'fchmod', 'write'), 'signal=KILL', {-9, 137})
-        self.assertGreater(tried, 20, 'the sweep did not strike')
+        self.assertGreater(tried, 20, 'the sweep injected too few faults')
 
     def test_a_full_or_broken_disk_at_any_step_is_reported_and_the_next_run_repairs_it(self):
         tried = self.sweep(('renameat', 'fsync', 'syncfs', 'write'), 'error=ENOSPC', {73, 74})
-        self.assertGreater(tried, 8, 'the sweep did not strike')
+        self.assertGreater(tried, 8, 'the sweep injected too few faults')
 
 
 class WhatGoesWrong(DialplanCase):
@@ -531,7 +531,7 @@ class WhatGoesWrong(DialplanCase):
                          ['dialplan reload', 'module reload res_pjsip.so', 'queue reload all'])
         said.unlink()
         self.generate(work, '--deploy', '--reload', '--asterisk', program)
-        self.assertFalse(said.exists(), 'a reload without a change')
+        self.assertFalse(said.exists(), 'there was a reload without a change')
         work.db.sql("update queues set strategy = 'linear'")
         self.generate(work, '--deploy', '--reload', '--asterisk', program)
         self.assertEqual(said.read_text(), 'queue reload all\n')
@@ -560,7 +560,7 @@ class Speed(DialplanCase):
         work.db.sql(many.format(first=1, last=100))
         few = seconds()
         work.db.sql(many.format(first=101, last=1000))
-        # Processor time of the tool alone: the machine may be busy with other things. Well over 11 is no linear growth.
+        # Processor time of the tool alone: the machine may be busy with other things. A factor well over 11 is not linear growth.
         self.assertLess(seconds() / few, 16)
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What strace sees of each file that gets its final name: its content is synced before, its folder after."""
+"""What strace shows for each file that gets its final name: its content is synced before, its folder after."""
 import re
 
 from sound import pcm, ramp

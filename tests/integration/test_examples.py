@@ -5,21 +5,21 @@ import wave
 
 from workdir import BIN, SLOW, SOURCE, Case, Result, cluster, main, no_report
 
-# The call and the organization that the pages speak of.
+# The call and the organization that the pages mention.
 CALL = '1713450004.12'
 TOOLS = sorted(source.stem for source in (SOURCE / 'tools').glob('*.cpp'))
 PAGES = sorted((SOURCE / 'man').glob('*.[157]'))
 PROMPT = re.compile(r'^\s+[$#] (.*)$')
 
-# Pages whose commands begin with nothing: they make what the other pages find.
+# Pages whose commands start from nothing: they create what the other pages need.
 EMPTY_DATABASE = ('pbx-migrate.1',)
 NO_ORGANIZATION = ('pbx-provision.1',)
-# Pages that look for what is missing: it is.
+# Pages that look for missing files: some are missing here.
 A_LEG_IS_GONE = ('pbx-archive.1',)
 
 # Commands that answer with a status of their own; everything else ends with 0.
 STATUS = {
-    r'^pbx-dialplan-gen\b[^|]* --check$': 1,  # it has something to show
+    r'^pbx-dialplan-gen\b[^|]* --check$': 1,  # it finds something to report
     r'^pbx-migrate status': (0, 1),
     r'^pbx-archive audit': 65,  # one recording is missing
 }
@@ -35,7 +35,7 @@ def examples(page):
 
 
 def commands(page):
-    """The commands, each whole: a line that ends in a backslash or a pipe goes on in the next one."""
+    """The complete commands: a line that ends in a backslash or a pipe continues in the next one."""
     result, open_end = [], False
     for line in examples(page):
         prompt = PROMPT.match(line)
@@ -55,7 +55,7 @@ def expected(command):
 
 
 class Examples(Case):
-    """One test a page, added below."""
+    """One test per page, added below."""
 
     def prepared(self, page):
         w = self.workdir(remote='local')
@@ -64,7 +64,7 @@ class Examples(Case):
         asterisk = w.path / 'asterisk'
         for folder in (home, programs, asterisk):
             folder.mkdir()
-        player = programs / 'play'  # a sound card is all that is missing here
+        player = programs / 'play'  # only a sound card is missing here
         player.write_text('#!/bin/sh\nexec cat >"$HOME/played.wav"\n', encoding='utf-8')
         player.chmod(0o755)
         w.env.update(PATH=f"{BIN}:{programs}:{w.env['PATH']}", HOME=str(home), PBX_MIGRATIONS=str(SOURCE / 'migrations'),
@@ -83,7 +83,7 @@ class Examples(Case):
         return w, home
 
     def judge(self, page):
-        """Run the page's commands in their order, then listen to what they wrote."""
+        """Run the page's commands in their order, then check the audio that they wrote."""
         w, home = self.prepared(page.name)
         for command in commands(page):
             with self.subTest(command=command):
@@ -115,7 +115,7 @@ class TheCommands(Case):
         for tool in TOOLS:
             page = SOURCE / 'man' / f'{tool}.1'
             if not page.exists():
-                continue  # the check of what all tools share says so
+                continue  # checked with what all tools share
             with self.subTest(tool=tool):
                 self.assertTrue(any(re.search(rf'\b{tool}\b', command) for command in commands(page)))
 
@@ -129,7 +129,7 @@ class TheCommands(Case):
 
 
 class Troubleshooting(Case):
-    """The section of pbx-recording-tools(7) that begins with a symptom: its commands work, its quotations are ours."""
+    """The section of pbx-recording-tools(7) that begins with a symptom: its commands work, and the messages that it quotes exist."""
     PAGE = SOURCE / 'man' / 'pbx-recording-tools.7'
 
     def text(self):
@@ -161,7 +161,7 @@ class Troubleshooting(Case):
         self.assertGreater(len(quoted), 10)
         for message in quoted:
             with self.subTest(message=message):
-                self.assertTrue(message in source, 'no source file has these words')
+                self.assertTrue(message in source, 'no source file contains this message')
 
 
 class TheConfiguration(Case):

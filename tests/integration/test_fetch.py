@@ -138,7 +138,7 @@ class Tiers(Fetching):
             process = work.start('pbx-recording-fetch', '-v', CALL)
             while b'no stitched recording here' not in process.stderr.readline():
                 self.assertIsNone(process.poll())
-            time.sleep(0.3)  # it waits for the lock now, or soon will
+            time.sleep(0.3)  # by now it waits for the lock, or soon will
             work.stitched_file(CALL).write_bytes(whole)
             lock.unlink()
         result = self.status(work.finish(process), 0)
@@ -589,7 +589,7 @@ class TroubledRemote(Fetching):
                     result = work.run('pbx-recording-fetch', CALL, timeout=90)
                     self.assertTrue(result.status != 0 or result.out == whole, str(result)[:1500])
                     self.assertNotEqual(result.status, 66, str(result)[:1500])
-                    self.assertGreater(struck['struck'], 0, 'the fault met no request')
+                    self.assertGreater(struck['struck'], 0, 'the fault affected no request')
                     if times is None:
                         self.assertNotEqual(result.status, 0, str(result)[:1500])
 
@@ -658,7 +658,7 @@ class ManyAtOnce(Fetching):
         temporary = work.path / 'tmp'
         temporary.mkdir()
         for folder in (work.spool, work.stitched):
-            os.chown(folder, 65534, 65534)  # the cache becomes nobody's, where root must not let rclone write
+            os.chown(folder, 65534, 65534)  # the cache now belongs to nobody, so root must not let rclone write there
         work.cloud.fault(match='alt=media|/download/', hang=True)
         process = work.start('pbx-recording-fetch', CALL, env={'TMPDIR': temporary})
         until = time.monotonic() + 20 * SLOW

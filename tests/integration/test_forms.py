@@ -28,7 +28,7 @@ class Formats(Case):
         self.assertIn(f'Content-Length: {out.stat().st_size}\n', headers)
         whole = Wav(work.stitched_file(CALL))
         raw = subprocess.run(['sox', str(out), '-t', 'raw', '-'], stdout=subprocess.PIPE, check=True).stdout
-        self.assertTrue(raw == bytes(whole.samples), 'other samples')
+        self.assertTrue(raw == bytes(whole.samples), 'the samples differ')
 
     def test_opus_and_mp3_are_small_and_sound_the_same(self):
         for word, media_type in (('opus', 'audio/ogg'), ('mp3', 'audio/mpeg')):
@@ -93,7 +93,7 @@ class Overlaps(Case):
         work = self.old_call()
         self.status(work.run('pbx-stitch', '--overlap', 'trim'), 0)
         wav = Wav(work.stitched_file(CALL))
-        self.assertTrue(bytes(wav.samples) == self.talk, 'other samples')
+        self.assertTrue(bytes(wav.samples) == self.talk, 'the samples differ')
         self.assertEqual([(leg['start'], leg['frames'], leg['dropped']) for leg in wav.manifest['legs']],
                          [(0, 24000, 88000), (24000, 24000, 64000), (48000, 64000, 0)])
         self.assertEqual(wav.manifest['overlap'], 'trim')
@@ -105,7 +105,7 @@ class Overlaps(Case):
         work = self.old_call()
         self.status(work.run('pbx-stitch'), 0)
         result = self.status(work.run('pbx-recording-fetch', '--overlap', 'trim', CALL), 0)
-        self.assertTrue(bytes(Wav(result.out).samples) == self.talk, 'other samples')
+        self.assertTrue(bytes(Wav(result.out).samples) == self.talk, 'the samples differ')
 
     def test_the_overlap_can_be_set_for_both_tools_in_the_configuration(self):
         work = self.old_call()
@@ -125,7 +125,7 @@ class Overlaps(Case):
             os.utime(path, (now - 700 + 30 * number,) * 2)
             work.cdr(CALL, name, ACCOUNT, ago=710 - 30 * number, sequence=number)
         self.status(work.run('pbx-stitch', '--overlap', 'trim'), 0)
-        self.assertTrue(bytes(Wav(work.stitched_file(CALL)).samples) == ramp(2.0, seed=0) + ramp(2.0, seed=1), 'other samples')
+        self.assertTrue(bytes(Wav(work.stitched_file(CALL)).samples) == ramp(2.0, seed=0) + ramp(2.0, seed=1), 'the samples differ')
 
 
 if __name__ == '__main__':

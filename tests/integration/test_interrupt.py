@@ -13,7 +13,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 class Interrupt(Case):
     def hang_in(self, work, command):
-        """rclone never finishes `command`; the file that is returned appears when it has begun."""
+        """rclone never finishes `command`; the returned file appears when rclone has started."""
         began = work.path / 'began'
         wrapper = work.path / 'slow-rclone'
         wrapper.write_text(f'#!/bin/sh\n[ "$1" != {command} ] || {{ touch {began}; sleep 300; }}\nexec rclone "$@"\n',
@@ -25,8 +25,8 @@ class Interrupt(Case):
     def interrupt(self, work, process, began, number):
         deadline = time.monotonic() + 60
         while not began.exists():
-            self.assertIsNone(process.poll(), 'the tool ended before rclone began')
-            self.assertLess(time.monotonic(), deadline, 'rclone did not begin')
+            self.assertIsNone(process.poll(), 'the tool ended before rclone started')
+            self.assertLess(time.monotonic(), deadline, 'rclone did not start')
             time.sleep(0.02)
         process.send_signal(number)
         result = work.finish(process, timeout=30)

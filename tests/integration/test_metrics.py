@@ -9,7 +9,7 @@ from workdir import SLOW, Case, main
 
 
 def numbers(path):
-    """{name with labels: value}; every line must be one that Prometheus takes."""
+    """{name with labels: value}; every line must be one that Prometheus accepts."""
     found = {}
     for line in path.read_text().splitlines():
         if line.startswith('#'):
@@ -70,7 +70,7 @@ class Metrics(Case):
         file = work.path / 'pbx.prom'
         work.three_legs('1776500000.1')
         work.three_legs('1776500000.2', stamp='20260418-1550')
-        for _ in range(2):  # nothing is left to the second
+        for _ in range(2):  # the second run has nothing left to do
             self.quiet(work.run('pbx-stitch', '--metrics', str(file)))
         found = numbers(file)
         self.assertEqual(found['pbx_stitch_runs_total'], 2)

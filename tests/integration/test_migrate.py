@@ -46,7 +46,7 @@ class Migrate(Case):
         return [row[0] for row in self.db.sql('select version from schema_migrations order by version')]
 
     def dump(self):
-        """The whole database, without the numbers that pg_dump makes up for each run."""
+        """The whole database, without the random keys that pg_dump generates for each run."""
         done = subprocess.run(['pg_dump', '-d', self.db.conninfo], stdout=subprocess.PIPE, check=True, text=True)
         return [line for line in done.stdout.splitlines() if not line.startswith(('--', '\\restrict', '\\unrestrict'))]
 
@@ -118,7 +118,7 @@ class Migrate(Case):
 
     def test_cdr_pgsql_can_insert_what_asterisk_sends_and_texts_of_any_length(self):
         self.up()
-        # What cdr_pgsql asks when it loads: a column that must not be null and has no entry in pg_attrdef is sent as ''.
+        # The query that cdr_pgsql runs when it loads: a column that must not be null and has no entry in pg_attrdef is sent as ''.
         rows = self.db.sql("""
             select a.attname from pg_attribute a left join pg_attrdef d on a.atthasdef and d.adrelid = a.attrelid and d.adnum = a.attnum
             where a.attrelid = 'asterisk_cdr'::regclass and a.attnum > 0 and a.attnotnull and d.adbin is null""")
@@ -395,7 +395,7 @@ class Migrate(Case):
         self.hints(result)
         first.kill()
         first.wait()
-        # The server notices that its client is gone, and lets go of the lock.
+        # The server notices that its client is gone, and releases the lock.
         self.only('20250101-a', 'select 1')
         self.up('--lock-timeout', '30')
 

@@ -1,4 +1,4 @@
-"""The Debian package and a plain installation: where the files are, and that they work from there."""
+"""The Debian package and a plain installation: where the files are, and that the tools work from there."""
 import gzip
 import os
 import re
@@ -81,7 +81,7 @@ class Package(Case):
     def test_the_hourly_runs_are_a_configuration_file_of_the_package(self):
         cron = self.root / 'etc/cron.d/pbx-recording-tools'
         self.assertEqual(cron.read_bytes(), (SOURCE / 'crontab').read_bytes())
-        self.assertEqual(self.files['etc/cron.d/pbx-recording-tools'], 0o644)  # cron ignores one that others may write
+        self.assertEqual(self.files['etc/cron.d/pbx-recording-tools'], 0o644)  # cron ignores a file that others may write
         self.assertEqual((self.folder / 'control/conffiles').read_text(encoding='utf-8'), '/etc/cron.d/pbx-recording-tools\n')
 
     def test_installing_it_starts_nothing_and_creates_no_account(self):
@@ -103,7 +103,7 @@ class Package(Case):
         self.knows_its_migrations(self.root / 'usr/bin/pbx-migrate')
 
     def knows_its_migrations(self, program):
-        """The program finds the migrations of its own installation, not those of the build's prefix."""
+        """The tool finds the migrations of its own installation, not those of the build's prefix."""
         w = self.workdir(remote=None, database=True)
         w.env.pop('PBX_MIGRATIONS', None)
         own = program.parent.parent / 'share/pbx-recording-tools/migrations/20990101-newest.sql'

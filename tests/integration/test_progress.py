@@ -46,7 +46,7 @@ class Progress(Case):
         self.assertTrue(seen and all(seen), f'{lines}\n{result}')
         counts = [int(line[1]) for line in seen]
         self.assertEqual(counts, sorted(counts))
-        self.assertGreater(len(set(counts)), 1, 'the count stood still')
+        self.assertGreater(len(set(counts)), 1, 'the count did not change')
         self.assertTrue(any(line[3] and line[4] for line in seen), f'no rate or time\n{lines}')
         self.assertEqual(screen(result), [''])
         self.assertEqual(work.legs_in_spool(), [])

@@ -1,4 +1,4 @@
-"""pbx-provision: an operator manages the policy without SQL, and cannot enter what the dialplan would refuse."""
+"""pbx-provision: an operator manages the policy without SQL, and cannot enter values that the dialplan would refuse."""
 import json
 
 from workdir import BIN, Case, main

@@ -108,7 +108,7 @@ class Archive(Case):
         self.quiet(work.run('pbx-archive'))
         self.assertEqual(len(work.cloud.objects(below=BELOW)), 50)
         if 'user.pbx.archived' not in os.listxattr(work.stitched / '1.wav'):
-            self.skipTest('no extended attributes here')
+            self.skipTest('this file system has no extended attributes')
         work.cloud.log.clear()
         self.quiet(work.run('pbx-archive'))
         self.assertEqual(work.cloud.log, [])

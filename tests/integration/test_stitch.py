@@ -38,12 +38,12 @@ class Joining(Case):
         sound.sndfile_info(path)
         joined = work.path / 'by-sox.wav'
         sound._sox(*(str(work.spool / name) for name, _ in legs), str(joined))
-        self.assertTrue(sound.same_audio(joined, path), 'sox joins the legs to something else')
+        self.assertTrue(sound.same_audio(joined, path), 'sox joins the legs to different audio')
 
     def test_speech_is_heard_in_the_order_in_which_it_was_spoken(self):
         work = self.workdir(remote=None)
         words = [sound.speech(word) for word in ('one', 'two', 'three')]
-        # File names that sort the other way round: the rows' order counts.
+        # File names that sort in reverse: the order of the rows decides.
         work.call(CALL, [('z.wav', words[0]), ('m.wav', words[1]), ('a.wav', words[2])])
         self.stitch(work)
         self.assertEqual(Wav(work.stitched_file(CALL)).samples, b''.join(Wav(word).samples for word in words))
@@ -490,7 +490,7 @@ class LegsElsewhere(Case):
         calls = ('1776500000.1', '1776500000.2')
         for number, call in enumerate(calls):
             work.call(call, [(f'{number}-a.wav', pcm(ramp(0.1, number))), (f'{number}-late.wav', None)], ago=3 * 3600)
-        work.cdr(calls[0], 'no#name.wav', ago=2 * 3600, sequence=9)  # a name that cannot be asked for
+        work.cdr(calls[0], 'no#name.wav', ago=2 * 3600, sequence=9)  # a name that cannot be requested
         self.status(work.run('pbx-stitch'), 0)
         for number, _ in enumerate(calls):
             work.remote.put(f'{number}-late.wav', pcm(ramp(0.2, number + 10)))
@@ -516,7 +516,7 @@ class LegsElsewhere(Case):
         until = time.monotonic() + 20 * SLOW
         while not work.cloud.log and time.monotonic() < until:
             time.sleep(0.02)
-        work.stitched_file(CALL).write_bytes(whole)  # pbx-stitch has found none, and asks for the leg
+        work.stitched_file(CALL).write_bytes(whole)  # pbx-stitch has found none, and requests the leg
         before = work.snapshot(work.stitched)
         work.cloud.clear()
         result = self.status(work.finish(process), 0)
@@ -610,7 +610,7 @@ class LegsElsewhere(Case):
         result = work.run('pbx-stitch', '--timeout', '8s', timeout=40)
         self.assertIn(result.status, (69, 75), str(result))
         self.assertLess(time.monotonic() - started, 25 * SLOW)
-        self.assertTrue(work.stitched_file('1776500000.2').exists(), 'the call whose legs are here was not done')
+        self.assertTrue(work.stitched_file('1776500000.2').exists(), 'the call whose legs are here was not stitched')
 
     def test_a_call_of_which_this_node_holds_no_leg_is_another_nodes_work(self):
         work = self.workdir()
@@ -770,7 +770,7 @@ class Running(Case):
     def test_a_second_run_at_the_same_time_ends_with_75_and_names_the_lock_holder(self):
         work = self.workdir()
         work.call('1776500000.1', [('a.wav', pcm(ramp(0.1))), ('away.wav', None)], ago=3 * 3600)
-        work.cloud.fault(hang=True)  # the first run waits for the bucket, the lock in its hand
+        work.cloud.fault(hang=True)  # the first run waits for the bucket while it holds the lock
         first = work.start('pbx-stitch')
         deadline = time.monotonic() + 20
         while not work.cloud.log and time.monotonic() < deadline:

@@ -25,10 +25,10 @@ FAULTS = {
     'hang',           # take the request and never answer, till clear() or the end
     'delay_ms',       # answer late
     'bytes_per_s',    # answer slowly
-    'truncate',       # cut the body after so many bytes
+    'truncate',       # cut the body after this many bytes
     'corrupt',        # flip one byte of the body
     'corrupt_store',  # flip one byte of an upload before it is stored
-    'no_md5',         # name no MD5, as for a composite object
+    'no_md5',         # report no MD5, as for a composite object
 }
 
 
@@ -71,7 +71,7 @@ class FakeGcs:
         return fault
 
     def clear(self):
-        """Forget all faults and the log, and let go of every request that hangs."""
+        """Forget all faults and the log, and release every request that hangs."""
         with self.lock:
             self.faults.clear()
             self.log.clear()
@@ -118,7 +118,7 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, request, client_address):
-        if not isinstance(sys.exc_info()[1], OSError):  # rclone was killed, or closed early: not the server's trouble
+        if not isinstance(sys.exc_info()[1], OSError):  # rclone was killed, or closed early: not an error of the server
             super().handle_error(request, client_address)
 
 
@@ -175,7 +175,7 @@ class _Handler(BaseHTTPRequestHandler):
                                        'errors': [{'domain': 'global', 'reason': reason, 'message': message}]}})
 
     def resource(self, bucket, entry):
-        """What Google says of an object."""
+        """What Google reports about an object."""
         name, generation = entry['name'], entry['generation']
         link = f"http://{self.headers.get('Host')}/download/storage/v1/b/{bucket}/o/{quote(name, safe='')}"
         said = {'kind': 'storage#object', 'id': f'{bucket}/{name}/{generation}', 'name': name, 'bucket': bucket,
@@ -190,7 +190,7 @@ class _Handler(BaseHTTPRequestHandler):
     # --- requests
 
     def read_body(self):
-        """The request's body; None when its sender went away in the middle of it."""
+        """The request's body; None when its sender disconnected in the middle of it."""
         length = self.headers.get('Content-Length')
         if length is not None:
             data = self.rfile.read(int(length))

@@ -68,7 +68,7 @@ class Cluster:
 
     def start(self):
         with open(os.path.join(self.folder, 'log'), 'ab') as log:
-            # The server ends with the test script, even when that is killed.
+            # The server ends with the test script, even if the script is killed.
             self.process = subprocess.Popen([*self.as_user, '--pdeathsig', 'INT', os.path.join(self.programs, 'postgres'), '-D', self.data],
                                             cwd='/', stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             start_new_session=True)
@@ -83,7 +83,7 @@ class Cluster:
         raise RuntimeError(f'PostgreSQL was not ready within 60 s:\n{self.log}')
 
     def stop(self, how='fast'):
-        """fast: as by an operator; immediate: as by a crash."""
+        """fast: as an operator does it; immediate: like a crash."""
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGINT if how == 'fast' else signal.SIGQUIT)
             self.process.wait(30)

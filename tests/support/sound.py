@@ -8,7 +8,7 @@ import struct
 import subprocess
 import tempfile
 
-# Each kind of leg, as sox options. Asterisk's own: wav, wav16, WAV49; the others come from providers and older systems.
+# Each kind of leg, as sox options. wav, wav16 and WAV49 are Asterisk's own; the others come from providers and older systems.
 KINDS = {
     'wav': ['-r', '8000', '-c', '1', '-b', '16', '-e', 'signed-integer'],
     'wav16': ['-r', '16000', '-c', '1', '-b', '16', '-e', 'signed-integer'],
@@ -57,7 +57,7 @@ def pcm(samples, rate=8000, channels=1):
 
 
 def ramp(seconds=1.0, seed=0, rate=8000):
-    """Raw samples of which every stretch differs, and differs between seeds: what went where can be told."""
+    """Raw samples that differ in every stretch and between seeds, so that a test can see which of them went where."""
     return b''.join(struct.pack('<h', ((n * 7 + seed * 1009 + (n >> 8) * 13) % 65521) - 32760)
                     for n in range(round(seconds * rate)))
 
@@ -74,12 +74,12 @@ def unfinished(wav):
 
 
 def truncated(wav, keep):
-    """A leg that lost its end, the header promising more."""
+    """A truncated leg, whose header promises more."""
     return wav[:keep]
 
 
 class Wav:
-    """A WAV file taken apart by hand: every chunk, the format, the text that it carries about itself."""
+    """A WAV file taken apart by hand: every chunk, the format, the text tags that it contains."""
 
     def __init__(self, source):
         if isinstance(source, (bytes, bytearray)):
@@ -123,14 +123,14 @@ class Wav:
         return json.loads(self.info['ICMT'])
 
     def check(self):
-        """The sizes in the header are those of the file, and libsndfile and sox read it as it says."""
+        """The sizes in the header are those of the file, and libsndfile and sox read what its header states."""
         assert self.riff_size == len(self.bytes) - 8, f'RIFF size {self.riff_size} in a file of {len(self.bytes)} bytes'
         assert len(self.samples) == self.data_size, 'the data chunk is longer than the file'
         return self
 
 
 def sndfile_info(path):
-    """What sndfile-info says, and fail on its warnings."""
+    """What sndfile-info prints; fails on its warnings."""
     done = subprocess.run(['sndfile-info', path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     assert done.returncode == 0 and 'Error' not in done.stdout and '***' not in done.stdout, done.stdout
     return done.stdout

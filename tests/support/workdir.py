@@ -50,7 +50,7 @@ SHAPE = """select md5(string_agg(concat(attrelid, attname, atttypid), ',' order 
 _cluster = None
 _template = None
 _shape = None
-_idle = []  # databases that a test has done with, emptied: quicker than new ones
+_idle = []  # databases that a finished test used, emptied: faster than new ones
 
 
 def cluster():
@@ -82,7 +82,7 @@ def migrated():
 
 
 def _put_back(database):
-    """Empty a database for the next test; one whose schema a test has changed goes."""
+    """Empty a database for the next test; one whose schema a test has changed is dropped."""
     done = database.psql('-At', '-c', f"""
         set session_replication_role = replica;
         do $$
@@ -113,7 +113,7 @@ class Result:
 
 
 class Remote:
-    """A place in a remote: its rclone path, and what lies there, seen without rclone."""
+    """A place in a remote: its rclone path, and its contents, read without rclone."""
 
     def __init__(self, path, folder=None, cloud=None):
         self.path, self.folder, self.cloud = path, folder, cloud
@@ -144,7 +144,7 @@ class Workdir:
     def __init__(self, remote='gcs', database=True):
         self.stack = contextlib.ExitStack()
         self.path = Path(tempfile.mkdtemp(prefix='pbx-test-'))
-        # calldate has whole seconds; and the rows of one call must not drift apart while they are made.
+        # calldate has whole seconds; and the rows of one call must not drift apart while they are inserted.
         self.now = int(time.time())
         self.stack.callback(shutil.rmtree, self.path, ignore_errors=True)
         self.path.chmod(0o755)
@@ -245,7 +245,7 @@ class Workdir:
     def rclone_runs(self):
         return (self.path / 'rclone.log').read_text(encoding='utf-8').splitlines()
 
-    # --- what Asterisk would have left
+    # --- what Asterisk would leave
 
     def leg(self, name, data=None, age=600):
         """A leg in the spool, last written `age` seconds ago."""
@@ -337,7 +337,7 @@ class Workdir:
         return result
 
     def run_on_terminal(self, tool, *arguments, env=None, timeout=60, stdout=True, columns=100):
-        """Run with stderr, and stdout unless told otherwise, on a terminal. Both come back as `out`."""
+        """Run with stderr, and by default stdout too, on a terminal. Both come back as `out`."""
         command = self.command(tool, *arguments)
         leader, follower = pty.openpty()
         fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack('HHHH', 24, columns, 0, 0))
@@ -377,12 +377,12 @@ class Workdir:
         return self.stitched / f'{linkedid}.wav'
 
     def legs_in_spool(self):
-        """Files in the spool, but for those that pbx-archive hides there for itself."""
+        """Files in the spool, except for the hidden ones of pbx-archive."""
         return sorted(entry.name for entry in self.spool.iterdir() if entry.is_file() and not entry.name.startswith('.'))
 
     def snapshot(self, *folders):
-        """{path: (inode, size, mtime_ns, SHA-256)} of every file but locks and logs: equal snapshots mean that no byte was
-        written."""
+        """{path: (inode, size, mtime_ns, SHA-256)} of every file except locks and logs: equal snapshots mean that no byte
+        was written."""
         seen = {}
         for folder in folders or (self.path,):
             for file in sorted(Path(folder).rglob('*')):
@@ -394,7 +394,7 @@ class Workdir:
 
 
 def no_report(result):
-    """A sanitizer's report is a failure whatever the tool ended with."""
+    """A sanitizer's report is a failure whatever the tool's exit status."""
     if SANITIZER.search(result.err.encode()):
         raise AssertionError(f'a sanitizer reports:\n{result}')
 
@@ -409,8 +409,8 @@ def _end(process):
 
 
 def as_nobody(*places):
-    """What to put before a command to run it without root's powers; `places` become nobody's.
-    Nothing when the tests have no such powers."""
+    """What to put before a command to run it without root's powers; `places` are given to
+    nobody. Empty when the tests have no such powers."""
     if os.geteuid() != 0:
         return []
     for place in places:
@@ -430,7 +430,7 @@ def processes_with(text):
 
 
 class Case(unittest.TestCase):
-    """A test case with workdirs that vanish, and checks that say what the tool said."""
+    """A test case whose workdirs are removed at its end, and whose checks quote the tool's output."""
     maxDiff = 4000
     longMessage = True
 
@@ -444,7 +444,7 @@ class Case(unittest.TestCase):
         return work
 
     def status(self, result, expected):
-        """The tool ended as it should, and spoke as all of them do."""
+        """The tool ended with the expected status, and its messages have the suite's form."""
         self.assertEqual(result.status, expected, f'\n{result}')
         program = next((Path(part) for part in result.command if Path(part).parent == BIN), None)
         if expected not in (0, 1) and program:
@@ -457,7 +457,7 @@ class Case(unittest.TestCase):
             self.assertRegex(result.err, expression, f'\n{result}')
 
     def hints(self, result):
-        """An error comes with advice, and both in the suite's manner."""
+        """An error comes with a hint, and both have the suite's form."""
         # Another program, such as setpriv, may have started the tool.
         names = [os.path.basename(part) for part in result.command]
         tool = next(name for name in names if name.startswith('pbx-'))
@@ -473,7 +473,7 @@ class Case(unittest.TestCase):
 
 def main(*tools):
     """Run the script's tests. Exits 77, loudly, where a program that they need is missing, or one of the `tools` that they
-    judge is not written yet."""
+    test is not written yet."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     missing = [program for program in (*sound.missing_programs(), *(
         program for program in ('psql', 'rclone', 'setpriv') if not shutil.which(program)))]

@@ -1,4 +1,4 @@
-// Which trunk an address belongs to, which trunks there are at all, and what else an operator bounds.
+// Which trunk an address belongs to, which trunks are generated, and the other limits that an operator sets.
 #include "deploy/addresses.hpp"
 #include "dialplan_fixture.hpp"
 
@@ -14,7 +14,7 @@ namespace {
 std::vector<Organization> with_hosts(const std::vector<std::string>& hosts) {
     std::vector<Organization> all;
     for (const auto& host : hosts) {
-        // The later in the list, the earlier in the alphabet.
+        // Names that are later in the list come earlier in the alphabet.
         all.push_back(fixture::organization(std::string(1, static_cast<char>('z' - all.size()))));
         all.back().dids.clear();
         all.back().trunks.front().host = host;

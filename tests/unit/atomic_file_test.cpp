@@ -55,7 +55,7 @@ TEST_CASE("without a commit the old file stays and nothing else remains") {
 
 TEST_CASE("what a killed writer left is removed when the next one begins") {
     const TemporaryFolder temporary;
-    // Killed while it wrote under a random name, and killed between its last two renames.
+    // One writer was killed while it wrote under a random name, one between its last two renames.
     for (const std::string left : {"0123456789abcdef", "half of something longer"}) {
         temporary.write(".call.wav.writing", left);
         temporary.write(".call.wav.0123456789abcdef.tmp", "half");
@@ -105,7 +105,7 @@ TEST_CASE("whatever lies under the hidden names is neither written to nor follow
             CHECK(pbx::read_file(temporary.path() / "call.wav") == "audio");
             CHECK((folder.look("victim")->st_mode & 0777U) != 0640);
             CHECK_FALSE(folder.look("nowhere"));
-            // The name of older versions is not ours any more.
+            // The hidden name that older versions used is no longer ours.
             CHECK(folder.look(hidden).has_value() == (hidden == ".call.wav.tmp"));
             std::filesystem::remove(planted);
         }

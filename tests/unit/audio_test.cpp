@@ -32,7 +32,7 @@ LegAudio open_leg(const TemporaryFolder& folder, const std::string& bytes) {
     return {Fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)}, "leg"};
 }
 
-// Joins `legs`, of which `manifest` names none yet.
+// Joins `legs`, none of which `manifest` lists yet.
 void join_into(int out, const std::vector<LegAudio>& legs, Manifest& manifest) {
     std::vector<LegShape> shapes;
     for (const auto& leg : legs) {
@@ -55,7 +55,7 @@ std::string joined(const TemporaryFolder& folder, const std::vector<LegAudio>& l
     return pbx::read_file(path);
 }
 
-// While it lives, no file can become longer.
+// While it exists, no file can grow beyond this size.
 class FileSizeLimit {
   public:
     explicit FileSizeLimit(rlim_t bytes) {

@@ -13,7 +13,7 @@ namespace fixture {
 
 inline constexpr const char* spool = "/var/spool/asterisk/monitor";
 
-/// A time for the tests to compare with others: the smaller, the longer ago.
+/// A time for the tests to compare with others: a smaller number is longer ago.
 inline pbx::tenants::Timestamp at(long long microseconds) {
     return pbx::tenants::Timestamp{std::chrono::microseconds{microseconds}};
 }
@@ -37,7 +37,7 @@ inline pbx::tenants::Organization organization(const std::string& prefix = "acme
     return result;
 }
 
-/// The plan of the only organization, all of whose rows must be fit.
+/// The plan of the only organization, all of whose rows must be valid.
 inline pbx::dialplan::Plan plan(const pbx::tenants::Organization& organization,
                                 const pbx::dialplan::Rules& rules = {}) {
     auto checked = pbx::dialplan::check({organization}, rules);

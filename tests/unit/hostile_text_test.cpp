@@ -1,4 +1,4 @@
-// Nothing that stands in a text column can add a line, a section or an application to Asterisk's configuration: random
+// No text in a column can add a line, a section or an application to Asterisk's configuration: random
 // strings go into every column, and what is written is read back as Asterisk reads it.
 #include "dialplan/text.hpp"
 #include "dialplan_fixture.hpp"
@@ -34,7 +34,7 @@ std::vector<Line> read_back(const std::string& text) {
         REQUIRE(end != std::string::npos);
         const auto raw = text.substr(at, end - at);
         at = end + 1;
-        REQUIRE(raw.size() < 8191); // a longer line is taken for two
+        REQUIRE(raw.size() < 8191); // Asterisk reads a longer line as two
         REQUIRE(std::none_of(raw.begin(), raw.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }));
         std::string code;
         for (std::size_t i = 0; i < raw.size(); ++i) {
@@ -238,7 +238,7 @@ void judge_dialplan(const std::string& text, const std::string& prefix) {
             REQUIRE(std::regex_match(line.value, found, following));
             REQUIRE(applications.contains(found.str(2)));
         }
-        // One call of one application: nothing that a column holds comes with braces, brackets or quotes of its own.
+        // One call of one application: no column's text brings braces, brackets or quotes of its own.
         for (const auto* trap :
              {"SHELL", "System(", "evil", "/victim", "@victim", ",victim", "(victim", "\\", "`", "'", "$[1/0]"})
             REQUIRE(line.value.find(trap) == std::string::npos);
@@ -367,7 +367,7 @@ TEST_CASE("random strings in any one text column add nothing to the configuratio
                 continue;
             refused += judge(organization);
         }
-    CHECK(refused > 1000); // the strings are hostile indeed
+    CHECK(refused > 1000); // the strings are really hostile
 }
 
 TEST_CASE("random strings in all text columns at once add nothing to the configuration") {

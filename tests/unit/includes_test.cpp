@@ -16,7 +16,7 @@ std::string maintained(const std::string& main, const std::vector<std::string>& 
     });
 }
 
-// `before` with the hunks of a unified diff applied: the judge of unified_diff.
+// `before` with the hunks of a unified diff applied, to verify unified_diff.
 std::string patched(const std::string& before, const std::string& diff) {
     std::vector<std::string> lines;
     for (std::size_t at = 0; at < before.size();) {
@@ -136,7 +136,7 @@ TEST_CASE("a diff applied to the old text gives the new one") {
             return result;
         };
         const auto before = text();
-        // Half of them small changes, half of them other texts.
+        // Half of them are small changes, half of them unrelated texts.
         auto after = text();
         if (random() % 2 == 0 && !before.empty()) {
             after = before;

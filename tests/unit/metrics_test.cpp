@@ -1,4 +1,4 @@
-// The file for monitoring: counters grow from run to run, and the lines of other tools stay.
+// The file for monitoring: counters grow from run to run, and other tools' lines are kept.
 #include "base/fd.hpp"
 #include "catch.hpp"
 #include "recording/metrics.hpp"

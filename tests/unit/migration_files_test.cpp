@@ -1,4 +1,4 @@
-// Each thing that can be wrong with a migration file, and the words for it.
+// Each thing that can be wrong with a migration file, and the message for it.
 #include "base/error.hpp"
 #include "catch.hpp"
 #include "db/migration_files.hpp"

@@ -1,4 +1,4 @@
-// Moments that an operator writes, in whatever zone.
+// Times as operators write them, in any zone.
 #include "base/error.hpp"
 #include "base/moment.hpp"
 #include "catch.hpp"
@@ -11,7 +11,7 @@ using pbx::parse_time;
 
 namespace {
 
-// The process's zone, put back at the end.
+// The process's zone, restored at the end.
 class Zone {
   public:
     explicit Zone(const char* name) {

@@ -1,4 +1,4 @@
-// How an organization is found by what an operator calls it.
+// How an organization is found by the name, prefix or id that an operator gives.
 #include "base/error.hpp"
 #include "catch.hpp"
 #include "db/organization_lookup.hpp"

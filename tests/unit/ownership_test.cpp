@@ -15,7 +15,7 @@ using namespace pbx::tenants;
 
 namespace {
 
-// What is written for an organization; empty when there is none.
+// The text that is written for an organization; empty when it is left out.
 std::string texts(const Checked& checked, const std::string& prefix) {
     for (const auto& plan : checked.plans)
         if (plan.prefix() == prefix)
@@ -30,7 +30,7 @@ std::string refused(const Checked& checked) {
     return rows;
 }
 
-// Rows that are `age` old: the smaller, the older.
+// Rows of this age: a smaller number means an older row.
 Organization aged(Organization organization, long long age) {
     organization.held_since = fixture::at(age);
     for (auto& row : organization.users)
@@ -120,10 +120,10 @@ TEST_CASE("of hops in a circle the last one closes it, and nothing else is touch
     CHECK(closing({{"a", {"b"}}, {"b", {"c"}}, {"c", {"a"}}}) == Names{"c"});
     CHECK(closing({{"c", {"a"}}, {"b", {"c"}}, {"a", {"b"}}}) == Names{"a"});
     CHECK(closing({{"a", {"b", "c"}}, {"b", {"d"}}, {"c", {"d"}}, {"d", {"nowhere"}}}).empty());
-    // Two circles through one hop; and a row that leads into a circle without being a part of it.
+    // Two loops through one hop; and a row that leads into a loop without being part of it.
     CHECK(closing({{"a", {"b", "c"}}, {"b", {"a"}}, {"c", {"a"}}}) == Names{"b", "c"});
     CHECK(closing({{"a", {"b"}}, {"b", {"a"}}, {"d", {"a"}}}) == Names{"b"});
-    // The row that was left out closes nothing any more.
+    // The row that was left out no longer closes a loop.
     CHECK(closing({{"a", {"b"}}, {"b", {"a", "c"}}, {"c", {"b"}}}) == Names{"b"});
     CHECK(closing({}).empty());
     const auto loops = find_loops({{"a", {"b"}}, {"b", {"c"}}, {"c", {"x", "a"}}});
@@ -146,7 +146,7 @@ TEST_CASE("without the rows that close loops no loop is left, whatever the rows 
             left[hop.name] = hop.next;
         for (const auto& loop : find_loops(hops)) {
             left.erase(hops[loop.hop].name);
-            // The way is real: each name is a destination of the one before.
+            // The path is real: each name is a destination of the one before.
             std::string at = hops[loop.hop].name;
             for (const auto& name : loop.path) {
                 const auto& next = hops[std::stoul(at)].next;
@@ -155,7 +155,7 @@ TEST_CASE("without the rows that close loops no loop is left, whatever the rows 
             }
             CHECK(at == hops[loop.hop].name);
         }
-        // What leads nowhere goes, until nothing changes: a loop would stay.
+        // Rows that lead nowhere are removed until nothing changes: a loop would stay.
         for (bool changed = true; changed;) {
             changed = false;
             for (auto each = left.begin(); each != left.end();) {
@@ -210,7 +210,7 @@ TEST_CASE("whatever a newcomer wants of an incumbent, the incumbent's texts stay
             CHECK(texts(checked, prefix).find("type=identify") == std::string::npos);
         }
         incumbent.status = "active";
-        // The other way round it is the other way round.
+        // With the ages swapped, the result is swapped.
         const auto turned = check({aged(newcomer, 0), incumbent});
         const bool reaches = prefix == "zeta_" || prefix == "zeta__5";
         CHECK_THAT(refused(turned), ContainsSubstring(reaches ? "organization zeta\n" : "did +74950001 of zeta\n"));

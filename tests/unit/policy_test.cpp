@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::array<RecordingFlag, 3> words{RecordingFlag{true}, RecordingFlag{false}, RecordingFlag{}};
 
-// Whether the dialplan starts a recorder at a point, seen in the text alone.
+// Whether the dialplan starts a recorder at a point, judged by its text alone.
 bool starts_at(const std::string& text, const std::string& point) {
     const auto starts = [](const std::string& lines, const std::string& what) {
         REQUIRE_FALSE(lines.empty());
@@ -26,7 +26,7 @@ bool starts_at(const std::string& text, const std::string& point) {
         return starts(extension(text, "acme__incoming_sub", "74950001"), "Gosub(acme__rec,start,1(74950001))");
     if (point == "queue")
         return starts(extension(text, "acme__queue", "5001"), "Gosub(acme__rec,start,1(queue-5001))");
-    // Only a route that records makes a tag of the number dialled.
+    // Only a route that records turns the dialled number into a tag.
     return starts(extension(text, "acme__outbound", "_X."), "?${PBX_NUMBER}:${ARG1})");
 }
 
@@ -43,7 +43,7 @@ RecordingFlag& switch_of(Organization& organization, const std::string& point) {
 } // namespace
 
 TEST_CASE("a point records unless its row or the master says false, at each of the four points") {
-    // The master's key may be missing or null; the loader makes one value of both.
+    // The master's key may be missing or null; the loader treats both alike.
     for (const auto master : words)
         for (const auto row : words)
             for (const std::string point : {"extension", "did", "queue", "route"}) {
@@ -80,7 +80,7 @@ TEST_CASE("with the master off there is not one MixMonitor in the organization's
     CHECK(text.find("MixMonitor") == std::string::npos);
     CHECK(text.find("__rec") == std::string::npos);
     CHECK(text.find("U(") == std::string::npos);
-    // The calls go through all the same.
+    // The calls still go through.
     CHECK(extension(text, "acme__internal", "1001").find("Dial(PJSIP/acme_1001,") != std::string::npos);
     CHECK(extension(text, "acme__queue", "5001").find("Queue(acme__5001,") != std::string::npos);
 }

@@ -1,4 +1,4 @@
-// Texts from the network made fit to be shown.
+// Texts from the network, made safe to show.
 #include "base/name.hpp"
 #include "base/printable.hpp"
 #include "catch.hpp"

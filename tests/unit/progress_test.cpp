@@ -1,4 +1,4 @@
-// The line that shows how far a piece of work is.
+// The line that shows how much of a piece of work is done.
 #include "base/progress.hpp"
 #include "catch.hpp"
 

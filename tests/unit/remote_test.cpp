@@ -1,4 +1,4 @@
-// Names and paths that are for rclone's eyes.
+// Names and paths that rclone reads.
 #include "base/error.hpp"
 #include "catch.hpp"
 #include "remote/remote.hpp"

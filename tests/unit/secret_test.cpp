@@ -1,4 +1,4 @@
-// Passwords that are made up.
+// Random passwords and prefixes.
 #include "catch.hpp"
 #include "provision/secret.hpp"
 

@@ -1,4 +1,4 @@
-// Children: what they say, how they end, and that they end.
+// Child processes: their output, how they end, and that they end.
 #include "base/error.hpp"
 #include "base/subprocess.hpp"
 #include "catch.hpp"
@@ -78,7 +78,7 @@ TEST_CASE("processes that a child leaves running end with it, and have no descri
     ::close(open);
     CHECK(done.status == 0);
     const auto left = std::stoi(done.out);
-    // Its entry stays until somebody has waited for it.
+    // Its entry in the process table stays until its parent has waited for it.
     const auto ended = [&] {
         std::ifstream state{"/proc/" + std::to_string(left) + "/stat"};
         std::string number;

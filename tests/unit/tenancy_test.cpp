@@ -1,4 +1,4 @@
-// What ties an organization's configuration to the organization, and keeps callers' texts from steering it.
+// An organization's configuration leads only into the organization, and callers' texts cannot control it.
 #include "base/lines.hpp"
 #include "dialplan/text.hpp"
 #include "dialplan_fixture.hpp"

@@ -1,4 +1,4 @@
-// Which files are believed.
+// Which files are trusted.
 #include "base/error.hpp"
 #include "base/trust.hpp"
 #include "catch.hpp"
@@ -45,7 +45,7 @@ TEST_CASE("a file that others can write is refused by name") {
     CHECK_THROWS_WITH(open_trusted(Folder::open(temporary.path()), "pbx.conf"), ContainsSubstring("everybody"));
     if (!is_root())
         return;
-    // Group root is root's private one, group nobody is another's.
+    // Group root is root's private group, group nobody is not.
     REQUIRE(::chmod(path.c_str(), 0664) == 0);
     CHECK(read_trusted(path, most) == "text");
     REQUIRE(::chown(path.c_str(), 0, nobody) == 0);

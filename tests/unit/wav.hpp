@@ -27,7 +27,7 @@ inline std::string file(const std::string& chunks) {
     return "RIFF" + number(chunks.size() + 4, 4) + "WAVE" + chunks;
 }
 
-/// What Asterisk writes: a header of 44 bytes and samples.
+/// A file as Asterisk writes it: a header of 44 bytes and samples.
 inline std::string leg(const std::string& samples) {
     return file(format() + chunk("data", samples));
 }
