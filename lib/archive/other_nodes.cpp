@@ -1,4 +1,4 @@
-// Every question to the database here may stay without an answer.
+// Every query here may remain unanswered.
 #include "archive/other_nodes.hpp"
 
 #include "base/words.hpp"
@@ -61,7 +61,7 @@ void OtherNodes::enter(bool dry_run) {
         throw Error{*refused};
 }
 
-// Nothing where the database does not answer.
+// Empty if the database does not answer.
 template <typename Question>
 std::optional<bool> OtherNodes::ask(const Question& question) {
     if (!session_)
@@ -70,7 +70,7 @@ std::optional<bool> OtherNodes::ask(const Question& question) {
         return question();
     } catch (const Error& error) {
         words::note("other nodes are not looked for any more: {}", error.what());
-        session_.reset(); // asking it again would cost as long again
+        session_.reset(); // another query would take as long again
         return std::nullopt;
     }
 }

@@ -1,4 +1,4 @@
-// What the archive must know of other machines that store legs in the same place.
+// What the archive must know about other machines that store legs in the same place.
 #pragma once
 
 #include "db/nodes.hpp"
@@ -11,13 +11,14 @@
 namespace pbx::archive {
 
 /// Whether `leg` ends as only the node `node` names its legs: with -NODE.wav, or -NODE-UNIQUEID.wav (Asterisk's
-/// uniqueid without a system name, "1776500000.1"), .WAV likewise. A node name without a letter proves nothing: an
-/// extension may be called so, and the end of a name without a node is the extension.
+/// uniqueid without a system name, "1776500000.1"), .WAV likewise. A node name without a letter proves nothing: it may
+/// equal an extension's number, and a name without a node ends with the extension.
 bool is_named_by(std::string_view leg, std::string_view node);
 
 class OtherNodes {
   public:
-    /// Nothing is asked yet. `database` and `node` are the settings; `spool` the folder that this machine works on.
+    /// Does not query the database yet. `database` and `node` are the settings; `spool` the folder that this machine
+    /// works on.
     OtherNodes(std::string database, const std::string& node, const std::string& spool);
 
     /// Registers this run in the table of nodes. Throws Error (config) when this node must not work beside those that
@@ -31,11 +32,12 @@ class OtherNodes {
     /// Whether only this machine can store a leg of this name.
     bool is_ours(std::string_view leg) const { return is_named_by(leg, node_.name); }
 
-    /// Whether another machine may store a leg under a name that is not ours, by what the table says at this moment.
-    /// Where it says nothing, a machine with a node name has others beside it, and one without is alone.
+    /// Whether another machine may store a leg under a name that is not ours, according to the table at this moment.
+    /// If it gives no answer, a machine with a node name is assumed to have others beside it, and one without to be
+    /// alone.
     bool may_exist();
 
-    /// Whether a machine without a node name archives at this moment. Where the database says nothing: no.
+    /// Whether a machine without a node name archives at this moment. If the database gives no answer: no.
     bool unnamed_is_at_work();
 
   private:

@@ -1,5 +1,5 @@
 // Directives stand at the beginning of a line, in any case, and names may be quoted. ';' begins a comment unless a
-// backslash stands before it, and ;-- begins one that lasts until --;, with others inside it.
+// backslash precedes it, and ;-- begins one that ends at --; and may contain others.
 #include "dialplan/conf_lines.hpp"
 
 #include <algorithm>

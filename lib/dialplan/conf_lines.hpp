@@ -29,7 +29,7 @@ Directive directive_of(std::string_view code);
 /// A line such as [name](template); the name is empty for other lines.
 struct Section {
     std::string name;
-    bool adds = false;              ///< [name](+): an addition to a section that stands elsewhere
+    bool adds = false;              ///< [name](+): an addition to a section defined elsewhere
     std::vector<std::string> bases; ///< templates
 };
 Section section_of(std::string_view code);

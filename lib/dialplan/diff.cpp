@@ -47,7 +47,7 @@ std::string_view at(const LineList& lines, std::ptrdiff_t i) {
     return lines[static_cast<std::size_t>(i)];
 }
 
-// How far down `before` each diagonal gets with a number of differences; diagonal k holds the pairs (x, x - k).
+// How far into `before` each diagonal gets with a number of differences; diagonal k holds the pairs (x, x - k).
 class Search {
   public:
     Search(const LineList& before, const LineList& after)
@@ -157,7 +157,7 @@ std::string range(std::ptrdiff_t first, std::ptrdiff_t count) {
     return fmt::format("{},{}", count == 0 ? first - 1 : first, count);
 }
 
-// Prints the edits as hunks, and counts the lines of both texts on the way.
+// Prints the edits as hunks, and counts the lines of both texts meanwhile.
 class HunkWriter {
   public:
     explicit HunkWriter(const std::vector<Edit>& edits)
@@ -181,7 +181,7 @@ class HunkWriter {
         }
     }
 
-    // The last change that is so near to the one before it that their context overlaps.
+    // The last change that is so close to the one before it that their contexts overlap.
     std::ptrdiff_t last_change(std::ptrdiff_t change) const {
         for (auto next = change; next < count_ && next - change <= 2 * context_lines; ++next)
             if (sign(next) != ' ')

@@ -31,7 +31,7 @@ constexpr std::string_view ring_seconds = "60";
 // The pattern of a route for which nobody chose one. It does not match what phones dial from an address book, +49...
 constexpr std::string_view default_pattern = "_X.";
 
-// A number that another part of the dialplan sends here, and that no route matches. Cause 3: no route to destination.
+// For numbers that another part of the dialplan sends here and no route matches. Cause 3: no route to destination.
 constexpr std::string_view no_route = "exten => i,1,Hangup(3)\n";
 
 class DialplanWriter {
@@ -168,7 +168,7 @@ class DialplanWriter {
         add_step("Answer()");
         start_recording(did.number);
         if (to_queue) {
-            // Media takes a second to flow both ways.
+            // Media takes a second to flow in both directions.
             add_step("Wait(1)");
             call_recorder("next");
             go_to(did.routing_type, destination);

@@ -12,7 +12,7 @@ namespace pbx::dialplan {
 struct Fault {
     std::string message;
     std::string hint{};
-    bool conflict = false; ///< the row itself is valid, but an older row holds what it wants
+    bool conflict = false; ///< the row itself is valid, but an older row holds what it claims
 };
 
 /// Throws Fault unless `condition` holds.

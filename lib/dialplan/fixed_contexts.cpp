@@ -119,7 +119,7 @@ exten => _[0-9*#+],1,Set(CHANNEL(accountcode)=~A)
 
 // Marks: ~N the limit, ~E the emergency numbers. A channel that was called continues a call when the caller transfers
 // it: after a blind transfer it passes an extension, and takes the place of the channel that leaves. An attended
-// transfer is noticed by the connected-line hook (carry): one of the two channels that are left takes the place, unless
+// transfer is noticed by the connected-line hook (carry): one of the two remaining channels takes the place, unless
 // one of them has it.
 //
 // Cause 34 (no circuit available) becomes 503 in SIP and CONGESTION in the CDR row. 42 would be 503 as well, but FAILED

@@ -14,10 +14,10 @@ std::string recorder_contexts(const Plan& plan, const Machine& machine);
 /// [<prefix>__incoming]: the calls from trunks.
 std::string incoming_context(const Plan& plan);
 
-/// [<prefix>__none] and [<prefix>__message]: what nothing else matches.
+/// [<prefix>__none] and [<prefix>__message]: for numbers that nothing else matches.
 std::string fallback_contexts(const Plan& plan);
 
-/// [<prefix>__calls] and [<prefix>__calls-up]: the limit on calls at once. Empty without a limit.
+/// [<prefix>__calls] and [<prefix>__calls-up]: the limit on simultaneous calls. Empty without a limit.
 std::string call_limit_contexts(const Plan& plan, const Machine& machine);
 
 } // namespace pbx::dialplan

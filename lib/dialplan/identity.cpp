@@ -1,4 +1,4 @@
-// Comparing plain texts would let a tenant take what another has under another spelling.
+// Comparing plain texts would let a tenant take another's number or host under a different spelling.
 #include "dialplan/identity.hpp"
 
 #include "dialplan/conf_lines.hpp"

@@ -62,7 +62,7 @@ std::string maintain_includes(std::string_view main, std::string_view folder, co
     kept.reserve(main.size());
     std::vector<std::string> live; // names and patterns of names that the kept lines include
     int open = 0;                  // block comments
-    std::size_t comment_begin = 0; // where in `kept` the line stands that opened the block comment
+    std::size_t comment_begin = 0; // the position in `kept` of the line that opened the block comment
     const bool crlf = main.find('\n') != std::string_view::npos && main.substr(0, main.find('\n')).ends_with('\r');
     for_each_conf_line(main, [&](const ConfLine& line) {
         open = line.after;

@@ -44,7 +44,7 @@ class Graph {
 
     const std::vector<Hop>& hops_;
     std::unordered_map<std::string, std::size_t> places_;
-    std::vector<std::size_t> seen_; // the search that was here last
+    std::vector<std::size_t> seen_; // the last search that reached each hop
 };
 
 } // namespace

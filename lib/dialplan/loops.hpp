@@ -1,4 +1,4 @@
-// Finds loops among the rows that forward calls without a person.
+// Finds loops among the rows that forward calls automatically.
 #pragma once
 
 #include <cstddef>

@@ -8,9 +8,9 @@
 
 namespace pbx::dialplan {
 
-/// Names of sections in lower case, each with the file in which it stands.
+/// Names of sections in lower case, each with the file that contains it.
 struct OperatorNames {
-    std::map<std::string, std::string> contexts;  ///< extensions.conf and what it includes
+    std::map<std::string, std::string> contexts;  ///< extensions.conf and its includes
     std::map<std::string, std::string> endpoints; ///< pjsip.conf
     std::map<std::string, std::string> queues;    ///< queues.conf
 };

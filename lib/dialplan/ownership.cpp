@@ -1,5 +1,5 @@
 // Names are compared without case, numbers by their digits and hosts in canonical form: comparing texts would let a
-// tenant take what another has under another spelling.
+// tenant take another's name, number or host under a different spelling.
 #include "dialplan/ownership.hpp"
 
 #include "dialplan/conf_lines.hpp"
@@ -71,7 +71,7 @@ void Ownership::hold_key(Holders& holders, const Claim& claim, const std::string
         throw Fault{fmt::format("{} is held by {}", what, description_of(*found->second)), hint, true};
 }
 
-// The organization with the longest prefix that `name` begins with; the own one at least does.
+// The organization with the longest prefix that `name` begins with. Its own organization's always matches.
 const tenants::Organization* Ownership::owner_of(const std::string& name, const tenants::Organization* own) const {
     const auto shortest = own->context_prefix.size();
     for (auto end = name.rfind('_'); end > shortest; end = name.rfind('_', end - 1))
@@ -80,7 +80,7 @@ const tenants::Organization* Ownership::owner_of(const std::string& name, const 
     return own;
 }
 
-// The longest prefix that fits owns a name: "a_b_1" belongs to "a_b" and not to "a", unless the row of "a" was there
+// The longest matching prefix owns a name: "a_b_1" belongs to "a_b" and not to "a", unless the row of "a" was there
 // before "a_b".
 void Ownership::hold_name(Holders& holders, const Claim& claim, const WantedName& wanted) {
     auto& name = *wanted.name;

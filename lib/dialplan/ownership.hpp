@@ -21,10 +21,10 @@ struct Claim {
     bool active; ///< the row and its organization
 };
 
-/// Whether the first of two rows or organizations has held what it has for longer. The id decides where both are equal.
+/// Whether the first of two rows or organizations is the older one, by held_since. The id decides if both are equal.
 bool is_older(tenants::Timestamp a, const std::string& a_id, tenants::Timestamp b, const std::string& b_id);
 
-/// Grants each name to the first that asks, so that rows must come in the order of their age; a row that is not active
+/// Grants each name to the first that asks, so rows must come in the order of their age; a row that is not active
 /// keeps what it holds. Asterisk has one namespace for the endpoints and one for the queues of all tenants.
 class Ownership {
   public:

@@ -9,7 +9,7 @@ bool between(char c, char first, char last) {
     return c >= first && c <= last;
 }
 
-// `set` is what stands between brackets: single characters and ranges.
+// `set` is the text between brackets: single characters and ranges.
 bool in_set(std::string_view set, char c) {
     for (std::size_t i = 0; i < set.size(); ++i) {
         if (i + 2 < set.size() && set[i + 1] == '-') {

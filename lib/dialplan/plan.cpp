@@ -1,5 +1,5 @@
 // The order of the checks: each organization and row by itself, then against those that have held their names for
-// longer, then what all of them together do.
+// longer, then all of them together.
 #include "dialplan/plan.hpp"
 
 #include "dialplan/emergency.hpp"
@@ -92,7 +92,7 @@ class Check {
         tenants::visit_rows(organization, [&](const auto& kind, auto& rows) {
             sort_rows(rows, kind.name);
             for (auto& row : rows) {
-                if constexpr (std::is_same_v<decltype(row), Route&>) // holds nothing that another tenant could want
+                if constexpr (std::is_same_v<decltype(row), Route&>) // has no name that another tenant could claim
                     faults_.collect(&row, [&] { check_columns(row, rules_); });
                 else
                     claims_.push_back({{&organization, kind.word, &(row.*kind.name), row.held_since, &row.id,
@@ -138,7 +138,7 @@ class Check {
         for (auto& did : organization.dids)
             did.number = canonical_number(did.number);
         sort_rows(organization.dids, &tenants::Did::number);
-        // A limit with a fault must not silence the organization's phones.
+        // An invalid limit must not disable the organization's phones.
         if (const auto fault = limit_fault(organization.max_channels); !fault.empty())
             refuse(organization, "limit max_channels of " + harmless(organization.name), {fault});
         const int limit = limit_value(organization.max_channels);

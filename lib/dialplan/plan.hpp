@@ -25,13 +25,13 @@ struct Plan {
     const tenants::Trunk* trunk_by_id(std::string_view id) const;
 };
 
-/// A row that is left out, because its text cannot stand in the configuration or another row holds what it wants.
+/// A row that is left out, because its text is not allowed in the configuration or another row holds what it claims.
 struct Refusal {
     std::string prefix;    ///< of its organization
     std::string row;       ///< "user 1003 of acme"
     std::string fault;     ///< "sip_password: it has a line break"
     std::string hint{};    ///< what to do about it; may be empty
-    bool conflict = false; ///< the row itself is valid, but an older row holds what it wants
+    bool conflict = false; ///< the row itself is valid, but an older row holds what it claims
 };
 
 /// Something that an operator should know although nothing was left out.
@@ -54,8 +54,8 @@ struct Rules {
 };
 
 /// Looks at all organizations together, since Asterisk has one namespace for the endpoints and one for the queues of
-/// all tenants: no row can take or break what belongs to another tenant. What two rows want belongs to the one that has
-/// held it longer (held_since), even while that row or its organization is not active.
+/// all tenants: no row can take or break what belongs to another tenant. What two rows claim belongs to the one that
+/// has held it longer (held_since), even while that row or its organization is not active.
 Checked check(std::vector<tenants::Organization> all, const Rules& rules = {});
 
 } // namespace pbx::dialplan

@@ -9,7 +9,7 @@
 
 namespace pbx::dialplan {
 
-/// What the dialplan contains of the machine that it is for.
+/// The properties of its machine that the dialplan contains.
 struct Machine {
     std::string spool; ///< the folder of the recordings, for which spool_fault() is empty
     std::string node;  ///< the machine's node name; the names of its recordings end with it; may be empty
@@ -25,7 +25,7 @@ std::string pjsip_text(const Plan& plan);
 /// queues_<prefix>.conf: queues with their members.
 std::string queues_text(const Plan& plan);
 
-/// Why `spool` cannot stand in the dialplan; empty when it can.
+/// Why `spool` cannot be written into the dialplan; empty when it can.
 std::string_view spool_fault(std::string_view spool);
 
 /// The first line of each of the texts, and whether a text begins with one.

@@ -1,4 +1,4 @@
-// The dialplan's own words for this are in extensions.cpp.
+// extensions.cpp writes the dialplan that does the same.
 #include "dialplan/routing.hpp"
 
 #include <algorithm>

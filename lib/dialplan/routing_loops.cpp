@@ -1,5 +1,5 @@
-// The rows that hand calls on without a person, as hops. A number that is dialled may come back by any DID that a
-// carrier sends to us, whoever's DID that is.
+// The rows that forward calls automatically, as hops. A number that is dialled may come back through any DID that a
+// carrier sends to us, whichever tenant has it.
 #include "dialplan/routing_loops.hpp"
 
 #include "dialplan/identity.hpp"
@@ -85,7 +85,7 @@ class HopCollector {
                 add(did, hop_name(did), destinations(organization, did.routing_type, did.routing_destination));
     }
 
-    // The DIDs by which a call to an outside number may come back.
+    // The DIDs through which a call to an outside number may come back.
     Names dids_behind(const tenants::Organization& organization, const std::string& number) const {
         Names next;
         for (const auto& route : organization.routes) {

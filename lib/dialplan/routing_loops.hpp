@@ -1,4 +1,4 @@
-// Calls that would go round between destinations, DIDs and carriers for ever.
+// Calls that would loop forever between destinations, DIDs and carriers.
 #pragma once
 
 #include "dialplan/fault.hpp"

@@ -22,7 +22,7 @@ constexpr std::size_t longest_prefix = 60;
 constexpr std::size_t longest_pattern = 70;
 constexpr std::size_t longest_limit = 6;
 
-// pjsip_<prefix>.conf would be a file of Asterisk's own.
+// pjsip_<prefix>.conf would be one of Asterisk's own files.
 constexpr std::array reserved_prefixes{"notify", "wizard"};
 
 constexpr std::array strategies{"ringall",  "leastrecent", "fewestcalls", "random",

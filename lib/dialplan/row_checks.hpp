@@ -11,7 +11,7 @@ namespace pbx::dialplan {
 inline constexpr std::size_t longest_name = 79; ///< bytes, of a section in Asterisk's configuration
 inline constexpr std::size_t longest_number = 32;
 
-// These throw Fault for a text that cannot stand in the configuration. They complete the row: a trunk_type under its
+// These throw Fault for a text that is not allowed in the configuration. They complete the row: a trunk_type under its
 // short name, a dial pattern with its underscore, a queue with its class of music.
 
 void check_columns(const tenants::Organization& organization);
@@ -29,7 +29,7 @@ std::string did_digits(const tenants::Did& did);
 
 /// Why `limit`, the JSON of limits.max_channels, is not a limit; empty for one that is, and for none.
 std::string limit_fault(const std::string& limit);
-/// Calls at once; 0 without a limit, or where it has a fault.
+/// The limit on simultaneous calls; 0 without a limit, or if it is invalid.
 int limit_value(const std::string& limit);
 
 } // namespace pbx::dialplan

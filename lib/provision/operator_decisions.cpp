@@ -1,4 +1,4 @@
-// Decisions of the operator that are not a tenant's: which hosts trunks may have, and how many calls an organization
+// Decisions that only the operator makes, not a tenant: which hosts trunks may have, and how many calls an organization
 // may have at once.
 #include "base/output.hpp"
 #include "base/printable.hpp"

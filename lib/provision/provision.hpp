@@ -1,4 +1,4 @@
-// What an operator does to organizations and their rows, without SQL. A row that pbx-dialplan-gen would leave out never
+// How an operator changes organizations and their rows without SQL. A row that pbx-dialplan-gen would leave out never
 // enters the database this way.
 #pragma once
 
@@ -43,7 +43,7 @@ Exit add_trunk(const Context& context, const std::string& organization, const te
 
 /// Approves the trunk's host, or withdraws the approval; prints its name and the host.
 Exit approve_trunk(const Context& context, const std::string& organization, const std::string& name, bool approved);
-/// `calls`: how many calls an organization may have at once, or "none".
+/// `calls`: how many simultaneous calls an organization may have, or "none".
 Exit limit_organization(const Context& context, const std::string& organization, const std::string& calls);
 
 /// Rows of one organization, or of all when it is empty. Passwords are not shown.

@@ -46,8 +46,8 @@ void Provisioner::try_change(const std::function<void()>& change) {
     const auto before = dialplan::check(all_, rules_);
     change();
     const auto after = dialplan::check(all_, rules_);
-    // A row that was left out before may be left out for another reason now: that must not keep anybody from correcting
-    // one fault after the other. It must not get into the way of other rows, though.
+    // A row that was left out before may be left out for another reason now, so that an operator can correct one fault
+    // after the other. It must not conflict with other rows, though.
     std::map<std::string, bool> refused; // row -> whether for a conflict
     for (const auto& refusal : before.refusals)
         refused[refusal.prefix + ' ' + refusal.row] = refusal.conflict;

@@ -14,8 +14,8 @@
 
 namespace pbx::provision {
 
-/// Stands for the id that the database will give. The row's held_since, which is not_stored, makes it the newest of
-/// all.
+/// Stands for the id that the database will give. The row's held_since, which is not_stored, makes it the newest
+/// of all.
 inline constexpr const char* new_id = "ffffffff-ffff-4fff-bfff-ffffffffffff";
 
 /// For Trunk::approved_at: an approval that is not in the database yet is newer than all that are.
@@ -35,7 +35,7 @@ class Provisioner {
     std::vector<const tenants::Organization*> organizations_to_list(const std::string& wanted);
 
     /// Makes `change` to the organizations in memory. Throws Error when a row is then left out of the configuration
-    /// that was not before: data where an older row holds what it wants, usage for its own text. Prints new warnings.
+    /// that was not before: data if an older row holds what it claims, usage for its own text. Prints new warnings.
     void try_change(tenants::Organization& organization, const std::function<void()>& change);
     /// Tries a new organization. References to the others become invalid.
     void try_addition(const tenants::Organization& added);

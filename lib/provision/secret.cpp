@@ -1,4 +1,4 @@
-// getrandom(2), as often as it takes.
+// getrandom(2), repeated until there are enough bytes.
 #include "provision/secret.hpp"
 
 #include "base/error.hpp"

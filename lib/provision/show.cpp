@@ -74,7 +74,7 @@ Cells cells_of(const Organization& /*owner*/, const tenants::Trunk& trunk) {
             {"status", trunk.status},   {"approved", trunk.approved_at.has_value()}};
 }
 
-// Rows of an organization by name: PostgreSQL returns them in no order.
+// Rows of an organization by name: PostgreSQL returns them in no particular order.
 template <typename Row>
 std::vector<const Row*> sorted(const std::vector<Row>& rows, std::string Row::*name) {
     std::vector<const Row*> result;

@@ -1,5 +1,5 @@
 // rclone looks options up in this order: connection string, flags, RCLONE_CONFIG_<REMOTE>_<OPTION>,
-// RCLONE_<BACKEND>_<OPTION>, configuration file. So the third place can stand in for the first.
+// RCLONE_<BACKEND>_<OPTION>, configuration file. So the third place can replace the first.
 #include "remote/connection.hpp"
 
 #include "base/error.hpp"
@@ -15,7 +15,7 @@ namespace pbx {
 
 namespace {
 
-// The name that a remote without one of its own (":s3,...:") gets.
+// The generated name of a remote that has none (":s3,...:").
 constexpr std::string_view made_up = "pbx_inline";
 
 struct Parts {
@@ -39,7 +39,7 @@ bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
 
-// One option's value from the beginning of `rest`, and takes it away, up to its comma or colon.
+// Removes one option's value, up to its comma or colon, from the beginning of `rest`, and returns it.
 std::string take_value(std::string_view& rest) {
     if (rest.empty() || (rest.front() != '"' && rest.front() != '\'')) {
         const auto end = rest.find_first_of(",:");
@@ -112,8 +112,8 @@ std::string replaced(std::string text, std::string_view what, std::string_view w
     return text;
 }
 
-// Also what a value holds that is a connection string itself, as crypt's `remote` may be: rclone quotes it in its own
-// way.
+// Also the options in a value that is a connection string itself, as crypt's `remote` may be: rclone quotes it in its
+// own way.
 void collect_values(const Parts& parts, std::vector<std::string>& values) {
     constexpr std::size_t shortest = 3;
     for (const auto& [option, value] : parts.options) {

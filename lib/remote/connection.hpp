@@ -1,4 +1,4 @@
-// An rclone path apart: what may stand in an argument list, and what goes to rclone through its environment.
+// Splits an rclone path into what may appear in an argument list and what goes to rclone through its environment.
 #pragma once
 
 #include <string>
@@ -11,13 +11,13 @@ namespace pbx {
 /// environment only its own user. A path without options is passed on as it is.
 struct Connection {
     std::string path;                     ///< for the argument list
-    std::vector<std::string> environment; ///< NAME=value; these replace what our own environment has of these names
+    std::vector<std::string> environment; ///< NAME=value; these replace variables of the same name in our environment
     std::string shown;                    ///< for messages: without the options
     std::vector<std::string> hidden;      ///< options' values, which no message may show, the longest first
 };
 
-/// Takes an rclone path apart by the rules of rclone's own parser (fs/fspath/path.go, the same from 1.55 to 1.75).
-/// Throws Error (config), without the options in it, where they cannot be read or handed over.
+/// Splits an rclone path by the rules of rclone's own parser (fs/fspath/path.go, the same from 1.55 to 1.75).
+/// Throws Error (config), whose message shows no options, if they cannot be read or passed on.
 Connection parse_connection(const std::string& remote);
 
 /// `text` with "..." for every value that is hidden, also as rclone quotes it in its messages.
