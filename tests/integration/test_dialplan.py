@@ -471,7 +471,7 @@ class WhatGoesWrong(DialplanCase):
         work = self.pbx()
         self.organization(work, 'acme')
         for arguments, env, status, words in (
-                (('--org', 'nobody'), {}, 66, 'no organization has the name or prefix "nobody"'),
+                (('--org', 'nobody'), {}, 66, 'no organization has the name, prefix or id "nobody"'),
                 (('--database', 'host=/nowhere dbname=x'), {}, 69, 'cannot connect'),
                 (('--deploy', '--asterisk-dir', '/nowhere/etc'), {}, 74, '/nowhere/etc'),
                 (('--spool', '/a,b'), {}, 78, 'the spool /a,b is refused'),
