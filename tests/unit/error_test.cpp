@@ -21,6 +21,7 @@ TEST_CASE("a refused permission is status 77 whatever was tried") {
 }
 
 TEST_CASE("system errors come with a hint about what to do") {
-    CHECK(pbx::system_error(Exit::cant_create, "cannot write x", ENOSPC).hint().find("free space") != std::string::npos);
+    CHECK(pbx::system_error(Exit::cant_create, "cannot write x", ENOSPC).hint().find("free space") !=
+          std::string::npos);
     CHECK(pbx::system_error(Exit::cant_create, "cannot write x", ENOSPC, "mine").hint() == "mine");
 }
