@@ -23,6 +23,7 @@ using std::chrono::days;
 using std::chrono::sys_seconds;
 
 constexpr days days_kept{8};
+constexpr std::size_t longest_line = 512; // a name has at most 255 bytes
 
 std::size_t hash_of(std::string_view name) {
     return std::hash<std::string_view>{}(name);
@@ -123,7 +124,6 @@ MovedLegs MovedLegs::since(const Folder& spool, sys_seconds since) {
 void MovedLegs::read(const Folder& spool, const std::string& journal, sys_seconds since) {
     constexpr std::uint64_t most = 256U << 20U;
     constexpr std::size_t block = 1U << 20U;
-    constexpr std::size_t longest_line = 512;
     const auto fd = open_trusted(spool, journal);
     if (!fd)
         return;
@@ -147,7 +147,6 @@ void MovedLegs::read(const Folder& spool, const std::string& journal, sys_second
 }
 
 void MovedLegs::add_lines(std::string_view lines, sys_seconds since) {
-    constexpr std::size_t longest_line = 512;
     for (const auto line : Lines{lines}) {
         std::int64_t moved = 0;
         const auto* const end = line.data() + line.size();

@@ -32,11 +32,7 @@ class Validating(Case):
     def pbx(self, **files):
         """A workdir with the operator's main files, a phone 1001 that may have another name, a queue and a trunk."""
         work = self.workdir(remote=None)
-        work.etc = work.path / 'etc'
-        work.etc.mkdir()
-        work.env['PBX_ASTERISK_DIR'] = str(work.etc)
-        for name, text in {'pjsip': ORDER, **files}.items():
-            (work.etc / f'{name}.conf').write_text(text, encoding='utf-8')
+        work.asterisk_folder(**{'pjsip': ORDER, **files})
         work.db.sql("""
             with org as (insert into organizations (name, context_prefix) values ('acme', 'acme') returning id),
             trunk as (insert into sip_trunks (org_id, name, host) select id, 'carrier', '192.0.2.1' from org),

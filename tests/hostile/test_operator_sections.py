@@ -13,11 +13,7 @@ class Sections(Case):
     def pbx(self, **files):
         """A workdir with the operator's main files (extensions=..., pjsip=..., queues=...), and two organizations."""
         work = self.workdir(remote=None)
-        work.etc = work.path / 'etc'
-        work.etc.mkdir()
-        work.env['PBX_ASTERISK_DIR'] = str(work.etc)
-        for name, text in {'pjsip': ORDER, **files}.items():
-            (work.etc / f'{name}.conf').write_text(text, encoding='utf-8')
+        work.asterisk_folder(**{'pjsip': ORDER, **files})
         for number, prefix in enumerate(('acme', 'beta')):
             work.db.sql(f"""
                 with org as (insert into organizations (name, context_prefix) values ('{prefix}', '{prefix}') returning id),

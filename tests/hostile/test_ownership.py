@@ -16,9 +16,7 @@ class Owned(Case):
     def pbx(self):
         """A workdir with an Asterisk folder, and no tenant in the database."""
         work = self.workdir(remote=None)
-        work.etc = work.path / 'etc'
-        work.etc.mkdir()
-        work.env['PBX_ASTERISK_DIR'] = str(work.etc)
+        work.asterisk_folder()
         return work
 
     @staticmethod

@@ -20,9 +20,7 @@ class DialplanCase(Case):
     def pbx(self):
         """A workdir with an Asterisk folder, and no organization in the database."""
         work = self.workdir()
-        work.etc = work.path / 'etc'
-        work.etc.mkdir()
-        work.env['PBX_ASTERISK_DIR'] = str(work.etc)
+        work.asterisk_folder()
         return work
 
     @staticmethod

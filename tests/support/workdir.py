@@ -155,6 +155,7 @@ class Workdir:
         self.rclone_conf = self.path / 'rclone.conf'
         self.rclone_conf.touch(mode=0o600)
         self.healthy = ''
+        self.etc = None
         self.env = {key: value for key, value in os.environ.items()
                     if not key.startswith(('PBX_', 'PG', 'RCLONE_')) and key not in ('TZ', 'LANG', 'LC_ALL')}
         self.env.update(RCLONE_CONFIG=str(self.rclone_conf), PBX_SPOOL=str(self.spool), HOME=str(self.path),
@@ -187,6 +188,15 @@ class Workdir:
             if its_name:
                 machine.env['PBX_NODE'] = its_name
         return other
+
+    def asterisk_folder(self, **files):
+        """The folder that pbx-dialplan-gen deploys into, with these files: pjsip=TEXT is pjsip.conf."""
+        self.etc = self.path / 'etc'
+        self.etc.mkdir()
+        self.env['PBX_ASTERISK_DIR'] = str(self.etc)
+        for name, text in files.items():
+            (self.etc / f'{name}.conf').write_text(text, encoding='utf-8')
+        return self.etc
 
     # --- remotes
 
