@@ -335,6 +335,14 @@ class Workdir:
         self.stack.callback(_end, process)
         return process
 
+    def start_traced(self, calls, inject, tool, *arguments):
+        """Start a built tool under strace, which delays or fails the system `calls` as `inject` says. Returns the process
+        and strace's log of these calls, which has a line once a call has returned."""
+        log = self.path / 'strace.log'
+        return self.start('/usr/bin/strace', '-f', '-y', '-o', log, '-e', f'trace={calls}', '-e', f'inject={inject}',
+                          *self.command(tool, *arguments),
+                          env={'ASAN_OPTIONS': os.environ.get('ASAN_OPTIONS', '') + ':detect_leaks=0'}), log
+
     def finish(self, process, timeout=120):
         """Wait for a started tool."""
         try:
@@ -439,6 +447,16 @@ def processes_with(text):
     return found
 
 
+def wait_until(condition, what, seconds=20):
+    """The first true result of `condition()`, which is asked again until then; fails after `seconds`."""
+    deadline = time.monotonic() + seconds * SLOW
+    while not (result := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f'not within {seconds * SLOW} s: {what}')
+        time.sleep(0.02)
+    return result
+
+
 class Case(unittest.TestCase):
     """A test case whose workdirs are removed at its end, and whose checks quote the tool's output."""
     maxDiff = 4000
@@ -502,4 +520,4 @@ def main(*tools):
 
 
 __all__ = ['ACCOUNT', 'as_nobody', 'BELOW', 'BIN', 'Case', 'Database', 'LONG', 'OTHER_ACCOUNT', 'Result', 'SANITIZED', 'SLOW', 'SOURCE',
-           'Workdir', 'cluster', 'main', 'migrated', 'processes_with', 'quoted']
+           'Workdir', 'cluster', 'main', 'migrated', 'processes_with', 'quoted', 'wait_until']

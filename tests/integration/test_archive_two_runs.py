@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+"""Two runs of pbx-archive at once, and a run after one that a signal ended: the lock, and the rclone of the other run."""
+import signal
+
+from archiving import Archiving
+from workdir import LONG, main, processes_with, wait_until
+
+
+class TwoAtOnce(Archiving):
+    def test_two_runs_at_once_get_every_leg_into_the_bucket(self):
+        rounds = 100 if LONG else 5
+        for number in range(rounds):
+            work = self.workdir(database=False)
+            legs = self.legs(work, 60)
+            runs = [work.start('pbx-archive') for _ in range(2)]
+            results = [work.finish(run) for run in runs]
+            self.assertIn(sorted(result.status for result in results), ([0, 0], [0, 75]),
+                          f'round {number}\n{results[0]}\n{results[1]}')
+            self.assertEqual(work.remote.files(), legs, f'round {number}')
+            self.assertEqual(work.legs_in_spool(), [], f'round {number}')
+            work.close()
+
+    def test_the_second_of_two_runs_ends_as_temporary_failure_and_names_the_lock_holder(self):
+        work = self.workdir()
+        self.legs(work, 2)
+        work.cloud.fault(hang=True)
+        first = work.start('pbx-archive')
+        wait_until(lambda: work.cloud.log, 'a request of the first run')
+        second = self.archive(work, status=75, timeout=20)
+        self.says(second, str(first.pid))
+        work.cloud.clear()
+        self.status(work.finish(first), 0)
+
+    def ended_by(self, work, number):
+        """A run that this signal ended while it uploaded, and that left no rclone running; its legs."""
+        legs = self.legs(work, 5)
+        work.cloud.fault(match='^POST', delay_ms=30000)
+        run = self.starts_to_upload(work)
+        run.send_signal(number)
+        self.assertEqual(work.finish(run, timeout=20).status, -number)
+        wait_until(lambda: not processes_with(str(work.path)), 'the end of rclone', 10)
+        work.cloud.clear()
+        return legs
+
+    def test_a_killed_run_leaves_no_rclone_running_beside_the_next(self):
+        work = self.workdir()
+        legs = self.ended_by(work, signal.SIGKILL)
+        self.archive(work)
+        self.assertEqual(work.remote.files(), legs)
+
+    def test_sigterm_ends_a_run_with_its_rclone_and_loses_nothing(self):
+        work = self.workdir()
+        legs = self.ended_by(work, signal.SIGTERM)
+        self.archive(work)
+        self.assertEqual(work.remote.files(), legs)
+
+
+if __name__ == '__main__':
+    main()
