@@ -23,7 +23,7 @@ namespace {
 // "pbx-stitch (pid 1234)", from /proc/locks (proc(5)) and the process's own name.
 struct Holder {
     std::string name;
-    bool gone = false; ///< it ended, but a child still holds the inherited lock
+    bool running; ///< false when the lock will be free soon, or is free already
 };
 
 Holder holder_of(int fd) {
@@ -40,9 +40,10 @@ Holder holder_of(int fd) {
         std::string name;
         std::ifstream comm{"/proc/" + pid + "/comm"};
         if (std::getline(comm, name))
-            return {fmt::format("{} (pid {})", name, pid), false};
-        return {fmt::format("a child that pid {} left running when it ended", pid), true};
+            return {fmt::format("{} (pid {})", name, pid), true};
+        return {fmt::format("a child that pid {} left running when it ended", pid), false};
     }
+    // It may have released the lock since we were refused.
     return {"a process that is not visible here", false};
 }
 
@@ -74,7 +75,7 @@ RunLock::RunLock(const Folder& folder, const std::string& name) {
         if (errno != EWOULDBLOCK)
             throw system_error(Exit::cant_create, "cannot lock " + path, errno);
         const auto holder = holder_of(fd.get());
-        if (!holder.gone || patience.passed())
+        if (holder.running || patience.passed())
             throw Error{Exit::temporary, "another run holds " + path + ": " + holder.name,
                         "wait until it finishes; if its process is gone, an rclone that it started is still running"};
         std::this_thread::sleep_for(std::chrono::milliseconds{20});

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Two runs of pbx-archive at once, and a run after one that a signal ended: the lock, and the rclone of the other run."""
+import fcntl
 import signal
 
 from archiving import Archiving
@@ -30,6 +31,17 @@ class TwoAtOnce(Archiving):
         self.says(second, str(first.pid))
         work.cloud.clear()
         self.status(work.finish(first), 0)
+
+    def test_a_lock_that_is_released_before_its_holder_is_looked_up_is_taken(self):
+        work = self.workdir(database=False)
+        legs = self.legs(work, 2)
+        with open(work.spool / '.pbx-archive.lock', 'x', encoding='utf-8') as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            # The delay is between the refused lock and the look into /proc/locks.
+            run, log = work.start_traced('flock', 'flock:delay_exit=1500000:when=1', 'pbx-archive')
+            wait_until(lambda: log.exists() and 'EAGAIN' in log.read_text(encoding='utf-8'), 'a refused lock')
+        self.status(work.finish(run), 0)
+        self.assertEqual(work.remote.files(), legs)
 
     def ended_by(self, work, number):
         """A run that this signal ended while it uploaded, and that left no rclone running; its legs."""
