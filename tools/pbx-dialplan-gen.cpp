@@ -3,36 +3,36 @@
 #include "deploy/deploy.hpp"
 
 int main(int argc, char** argv) {
-    pbx::deploy::Request request;
+    pbx::deploy::Options options;
     pbx::cli::App app{"pbx-dialplan-gen", "Write Asterisk's dialplan, phones, trunks and queues from the database"};
-    app.add_database(request.database);
-    app.add_spool(request.spool);
-    app.add_node(request.node);
-    app.add_setting("--asterisk-dir", "PBX_ASTERISK_DIR", request.folder, "Folder of Asterisk's configuration")
+    app.add_database(options.database);
+    app.add_spool(options.spool);
+    app.add_node(options.node);
+    app.add_setting("--asterisk-dir", "PBX_ASTERISK_DIR", options.folder, "Folder of Asterisk's configuration")
         ->type_name("DIR");
-    app.add_option("--asterisk", request.asterisk, "Asterisk program, for --validate and --reload (default asterisk)")
+    app.add_option("--asterisk", options.asterisk, "Asterisk program, for --validate and --reload (default asterisk)")
         ->type_name("PROGRAM");
-    app.add_option("--org", request.organizations,
+    app.add_option("--org", options.organizations,
                    "Only this organization, given by name, prefix or id; can be repeated")
         ->type_name("ORG")
         ->allow_extra_args(false);
-    app.add_emergency(request.rules.emergency);
-    auto* deploy = app.add_flag("--deploy", request.deploy,
+    app.add_emergency(options.rules.emergency);
+    auto* deploy = app.add_flag("--deploy", options.deploy,
                                 "Write the files that changed into the folder of Asterisk's configuration");
-    auto* check = app.add_flag("--check", request.check, "Print what --deploy would change; exit 1 if anything would");
-    auto* explain = app.add_flag("--explain", request.explain,
+    auto* check = app.add_flag("--check", options.check, "Print what --deploy would change; exit 1 if anything would");
+    auto* explain = app.add_flag("--explain", options.explain,
                                  "Print for each recording point whether it records, and what decides it");
-    app.add_flag("--json", request.json, "With --explain: print one JSON document")->needs(explain);
-    app.add_flag("--validate", request.validate,
+    app.add_flag("--json", options.json, "With --explain: print one JSON document")->needs(explain);
+    app.add_flag("--validate", options.validate,
                  "First load the configuration in a private Asterisk; deploy nothing that it rejects");
-    app.add_flag("--reload", request.reload, "Make the running Asterisk load what changed")->needs(deploy);
-    app.add_flag("--force", request.force, "Deploy even if most of the deployed organizations would be removed")
+    app.add_flag("--reload", options.reload, "Make the running Asterisk load what changed")->needs(deploy);
+    app.add_flag("--force", options.force, "Deploy even if most of the deployed organizations would be removed")
         ->needs(deploy);
     deploy->excludes(check)->excludes(explain);
     check->excludes(explain);
     app.add_timeout(std::chrono::minutes{5});
     return app.run(argc, argv, [&] {
-        request.timeout = app.timeout();
-        return pbx::deploy::run(request);
+        options.timeout = app.timeout();
+        return pbx::deploy::run(options);
     });
 }

@@ -2,7 +2,7 @@
 #include "pbx-provision/commands.hpp"
 
 int main(int argc, char** argv) {
-    pbx::provision::Line line;
+    pbx::provision::CommandLine line;
     pbx::cli::App app{"pbx-provision", "Manage organizations, their numbers, and what is recorded"};
     app.add_database(line.context.database);
     app.add_flag("--json", line.context.json, "Print one JSON document");

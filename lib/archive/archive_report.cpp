@@ -3,9 +3,9 @@
 
 #include "archive/source_file.hpp"
 #include "base/interrupt.hpp"
+#include "base/log.hpp"
 #include "base/name.hpp"
 #include "base/output.hpp"
-#include "base/words.hpp"
 
 #include <fmt/format.h>
 
@@ -36,7 +36,7 @@ ArchiveReport::ArchiveReport(bool json, bool dry_run, recording::Metrics& metric
     : json_{json}, dry_run_{dry_run}, metrics_{metrics} {}
 
 void ArchiveReport::add_moved(const std::string& leg, std::uint64_t bytes) {
-    words::note("moved {} ({} bytes)", leg, bytes);
+    log::note("moved {} ({} bytes)", leg, bytes);
     ++legs_.moved;
     legs_.bytes += bytes;
     metrics_.add("legs_moved", 1);
@@ -44,7 +44,7 @@ void ArchiveReport::add_moved(const std::string& leg, std::uint64_t bytes) {
 }
 
 void ArchiveReport::add_copied(const std::string& recording, std::uint64_t bytes) {
-    words::note("copied {} ({} bytes)", recording, bytes);
+    log::note("copied {} ({} bytes)", recording, bytes);
     ++stitched_.copied;
     stitched_.bytes += bytes;
     metrics_.add("stitched_copied", 1);
@@ -53,27 +53,27 @@ void ArchiveReport::add_copied(const std::string& recording, std::uint64_t bytes
 
 void ArchiveReport::add_failure(Shelf shelf, const std::string& name, const Error& error) {
     ++counts(shelf).failed;
-    metrics_.add_failure(error.kind());
-    status_ = worst(status_, error.kind());
+    metrics_.add_failure(error.status());
+    status_ = worst(status_, error.status());
     auto& same = unprinted_[{error.what(), error.hint()}];
     same.names.push_back(name);
-    same.status = error.kind();
+    same.status = error.status();
     if (json_)
         failures_.push_back({{"kind", name_of(shelf)},
                              {"name", name},
-                             {"exit", static_cast<int>(error.kind())},
+                             {"exit", static_cast<int>(error.status())},
                              {"message", error.what()}});
 }
 
 void ArchiveReport::add_run_failure(const Error& error) {
     // Both halves of a run may fail for one reason.
     if (error.what() != last_run_failure_)
-        words::error(error);
+        log::error(error);
     last_run_failure_ = error.what();
-    metrics_.add_failure(error.kind());
-    status_ = worst(status_, error.kind());
+    metrics_.add_failure(error.status());
+    status_ = worst(status_, error.status());
     if (json_)
-        failures_.push_back({{"kind", "run"}, {"exit", static_cast<int>(error.kind())}, {"message", error.what()}});
+        failures_.push_back({{"kind", "run"}, {"exit", static_cast<int>(error.status())}, {"message", error.what()}});
 }
 
 void ArchiveReport::print_failures(Shelf shelf) {
@@ -81,7 +81,7 @@ void ArchiveReport::print_failures(Shelf shelf) {
         auto files = shown(same.names.front());
         if (same.names.size() > 1)
             files = fmt::format("{} {} ({}, ...)", same.names.size(), name_of(shelf), files);
-        words::error({same.status, files + ": " + text.first, text.second});
+        log::error({same.status, files + ": " + text.first, text.second});
     }
 }
 
@@ -95,8 +95,8 @@ nlohmann::json ArchiveReport::document() const {
 
 Exit ArchiveReport::finish() {
     if (interrupt::signal() != 0)
-        words::warn("interrupted after {} stitched recordings were copied and {} legs moved; the next run continues",
-                    stitched_.copied, legs_.moved);
+        log::warn("interrupted after {} stitched recordings were copied and {} legs moved; the next run continues",
+                  stitched_.copied, legs_.moved);
     if (json_)
         output::print("{}\n", document().dump(2, ' ', true, nlohmann::json::error_handler_t::replace));
     return status_;

@@ -6,10 +6,10 @@
 #include "base/deadline.hpp"
 #include "base/folder.hpp"
 #include "base/hash.hpp"
+#include "base/log.hpp"
 #include "base/moment.hpp"
 #include "base/name.hpp"
 #include "base/progress.hpp"
-#include "base/words.hpp"
 #include "cdr/leg_audit.hpp"
 #include "db/session.hpp"
 #include "recording/build.hpp"
@@ -37,7 +37,7 @@ std::vector<std::string> find_differing(const Folder& spool, Remote& remote, con
     progress.expect(names.size(), 0);
     const auto [objects, failures] = find_objects(remote, Shelf::legs, names, deadline);
     for (const auto& [name, failure] : failures)
-        throw Error{failure.kind(), pbx::shown(name) + ": " + failure.what(), failure.hint()};
+        throw Error{failure.status(), pbx::shown(name) + ": " + failure.what(), failure.hint()};
     std::vector<std::string> result;
     for (const auto& name : names) {
         progress.add(1, 0);
@@ -79,7 +79,7 @@ void add_remote(cdr::LegAudit& audit, Remote& remote, const Deadline& deadline) 
 
 void print_problem(std::int64_t legs, const char* one, const char* several, const char* hint) {
     if (legs > 0)
-        words::error({Exit::data, fmt::format("{} {}", legs, legs == 1 ? one : several), hint});
+        log::error({Exit::data, fmt::format("{} {}", legs, legs == 1 ? one : several), hint});
 }
 
 void print_problems(const cdr::AccountSummary& total) {

@@ -7,8 +7,8 @@
 #include "archive/uploads.hpp"
 #include "archive/writers.hpp"
 #include "base/hash.hpp"
+#include "base/log.hpp"
 #include "base/name.hpp"
-#include "base/words.hpp"
 #include "spool/archived_mark.hpp"
 #include "spool/leg_file.hpp"
 
@@ -59,7 +59,7 @@ class LegMoves {
             return std::nullopt;
         auto& counts = context_.report.counts(Shelf::legs);
         if (S_ISREG(found->st_mode) && is_young(*found)) {
-            words::note("left {}: younger than {} s", shown(name), context_.options.min_age.count());
+            log::note("left {}: younger than {} s", shown(name), context_.options.min_age.count());
             ++counts.young;
             return std::nullopt;
         }
@@ -67,7 +67,7 @@ class LegMoves {
         if (!leg || is_young(leg->status))
             return std::nullopt;
         if (writers_.has_writer(*leg)) {
-            words::note("left {}: a process has it open for writing", name);
+            log::note("left {}: a process has it open for writing", name);
             ++counts.written;
             return std::nullopt;
         }
@@ -109,7 +109,7 @@ class LegMoves {
     void announce(std::vector<SourceFile> legs) {
         const auto compared = compare_all(std::move(legs));
         const auto announce_one = [&](const SourceFile& leg, const char* more) {
-            words::warn("would move {} ({} bytes){}", source_.folder.path_of(leg.name), leg.size(), more);
+            log::warn("would move {} ({} bytes){}", source_.folder.path_of(leg.name), leg.size(), more);
             auto& counts = context_.report.counts(Shelf::legs);
             ++counts.would_move;
             counts.bytes += leg.size();
@@ -146,7 +146,7 @@ class LegMoves {
             try {
                 switch (object == objects.end() ? RemoteLeg::absent : compare(leg, object->second)) {
                 case RemoteLeg::earlier_part:
-                    words::note("the remote has only an earlier part of {}; all of it is uploaded", leg.name);
+                    log::note("the remote has only an earlier part of {}; all of it is uploaded", leg.name);
                     [[fallthrough]];
                 case RemoteLeg::absent:
                     result.to_upload.push_back(std::move(leg));

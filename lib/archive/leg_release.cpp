@@ -5,7 +5,7 @@
 #include "archive/batches.hpp"
 #include "archive/shared_names.hpp"
 #include "archive/uploads.hpp"
-#include "base/words.hpp"
+#include "base/log.hpp"
 #include "spool/moved_journal.hpp"
 
 #include <algorithm>
@@ -63,8 +63,8 @@ void LegRelease::finish() {
         return;
     bool in_time = settled_.left() < context_.deadline.left();
     if (in_time) {
-        words::note("waiting {} s: another machine may be storing legs under the names of {} legs",
-                    settled_.left().count() / 1000, legs.size());
+        log::note("waiting {} s: another machine may be storing legs under the names of {} legs",
+                  settled_.left().count() / 1000, legs.size());
         show_action("waiting, since other machines may use the same names for", Shelf::legs);
         while (!settled_.passed() && !context_.deadline.interrupted())
             interrupt::sleep(settled_.left());
@@ -120,7 +120,7 @@ void LegRelease::record(const std::vector<SourceFile>& legs, std::vector<SourceF
     const auto disk_full = write_journal();
     if (!disk_full)
         return;
-    words::note("{}; trying again after {} is removed", disk_full->what(), next->name);
+    log::note("{}; trying again after {} is removed", disk_full->what(), next->name);
     remove_or_report(*next++);
     if (const auto still_full = write_journal())
         throw Error{*still_full};
@@ -159,7 +159,7 @@ void LegRelease::remove_if_unchanged(const SourceFile& leg) {
     struct stat now {};
     if (writers_.has_writer(leg, lease) || ::fstat(leg.fd.get(), &now) != 0 || !is_unchanged(leg.status, now) ||
         !is_unchanged(leg.status, *named)) {
-        words::note("left {}: it changed while it was archived", leg.name);
+        log::note("left {}: it changed while it was archived", leg.name);
         ++context_.report.counts(Shelf::legs).written;
         mark_.set(leg.fd.get(), leg.status, leg.md5);
         return;

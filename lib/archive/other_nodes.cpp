@@ -1,7 +1,7 @@
 // Every query here may remain unanswered.
 #include "archive/other_nodes.hpp"
 
-#include "base/words.hpp"
+#include "base/log.hpp"
 #include "db/session.hpp"
 
 #include <algorithm>
@@ -55,7 +55,7 @@ void OtherNodes::enter(bool dry_run) {
         refused = db::refuse_or_enter(*session, node_, db::NodeTool::archive, dry_run, Deadline::after(patience));
         session_ = std::move(session);
     } catch (const Error& error) {
-        words::note("other nodes are not looked for: {}", error.what());
+        log::note("other nodes are not looked for: {}", error.what());
     }
     if (refused)
         throw Error{*refused};
@@ -69,7 +69,7 @@ std::optional<bool> OtherNodes::ask(const Question& question) {
     try {
         return question();
     } catch (const Error& error) {
-        words::note("other nodes are not looked for any more: {}", error.what());
+        log::note("other nodes are not looked for any more: {}", error.what());
         session_.reset(); // another query would take as long again
         return std::nullopt;
     }

@@ -7,8 +7,8 @@
 #include "audio/manifest.hpp"
 #include "base/atomic_file.hpp"
 #include "base/hash.hpp"
+#include "base/log.hpp"
 #include "base/name.hpp"
-#include "base/words.hpp"
 #include "recording/damage.hpp"
 #include "remote/transfer.hpp"
 #include "spool/archived_mark.hpp"
@@ -31,7 +31,7 @@ std::optional<audio::WavHeader> header_of(const SourceFile& file) {
     try {
         return audio::read_wav_header(file.fd.get(), file.name);
     } catch (const Error& error) {
-        if (error.kind() != Exit::data)
+        if (error.status() != Exit::data)
             throw;
         return std::nullopt;
     }
@@ -84,7 +84,7 @@ class StitchedCopies {
             if (fault.empty())
                 return true;
             if (!context_.options.dry_run && !recording::mark_damaged(file.fd.get()))
-                words::note("{} cannot be marked as damaged: {}", path, std::strerror(errno));
+                log::note("{} cannot be marked as damaged: {}", path, std::strerror(errno));
             throw Error{Exit::data, fault,
                         "it is not copied; the next pbx-stitch rebuilds it if the call is in its window (--since), and "
                         "pbx-recording-fetch does so for any call"};
@@ -115,7 +115,7 @@ class StitchedCopies {
 
     void announce(const std::vector<SourceFile>& files) {
         for (const auto& file : files) {
-            words::warn("would copy {} ({} bytes)", source_.folder.path_of(file.name), file.size());
+            log::warn("would copy {} ({} bytes)", source_.folder.path_of(file.name), file.size());
             auto& counts = context_.report.counts(Shelf::stitched);
             ++counts.would_copy;
             counts.bytes += file.size();
@@ -139,7 +139,7 @@ class StitchedCopies {
         if (rejected.error)
             fail(file.name, *rejected.error);
         else if (!named || !is_unchanged(file.status, *named))
-            words::note("left {}: it was replaced while it was copied", file.name);
+            log::note("left {}: it was replaced while it was copied", file.name);
         else if (!rejected.object)
             fail(file.name, not_shown(context_));
         else
@@ -154,8 +154,8 @@ class StitchedCopies {
         if (context_.options.dry_run || mark_.set(file.fd.get(), file.status, md5) || noted_no_marks_)
             return;
         noted_no_marks_ = true;
-        words::note("{} cannot be marked as archived: {}; the next run asks the remote about it again", file.name,
-                    std::strerror(errno));
+        log::note("{} cannot be marked as archived: {}; the next run asks the remote about it again", file.name,
+                  std::strerror(errno));
     }
 
     bool remote_copy_stays(const SourceFile& file, const RemoteObject& object) {
@@ -168,7 +168,7 @@ class StitchedCopies {
         if (!leg)
             return false;
         // Another node had more of the call. Ours waits until that leg is here too; then it is rebuilt.
-        words::note("kept the remote's {}: it has the leg {}, which ours lacks", file.name, shown(*leg));
+        log::note("kept the remote's {}: it has the leg {}, which ours lacks", file.name, shown(*leg));
         ++context_.report.counts(Shelf::stitched).kept;
         mark(file, object.md5);
         return true;
@@ -204,7 +204,7 @@ class StitchedCopies {
                 length += 8;
             }
         } catch (const Error& error) {
-            if (error.kind() != Exit::data)
+            if (error.status() != Exit::data)
                 throw;
             return std::nullopt;
         }

@@ -2,7 +2,7 @@
 #include "archive/uploads.hpp"
 
 #include "archive/batches.hpp"
-#include "base/words.hpp"
+#include "base/log.hpp"
 #include "remote/query.hpp"
 #include "remote/transfer.hpp"
 
@@ -22,7 +22,7 @@ void read_back_hashes(ArchiveContext& context, Shelf shelf, FoundObjects& found)
         }
     if (unknown.empty())
         return;
-    words::note("reading back {} objects without an MD5 in the remote", unknown.size());
+    log::note("reading back {} objects without an MD5 in the remote", unknown.size());
     const auto hashes = read_back(context.remote, shelf, unknown, context.transfer_deadline(bytes));
     for (const auto& name : unknown) {
         if (const auto hash = hashes.find(name); hash != hashes.end())

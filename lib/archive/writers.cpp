@@ -1,7 +1,7 @@
 // The kernel knows it through a lease; where the file system has none, /proc shows the processes of our own user.
 #include "archive/writers.hpp"
 
-#include "base/words.hpp"
+#include "base/log.hpp"
 
 namespace pbx::archive {
 
@@ -14,9 +14,9 @@ bool WriterCheck::has_writer(const SourceFile& file, const ReadLease& lease) {
     if (lease.writer() != Writer::unknown)
         return lease.writer() == Writer::some;
     if (!open_files_)
-        words::note("no lease can be had on {}: writers are looked up in /proc, which shows only processes of this "
-                    "user, and told by the file's age",
-                    file.name);
+        log::note("no lease can be had on {}: writers are looked up in /proc, which shows only processes of this "
+                  "user, and told by the file's age",
+                  file.name);
     open_files_ = OpenFiles::now();
     return open_files_->written(file.status);
 }

@@ -194,7 +194,7 @@ class Output {
         try {
             return make_wav_header(format_, info, bytes_);
         } catch (const Error& error) {
-            throw Error{error.kind(), what_ + " has too many legs: " + error.what()};
+            throw Error{error.status(), what_ + " has too many legs: " + error.what()};
         }
     }
 
@@ -328,7 +328,7 @@ WavFormat join(std::span<const LegShape> legs, const std::function<LegAudio(std:
                 Converter{leg, format, output}.run();
         } catch (const Error& error) {
             // An error of the disk is not the leg's fault: the leg may be readable again at the next run.
-            if (error.kind() != Exit::data)
+            if (error.status() != Exit::data)
                 throw;
             faults.push_back({i, error.what()});
         }

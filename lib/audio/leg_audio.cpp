@@ -21,7 +21,7 @@ LegAudio::LegAudio(Fd file, std::string what) : file_{std::move(file)}, what_{st
     try {
         header_ = read_wav_header(file_.get(), what_);
     } catch (const Error& error) {
-        if (error.kind() != Exit::data)
+        if (error.status() != Exit::data)
             throw;
         throw Error{Exit::data, what_ + ": " + error.what()};
     }

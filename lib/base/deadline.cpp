@@ -1,7 +1,7 @@
 // A timer signal that ends a process which hangs in a call that nothing else can interrupt.
 #include "base/deadline.hpp"
 
-#include "base/words.hpp"
+#include "base/log.hpp"
 
 #include <sys/time.h>
 #include <unistd.h>
@@ -27,7 +27,7 @@ void give_up(int /*signal*/) {
     const auto say = [](const char* text) {
         [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text, std::strlen(text));
     };
-    say(words::erasure());
+    say(log::erasure());
     say(watchdog_words.data());
     if (const char* what = waiting_for.load()) {
         say(" while waiting for ");
@@ -40,7 +40,7 @@ void give_up(int /*signal*/) {
 } // namespace
 
 void arm_watchdog(std::chrono::seconds timeout) {
-    const auto words = fmt::format("{}: gave up after {} s (--timeout)", words::tool(), timeout.count());
+    const auto words = fmt::format("{}: gave up after {} s (--timeout)", log::tool(), timeout.count());
     words.copy(watchdog_words.data(), watchdog_words.size() - 1);
     struct sigaction action {};
     action.sa_handler = give_up;
@@ -55,10 +55,10 @@ Exit watchdog_status() {
     return static_cast<Exit>(waiting_status.load());
 }
 
-Waiting::Waiting(const char* what, Exit kind)
-    : outer_what_{waiting_for.exchange(what)}, outer_status_{waiting_status.exchange(static_cast<int>(kind))} {}
+WaitingFor::WaitingFor(const char* what, Exit status)
+    : outer_what_{waiting_for.exchange(what)}, outer_status_{waiting_status.exchange(static_cast<int>(status))} {}
 
-Waiting::~Waiting() {
+WaitingFor::~WaitingFor() {
     waiting_for = outer_what_;
     waiting_status = outer_status_;
 }

@@ -50,12 +50,12 @@ Exit watchdog_status();
 
 /// While it exists, names what the process waits for, and the exit status if that never comes. A nested one takes
 /// precedence until it is destroyed. For the main thread only.
-class Waiting {
+class WaitingFor {
   public:
-    Waiting(const char* what, Exit kind);
-    ~Waiting();
-    Waiting(const Waiting&) = delete;
-    Waiting& operator=(const Waiting&) = delete;
+    WaitingFor(const char* what, Exit status);
+    ~WaitingFor();
+    WaitingFor(const WaitingFor&) = delete;
+    WaitingFor& operator=(const WaitingFor&) = delete;
 
   private:
     const char* outer_what_;

@@ -48,12 +48,12 @@ std::string hint_for(int error_number) {
 
 } // namespace
 
-Error system_error(Exit kind, const std::string& message, int error_number, std::string hint) {
+Error system_error(Exit status, const std::string& message, int error_number, std::string hint) {
     if (error_number == EACCES || error_number == EPERM)
-        kind = Exit::no_permission;
+        status = Exit::no_permission;
     if (hint.empty())
         hint = hint_for(error_number);
-    return {kind, message + ": " + std::strerror(error_number), std::move(hint)};
+    return {status, message + ": " + std::strerror(error_number), std::move(hint)};
 }
 
 } // namespace pbx

@@ -29,19 +29,19 @@ Exit worst(Exit a, Exit b);
 /// denied"), `hint()` what to do about it. The hint may be empty.
 class Error : public std::runtime_error {
   public:
-    Error(Exit kind, const std::string& message, std::string hint = {})
-        : std::runtime_error{message}, kind_{kind}, hint_{std::move(hint)} {}
+    Error(Exit status, const std::string& message, std::string hint = {})
+        : std::runtime_error{message}, status_{status}, hint_{std::move(hint)} {}
 
-    Exit kind() const { return kind_; }
+    Exit status() const { return status_; }
     const std::string& hint() const { return hint_; }
 
   private:
-    Exit kind_;
+    Exit status_;
     std::string hint_;
 };
 
-/// An Error from errno: "<message>: <strerror>". EACCES and EPERM become no_permission, whatever `kind` is. An empty
+/// An Error from errno: "<message>: <strerror>". EACCES and EPERM become no_permission, whatever `status` is. An empty
 /// `hint` is replaced by one that fits the errno.
-Error system_error(Exit kind, const std::string& message, int error_number, std::string hint = {});
+Error system_error(Exit status, const std::string& message, int error_number, std::string hint = {});
 
 } // namespace pbx

@@ -1,7 +1,7 @@
 // A separate thread draws, so that workers only count, and the line stays current while a remote is silent.
 #include "base/progress.hpp"
 
-#include "base/words.hpp"
+#include "base/log.hpp"
 
 #include <unistd.h>
 
@@ -71,7 +71,7 @@ std::string Progress::text(const Numbers& numbers) {
 }
 
 bool Progress::wanted() {
-    return words::level() != words::Level::quiet && ::isatty(STDERR_FILENO) == 1;
+    return log::level() != log::Level::quiet && ::isatty(STDERR_FILENO) == 1;
 }
 
 Progress* Progress::youngest() {
@@ -100,7 +100,7 @@ Progress::~Progress() {
     drawing_.request_stop();
     drawing_.join();
     drawn = elder_;
-    words::draw({});
+    log::draw({});
 }
 
 void Progress::doing(const std::string& what) {
@@ -146,7 +146,7 @@ Progress::Numbers Progress::now() const {
 
 void Progress::draw() {
     if (drawn == this)
-        words::draw(text(now()));
+        log::draw(text(now()));
 }
 
 } // namespace pbx

@@ -3,7 +3,7 @@
 
 #include "base/error.hpp"
 #include "base/identity.hpp"
-#include "base/words.hpp"
+#include "base/log.hpp"
 
 #include <grp.h>
 #include <pwd.h>
@@ -60,9 +60,9 @@ void become_owner_of(const std::filesystem::path& folder) {
     if (groups != 0 || ::setgid(group) != 0 || ::setuid(owner) != 0 || ::geteuid() != owner || ::setuid(0) == 0)
         throw system_error(Exit::no_permission,
                            "cannot continue as " + account_name(owner) + ", who owns " + folder.native(), errno,
-                           "run it as that user: sudo -u " + account_name(owner) + " " + words::tool());
+                           "run it as that user: sudo -u " + account_name(owner) + " " + log::tool());
     set_home(user);
-    words::note("continuing as {}, who owns {}", account_name(owner), folder.native());
+    log::note("continuing as {}, who owns {}", account_name(owner), folder.native());
 }
 
 } // namespace pbx

@@ -89,7 +89,7 @@ void for_each_row(soci::session& session, const std::function<void(CdrRow)>& eac
     for (;;) {
         block.resize();
         {
-            const Waiting waiting{"the database", Exit::unavailable};
+            const WaitingFor waiting{"the database", Exit::unavailable};
             db::guarded(reading, [&] {
                 soci::statement statement{session};
                 for (auto& column : block.numbers)
@@ -137,7 +137,7 @@ void select_calls(soci::session& session, const CallFilter& filter) {
     const auto until = filter.until ? static_cast<double>(filter.until->time_since_epoch().count()) : end_of_9999;
     const auto digits = digits_of(filter.number);
     const long long limit = filter.limit > 0 ? filter.limit : std::numeric_limits<std::int64_t>::max();
-    const Waiting waiting{"the database", Exit::unavailable};
+    const WaitingFor waiting{"the database", Exit::unavailable};
     db::guarded(reading, [&] {
         session << "begin read only";
         session << fmt::format(R"(declare calls no scroll cursor for {} select {}
@@ -175,7 +175,7 @@ std::vector<Journey> find_journeys(soci::session& session, const Tenants& tenant
     if (name.empty() || !is_utf8(name) || (is_id && name.size() > std::numeric_limits<std::int64_t>::digits10))
         return {};
     {
-        const Waiting waiting{"the database", Exit::unavailable};
+        const WaitingFor waiting{"the database", Exit::unavailable};
         db::guarded(reading, [&] {
             session << "begin read only";
             session << fmt::format(R"(declare calls no scroll cursor for

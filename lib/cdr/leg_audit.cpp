@@ -158,7 +158,7 @@ using QueryResult = std::unique_ptr<PGresult, ClearResult>;
 }
 
 QueryResult execute(soci::session& session, const std::string& sql) {
-    const Waiting waiting{"the database", Exit::unavailable};
+    const WaitingFor waiting{"the database", Exit::unavailable};
     auto* connection = db::connection(session);
     QueryResult answer{PQexec(connection, sql.c_str())};
     const auto status = PQresultStatus(answer.get());

@@ -53,7 +53,7 @@ std::string replaced(std::string text, const std::string& what, const std::strin
 // from; each :value in it is the parameter.
 void declare(soci::session& session, const std::string& tables, const std::string& chosen, bool count,
              const std::string& value) {
-    const Waiting waiting{"the database", Exit::unavailable};
+    const WaitingFor waiting{"the database", Exit::unavailable};
     db::guarded(reading, [&] {
         const auto rows = replaced(replaced(legs_of_due, "chosen", chosen), "named_by_others",
                                    named_by_others("counted.recordingfile", "counted.accountcode"));
@@ -109,7 +109,7 @@ bool DueCalls::read_block() {
     rows_.shared.resize(rows_at_once);
     rows_.ambiguous.resize(rows_at_once);
     rows_.all.resize(rows_at_once);
-    const Waiting waiting{"the database", Exit::unavailable};
+    const WaitingFor waiting{"the database", Exit::unavailable};
     db::guarded(reading, [&] {
         *session_ << "fetch forward 2000 from due_calls", soci::into(rows_.linkedid), soci::into(rows_.accountcode),
             soci::into(rows_.recordingfile), soci::into(rows_.started), soci::into(rows_.ended),

@@ -28,7 +28,7 @@ void for_each_text(soci::session& session, const std::string& sql,
 } // namespace
 
 Tenants load_tenants(soci::session& session) {
-    const Waiting waiting{"the database", Exit::unavailable};
+    const WaitingFor waiting{"the database", Exit::unavailable};
     return db::guarded("read the organizations", [&] {
         Tenants tenants;
         for_each_text(session, "select cast(id as text), name, context_prefix from organizations",

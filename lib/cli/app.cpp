@@ -4,9 +4,9 @@
 #include "base/deadline.hpp"
 #include "base/fd.hpp"
 #include "base/interrupt.hpp"
+#include "base/log.hpp"
 #include "base/output.hpp"
 #include "base/trust.hpp"
-#include "base/words.hpp"
 #include "cli/completion.hpp"
 
 #include <version.hpp>
@@ -252,13 +252,13 @@ std::optional<std::string> App::answer_instead(int argc, const char* const* argv
 }
 
 Exit App::parse_and_work(int argc, const char* const* argv, const std::function<Exit()>& work) {
-    words::begin(get_name(), words::Level::normal);
+    log::begin(get_name(), log::Level::normal);
     if (const auto text = answer_instead(argc, argv)) {
         output::write(*text);
         return Exit::ok;
     }
     if (quiet_ || verbose_)
-        words::begin(get_name(), quiet_ ? words::Level::quiet : words::Level::verbose);
+        log::begin(get_name(), quiet_ ? log::Level::quiet : log::Level::verbose);
     if (timeout_.count() > 0)
         arm_watchdog(timeout_);
     for (const auto& action : after_parsing_)
@@ -275,21 +275,21 @@ Exit guarded(const std::function<Exit()>& work, Exit without_reader) {
         return work();
     } catch (const Error& error) {
         // end_if_interrupted() reports the interruption; one message is enough.
-        if (interrupt::signal() == 0 || error.kind() != Exit::temporary)
-            words::error(error);
-        return error.kind();
+        if (interrupt::signal() == 0 || error.status() != Exit::temporary)
+            log::error(error);
+        return error.status();
     } catch (const ReaderGone&) {
         return without_reader;
     } catch (const std::bad_alloc&) {
-        words::error({Exit::temporary, "out of memory"});
+        log::error({Exit::temporary, "out of memory"});
         return Exit::temporary;
     } catch (const std::system_error& error) {
         // From a system call without a message of its own, for example on a folder or for a thread.
         const auto failure = system_error(Exit::io, error.what(), error.code().value());
-        words::error({failure.kind(), error.what(), failure.hint()});
-        return failure.kind();
+        log::error({failure.status(), error.what(), failure.hint()});
+        return failure.status();
     } catch (const std::exception& error) {
-        words::error({Exit::software, std::string{"unexpected: "} + error.what(), "this is a bug, please report it"});
+        log::error({Exit::software, std::string{"unexpected: "} + error.what(), "this is a bug, please report it"});
         return Exit::software;
     }
 }
@@ -298,7 +298,7 @@ void end_if_interrupted() {
     const int number = interrupt::signal();
     if (number == 0)
         return;
-    words::error({Exit::temporary, std::string{"interrupted by SIG"} + ::sigabbrev_np(number)});
+    log::error({Exit::temporary, std::string{"interrupted by SIG"} + ::sigabbrev_np(number)});
     interrupt::end();
 }
 

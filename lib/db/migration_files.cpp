@@ -88,7 +88,7 @@ std::vector<Migration> read_migrations(const std::filesystem::path& folder) {
         try {
             return Folder::open(folder);
         } catch (const Error& error) {
-            throw Error{error.kind() == Exit::no_permission ? error.kind() : Exit::config, error.what(),
+            throw Error{error.status() == Exit::no_permission ? error.status() : Exit::config, error.what(),
                         "name the folder of migrations with --migrations or PBX_MIGRATIONS"};
         }
     }();

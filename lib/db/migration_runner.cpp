@@ -3,7 +3,7 @@
 
 #include "base/deadline.hpp"
 #include "base/lines.hpp"
-#include "base/words.hpp"
+#include "base/log.hpp"
 #include "db/sql_text.hpp"
 
 #include <fmt/format.h>
@@ -32,9 +32,9 @@ std::string field(const PGresult* result, const char which) {
 void show_notice(const PGresult* notice) {
     const auto message = field(notice, PG_DIAG_MESSAGE_PRIMARY);
     if (field(notice, PG_DIAG_SEVERITY_NONLOCALIZED) == "WARNING")
-        words::warn("{}", message);
+        log::warn("{}", message);
     else
-        words::note("{}", message);
+        log::note("{}", message);
 }
 
 } // namespace
@@ -59,7 +59,7 @@ MigrationRunner::MigrationRunner(const MigrateOptions& options) : options_{optio
 void MigrationRunner::lock() {
     const auto deadline = Deadline::of_run(options_.lock_timeout);
     const auto take = fmt::format("select pg_try_advisory_lock({})", lock_key);
-    const Waiting waiting{"another pbx-migrate", Exit::temporary};
+    const WaitingFor waiting{"another pbx-migrate", Exit::temporary};
     for (bool said = false; value("lock", take) != "t"; said = true) {
         const auto holder = value("find the other runner", fmt::format(R"(
             select coalesce(max(format('process %s%s, since %s', a.pid, ' on ' || host(a.client_addr),
@@ -73,7 +73,7 @@ void MigrationRunner::lock() {
             throw Error{Exit::temporary, fmt::format("another pbx-migrate is running (server {})", holder),
                         "wait for it, or increase --lock-timeout; pg_terminate_backend() ends one that hangs"};
         if (!said)
-            words::warn("waiting for another pbx-migrate (server {})", holder);
+            log::warn("waiting for another pbx-migrate (server {})", holder);
         std::this_thread::sleep_for(std::min(deadline.left(), std::chrono::milliseconds{100}));
     }
 }
@@ -142,7 +142,7 @@ void MigrationRunner::reset_session() {
 }
 
 MigrationRunner::Result MigrationRunner::query(const std::string& doing, const std::string& text) {
-    const Waiting waiting{"the database", Exit::unavailable};
+    const WaitingFor waiting{"the database", Exit::unavailable};
     Result result{PQexec(connection_, text.c_str()), &PQclear};
     const auto status = PQresultStatus(result.get());
     if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
@@ -215,7 +215,7 @@ void MigrationRunner::apply_without_transaction(const Migration& file, Clock::ti
                             "PostgreSQL could not finish it; \\d on its table shows why"};
     } catch (const Error& error) {
         const Result ignored{PQexec(connection_, "rollback"), &PQclear};
-        if (error.kind() != Exit::unavailable)
+        if (error.status() != Exit::unavailable)
             drop_invalid(file, others);
         throw;
     }
@@ -232,13 +232,13 @@ void MigrationRunner::drop_invalid(const Migration& file, const std::set<std::st
         if (except.contains(index) || file.text.find(bare) == std::string::npos)
             continue;
         query("drop the INVALID index " + index, "drop index concurrently if exists " + index);
-        words::warn("dropped the INVALID index {} that {} had left unfinished", index, file.version);
+        log::warn("dropped the INVALID index {} that {} had left unfinished", index, file.version);
     }
 }
 
 // Sends `text`, which begins at line `first_line` of the file, unchanged.
 void MigrationRunner::run(const Migration& file, std::string_view text, std::size_t first_line) {
-    const Waiting waiting{"the database", Exit::unavailable};
+    const WaitingFor waiting{"the database", Exit::unavailable};
     if (PQsendQuery(connection_, std::string{text}.c_str()) == 0)
         throw sql_error("run " + file.path.native(), {}, PQerrorMessage(connection_));
     std::size_t done = 0;
@@ -296,10 +296,10 @@ Error MigrationRunner::file_error(const Migration& file, std::string_view text, 
         what += fmt::format(" ({})", *lines.begin());
     else
         for (const auto item : lines)
-            words::error({Exit::data, std::string{item}});
-    const auto kind = sql_error({}, state, message).kind();
-    const bool own = kind == Exit::software || kind == Exit::config;
-    return {own ? Exit::data : kind, what, advice(state, file, result)};
+            log::error({Exit::data, std::string{item}});
+    const auto status = sql_error({}, state, message).status();
+    const bool own = status == Exit::software || status == Exit::config;
+    return {own ? Exit::data : status, what, advice(state, file, result)};
 }
 
 std::string MigrationRunner::advice(const std::string& state, const Migration& file, const PGresult* result) {

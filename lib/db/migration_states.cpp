@@ -1,7 +1,7 @@
 // A pending file that sorts before an applied one is a fault: databases would differ in the order of files.
 #include "db/migration_states.hpp"
 
-#include "base/words.hpp"
+#include "base/log.hpp"
 
 #include <fmt/format.h>
 
@@ -72,7 +72,7 @@ void require_clean(const std::vector<MigrationEntry>& entries) {
         if (!entry.is_fault())
             continue;
         if (last)
-            words::error(*last);
+            log::error(*last);
         last.emplace(entry.fault());
     }
     if (last)

@@ -1,9 +1,9 @@
 // The commands of pbx-migrate.
 #include "db/migrations.hpp"
 
+#include "base/log.hpp"
 #include "base/output.hpp"
 #include "base/printable.hpp"
-#include "base/words.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -63,12 +63,12 @@ Exit migrate_up(const MigrateOptions& options, const std::string& to, bool dry_r
     for (const auto* file : todo) {
         const auto start = std::chrono::steady_clock::now();
         runner.apply(*file);
-        words::warn(
+        log::warn(
             "applied {} in {} ms", file->version,
             std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start).count());
     }
     if (todo.empty())
-        words::note("nothing is pending");
+        log::note("nothing is pending");
     return Exit::ok;
 }
 
@@ -83,7 +83,7 @@ Exit migrate_status(const MigrateOptions& options, bool json) {
                           entry.record ? entry.record->applied_at : "-");
     for (const auto& entry : entries)
         if (entry.is_fault())
-            words::error(entry.fault());
+            log::error(entry.fault());
     if (count(entries, MigrationState::changed) + count(entries, MigrationState::vanished) > 0)
         return Exit::data;
     return count(entries, MigrationState::pending) + count(entries, MigrationState::out_of_order) > 0 ? Exit::differs
@@ -96,7 +96,7 @@ Exit migrate_verify(const MigrateOptions& options) {
     const auto entries = compare(files, runner.records());
     auto status = Exit::ok;
     const auto say = [&](const Error& error) {
-        words::error(error);
+        log::error(error);
         status = Exit::data;
     };
     for (const auto& entry : entries) {
@@ -109,8 +109,8 @@ Exit migrate_verify(const MigrateOptions& options) {
     for (const auto& index : runner.invalid_indexes())
         say({Exit::data, fmt::format("index {} is INVALID: PostgreSQL did not finish it and does not use it", index),
              fmt::format("REINDEX INDEX CONCURRENTLY {};", index)});
-    words::note("{} applied, {} pending", count(entries, MigrationState::applied),
-                count(entries, MigrationState::pending) + count(entries, MigrationState::out_of_order));
+    log::note("{} applied, {} pending", count(entries, MigrationState::applied),
+              count(entries, MigrationState::pending) + count(entries, MigrationState::out_of_order));
     return status;
 }
 
@@ -130,7 +130,7 @@ Exit migrate_baseline(const MigrateOptions& options, const std::string& version)
     if (!missing.empty())
         runner.record_all(missing);
     for (const auto* file : missing)
-        words::warn("recorded {} as applied, without running it", file->version);
+        log::warn("recorded {} as applied, without running it", file->version);
     return Exit::ok;
 }
 

@@ -40,7 +40,7 @@ std::string literal(PGconn* connection, const std::string& text) {
 
 // Runs `sql` as one transaction, and returns the rows of its last statement.
 Result ask(PGconn* connection, const std::string& sql, const Deadline& deadline) {
-    const Waiting waiting{"the database", Exit::unavailable};
+    const WaitingFor waiting{"the database", Exit::unavailable};
     if (PQsendQuery(connection, sql.c_str()) == 0)
         throw sql_error(asking, {}, PQerrorMessage(connection));
     Result rows{nullptr, &PQclear};

@@ -83,7 +83,7 @@ void connect(soci::session& session, const std::string& conninfo, std::chrono::s
     const auto patience = timeout.count() > 0 ? std::min<std::int64_t>(timeout.count(), 10) : 10;
     ::setenv("PGCONNECT_TIMEOUT", std::to_string(std::max<std::int64_t>(patience, 2)).c_str(), 0);
     ::setenv("PGAPPNAME", "pbx-recording-tools", 0);
-    const Waiting waiting{"the database", Exit::unavailable};
+    const WaitingFor waiting{"the database", Exit::unavailable};
     try {
         session.open(soci::postgresql, rest);
         PQsetNoticeProcessor(

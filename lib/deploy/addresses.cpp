@@ -2,7 +2,7 @@
 // (Questions).
 #include "deploy/addresses.hpp"
 
-#include "base/words.hpp"
+#include "base/log.hpp"
 #include "dialplan/text.hpp"
 
 #include <fmt/format.h>
@@ -144,8 +144,8 @@ Addresses addresses_of_peers(const Checked& checked, const Deadline& deadline) {
     auto answers = ask(names, deadline);
     for (const auto& name : names)
         if (answers[name].empty())
-            words::warn("the host {} of a trunk does not resolve, and is not compared with the hosts of other trunks",
-                        harmless(name));
+            log::warn("the host {} of a trunk does not resolve, and is not compared with the hosts of other trunks",
+                      harmless(name));
     result.merge(answers);
     return result;
 }

@@ -4,8 +4,8 @@
 
 #include "base/error.hpp"
 #include "base/lines.hpp"
+#include "base/log.hpp"
 #include "base/subprocess.hpp"
-#include "base/words.hpp"
 #include "deploy/asterisk_account.hpp"
 #include "deploy/asterisk_listings.hpp"
 #include "deploy/asterisk_log.hpp"
@@ -79,7 +79,7 @@ class Comparison {
             if (std::find(known.begin(), known.end(), complaint) != known.end())
                 continue;
             if (is_about_name_servers(complaint))
-                words::warn("the private Asterisk cannot resolve the host of a trunk: {}", complaint);
+                log::warn("the private Asterisk cannot resolve the host of a trunk: {}", complaint);
             else
                 faults_.push_back(complaint);
         }
@@ -128,7 +128,7 @@ class Comparison {
 void show_operators_complaints(const LoadedConfiguration& without, const Candidate& candidate) {
     for (const auto& complaint : Names{without.complaints.begin(), without.complaints.end()})
         if (is_about_files(complaint, candidate))
-            words::warn("asterisk, about the operator's files alone: {}", complaint);
+            log::warn("asterisk, about the operator's files alone: {}", complaint);
 }
 
 void require_names_first(const LoadedConfiguration& loaded, bool peers) {
@@ -136,14 +136,14 @@ void require_names_first(const LoadedConfiguration& loaded, bool peers) {
     if (!fault.empty() && peers)
         throw Error{Exit::data, "pjsip.conf: " + fault + "; nothing was changed", order_hint};
     if (!fault.empty())
-        words::warn("pjsip.conf: {}", fault);
+        log::warn("pjsip.conf: {}", fault);
 }
 
 } // namespace
 
 void Asterisk::validate(const std::vector<File>& files, const Texts& mains, bool peers,
                         const Deadline& deadline) const {
-    const Waiting waiting{"the private Asterisk", Exit::unavailable};
+    const WaitingFor waiting{"the private Asterisk", Exit::unavailable};
     const auto user = asterisk_account(folder_);
     const PrivateAsteriskOptions options{trusted_program(program_, user.user), installed_folders(folder_, user), user,
                                          trusted_temporary_folder(user)};
@@ -153,7 +153,7 @@ void Asterisk::validate(const std::vector<File>& files, const Texts& mains, bool
     const auto candidate = candidate_of(folder_, instead);
     const auto operators_candidate = candidate_without_organizations(folder_, instead);
     for (const auto& name : candidate.exec)
-        words::warn("{}: the output of its #exec lines is not validated", name);
+        log::warn("{}: the output of its #exec lines is not validated", name);
 
     auto without_run =
         std::async(std::launch::async, [&] { return load_privately(options, operators_candidate, deadline); });
@@ -165,13 +165,13 @@ void Asterisk::validate(const std::vector<File>& files, const Texts& mains, bool
     if (comparison.something_missing())
         show_operators_complaints(without, candidate);
     for (const auto& fault : faults)
-        words::error({Exit::data, "asterisk: " + fault});
+        log::error({Exit::data, "asterisk: " + fault});
     if (!faults.empty())
         throw Error{Exit::data, "a private Asterisk does not accept the configuration; nothing was changed",
                     "the lines above are its complaints"};
     require_names_first(loaded, peers);
-    words::note("a private Asterisk loaded {} endpoints and {} extensions without a complaint",
-                sections_in(files, dialplan::endpoint_files, "type=endpoint").size(), extensions_in(files).size());
+    log::note("a private Asterisk loaded {} endpoints and {} extensions without a complaint",
+              sections_in(files, dialplan::endpoint_files, "type=endpoint").size(), extensions_in(files).size());
 }
 
 std::string Asterisk::ask_running(const std::string& question, const Deadline& deadline) const {
@@ -181,7 +181,7 @@ std::string Asterisk::ask_running(const std::string& question, const Deadline& d
     if (fs::exists(conf, ignored))
         arguments.insert(arguments.end(), {"-C", conf.native()});
     arguments.insert(arguments.end(), {"-rx", question});
-    const Waiting waiting{"Asterisk", Exit::unavailable};
+    const WaitingFor waiting{"Asterisk", Exit::unavailable};
     std::string out;
     const auto finished = run_command({arguments, asterisk_environment("/"), {}}, deadline.at_most(60s),
                                       [&](std::string_view data) { keep_tail(out, data); });
@@ -191,7 +191,7 @@ std::string Asterisk::ask_running(const std::string& question, const Deadline& d
                                 finished.timed_out ? "no answer" : dialplan::harmless(out + finished.err)),
                     "the files are in place: is Asterisk running, and may this user talk to it? The next run with "
                     "--reload tries again"};
-    words::note("asterisk -rx \"{}\"", question);
+    log::note("asterisk -rx \"{}\"", question);
     return out;
 }
 
@@ -210,9 +210,9 @@ void Asterisk::check_running_order(const Deadline& deadline) const {
             order.push_back(std::move(name));
     // An Asterisk without PJSIP knows no such command, and has no phones either.
     if (std::find(order.begin(), order.end(), "ip") != order.end() && !names_come_first(order)) {
-        words::warn("the running Asterisk looks at addresses before names: a trunk whose address is that of an office "
-                    "takes the calls of its phones");
-        words::warn("hint: {}", order_hint);
+        log::warn("the running Asterisk looks at addresses before names: a trunk whose address is that of an office "
+                  "takes the calls of its phones");
+        log::warn("hint: {}", order_hint);
     }
 }
 

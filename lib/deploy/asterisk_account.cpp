@@ -3,8 +3,8 @@
 
 #include "base/error.hpp"
 #include "base/fd.hpp"
+#include "base/log.hpp"
 #include "base/trust.hpp"
-#include "base/words.hpp"
 #include "deploy/sources.hpp"
 #include "dialplan/conf_lines.hpp"
 
@@ -58,7 +58,7 @@ Identity asterisk_account(const Folder& folder) {
         return identity_of(found.st_uid, found.st_gid);
     for (const auto* name : {"asterisk", "nobody"})
         if (const auto* entry = ::getpwnam(name); entry != nullptr && entry->pw_uid != 0) {
-            words::note("{} belongs to root; the private Asterisk runs as {}", folder.path().native(), name);
+            log::note("{} belongs to root; the private Asterisk runs as {}", folder.path().native(), name);
             return {entry->pw_uid, entry->pw_gid};
         }
     throw Error{Exit::no_permission, folder.path().native() + " belongs to root, and Asterisk is not run as root",

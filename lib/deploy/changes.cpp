@@ -5,7 +5,7 @@
 #include "base/error.hpp"
 #include "base/fd.hpp"
 #include "base/lines.hpp"
-#include "base/words.hpp"
+#include "base/log.hpp"
 #include "dialplan/diff.hpp"
 #include "dialplan/includes.hpp"
 #include "dialplan/render.hpp"
@@ -69,7 +69,7 @@ void write(const Folder& folder, const std::vector<Change>& changes, const Deadl
         }
         AtomicFile::commit_all(files, folder);
         for (auto i = first; i < last; ++i)
-            words::note("{} {}", changes[i].before ? "rewrote" : "wrote", folder.path_of(changes[i].name));
+            log::note("{} {}", changes[i].before ? "rewrote" : "wrote", folder.path_of(changes[i].name));
     }
 }
 
@@ -202,7 +202,7 @@ void apply(const Folder& folder, const Changes& changes, const Deadline& deadlin
     write(folder, changes.mains, deadline);
     for (const auto& change : changes.removals) {
         folder.remove(change.name);
-        words::note("removed {}", folder.path_of(change.name));
+        log::note("removed {}", folder.path_of(change.name));
     }
     if (!changes.removals.empty())
         folder.sync();

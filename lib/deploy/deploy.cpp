@@ -6,8 +6,8 @@
 #include "base/fd.hpp"
 #include "base/folder.hpp"
 #include "base/lock.hpp"
+#include "base/log.hpp"
 #include "base/output.hpp"
-#include "base/words.hpp"
 #include "db/nodes.hpp"
 #include "db/organization_lookup.hpp"
 #include "db/organizations.hpp"
@@ -44,7 +44,7 @@ Folder open_folder(const std::string& path) {
     try {
         return Folder::open(path);
     } catch (const Error& error) {
-        throw Error{error.kind(), error.what(), "name the folder of Asterisk's configuration with --asterisk-dir"};
+        throw Error{error.status(), error.what(), "name the folder of Asterisk's configuration with --asterisk-dir"};
     }
 }
 
@@ -52,33 +52,33 @@ RunLock lock(const Folder& folder) {
     try {
         return RunLock{folder, lock_name};
     } catch (const Error& error) {
-        throw Error{error.kind(), error.what(),
-                    error.kind() == Exit::temporary ? "try again when it has finished" : error.hint()};
+        throw Error{error.status(), error.what(),
+                    error.status() == Exit::temporary ? "try again when it has finished" : error.hint()};
     }
 }
 
 class Deployment {
   public:
-    explicit Deployment(const Request& request) : request_{request}, deadline_{Deadline::of_run(request.timeout)} {}
+    explicit Deployment(const Options& options) : options_{options}, deadline_{Deadline::of_run(options.timeout)} {}
 
     Exit work() {
         // --check ends with 1 also when nobody reads the difference to its end.
         output::go_on_without_reader();
         load();
         // Output that is only printed must not depend on a name server.
-        if (request_.deploy || request_.check || request_.validate)
+        if (options_.deploy || options_.check || options_.validate)
             separate_addresses(checked_, addresses_of_peers(checked_, deadline_));
         select();
         print_refusals_and_warnings();
-        if (request_.validate && !request_.deploy)
+        if (options_.validate && !options_.deploy)
             validate();
-        if (request_.explain)
+        if (options_.explain)
             explain();
-        else if (request_.check)
+        else if (options_.check)
             check();
-        else if (request_.deploy)
+        else if (options_.deploy)
             deploy();
-        else if (!request_.validate)
+        else if (!options_.validate)
             for (const auto* plan : selected_)
                 output::write(extensions_text(*plan));
         output::flush();
@@ -87,17 +87,17 @@ class Deployment {
 
   private:
     void load() {
-        if (const auto fault = dialplan::spool_fault(request_.spool); !fault.empty())
-            throw Error{Exit::config, fmt::format("the spool {} is refused: {}", request_.spool, fault),
+        if (const auto fault = dialplan::spool_fault(options_.spool); !fault.empty())
+            throw Error{Exit::config, fmt::format("the spool {} is refused: {}", options_.spool, fault),
                         "set --spool or PBX_SPOOL to the folder that Asterisk records into"};
-        const Waiting waiting{"the database", Exit::unavailable};
+        const WaitingFor waiting{"the database", Exit::unavailable};
         soci::session session;
-        db::connect(session, request_.database, request_.timeout);
-        if (request_.deploy)
+        db::connect(session, options_.database, options_.timeout);
+        if (options_.deploy)
             require_node_name(session);
         auto all = db::load_organizations(session);
         choose(all);
-        checked_ = dialplan::check(std::move(all), request_.rules);
+        checked_ = dialplan::check(std::move(all), options_.rules);
         for (const auto& plan : checked_.plans)
             active_.insert(plan.prefix());
         read_operators_files();
@@ -106,22 +106,22 @@ class Deployment {
 
     // Without an Asterisk folder the dialplan can still be printed.
     void read_operators_files() {
-        const bool needed = request_.deploy || request_.check || request_.validate;
+        const bool needed = options_.deploy || options_.check || options_.validate;
         std::error_code ignored;
-        if (!needed && !std::filesystem::exists(request_.folder, ignored))
+        if (!needed && !std::filesystem::exists(options_.folder, ignored))
             return;
         try {
-            operator_ = read_operator_files(open_folder(request_.folder), {});
+            operator_ = read_operator_files(open_folder(options_.folder), {});
         } catch (const Error& error) {
             if (needed)
                 throw;
-            words::warn("names are not compared with the operator's sections, which cannot be read: {}", error.what());
+            log::warn("names are not compared with the operator's sections, which cannot be read: {}", error.what());
         }
     }
 
     // The dialplan names the recordings, whose names must differ from those of other machines.
     void require_node_name(soci::session& session) const {
-        if (request_.node.empty() && db::other_nodes_known(session, db::this_node("", request_.spool), deadline_))
+        if (options_.node.empty() && db::other_nodes_known(session, db::this_node("", options_.spool), deadline_))
             throw Error{
                 Exit::config, "this machine has no node name, and the database knows another node; nothing was changed",
                 "set \"node\" in pbx.conf to a name that no other machine has: the names of recordings end with it"};
@@ -129,7 +129,7 @@ class Deployment {
 
     void choose(const std::vector<tenants::Organization>& all) {
         const auto keys = db::keys_of(all);
-        for (const auto& wanted : request_.organizations) {
+        for (const auto& wanted : options_.organizations) {
             const auto& organization = all[db::find_organization(keys, wanted)];
             if (organization.status != "active")
                 throw Error{Exit::no_input,
@@ -141,7 +141,7 @@ class Deployment {
     }
 
     bool selected(const std::string& prefix) const {
-        return request_.organizations.empty() || chosen_.contains(prefix);
+        return options_.organizations.empty() || chosen_.contains(prefix);
     }
 
     void select() {
@@ -155,19 +155,19 @@ class Deployment {
         for (const auto& refusal : checked_.refusals) {
             if (!selected(refusal.prefix))
                 continue;
-            words::error({Exit::data, fmt::format("{} is left out: {}", refusal.row, refusal.fault), refusal.hint});
+            log::error({Exit::data, fmt::format("{} is left out: {}", refusal.row, refusal.fault), refusal.hint});
             any = true;
         }
         if (any) {
-            words::warn("hint: correct these rows with pbx-provision or SQL; calls that need them fail until then, all "
-                        "other rows are used");
+            log::warn("hint: correct these rows with pbx-provision or SQL; calls that need them fail until then, all "
+                      "other rows are used");
             status_ = worst(status_, Exit::data);
         }
         for (const auto& warning : checked_.warnings)
             if (selected(warning.prefix) && warning.only_when_new)
-                words::note("{}", warning.message);
+                log::note("{}", warning.message);
             else if (selected(warning.prefix))
-                words::warn("{}", warning.message);
+                log::warn("{}", warning.message);
     }
 
     void explain() const {
@@ -186,11 +186,11 @@ class Deployment {
                 table += fmt::format("{}\t{}\t{}\t{}\t{}\t{}\n", organization, point.kind, point.name,
                                      point.recorded ? "on" : "off", point.decided_by, point.value);
             }
-        output::write(request_.json ? document.dump(2) + '\n' : table);
+        output::write(options_.json ? document.dump(2) + '\n' : table);
     }
 
     std::string extensions_text(const Plan& plan) const {
-        return dialplan::extensions_text(plan, {request_.spool, request_.node, request_.rules.emergency});
+        return dialplan::extensions_text(plan, {options_.spool, options_.node, options_.rules.emergency});
     }
 
     std::vector<File> files() const {
@@ -209,7 +209,7 @@ class Deployment {
 
     // A wrong or emptied database must not remove the phones of all organizations.
     void refuse_mass_removal(const Folder& folder) const {
-        if (request_.force)
+        if (options_.force)
             return;
         const auto deployed = deployed_prefixes(folder);
         const auto kept = static_cast<std::size_t>(std::count_if(
@@ -234,11 +234,11 @@ class Deployment {
     }
 
     void check() {
-        const auto folder = open_folder(request_.folder);
+        const auto folder = open_folder(options_.folder);
         const auto changes = compare(folder, files(), active_);
         if (const auto fault = order_fault(operator_.identifier_order); !fault.empty() && has_peers()) {
-            words::warn("pjsip.conf: {}", fault);
-            words::warn("hint: {}", order_hint);
+            log::warn("pjsip.conf: {}", fault);
+            log::warn("hint: {}", order_hint);
         }
         if (changes.empty())
             return;
@@ -254,24 +254,24 @@ class Deployment {
 
     // Validates what Asterisk would load: the files to be written, and those of other organizations that stay.
     void validate() const {
-        const auto folder = open_folder(request_.folder);
+        const auto folder = open_folder(options_.folder);
         auto candidate = files();
         Texts mains;
         for (const auto& change : compare(folder, candidate, active_).mains)
             mains.emplace(change.name, *change.after);
         add_others(folder, active_, candidate);
-        Asterisk{request_.asterisk, folder}.validate(candidate, mains, has_peers(), deadline_);
+        Asterisk{options_.asterisk, folder}.validate(candidate, mains, has_peers(), deadline_);
     }
 
     void deploy() {
-        const auto folder = open_folder(request_.folder);
+        const auto folder = open_folder(options_.folder);
         const auto held = lock(folder);
         refuse_mass_removal(folder);
         const auto changes = compare(folder, files(), active_);
-        if (request_.validate && !changes.empty())
+        if (options_.validate && !changes.empty())
             validate();
-        auto pending = request_.reload ? read_pending_reloads(folder) : std::set<std::string>{};
-        if (request_.reload && !changes.empty()) {
+        auto pending = options_.reload ? read_pending_reloads(folder) : std::set<std::string>{};
+        if (options_.reload && !changes.empty()) {
             for (const auto* group : {&changes.files, &changes.mains, &changes.removals})
                 for (const auto& change : *group)
                     pending.insert(dialplan::main_file_of(change.name));
@@ -280,19 +280,19 @@ class Deployment {
         apply(folder, changes, deadline_);
         if (pending.empty())
             return;
-        const Asterisk asterisk{request_.asterisk, folder};
+        const Asterisk asterisk{options_.asterisk, folder};
         for (const auto& main_file : pending)
             asterisk.reload(main_file, deadline_);
         clear_pending_reloads(folder);
-        if (request_.validate && pending.contains("pjsip.conf") && has_peers())
+        if (options_.validate && pending.contains("pjsip.conf") && has_peers())
             asterisk.check_running_order(deadline_);
     }
 
-    const Request& request_;
+    const Options& options_;
     Deadline deadline_;
     dialplan::Checked checked_;
     OperatorFiles operator_;
-    std::set<std::string> chosen_; // prefixes of the organizations that the request names
+    std::set<std::string> chosen_; // prefixes of the organizations that the options name
     std::set<std::string> active_;
     std::vector<const Plan*> selected_;
     Exit status_ = Exit::ok;
@@ -300,8 +300,8 @@ class Deployment {
 
 } // namespace
 
-Exit run(const Request& request) {
-    return Deployment{request}.work();
+Exit run(const Options& options) {
+    return Deployment{options}.work();
 }
 
 } // namespace pbx::deploy

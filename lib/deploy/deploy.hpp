@@ -10,7 +10,7 @@
 
 namespace pbx::deploy {
 
-struct Request {
+struct Options {
     std::string database;
     std::string spool = "/var/spool/asterisk/monitor";
     std::string node; ///< empty: this machine shares nothing with another node
@@ -28,8 +28,8 @@ struct Request {
     std::chrono::seconds timeout{300};
 };
 
-/// Prints the dialplan, unless the request asks for something else. Returns data when a row was left out (the others
+/// Prints the dialplan, unless the options ask for something else. Returns data when a row was left out (the others
 /// are written all the same) and differs when a check found a difference. Throws Error.
-Exit run(const Request& request);
+Exit run(const Options& options);
 
 } // namespace pbx::deploy

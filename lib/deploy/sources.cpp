@@ -36,9 +36,9 @@ struct stat look(const Folder& folder) {
     return found;
 }
 
-class Reader {
+class SourceReader {
   public:
-    Reader(const Folder& folder, const Texts& instead) : folder_{folder}, instead_{instead} {
+    SourceReader(const Folder& folder, const Texts& instead) : folder_{folder}, instead_{instead} {
         const auto found = look(folder);
         owner_ = identity_of(found.st_uid, found.st_gid);
         std::error_code ignored;
@@ -155,7 +155,7 @@ class Reader {
 } // namespace
 
 std::vector<Source> read_sources(const Folder& folder, const std::string& main_file, const Texts& instead) {
-    return Reader{folder, instead}.read(main_file);
+    return SourceReader{folder, instead}.read(main_file);
 }
 
 OperatorFiles read_operator_files(const Folder& folder, const Texts& instead) {

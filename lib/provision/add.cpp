@@ -1,8 +1,8 @@
 // New organizations and rows: what the dialplan would leave out is refused before it is written.
+#include "base/log.hpp"
 #include "base/name.hpp"
 #include "base/output.hpp"
 #include "base/printable.hpp"
-#include "base/words.hpp"
 #include "dialplan/identity.hpp"
 #include "dialplan/password.hpp"
 #include "provision/print.hpp"
@@ -88,7 +88,7 @@ Exit add_organization(const Context& context, const std::string& name, const std
     work.try_addition(candidate);
     const auto id = work.insert_organization(name, prefix, recording);
     if (!recording)
-        words::warn("calls of {} will not be recorded", printable(name));
+        log::warn("calls of {} will not be recorded", printable(name));
     if (context.json)
         print_json({{"id", id}, {"name", name}, {"context_prefix", prefix}, {"recording", recording}});
     else

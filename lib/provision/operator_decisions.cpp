@@ -1,8 +1,8 @@
 // Decisions that only the operator makes, not a tenant: which hosts trunks may have, and how many calls an organization
 // may have at once.
+#include "base/log.hpp"
 #include "base/output.hpp"
 #include "base/printable.hpp"
-#include "base/words.hpp"
 #include "provision/print.hpp"
 #include "provision/provisioner.hpp"
 #include "provision/rows.hpp"

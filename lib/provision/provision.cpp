@@ -1,8 +1,8 @@
 // Changes to existing rows: the status of an organization, removal, the members of a queue, the recording switches.
 #include "provision/provision.hpp"
 
+#include "base/log.hpp"
 #include "base/printable.hpp"
-#include "base/words.hpp"
 #include "provision/provisioner.hpp"
 #include "provision/rows.hpp"
 
@@ -14,7 +14,7 @@ Exit set_status(const Context& context, const std::string& organization, const s
     Provisioner work{context};
     const auto& owner = work.organization(organization);
     if (owner.status == status) {
-        words::warn("{} is {} already", name_of(owner), status);
+        log::warn("{} is {} already", name_of(owner), status);
         return Exit::ok;
     }
     work.execute("change " + name_of(owner), "update organizations set status = :status where id = cast(:id as uuid)",
@@ -79,7 +79,7 @@ Exit switch_organization(const Context& context, const std::string& organization
         where id = cast(:id as uuid))",
                  value, owner.id);
     if (!on)
-        words::warn("no call of {} will be recorded, even where a row has recording on", name_of(owner));
+        log::warn("no call of {} will be recorded, even where a row has recording on", name_of(owner));
     return Exit::ok;
 }
 

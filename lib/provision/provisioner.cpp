@@ -16,7 +16,7 @@ namespace pbx::provision {
 using tenants::Organization;
 
 Provisioner::Provisioner(const Context& context) : rules_{context.rules} {
-    const Waiting waiting{"the database", Exit::unavailable};
+    const WaitingFor waiting{"the database", Exit::unavailable};
     db::connect(session_, context.database, context.timeout);
     all_ = db::load_organizations(session_);
 }
@@ -62,7 +62,7 @@ void Provisioner::try_change(const std::function<void()>& change) {
         known.insert(warning.message);
     for (const auto& warning : after.warnings)
         if (!known.contains(warning.message))
-            words::warn("{}", warning.message);
+            log::warn("{}", warning.message);
 }
 
 void Provisioner::try_addition(const Organization& added) {
@@ -70,7 +70,7 @@ void Provisioner::try_addition(const Organization& added) {
 }
 
 std::string Provisioner::insert_organization(const std::string& name, const std::string& prefix, bool recording) {
-    const Waiting waiting{"the database", Exit::unavailable};
+    const WaitingFor waiting{"the database", Exit::unavailable};
     std::string id;
     const std::string on = recording ? "true" : "false";
     db::guarded("add the organization", [&] {

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/deadline.hpp"
-#include "base/words.hpp"
+#include "base/log.hpp"
 #include "db/session.hpp"
 #include "provision/provision.hpp"
 #include "tenants/organization.hpp"
@@ -44,7 +44,7 @@ class Provisioner {
     /// changed. `doing` completes "cannot ...".
     template <typename... Value>
     long long execute(const std::string& doing, const std::string& sql, Value&... values) {
-        const Waiting waiting{"the database", Exit::unavailable};
+        const WaitingFor waiting{"the database", Exit::unavailable};
         const auto rows = db::guarded(doing, [&] {
             soci::statement statement{session_};
             (statement.exchange(soci::use(values)), ...);
@@ -54,7 +54,7 @@ class Provisioner {
             statement.execute(true);
             return statement.get_affected_rows();
         });
-        words::note("pbx-dialplan-gen --deploy --reload applies it to Asterisk");
+        log::note("pbx-dialplan-gen --deploy --reload applies it to Asterisk");
         return rows;
     }
 

@@ -1,9 +1,9 @@
 // Linear searches: an organization has tens of rows of a kind, seldom thousands.
 #include "provision/rows.hpp"
 
+#include "base/log.hpp"
 #include "base/name.hpp"
 #include "base/printable.hpp"
-#include "base/words.hpp"
 #include "dialplan/identity.hpp"
 
 #include <fmt/format.h>
@@ -50,10 +50,10 @@ void require_new_name(const Organization& owner, RowKind kind, const std::string
 void warn_if_unrecorded(RowKind kind, const std::string& name, const Organization& owner, tenants::RecordingFlag own) {
     const auto* word = tenants::names_of(kind).word;
     if (!own.value_or(true))
-        words::warn("calls at {} {} of {} will not be recorded", word, printable(name), name_of(owner));
+        log::warn("calls at {} {} of {} will not be recorded", word, printable(name), name_of(owner));
     else if (!owner.recording_enabled.value_or(true))
-        words::warn("calls at {} {} of {} will not be recorded: recording is off for the whole organization", word,
-                    printable(name), name_of(owner));
+        log::warn("calls at {} {} of {} will not be recorded: recording is off for the whole organization", word,
+                  printable(name), name_of(owner));
 }
 
 std::string sql_boolean(tenants::RecordingFlag recording) {

@@ -2,7 +2,7 @@
 #include "recording/answer.hpp"
 
 #include "base/error.hpp"
-#include "base/words.hpp"
+#include "base/log.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -109,7 +109,7 @@ void Answer::begin(const AnswerHeaders& headers) {
 void Answer::send_headers(const AnswerHeaders& headers, const char* content_type) {
     std::string text;
     for (const auto& line : header_lines(headers, content_type)) {
-        words::note("{}", line);
+        log::note("{}", line);
         text += line + "\n";
     }
     if (!options_.headers_file.empty()) {
@@ -142,7 +142,7 @@ void Answer::open_file() {
     try {
         folder_ = Folder::open(parent.empty() ? "." : parent);
     } catch (const Error& error) {
-        const auto kind = error.kind() == Exit::io ? Exit::cant_create : error.kind();
+        const auto kind = error.status() == Exit::io ? Exit::cant_create : error.status();
         throw Error{kind, "cannot write " + options_.output + ": " + error.what(), error.hint()};
     }
     file_.emplace(*folder_, path.filename().native(), private_mode(), Deadline::after(std::chrono::seconds{5}),

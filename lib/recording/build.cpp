@@ -84,7 +84,7 @@ class Builder {
             else
                 (leg.folder == nullptr ? result_.manifest.missing : result_.gone).push_back(leg.name);
         } catch (const Error& error) {
-            if (error.kind() != Exit::data)
+            if (error.status() != Exit::data)
                 throw;
             result_.status = Exit::data;
             result_.faults.emplace_back(error.what());

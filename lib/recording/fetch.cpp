@@ -2,8 +2,8 @@
 #include "recording/fetch.hpp"
 
 #include "base/deadline.hpp"
+#include "base/log.hpp"
 #include "base/name.hpp"
-#include "base/words.hpp"
 #include "cdr/legs.hpp"
 #include "db/session.hpp"
 #include "recording/fetch_tiers.hpp"
@@ -50,7 +50,7 @@ std::optional<Exit> attempt(Answer& answer, std::optional<Error>& failure,
     } catch (const Error& error) {
         if (!answer.discard())
             throw;
-        words::note("{}", error.what());
+        log::note("{}", error.what());
         failure = error;
         return std::nullopt;
     }
@@ -63,7 +63,7 @@ std::optional<Exit> serve_archived(FetchWork& work, const ResolvedCall& call) {
 // A damaged recording is replaced by one built from the legs, which a copy from the archive does not do: that one is
 // for when a leg is lost.
 Exit replace_damaged(FetchWork& work, const ResolvedCall& call, const Error& damage) {
-    words::warn("{}; it is not served", damage.what());
+    log::warn("{}; it is not served", damage.what());
     std::optional<Error> failure;
     if (const auto status =
             attempt(work.answer, failure, [&] { return serve_rebuilt_recording(work, call, damage, {}); }))
@@ -79,7 +79,7 @@ Exit serve_stitched(FetchWork& work, const ResolvedCall& call) {
         return Exit::ok;
     if (local.damage)
         return replace_damaged(work, call, *local.damage);
-    words::note("{}", local.reason);
+    log::note("{}", local.reason);
     // The legs here may be enough when the archive does not answer; if they are not, its error is reported.
     std::optional<Error> failure;
     if (const auto status = attempt(work.answer, failure, [&] { return serve_archived(work, call); }))

@@ -1,5 +1,5 @@
 // Tier 2: the stitched recording in the archive.
-#include "base/words.hpp"
+#include "base/log.hpp"
 #include "recording/fetch_tiers.hpp"
 #include "recording/freshness.hpp"
 #include "recording/send_object.hpp"
@@ -21,7 +21,7 @@ std::optional<audio::WavHeader> parse_beginning(std::string_view beginning, bool
         is_enough = header || is_all;
         return header;
     } catch (const Error& error) {
-        if (error.kind() != Exit::data)
+        if (error.status() != Exit::data)
             throw;
         return std::nullopt;
     }
@@ -59,7 +59,7 @@ bool serve_archived_recording(FetchWork& work, const ResolvedCall& call) {
         return false;
     const auto object = find_object(*work.sources.archive(), Shelf::stitched, call.recording, work.deadline);
     if (!object) {
-        words::note("no stitched recording in the archive");
+        log::note("no stitched recording in the archive");
         return false;
     }
     try {
@@ -68,7 +68,7 @@ bool serve_archived_recording(FetchWork& work, const ResolvedCall& call) {
         });
         return true;
     } catch (const NotCurrent& outdated) {
-        words::note("stitched recording in the archive: {}", outdated.reason);
+        log::note("stitched recording in the archive: {}", outdated.reason);
         return false;
     }
 }

@@ -35,7 +35,7 @@ std::optional<ServedObject> decide_on_leg(const cdr::Call& call, const std::stri
         if (!has_audio)
             throw no_audio(call);
     } catch (const Error& error) {
-        if (error.kind() != Exit::data)
+        if (error.status() != Exit::data)
             throw;
         throw Error{Exit::data, "leg " + name + " in the archive: " + error.what()};
     }

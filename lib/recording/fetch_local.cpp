@@ -1,6 +1,6 @@
 // Tier 1: the stitched recording on this disk.
+#include "base/log.hpp"
 #include "base/name.hpp"
-#include "base/words.hpp"
 #include "recording/damage.hpp"
 #include "recording/fetch_tiers.hpp"
 #include "recording/freshness.hpp"
@@ -53,7 +53,7 @@ bool serve_outdated_recording(FetchWork& work, const ResolvedCall& call) {
         if (file)
             manifest = audio::Manifest::from(audio::read_wav_header(file->get(), path));
     } catch (const Error& error) {
-        if (error.kind() != Exit::data)
+        if (error.status() != Exit::data)
             throw;
     }
     if (!manifest)
@@ -62,7 +62,7 @@ bool serve_outdated_recording(FetchWork& work, const ResolvedCall& call) {
         throw Error{Exit::data, path + ": " + fault, cannot_be_rebuilt};
     manifest->missing = manifest->lacking(call.call.legs);
     for (const auto& leg : manifest->missing)
-        words::warn("call {}: leg {} is not in the recording that is served", display_name(call.call), shown(leg));
+        log::warn("call {}: leg {} is not in the recording that is served", display_name(call.call), shown(leg));
     send_recording(work, file->get(), *manifest, "stitched-local");
     return true;
 }

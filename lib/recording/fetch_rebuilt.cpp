@@ -1,7 +1,7 @@
 // Tier 3: the recording built now from the legs, wherever they are.
 #include "base/atomic_file.hpp"
+#include "base/log.hpp"
 #include "base/name.hpp"
-#include "base/words.hpp"
 #include "recording/build.hpp"
 #include "recording/fetch_tiers.hpp"
 #include "recording/freshness.hpp"
@@ -41,9 +41,9 @@ class Target {
             stitched_ = Folder::create(work.options.places.stitched, &work.sources.local().spool());
             file_.emplace(*stitched_, name, 0640, work.deadline);
         } catch (const Error& error) {
-            if (error.kind() != Exit::cant_create && error.kind() != Exit::no_permission)
+            if (error.status() != Exit::cant_create && error.status() != Exit::no_permission)
                 throw;
-            words::note("the result is not kept: {}", error.what());
+            log::note("the result is not kept: {}", error.what());
         }
     }
 
@@ -105,10 +105,10 @@ Exit serve_rebuilt_recording(FetchWork& work, ResolvedCall call, std::optional<E
         return serve_rebuilt_recording(work, std::move(call), std::move(local_damage), archive_failure);
     }
     for (const auto& fault : built.faults)
-        words::error({built.status, "call " + display_name(call.call) + ": " + fault});
+        log::error({built.status, "call " + display_name(call.call) + ": " + fault});
     const auto recording = target.duplicate();
     if (const auto leg = find_last_copy_here(work, call, built.manifest); !leg.empty()) {
-        words::note("the stitched recording here is kept: only it has leg {}", shown(leg));
+        log::note("the stitched recording here is kept: only it has leg {}", shown(leg));
         target.discard();
         if (local_damage)
             throw Error{*local_damage};

@@ -29,7 +29,7 @@ std::optional<audio::Manifest> read_manifest(int fd) {
     try {
         return audio::Manifest::from(audio::read_wav_header(fd, "the stitched recording"));
     } catch (const Error& error) {
-        if (error.kind() != Exit::data)
+        if (error.status() != Exit::data)
             throw;
         return std::nullopt;
     }
@@ -80,7 +80,7 @@ Freshness check_file(const ResolvedCall& call, const LocalLegs& legs, const Fold
             *keep = *std::move(file);
         return freshness;
     } catch (const Error& error) {
-        if (error.kind() != Exit::data)
+        if (error.status() != Exit::data)
             throw;
         return outdated(error.what());
     }

@@ -3,7 +3,7 @@
 
 #include "base/atomic_file.hpp"
 #include "base/error.hpp"
-#include "base/words.hpp"
+#include "base/log.hpp"
 #include "remote/query.hpp"
 #include "remote/transfer.hpp"
 
@@ -18,7 +18,7 @@ namespace pbx::recording {
 namespace {
 
 bool cannot_write(const Error& error) {
-    return error.kind() == Exit::cant_create || error.kind() == Exit::no_permission;
+    return error.status() == Exit::cant_create || error.status() == Exit::no_permission;
 }
 
 } // namespace
@@ -48,9 +48,9 @@ std::set<std::string> LegSources::find_archived(const std::vector<std::string>& 
         for (const auto& [name, object] : answer.objects)
             found.insert(name);
         for (const auto& [name, error] : answer.failures)
-            words::note("cannot ask the archive for missing leg {}: {}", name, error.what());
+            log::note("cannot ask the archive for missing leg {}: {}", name, error.what());
     } catch (const Error& error) {
-        words::note("cannot ask the archive for missing legs: {}", error.what());
+        log::note("cannot ask the archive for missing legs: {}", error.what());
     }
     return found;
 }
@@ -63,7 +63,7 @@ ObjectFailures LegSources::bring_back(const std::vector<std::string>& names, con
     } catch (const Error& error) {
         if (without_cache_ == WithoutCache::fail || !cannot_write(error) || ::access(cache_path_.c_str(), W_OK) == 0)
             throw;
-        words::note("legs are not cached: {}", error.what());
+        log::note("legs are not cached: {}", error.what());
     }
     auto failures = fetch_objects(*archive_, Shelf::legs, names, private_folder(), deadline).failures;
     use_cache(private_folder());

@@ -5,8 +5,8 @@
 #include "base/deadline.hpp"
 #include "base/fd.hpp"
 #include "base/folder.hpp"
+#include "base/log.hpp"
 #include "base/trust.hpp"
-#include "base/words.hpp"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -52,9 +52,9 @@ std::string read_own(const Folder& folder, const std::string& name, int next) {
             throw system_error(Exit::cant_create, "cannot set the mode of " + path, errno);
         return text;
     } catch (const Error& error) {
-        if (error.kind() != Exit::no_permission && error.kind() != Exit::data)
+        if (error.status() != Exit::no_permission && error.status() != Exit::data)
             throw;
-        words::warn("{}; a new file replaces it, and the counters begin at 0", error.what());
+        log::warn("{}; a new file replaces it, and the counters begin at 0", error.what());
         return {};
     }
 }
@@ -63,7 +63,7 @@ Folder open_parent(const std::filesystem::path& path) {
     try {
         return Folder::open(path.has_parent_path() ? path.parent_path() : std::filesystem::path{"."});
     } catch (const Error& error) {
-        throw Error{error.kind() == Exit::io ? Exit::cant_create : error.kind(), error.what(),
+        throw Error{error.status() == Exit::io ? Exit::cant_create : error.status(), error.what(),
                     "give --metrics a file in a folder that exists and that this user may write"};
     }
 }
@@ -73,7 +73,7 @@ Exit status_of(const std::exception& exception) {
     if (dynamic_cast<const std::bad_alloc*>(&exception) != nullptr)
         return Exit::temporary;
     const auto* refused = dynamic_cast<const std::system_error*>(&exception);
-    return refused != nullptr ? system_error(Exit::io, "", refused->code().value()).kind() : Exit::software;
+    return refused != nullptr ? system_error(Exit::io, "", refused->code().value()).status() : Exit::software;
 }
 
 class MetricsRun {
@@ -96,7 +96,7 @@ class MetricsRun {
             metrics_.add_failure(status);
             write(status);
         } catch (const Error& error) {
-            words::error(error);
+            log::error(error);
         }
     }
 
@@ -148,7 +148,7 @@ Exit with_metrics(const MetricsOptions& options, const Metrics::Counters& counte
     try {
         status = work(run.metrics());
     } catch (const Error& error) {
-        run.write_failure(error.kind());
+        run.write_failure(error.status());
         throw;
     } catch (const ReaderGone&) {
         run.write(Exit::ok);
@@ -160,8 +160,8 @@ Exit with_metrics(const MetricsOptions& options, const Metrics::Counters& counte
     try {
         run.write(status);
     } catch (const Error& error) {
-        words::error(error);
-        return worst(status, error.kind());
+        log::error(error);
+        return worst(status, error.status());
     }
     return status;
 }

@@ -4,11 +4,11 @@
 
 #include "base/deadline.hpp"
 #include "base/lock.hpp"
+#include "base/log.hpp"
 #include "base/name.hpp"
 #include "base/output.hpp"
 #include "base/parallel.hpp"
 #include "base/progress.hpp"
-#include "base/words.hpp"
 #include "cdr/legs.hpp"
 #include "db/nodes.hpp"
 #include "db/session.hpp"
@@ -74,8 +74,8 @@ class StitchRun {
                 const auto when = deadline_.interrupted()
                                       ? std::string{"when it was interrupted"}
                                       : fmt::format("after {} s (--timeout)", options_.timeout.count());
-                words::warn("stopped {}, with {} recordings stitched; the next run continues with the other calls",
-                            when, results_.stitched_count());
+                log::warn("stopped {}, with {} recordings stitched; the next run continues with the other calls", when,
+                          results_.stitched_count());
                 results_.record_status(Exit::temporary);
                 break;
             }
@@ -97,7 +97,7 @@ class StitchRun {
                 break;
             not_seen.erase(call->linkedid);
             if (call->legs.size() < 2)
-                words::note("{} has one leg, which needs no stitching", display_name(*call));
+                log::note("{} has one leg, which needs no stitching", display_name(*call));
             else
                 calls.push_back(*std::move(call));
         }

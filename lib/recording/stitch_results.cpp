@@ -1,8 +1,8 @@
 // One error that holds up many calls is printed once, with how many there are.
 #include "recording/stitch_results.hpp"
 
+#include "base/log.hpp"
 #include "base/name.hpp"
-#include "base/words.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -29,12 +29,12 @@ void StitchResults::record_status(Exit status) {
 void StitchResults::stitched(const cdr::Call& call, const std::string& reason, const BuildResult& built) {
     const auto& manifest = built.manifest;
     for (const auto& fault : built.faults)
-        words::error({built.status, "call " + display_name(call) + ": " + fault});
+        log::error({built.status, "call " + display_name(call) + ": " + fault});
     for (const auto& name : manifest.missing)
-        words::warn("call {}: leg {} is missing: it is neither in the spool nor in the archive", display_name(call),
-                    shown(name));
-    words::note("stitched {}: {} legs, {:.1f} s ({})", display_name(call), manifest.audible(), built.length.count(),
-                reason);
+        log::warn("call {}: leg {} is missing: it is neither in the spool nor in the archive", display_name(call),
+                  shown(name));
+    log::note("stitched {}: {} legs, {:.1f} s ({})", display_name(call), manifest.audible(), built.length.count(),
+              reason);
     add(call, "stitched", reason, &built);
     {
         const std::lock_guard lock{guard_};
@@ -46,47 +46,47 @@ void StitchResults::stitched(const cdr::Call& call, const std::string& reason, c
 }
 
 void StitchResults::would_stitch(const cdr::Call& call, const std::string& reason) {
-    words::warn("would stitch {}: {} legs ({})", display_name(call), call.legs.size(), reason);
+    log::warn("would stitch {}: {} legs ({})", display_name(call), call.legs.size(), reason);
     add(call, "would-stitch", reason);
 }
 
 void StitchResults::up_to_date(const cdr::Call& call) {
-    words::note("up to date {}", display_name(call));
+    log::note("up to date {}", display_name(call));
     progress_.add(1, 0);
     report_.add_up_to_date();
 }
 
 void StitchResults::belongs_elsewhere(const cdr::Call& call) {
-    words::note("skipped {}: this node has none of its legs", display_name(call));
+    log::note("skipped {}: this node has none of its legs", display_name(call));
     add(call, "elsewhere", "no leg here");
 }
 
 void StitchResults::left(const cdr::Call& call, const std::string& reason) {
-    words::note("left {}: {}", display_name(call), reason);
+    log::note("left {}: {}", display_name(call), reason);
     add(call, "left", reason);
 }
 
 void StitchResults::failed(const cdr::Call& call, const Error& error) {
-    words::error({error.kind(), "call " + display_name(call) + ": " + error.what(), error.hint()});
-    add(call, error.kind() == Exit::temporary ? "left" : "failed", error.what());
-    record_status(error.kind());
+    log::error({error.status(), "call " + display_name(call) + ": " + error.what(), error.hint()});
+    add(call, error.status() == Exit::temporary ? "left" : "failed", error.what());
+    record_status(error.status());
 }
 
 void StitchResults::failed(const Error& error) {
-    words::error(error);
-    record_status(error.kind());
+    log::error(error);
+    record_status(error.status());
 }
 
 void StitchResults::not_fetched(const cdr::Call& call, const Error& error) {
     // An archive that does not answer now may do so at the next run.
-    const bool is_away = error.kind() == Exit::unavailable;
-    const auto kind = is_away ? Exit::temporary : error.kind();
-    words::note("left {}: {}", display_name(call), error.what());
+    const bool is_away = error.status() == Exit::unavailable;
+    const auto status = is_away ? Exit::temporary : error.status();
+    log::note("left {}: {}", display_name(call), error.what());
     add(call, is_away ? "left" : "failed", error.what());
-    record_status(kind);
+    record_status(status);
     constexpr std::size_t most_named = 3;
     const std::lock_guard lock{guard_};
-    auto& same = held_up_.try_emplace({error.what(), error.hint()}, HeldUp{kind, 0, {}}).first->second;
+    auto& same = held_up_.try_emplace({error.what(), error.hint()}, HeldUp{status, 0, {}}).first->second;
     if (++same.calls <= most_named)
         same.names += (same.names.empty() ? "" : ", ") + display_name(call);
     else if (same.calls == most_named + 1)
@@ -97,7 +97,7 @@ void StitchResults::report_held_up() const {
     for (const auto& [text, same] : held_up_) {
         const auto calls =
             same.calls == 1 ? "call " + same.names : fmt::format("{} calls ({})", same.calls, same.names);
-        words::error({same.kind, calls + ": " + text.first, text.second});
+        log::error({same.status, calls + ": " + text.first, text.second});
     }
 }
 

@@ -46,7 +46,7 @@ class StitchResults {
   private:
     // Calls that one error of the archive holds up.
     struct HeldUp {
-        Exit kind;
+        Exit status;
         std::size_t calls;
         std::string names; ///< of the first few
     };

@@ -100,10 +100,10 @@ class TransferLog {
     Deadline standstill_ends_ = Deadline::after(longest_standstill);
 };
 
-const char* hint_for(Exit kind, const std::string& reason) {
-    if (kind == Exit::no_permission)
+const char* hint_for(Exit status, const std::string& reason) {
+    if (status == Exit::no_permission)
         return "grant the remote's account the rights to list, read and write objects there";
-    if (kind == Exit::cant_create)
+    if (status == Exit::cant_create)
         return "free space there, then run it again";
     if (reason.find("didn't find section in config file") != std::string::npos)
         return "name a remote that rclone knows (run rclone listremotes as the same user), or set RCLONE_CONFIG to "
@@ -145,7 +145,7 @@ Finished Rclone::run_child(const RcloneCommand& command, const Deadline& deadlin
         arguments.emplace_back(flag);
     if (lock_ >= 0)
         inherited.push_back(lock_);
-    const Waiting waiting{"the remote", Exit::unavailable};
+    const WaitingFor waiting{"the remote", Exit::unavailable};
     Command child{std::move(arguments), child_environment(is_for_rclone, connection_.environment),
                   std::move(inherited)};
     child.most_output = command.most_output;
@@ -172,8 +172,8 @@ Finished Rclone::run_transfer(RcloneCommand command, const Deadline& deadline) c
     }
 }
 
-Error Rclone::failure(Exit kind, const std::string& action, const std::string& reason) const {
-    return {kind, "remote " + display_path() + ": cannot " + action + ": " + reason, hint_for(kind, reason)};
+Error Rclone::failure(Exit status, const std::string& action, const std::string& reason) const {
+    return {status, "remote " + display_path() + ": cannot " + action + ": " + reason, hint_for(status, reason)};
 }
 
 Error Rclone::failure(const std::string& action, const Finished& finished) const {

@@ -45,7 +45,7 @@ class Rclone {
 
     /// "remote PATH: cannot <action>: <reason>", with the reason that rclone printed and the exit status it stands for.
     Error failure(const std::string& action, const Finished& finished) const;
-    Error failure(Exit kind, const std::string& action, const std::string& reason) const;
+    Error failure(Exit status, const std::string& action, const std::string& reason) const;
 
   private:
     Finished run_child(const RcloneCommand& command, const Deadline& deadline, const Sink& out, const Sink& err) const;

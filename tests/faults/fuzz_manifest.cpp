@@ -31,13 +31,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     try {
         once(header);
     } catch (const pbx::Error& error) {
-        if (error.kind() != pbx::Exit::data)
+        if (error.status() != pbx::Exit::data)
             std::abort();
     }
     try {
         static_cast<void>(pbx::audio::find_manifest(text));
     } catch (const pbx::Error& error) {
-        if (error.kind() != pbx::Exit::data)
+        if (error.status() != pbx::Exit::data)
             std::abort();
     }
     return 0;

@@ -503,6 +503,9 @@ def main(*tools):
     """Run the script's tests. Exits 77, loudly, where a program that they need is missing, or one of the `tools` that they
     test is not written yet."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # A shell starts a background command with SIGINT ignored, and the tools would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     missing = [program for program in (*sound.missing_programs(), *(
         program for program in ('psql', 'rclone', 'setpriv') if not shutil.which(program)))]
     try:

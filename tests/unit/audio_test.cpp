@@ -262,7 +262,7 @@ TEST_CASE("a disk error while a leg is read is the disk's fault and not the leg'
             join(shapes, open_failing, manifest, out.get(), "joined.wav");
             FAIL("a leg was joined that cannot be read");
         } catch (const pbx::Error& error) {
-            CHECK(error.kind() == pbx::Exit::io);
+            CHECK(error.status() == pbx::Exit::io);
         } catch (const LegFaults& faults) {
             FAIL("the leg was taken for unreadable: " << faults.faults().front().why);
         }
@@ -290,7 +290,7 @@ TEST_CASE("an encoded file that a size limit cuts short is an error, whatever th
                 encode_into(encoding, whole - lacking);
                 FAIL("a file that is not whole was taken for one that is");
             } catch (const pbx::Error& error) {
-                CHECK(error.kind() == pbx::Exit::cant_create);
+                CHECK(error.status() == pbx::Exit::cant_create);
             }
         }
     }

@@ -54,7 +54,7 @@ TEST_CASE("options that cannot be read are refused without showing them") {
             // Without a colon rclone takes the whole for a local path.
             CHECK(path.find(':', 1) == std::string::npos);
         } catch (const pbx::Error& error) {
-            CHECK(error.kind() == pbx::Exit::config);
+            CHECK(error.status() == pbx::Exit::config);
             CHECK(std::string{error.what()}.find("pass") == std::string::npos);
         }
 }

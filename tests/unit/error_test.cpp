@@ -16,8 +16,8 @@ TEST_CASE("a batch ends with the more severe of two statuses, whatever their num
 }
 
 TEST_CASE("a refused permission is status 77 whatever was tried") {
-    CHECK(pbx::system_error(Exit::io, "cannot open x", EACCES).kind() == Exit::no_permission);
-    CHECK(pbx::system_error(Exit::io, "cannot open x", EIO).kind() == Exit::io);
+    CHECK(pbx::system_error(Exit::io, "cannot open x", EACCES).status() == Exit::no_permission);
+    CHECK(pbx::system_error(Exit::io, "cannot open x", EIO).status() == Exit::io);
 }
 
 TEST_CASE("system errors come with a hint about what to do") {

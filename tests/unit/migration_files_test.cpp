@@ -26,7 +26,7 @@ std::string reading_fails(const TemporaryFolder& folder) {
     try {
         read_migrations(folder.path());
     } catch (const pbx::Error& error) {
-        CHECK(error.kind() == pbx::Exit::config);
+        CHECK(error.status() == pbx::Exit::config);
         CHECK_FALSE(error.hint().empty());
         return error.what();
     }

@@ -21,7 +21,7 @@ Exit failure(const std::string& wanted) {
         find_organization(organizations, wanted);
     } catch (const Error& error) {
         CHECK(!error.hint().empty());
-        return error.kind();
+        return error.status();
     }
     return Exit::ok;
 }

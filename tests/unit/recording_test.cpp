@@ -63,7 +63,7 @@ Exit failure_of(const std::function<void()>& work) {
     try {
         work();
     } catch (const Error& error) {
-        return error.kind();
+        return error.status();
     }
     return Exit::ok;
 }

@@ -22,7 +22,7 @@ TEST_CASE("a path that rclone would take for an option is a configuration error"
             const Remote remote{path, "rclone"};
             FAIL("accepted " << path);
         } catch (const pbx::Error& error) {
-            CHECK(error.kind() == pbx::Exit::config);
+            CHECK(error.status() == pbx::Exit::config);
         }
     }
 }

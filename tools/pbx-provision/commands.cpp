@@ -10,7 +10,7 @@ namespace pbx::provision {
 
 namespace {
 
-CLI::App* command(CLI::App& parent, Line& line, const std::string& name, const std::string& description,
+CLI::App* command(CLI::App& parent, CommandLine& line, const std::string& name, const std::string& description,
                   std::function<Exit()> work) {
     auto* sub = parent.add_subcommand(name, description);
     sub->callback([&line, work = std::move(work)] { line.work = work; });
@@ -23,13 +23,13 @@ CLI::App* group(CLI::App& app, const std::string& name, const std::string& descr
     return sub;
 }
 
-void take_org(CLI::App* sub, Line& line, bool required = true) {
+void take_org(CLI::App* sub, CommandLine& line, bool required = true) {
     sub->add_option("--org", line.organization, "Organization, given by name, prefix or id")
         ->type_name("ORG")
         ->required(required);
 }
 
-void take_unrecorded(CLI::App* sub, Line& line) {
+void take_unrecorded(CLI::App* sub, CommandLine& line) {
     sub->add_flag("--no-recording", line.unrecorded, "Do not record its calls");
 }
 
@@ -47,7 +47,7 @@ void take_password(CLI::App* sub, std::string& password) {
 }
 
 // What every kind of row has: add, list, remove.
-CLI::App* row(CLI::App& app, Line& line, RowKind kind, const std::string& word, const std::string& name,
+CLI::App* row(CLI::App& app, CommandLine& line, RowKind kind, const std::string& word, const std::string& name,
               std::function<Exit()> add) {
     auto* rows = group(app, word, "Add, list or remove a " + word);
     auto* adding = command(*rows, line, "add", "Add a " + word, std::move(add));
@@ -63,7 +63,7 @@ CLI::App* row(CLI::App& app, Line& line, RowKind kind, const std::string& word, 
     return rows;
 }
 
-void organizations(CLI::App& app, Line& line) {
+void organizations(CLI::App& app, CommandLine& line) {
     auto* org = group(app, "org", "Add, list, suspend, resume or delete an organization");
     auto* add = command(*org, line, "add", "Add an organization, and print its id and prefix",
                         [&line] { return add_organization(line.context, line.name, line.prefix, !line.unrecorded); });
@@ -87,7 +87,7 @@ void organizations(CLI::App& app, Line& line) {
     limit->add_option("CALLS", line.name, "Number of calls, or none")->required();
 }
 
-void users(CLI::App& app, Line& line) {
+void users(CLI::App& app, CommandLine& line) {
     auto* rows = row(app, line, RowKind::user, "user", "EXTENSION", [&line] {
         line.user.extension = line.name;
         line.user.recording_enabled = line.recording();
@@ -105,7 +105,7 @@ void users(CLI::App& app, Line& line) {
     take_unrecorded(add, line);
 }
 
-void dids(CLI::App& app, Line& line) {
+void dids(CLI::App& app, CommandLine& line) {
     auto* rows = row(app, line, RowKind::did, "did", "NUMBER", [&line] {
         line.did.number = line.name;
         line.did.recording_enabled = line.recording();
@@ -128,7 +128,7 @@ void dids(CLI::App& app, Line& line) {
     take_unrecorded(add, line);
 }
 
-void queues(CLI::App& app, Line& line) {
+void queues(CLI::App& app, CommandLine& line) {
     auto* rows = row(app, line, RowKind::queue, "queue", "NUMBER", [&line] {
         line.queue.number = line.name;
         line.queue.recording_enabled = line.recording();
@@ -180,7 +180,7 @@ void queues(CLI::App& app, Line& line) {
     }
 }
 
-void routes(CLI::App& app, Line& line) {
+void routes(CLI::App& app, CommandLine& line) {
     auto* rows = row(app, line, RowKind::route, "route", "NAME", [&line] {
         line.route.name = line.name;
         line.route.recording_enabled = line.recording();
@@ -202,7 +202,7 @@ void routes(CLI::App& app, Line& line) {
     take_unrecorded(add, line);
 }
 
-void trunks(CLI::App& app, Line& line) {
+void trunks(CLI::App& app, CommandLine& line) {
     auto* rows = row(app, line, RowKind::trunk, "trunk", "NAME", [&line] {
         line.peer.name = line.name;
         return add_trunk(line.context, line.organization, line.peer);
@@ -228,7 +228,7 @@ void trunks(CLI::App& app, Line& line) {
     }
 }
 
-void recording(CLI::App& app, Line& line) {
+void recording(CLI::App& app, CommandLine& line) {
     auto* rows = group(app, "recording", "Show or switch what is recorded");
     auto* show = command(*rows, line, "show", "Show each row's flag, its organization's flag, and the result",
                          [&line] { return show_recording(line.context, line.organization); });
@@ -262,7 +262,7 @@ void recording(CLI::App& app, Line& line) {
 
 } // namespace
 
-void add_commands(cli::App& app, Line& line) {
+void add_commands(cli::App& app, CommandLine& line) {
     app.require_subcommand(1);
     organizations(app, line);
     users(app, line);

@@ -10,7 +10,7 @@
 namespace pbx::provision {
 
 // The command line as it is filled in; `work` is what the given subcommand wants.
-struct Line {
+struct CommandLine {
     Context context;
     std::string organization, name, prefix, username, trunk, extension;
     bool unrecorded = false;
@@ -25,6 +25,6 @@ struct Line {
     tenants::RecordingFlag recording() const { return !unrecorded; }
 };
 
-void add_commands(cli::App& app, Line& line);
+void add_commands(cli::App& app, CommandLine& line);
 
 } // namespace pbx::provision

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace pbx::words {
+namespace pbx::log {
 
 enum class Level { quiet, normal, verbose };
 
@@ -45,4 +45,4 @@ void note(fmt::format_string<Args...> format, Args&&... args) {
         line(fmt::format(format, std::forward<Args>(args)...));
 }
 
-} // namespace pbx::words
+} // namespace pbx::log

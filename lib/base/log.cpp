@@ -1,5 +1,5 @@
 // Writes each line with one write(2), so that lines of several threads and processes do not mix.
-#include "base/words.hpp"
+#include "base/log.hpp"
 
 #include "base/printable.hpp"
 #include "base/terminal.hpp"
@@ -9,7 +9,7 @@
 #include <atomic>
 #include <mutex>
 
-namespace pbx::words {
+namespace pbx::log {
 
 namespace {
 
@@ -70,4 +70,4 @@ void error(const Error& error) {
         line("hint: " + error.hint());
 }
 
-} // namespace pbx::words
+} // namespace pbx::log
