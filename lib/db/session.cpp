@@ -2,6 +2,7 @@
 #include "db/session.hpp"
 
 #include "base/deadline.hpp"
+#include "base/lines.hpp"
 
 #include <fmt/format.h>
 #include <soci/postgresql/soci-postgresql.h>
@@ -21,15 +22,64 @@ namespace {
 constexpr const char* connect_hint =
     "check that PostgreSQL is running, and try psql with the same --database or PG* variables";
 
-// libpq's message on one line, without the prefix that SOCI adds.
-std::string one_line(std::string_view text) {
-    for (const std::string_view prefix : {"Cannot establish connection to the database.", "Cannot execute query.",
-                                          "Fatal error.", "Non-fatal error.", "\n", " "})
-        if (text.substr(0, prefix.size()) == prefix)
-            return one_line(text.substr(prefix.size()));
+constexpr const char* goes_on = "the next run continues where this one stopped";
+constexpr const char* busy = "the server was busy; try again";
+constexpr const char* other_schema = "the schema is missing, old or changed: run pbx-migrate up";
+constexpr const char* pooled = "give --database the server, or a connection pooler in session mode";
+constexpr const char* server_log = "the server's log shows more";
+
+/// What an SQLSTATE, or the class that it begins with, means for the tool.
+struct Meaning {
+    std::string_view state;
+    Exit kind;
+    const char* hint;
+};
+
+// The first that fits. Only a statement that the server cannot parse is a bug here: whatever else it refuses, it
+// refuses for a reason of its own.
+constexpr std::array meanings{
+    Meaning{"08", Exit::unavailable, goes_on},
+    Meaning{"22", Exit::data, "a value does not fit its column, or is not text in the database's encoding"},
+    Meaning{"23", Exit::data, "it conflicts with another row, perhaps one that was added just now"},
+    Meaning{"25006", Exit::unavailable,
+            "it is a standby, or set to read only (default_transaction_read_only): name the primary with --database"},
+    Meaning{"25P03", Exit::unavailable, "increase idle_in_transaction_session_timeout for this database user"},
+    Meaning{"25P04", Exit::unavailable, "increase transaction_timeout for this database user"},
+    Meaning{"26", Exit::config, pooled},
+    Meaning{"34", Exit::config, pooled},
+    Meaning{"40", Exit::temporary, busy},
+    Meaning{"42501", Exit::no_permission, "grant the database user that right"},
+    Meaning{"42601", Exit::software, ""},
+    Meaning{"42", Exit::config, other_schema},
+    Meaning{"3F000", Exit::config, other_schema},
+    Meaning{"53", Exit::unavailable, goes_on},
+    Meaning{"54", Exit::data, "a value or a row is larger than the server can process"},
+    Meaning{"55006", Exit::temporary, busy},
+    Meaning{"55P03", Exit::temporary, busy},
+    Meaning{"57014", Exit::temporary, busy},
+    Meaning{"57", Exit::unavailable, goes_on},
+    Meaning{"58", Exit::unavailable, goes_on},
+    Meaning{"72", Exit::unavailable, goes_on},
+    Meaning{"F0", Exit::unavailable, server_log},
+    Meaning{"HV", Exit::unavailable, server_log},
+    Meaning{"P0", Exit::data, "a trigger or a function of the database refuses it"},
+    Meaning{"XX", Exit::unavailable, server_log},
+};
+
+// The message without what SOCI writes before it.
+std::string_view without_prefix(std::string_view text) {
+    for (const std::string_view prefix :
+         {"Cannot establish connection to the database.", "Cannot execute query.", "Cannot prepare statement.",
+          "Connection failed.", "Fatal error.", "Non-fatal error.", "\n", " "})
+        if (text.starts_with(prefix))
+            return without_prefix(text.substr(prefix.size()));
+    return text;
+}
+
+std::string with_single_blanks(std::string_view text) {
     std::string result;
     for (const char c : text) {
-        const bool blank = c == ' ' || c == '\n' || c == '\t' || c == '\r';
+        const bool blank = c == ' ' || c == '\t' || c == '\r';
         if (!blank)
             result += c;
         else if (!result.empty() && result.back() != ' ')
@@ -38,6 +88,28 @@ std::string one_line(std::string_view text) {
     if (!result.empty() && result.back() == ' ')
         result.pop_back();
     return result;
+}
+
+// libpq indents the lines that explain the one before: they go into parentheses. Any other line is a message of its
+// own, for example about the next of several hosts.
+std::string one_line(std::string_view message) {
+    std::string result;
+    bool in_parentheses = false;
+    for (const auto line : Lines{without_prefix(message)}) {
+        auto text = with_single_blanks(line);
+        if (text.empty())
+            continue;
+        if (text.back() == '.')
+            text.pop_back();
+        const bool explains = line.front() == '\t' && !result.empty();
+        if (in_parentheses && !explains)
+            result += ')';
+        if (!result.empty())
+            result += !explains ? "; " : in_parentheses ? " " : " (";
+        in_parentheses = explains;
+        result += text;
+    }
+    return in_parentheses ? result + ')' : result;
 }
 
 // Puts every parameter of `conninfo` into its environment variable. Returns those that have none as plain key=value,
@@ -106,22 +178,16 @@ PGconn* connection(soci::session& session) {
 
 Error sql_error(const std::string& doing, const std::string& sqlstate, const std::string& message) {
     const auto what = "cannot " + doing + ": " + one_line(message);
-    const auto in_class = [&](std::string_view prefix) { return sqlstate.compare(0, prefix.size(), prefix) == 0; };
-    if (sqlstate.empty() || in_class("08") || in_class("57P") || in_class("53") || in_class("58"))
-        return {Exit::unavailable, what, "the next run continues where this one stopped"};
-    if (sqlstate == "42501")
-        return {Exit::no_permission, what, "grant the database user that right"};
-    if (sqlstate == "42P01" || sqlstate == "42703" || sqlstate == "3F000")
-        return {Exit::config, what, "the schema is missing or old: run pbx-migrate up"};
-    if (sqlstate == "25006")
-        return {
-            Exit::unavailable, what,
-            "it is a standby, or set to read only (default_transaction_read_only): name the primary with --database"};
-    if (in_class("23"))
-        return {Exit::data, what, "it conflicts with another row, perhaps one that was added just now"};
-    if (in_class("57014") || in_class("55P03") || in_class("40"))
-        return {Exit::temporary, what, "the server was busy; try again"};
-    return {Exit::software, what};
+    // libpq gives no state when the connection was lost.
+    if (sqlstate.empty())
+        return {Exit::unavailable, what, goes_on};
+    const auto* known = std::find_if(meanings.begin(), meanings.end(),
+                                     [&](const Meaning& each) { return sqlstate.starts_with(each.state); });
+    if (known != meanings.end())
+        return {known->kind, what, known->hint};
+    return {Exit::config, what,
+            fmt::format("PostgreSQL's error code is {}: look for a trigger, rule or view that pbx-migrate did not make",
+                        sqlstate)};
 }
 
 void rethrow(const std::string& doing, const soci::soci_error& error) {
@@ -130,7 +196,8 @@ void rethrow(const std::string& doing, const soci::soci_error& error) {
         const auto state = own->sqlstate();
         throw sql_error(doing, state == "     " || state[0] == '\0' ? std::string{} : state, own->get_error_message());
     }
-    throw Error{Exit::software, "cannot " + doing + ": " + error.get_error_message()};
+    // SOCI itself refuses a NULL or a number that the schema rules out.
+    throw Error{Exit::config, "cannot " + doing + ": " + one_line(error.get_error_message()), other_schema};
 }
 
 } // namespace pbx::db

@@ -23,8 +23,9 @@ void connect(soci::session& session, const std::string& conninfo, std::chrono::s
 /// libpq's own connection below `session`, for what SOCI cannot do.
 PGconn* connection(soci::session& session);
 
-/// The Error for an SQL state and the server's message: unavailable for a lost connection, no_permission, config for a
-/// missing table, temporary for a lock or a timeout, software for the rest.
+/// The Error for an SQL state and the server's message: unavailable for a lost connection or a server in trouble,
+/// no_permission, config for a schema that is not ours, data for a value that the server refuses, temporary for a lock
+/// or a timeout; software only for a statement that it cannot parse.
 Error sql_error(const std::string& doing, const std::string& sqlstate, const std::string& message);
 
 /// Turns an exception of SOCI into an Error. `doing` completes "cannot ...".

@@ -191,6 +191,41 @@ class DatabaseFaults(Case):
                     self.assertLess(cut, 10_000_000)
                 self.status(work.run(tool, *arguments), 0)
 
+    def test_a_query_that_the_server_refuses_is_never_reported_as_a_bug_of_the_tool(self):
+        work = self.workdir()
+        sweep.many_calls(work, range(10, 12))
+        work.db.sql("insert into organizations (name, context_prefix) values ('Acme', 'acme')")
+        work.db.sql('create function refuse() returns boolean language sql as $$ select true $$')
+        for table in ('asterisk_cdr', 'organizations'):
+            work.db.sql(f"""alter table {table} rename to {table}_rows;
+                create view {table} as select * from {table}_rows where refuse()""")
+        refusals = {'perform pg_terminate_backend(pg_backend_pid())': 69, 'perform 1 / 0': 65}
+        for state, status in (('XX001', 69), ('53100', 69), ('25P03', 69), ('P0001', 65), ('57014', 75), ('0A000', 78), ('42883', 78)):
+            refusals[f"raise exception 'refused' using errcode = '{state}'"] = status
+        tools = (('pbx-stitch',), ('pbx-stitch', '1776500000.10'), ('pbx-recording-fetch', '1776500000.10'), ('pbx-calls',),
+                 ('pbx-archive', 'audit'), ('pbx-dialplan-gen', '--explain'), ('pbx-provision', 'org', 'list'))
+        for action, status in refusals.items():
+            work.db.sql(f"""create or replace function refuse() returns boolean language plpgsql volatile as $$
+                begin {action}; return true; end $$""")
+            for tool in tools:
+                with self.subTest(action, tool=tool):
+                    self.hints(self.status(work.run(*tool), status))
+                    sweep.counts.add('the server refuses a query')
+
+    def test_a_value_that_the_schema_rules_out_is_no_bug_of_the_tool(self):
+        for change in ('alter column calldate drop not null; update asterisk_cdr set calldate = null',
+                       'alter column accountcode type integer using 5',
+                       'alter column calldate type text'):
+            work = self.workdir()
+            sweep.many_calls(work, range(10, 12))
+            work.db.sql(f'alter table asterisk_cdr {change}')
+            for tool in (('pbx-stitch', '1776500000.10'), ('pbx-recording-fetch', '1776500000.10')):
+                with self.subTest(change, tool=tool):
+                    result = work.run(*tool)
+                    self.assertIn(result.status, (65, 78), f'{result}')
+                    self.hints(result)
+            sweep.counts.add('the schema was changed')
+
     def test_a_run_waits_for_a_slow_database_and_gives_up_on_a_silent_one(self):
         work = self.workdir()
         calls = sweep.many_calls(work, range(10, 20))
