@@ -237,7 +237,7 @@ void drain(Stream& stream, const pollfd& state, const Command& command, std::spa
         keep_tail(stream.text, data);
 }
 
-/// At the deadline a child is asked to end, and killed when it has not done so within the grace period.
+/// At the deadline a child is asked to end; it has a grace period to do so.
 class TimeLimit {
   public:
     explicit TimeLimit(const Deadline& deadline) : limit_{deadline} {}
@@ -246,12 +246,12 @@ class TimeLimit {
     bool expired() const { return expired_; }
     void expire() { expired_ = true; }
 
-    /// Asks the child to end, and returns true; the second time it kills the child, and returns false.
-    bool end(const Child& child) {
+    /// Asks the child to end, and returns true. Returns false when the grace period is over too: kill the child then.
+    bool ask_to_end(const Child& child) {
         constexpr auto grace = std::chrono::seconds{2};
-        child.signal(expired_ ? SIGKILL : SIGTERM);
         if (expired_)
             return false;
+        child.signal(SIGTERM);
         expired_ = true;
         limit_ = Deadline::after(grace);
         return true;
@@ -282,7 +282,7 @@ bool read_streams(const Command& command, const Child& child, TimeLimit& time, S
             break;
         // A child that never stops writing must end at the deadline too.
         if (!exited && time.limit().passed()) {
-            if (!time.end(child))
+            if (!time.ask_to_end(child))
                 break;
             continue;
         }

@@ -4,9 +4,20 @@
 #include "catch.hpp"
 #include "temporary_folder.hpp"
 
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/inotify.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdio>
 #include <functional>
 #include <set>
 #include <vector>
@@ -24,6 +35,42 @@ std::size_t names_in(const Folder& folder) {
 }
 
 const auto soon = std::chrono::milliseconds{50};
+
+// From now on this process cannot create files without a name, as on NFS. A seccomp filter stays until the process
+// ends.
+bool refuse_nameless_files() {
+    constexpr auto number = static_cast<unsigned>(offsetof(seccomp_data, nr));
+    constexpr auto flags = static_cast<unsigned>(offsetof(seccomp_data, args) + 2 * sizeof(__u64)); // little endian
+    constexpr unsigned nameless = O_TMPFILE & ~O_DIRECTORY;
+    std::array<sock_filter, 6> program{{
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, number),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, flags),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, nameless, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EOPNOTSUPP),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    }};
+    const sock_fprog filter{static_cast<unsigned short>(program.size()), program.data()};
+    return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+}
+
+// Another program puts its own file in place of our temporary one. Returns what is wrong, or nothing.
+const char* forge(const TemporaryFolder& temporary) {
+    const auto folder = Folder::open(temporary.path());
+    AtomicFile file{folder, "call.wav", 0640, Deadline::after(soon)};
+    pbx::write_all(file.fd(), "audio", "test");
+    const auto hidden = ".call.wav." + pbx::read_file(temporary.path() / ".call.wav.writing") + ".tmp";
+    if (!folder.look(hidden))
+        return "the temporary file has no name";
+    std::filesystem::rename(temporary.path() / hidden, temporary.path() / "elsewhere");
+    temporary.write(hidden, "forged");
+    try {
+        file.commit();
+    } catch (const pbx::Error&) {
+        return nullptr;
+    }
+    return "the commit succeeded";
+}
 
 } // namespace
 
@@ -132,6 +179,23 @@ TEST_CASE("a file that replaced ours before the rename never gets the final name
     CHECK(pbx::read_file(temporary.path() / "call.wav") == "old");
 }
 
+TEST_CASE("where files cannot be nameless, a file that is put in place of ours never gets the final name") {
+    const TemporaryFolder temporary;
+    temporary.write("call.wav", "old");
+    const auto child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        const char* fault = refuse_nameless_files() ? forge(temporary) : "this kernel has no seccomp";
+        if (fault != nullptr)
+            std::fprintf(stderr, "%s\n", fault);
+        ::_exit(fault == nullptr ? 0 : 1);
+    }
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    CHECK(status == 0);
+    CHECK(pbx::read_file(temporary.path() / "call.wav") == "old");
+}
+
 TEST_CASE("a link under the final name is replaced, not followed, and a folder there stays") {
     const TemporaryFolder temporary;
     temporary.write("victim", "precious");
@@ -218,9 +282,14 @@ TEST_CASE("only regular files are opened: a link, a pipe and a folder are refuse
     std::filesystem::create_directory(temporary.path() / "folder.wav");
     REQUIRE(::mkfifo((temporary.path() / "pipe.wav").c_str(), 0600) == 0);
     const auto folder = Folder::open(temporary.path());
+    // To open a pipe or a device is to use it: a writer that waits for a reader would go on.
+    const pbx::Fd watch{::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)};
+    REQUIRE(::inotify_add_watch(watch.get(), (temporary.path() / "pipe.wav").c_str(), IN_OPEN) > 0);
     CHECK(folder.find("target.wav"));
     CHECK_FALSE(folder.find("nothing.wav"));
     CHECK_THROWS_WITH(folder.find("link.wav"), ContainsSubstring("not a regular file"));
     CHECK_THROWS_WITH(folder.find("pipe.wav"), ContainsSubstring("not a regular file"));
     CHECK_THROWS_WITH(folder.find("folder.wav"), ContainsSubstring("not a regular file"));
+    std::array<char, 256> event{};
+    CHECK(::read(watch.get(), event.data(), event.size()) == -1); // the pipe was never opened
 }

@@ -42,8 +42,10 @@ TEST_CASE("a child that does not end is killed at the deadline, with every proce
 
 TEST_CASE("a child that never stops writing is killed at the deadline") {
     const auto begin = Deadline::Clock::now();
-    const auto done =
-        run_command({{"yes"}, {"PATH=/bin:/usr/bin"}, {}}, Deadline::after(100ms), [](std::string_view) {});
+    const auto done = run_command({{"yes"}, {"PATH=/bin:/usr/bin"}, {}}, Deadline::after(100ms), [&](std::string_view) {
+        REQUIRE(Deadline::Clock::now() - begin < 10s);
+        std::this_thread::sleep_for(1ms); // slower than the child, so that the pipe is never empty
+    });
     CHECK(done.timed_out);
     CHECK(Deadline::Clock::now() - begin < 10s);
 }
