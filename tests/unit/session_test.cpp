@@ -26,7 +26,7 @@ TEST_CASE("whatever the server refuses is its reason, and only a statement that 
     for (const auto& [state, status] : expected) {
         INFO(state);
         const auto error = sql_error("read", state, "ERROR:  x");
-        CHECK(error.kind() == status);
+        CHECK(error.status() == status);
         CHECK(error.hint().empty() == (status == Exit::software));
     }
 }
