@@ -166,7 +166,7 @@ class DatabaseFaults(Case):
         self.addCleanup(relay.close)
         return {'PBX_DATABASE': f'host={relay.folder} dbname={work.db.name} user=postgres'}
 
-    def test_a_connection_cut_at_any_point_is_69_and_the_next_run_finishes(self):
+    def test_a_connection_cut_at_any_point_is_reported_as_unavailable_and_the_next_run_finishes(self):
         for tool, arguments in (('pbx-stitch', ()), ('pbx-recording-fetch', ('1776500000.10',)), ('pbx-calls', ()),
                                 ('pbx-migrate', ('up', '--migrations', str(SOURCE / 'migrations'))), ('pbx-dialplan-gen', ())):
             work = self.workdir()
@@ -254,7 +254,7 @@ class DatabaseFaults(Case):
         self.status(work.run('pbx-stitch'), 0)
         self.assertEqual(len(list(work.stitched.glob('*.wav'))), len(calls))
 
-    def test_a_server_out_of_connections_is_69(self):
+    def test_a_server_out_of_connections_is_reported_as_unavailable(self):
         work = self.workdir()
         sweep.many_calls(work, range(10, 12))
         work.db.sql(f'alter database {work.db.name} connection limit 0')

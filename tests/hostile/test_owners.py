@@ -254,7 +254,7 @@ class Owners(Case):
             self.says(self.status(w.run('pbx-recording-fetch', '1.1', '--account', account), 65), 'is ambiguous')
         self.assertEqual(self.status(w.run('pbx-recording-fetch', '1.1', '--account', ACCOUNT, '--leg', '2'), 0).out, MY_OTHER)
 
-    def test_the_audit_lists_ambiguous_legs_first_and_ends_with_65(self):
+    def test_the_audit_lists_ambiguous_legs_first_and_ends_with_a_data_error(self):
         a, b = self.two_tenants()
         a.cdr('0.1', 'gone.wav', ago=80000)
         self.status(b.run('pbx-archive'), 0)

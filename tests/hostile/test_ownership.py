@@ -191,7 +191,7 @@ class ByAge(Owned):
                 self.assertFalse((work.etc / f'ext_{newcomer}.conf').exists())
                 self.says(self.provision(work, 'org', 'add', 'third', '--prefix', mine + '__x', expect=65), 'context_prefix')
 
-    def test_pbx_provision_refuses_a_newcomer_with_65_and_writes_nothing(self):
+    def test_pbx_provision_refuses_a_newcomer_with_a_data_error_and_writes_nothing(self):
         work = self.pbx()
         self.tenant(work, 'zeta', number='4930111', host='sip.example.org')
         self.tenant(work, 'aa')

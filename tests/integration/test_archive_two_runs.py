@@ -21,7 +21,7 @@ class TwoAtOnce(Archiving):
             self.assertEqual(work.legs_in_spool(), [], f'round {number}')
             work.close()
 
-    def test_the_second_of_two_runs_ends_as_temporary_failure_and_names_the_lock_holder(self):
+    def test_the_second_of_two_runs_ends_with_a_temporary_failure_and_names_the_lock_holder(self):
         work = self.workdir()
         self.legs(work, 2)
         work.cloud.fault(hang=True)

@@ -48,7 +48,7 @@ class Audit(Case):
                          {'legs': 5, 'local': 2, 'remote': 1, 'both': 1, 'missing': 1, 'empty': 1})
         self.assertEqual(sums['Beta']['legs'], 0)
 
-    def test_a_missing_leg_is_named_and_ends_with_65_and_without_one_it_ends_with_0(self):
+    def test_a_missing_leg_is_named_and_is_a_data_error_and_without_one_the_audit_succeeds(self):
         work = self.pbx()
         result = self.status(work.run('pbx-archive', 'audit'), 65)
         self.assertRegex(result.out.decode(), r'(?m)^missing\tgone\.wav\t')

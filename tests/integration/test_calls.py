@@ -217,7 +217,7 @@ class Calls(Case):
         seen = self.w.run_on_terminal('pbx-calls', 'show', number)
         self.assertIn('inbound call from 79100 to 08065978002, answered by 1002 after 0:08, 3 recordings', seen.text)
 
-    def test_show_needs_no_window_and_ends_with_66_for_an_unknown_call(self):
+    def test_show_needs_no_window_and_reports_an_unknown_call_as_not_found(self):
         self.w.cdr('1.1', 'a.wav', ago=400 * 86400)
         self.calls('show', '1.1')
         self.organization()

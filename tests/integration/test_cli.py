@@ -61,7 +61,7 @@ class EveryTool(Case):
                 wanted |= {'--' + flag for flag, (_, takers) in SETTINGS.items() if tool in takers}
                 self.assertEqual(wanted - long_options(result.text), set())
 
-    def test_a_wrong_command_line_is_64_with_a_hint_and_nothing_on_stdout(self):
+    def test_a_wrong_command_line_is_a_usage_error_with_a_hint_and_nothing_on_stdout(self):
         work = self.workdir(remote=None, database=False)
         for tool in TOOLS:
             with self.subTest(tool):
@@ -134,7 +134,7 @@ class Settings(Case):
                               env={'PBX_CONFIG': str(other.path / 'two.conf')}), 0)
         self.assertTrue((other.path / 'one' / '1776500000.1.wav').exists())
 
-    def test_an_unknown_key_is_78_and_named(self):
+    def test_an_unknown_key_is_a_configuration_error_that_names_it(self):
         work = self.workdir(remote=None)
         for tool in TOOLS:
             for conf in ('no-such-key = 1\n', f'[{tool}]\nno-such-key = 1\n'):
@@ -145,7 +145,7 @@ class Settings(Case):
                     self.says(result, 'no-such-key')
                     self.hints(result)
 
-    def test_a_config_file_that_is_named_and_missing_or_broken_is_78(self):
+    def test_a_config_file_that_is_named_and_missing_or_broken_is_a_configuration_error(self):
         work = self.workdir(remote=None)
         result = self.status(work.run('pbx-stitch', '--config', work.path / 'none.conf'), 78)
         self.says(result, 'none.conf')

@@ -322,7 +322,7 @@ class Deploying(DialplanCase):
         for data in after.values():
             self.assertIsNone(re.search(rb'(?m)^\s*(\[evil\]|#exec|#include|exten => 1,1,System)', data))
 
-    def test_the_second_of_two_runs_names_the_first_and_ends_with_75(self):
+    def test_the_second_of_two_runs_names_the_first_and_ends_with_a_temporary_failure(self):
         work = self.pbx()
         self.organization(work, 'acme')
         with open(work.etc / '.pbx-dialplan-gen.lock', 'w', encoding='utf-8') as lock:

@@ -240,19 +240,19 @@ class NamingTheCall(Fetching):
         work.three_legs(CALL)
         self.assertEqual(self.fetch(work, CALL, '-v').err.count('no stitched recording here'), 1)
 
-    def test_no_such_call_is_66(self):
+    def test_an_unknown_call_is_reported_as_not_found(self):
         work = self.workdir()
         for call in ('1776599999.9', '999999', '99999999999999999999999999', 'nonsense'):
             result = self.fetch(work, call, status=66)
             self.says(result, re.escape(call))
 
-    def test_a_call_without_a_recording_is_66(self):
+    def test_a_call_without_a_recording_is_reported_as_not_found(self):
         work = self.workdir()
         work.cdr(CALL, '')
         work.cdr(CALL, None)
         self.fetch(work, CALL, status=66)
 
-    def test_a_recording_that_is_nowhere_is_66(self):
+    def test_a_recording_that_is_nowhere_is_reported_as_not_found(self):
         work = self.workdir()
         work.call(CALL, [('gone.wav', None)], ago=3 * 3600)
         self.fetch(work, CALL, status=66)
@@ -477,14 +477,14 @@ class Output(Fetching):
         self.assertEqual(work.run_on_terminal('pbx-recording-fetch', CALL, '-o', target).status, 0)
         self.assertEqual(target.read_bytes(), whole)
 
-    def test_a_full_disk_behind_stdout_or_the_file_is_73(self):
+    def test_a_full_disk_behind_stdout_or_the_file_is_a_write_error(self):
         work, _, _ = self.stitched_call()
         with open('/dev/full', 'wb') as full:
             done = subprocess.run(work.command('pbx-recording-fetch', CALL), env=work.environment(), stdout=full,
                                   stderr=subprocess.PIPE, check=False)
         self.assertEqual(done.returncode, 73, done.stderr.decode())
 
-    def test_a_file_in_a_folder_that_does_not_exist_is_73(self):
+    def test_a_file_in_a_folder_that_does_not_exist_is_a_write_error(self):
         work, _, _ = self.stitched_call()
         self.hints(self.fetch(work, CALL, '-o', work.path / 'nowhere' / 'x.wav', status=73))
 
@@ -502,7 +502,7 @@ class Output(Fetching):
 
 
 class TroubledRemote(Fetching):
-    def test_a_remote_that_is_down_is_69_and_never_not_found(self):
+    def test_a_remote_that_is_down_is_reported_as_unavailable_and_never_as_not_found(self):
         work, _, _ = self.archived_call()
         work.stitched_file(CALL).unlink()
         work.call('1776500000.5', [('single.wav', None)], ago=3 * 3600)
@@ -512,7 +512,7 @@ class TroubledRemote(Fetching):
             self.hints(result)
             self.assertNotRegex(result.err, '(?i)not found|no such call|no recording')
 
-    def test_a_leg_that_is_nowhere_is_66_and_the_hint_depends_on_whether_it_may_still_arrive(self):
+    def test_a_leg_that_is_nowhere_is_reported_as_not_found_and_the_hint_depends_on_whether_it_may_still_arrive(self):
         for ago, hint in ((600, 'another node may still bring it'), (3 * 3600, 'pbx-archive audit')):
             with self.subTest(hint):
                 work = self.workdir()
@@ -538,7 +538,7 @@ class TroubledRemote(Fetching):
                 work.cloud.clear()
                 self.assertEqual(self.fetch(work, CALL).out, whole)
 
-    def test_an_object_that_the_bucket_forbids_is_77_and_never_not_found(self):
+    def test_an_object_that_the_bucket_forbids_is_a_permission_error_and_never_reported_as_not_found(self):
         work = self.workdir()
         work.call(CALL, [('single.wav', None)], ago=3 * 3600)
         work.remote.put('single.wav', tone())
@@ -547,7 +547,7 @@ class TroubledRemote(Fetching):
         self.hints(result)
         self.assertNotRegex(result.err, '(?i)not found|no such call')
 
-    def test_an_object_that_the_bucket_fails_to_return_is_69_and_never_not_found(self):
+    def test_an_object_that_the_bucket_fails_to_return_is_reported_as_unavailable_and_never_as_not_found(self):
         for status in (500, 503, 429):
             with self.subTest(status):
                 work = self.workdir()
@@ -569,7 +569,7 @@ class TroubledRemote(Fetching):
                 work.cloud.clear()
                 self.assertEqual(self.fetch(work, CALL).out, whole)
 
-    def test_a_forbidden_stitched_recording_is_never_not_found(self):
+    def test_a_forbidden_stitched_recording_is_never_reported_as_not_found(self):
         for status, expected in ((403, (0, 77)), (503, (0, 69))):
             with self.subTest(status):
                 work, _, whole = self.archived_call()
@@ -579,7 +579,7 @@ class TroubledRemote(Fetching):
                 self.assertIn(result.status, expected, str(result))
                 self.assertEqual(result.out, whole if result.status == 0 else b'')
 
-    def test_a_truncated_or_corrupted_download_of_the_stitched_recording_never_ends_with_0(self):
+    def test_a_truncated_or_corrupted_download_of_the_stitched_recording_never_succeeds(self):
         for fault in ({'truncate': 5000}, {'corrupt': True}):
             for times in (None, 1):
                 with self.subTest(f'{fault}, times {times}'):
@@ -593,7 +593,7 @@ class TroubledRemote(Fetching):
                     if times is None:
                         self.assertNotEqual(result.status, 0, str(result)[:1500])
 
-    def test_a_truncated_or_corrupted_download_of_a_leg_never_ends_with_0(self):
+    def test_a_truncated_or_corrupted_download_of_a_leg_never_succeeds(self):
         for fault in ({'truncate': 5000}, {'corrupt': True}):
             for legs in (1, 2):
                 with self.subTest(f'{fault}, legs {legs}'):
@@ -626,7 +626,7 @@ class TroubledRemote(Fetching):
                 self.assertLess(time.monotonic() - started, 20 * SLOW)
                 self.assertIn(result.status, (69, 75), str(result))
 
-    def test_a_database_that_is_down_is_69(self):
+    def test_a_database_that_is_down_is_reported_as_unavailable(self):
         work = self.workdir()
         self.hints(self.fetch(work, CALL, '--database', f'host={work.path} dbname=x connect_timeout=2', status=69))
 

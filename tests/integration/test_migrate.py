@@ -448,7 +448,7 @@ class Migrate(Case):
         for conninfo, status in ((f'host={self.w.path}', 69), (Database(cluster(), 'no_such_db').conninfo, 69), ('nonsense', 78)):
             self.hints(self.status(self.run_it('up', '--database', conninfo), status))
 
-    def test_a_user_without_rights_gets_77_with_a_hint(self):
+    def test_a_user_without_rights_gets_a_permission_error_with_a_hint(self):
         self.up('--to', CHAIN[0])
         self.db.sql("do $$ begin if not exists (select from pg_roles where rolname = 'weak') then create role weak login; end if; end $$; "
                     'grant select on schema_migrations to weak; revoke create on schema public from public')

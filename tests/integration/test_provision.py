@@ -278,7 +278,7 @@ class Provision(Case):
         for context in ('[acme__internal]', '[acme__incoming]', '[acme__incoming_sub]', '[acme__outbound]', '[acme__queue]'):
             self.assertIn(context, result.text)
 
-    def test_a_database_that_is_down_is_69_and_one_that_may_not_be_written_is_77(self):
+    def test_a_database_that_is_down_is_reported_as_unavailable_and_one_that_may_not_be_written_is_a_permission_error(self):
         self.acme()
         self.hints(self.do('org', 'list', '--database', f'host={self.w.path}', status=69))
         self.w.db.sql("do $$ begin if not exists (select from pg_roles where rolname = 'reader') then create role reader login; end if; end $$; "

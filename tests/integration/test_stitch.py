@@ -767,7 +767,7 @@ class Running(Case):
         self.assertEqual({path.name: path.read_bytes() for path in (work.path / 'again').glob('*.wav')}, one)
         self.assertEqual(len(one), 20)
 
-    def test_a_second_run_at_the_same_time_ends_with_75_and_names_the_lock_holder(self):
+    def test_a_second_run_at_the_same_time_ends_with_a_temporary_failure_and_names_the_lock_holder(self):
         work = self.workdir()
         work.call('1776500000.1', [('a.wav', pcm(ramp(0.1))), ('away.wav', None)], ago=3 * 3600)
         work.cloud.fault(hang=True)  # the first run waits for the bucket while it holds the lock
@@ -786,7 +786,7 @@ class Running(Case):
             time.sleep(0.2)  # its rclone may hold the lock a moment longer
         self.status(again, 0)
 
-    def test_a_stitched_folder_that_cannot_be_created_is_73_with_a_hint(self):
+    def test_a_stitched_folder_that_cannot_be_created_is_a_write_error_with_a_hint(self):
         work = self.workdir(remote=None)
         work.three_legs(CALL)
         (work.path / 'file').write_text('no folder', encoding='utf-8')
@@ -794,7 +794,7 @@ class Running(Case):
         self.hints(result)
         self.says(result, re.escape(str(work.path / 'file')))
 
-    def test_a_stitched_folder_without_write_permission_is_77_with_a_hint(self):
+    def test_a_stitched_folder_without_write_permission_is_a_permission_error_with_a_hint(self):
         work = self.workdir(remote=None)
         work.three_legs(CALL)
         work.stitched.mkdir(mode=0o555)
@@ -807,7 +807,7 @@ class Running(Case):
         self.hints(result)
         self.says(result, 'stitched')
 
-    def test_a_database_that_is_down_is_69_with_a_hint(self):
+    def test_a_database_that_is_down_is_reported_as_unavailable_with_a_hint(self):
         work = self.workdir(remote=None)
         result = self.status(work.run('pbx-stitch', '--database', f'host={work.path} dbname=x connect_timeout=2'), 69)
         self.hints(result)

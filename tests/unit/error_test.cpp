@@ -15,7 +15,7 @@ TEST_CASE("a batch ends with the more severe of two statuses, whatever their num
     CHECK(worst(Exit::software, Exit::no_permission) == Exit::software);
 }
 
-TEST_CASE("a refused permission is status 77 whatever was tried") {
+TEST_CASE("a refused permission has one status whatever was tried") {
     CHECK(pbx::system_error(Exit::io, "cannot open x", EACCES).status() == Exit::no_permission);
     CHECK(pbx::system_error(Exit::io, "cannot open x", EIO).status() == Exit::io);
 }
