@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""pbx-recording-fetch returns a call byte for byte from the nearest place that has it, or gives the true reason why it cannot."""
+"""pbx-recording-fetch returns a call byte for byte from the nearest place that has it."""
 import fcntl
 import os
 import re
@@ -9,40 +9,9 @@ import time
 import unittest
 
 import sound
+from fetching import CALL, Fetching
 from sound import Wav, pcm, ramp, tone
-from workdir import ACCOUNT, OTHER_ACCOUNT, SLOW, Case, main, processes_with
-
-CALL = '1776500000.1'
-
-
-class Fetching(Case):
-    """Shared by the test cases below."""
-
-    def fetch(self, work, *arguments, status=0, **how):
-        result = self.status(work.run('pbx-recording-fetch', *arguments, **how), status)
-        if status:
-            self.assertEqual(result.out, b'', f'bytes on stdout although it failed\n{result}')
-        return result
-
-    def headers(self, work, *arguments):
-        """({header: value}, body) of a fetch with -i."""
-        out = self.fetch(work, '-i', *arguments).out
-        head, separator, body = out.partition(b'\r\n\r\n')
-        if not separator or b'\n\n' in head:
-            head, separator, body = out.partition(b'\n\n')
-        self.assertTrue(separator, f'no blank line after the headers: {out[:300]!r}')
-        return dict(line.split(': ', 1) for line in head.decode().replace('\r', '').split('\n')), body
-
-    def stitched_call(self, **how):
-        work = self.workdir(**how)
-        legs = work.three_legs(CALL)
-        self.status(work.run('pbx-stitch'), 0)
-        return work, legs, work.stitched_file(CALL).read_bytes()
-
-    def archived_call(self, **how):
-        work, legs, whole = self.stitched_call(**how)
-        self.status(work.run('pbx-archive'), 0)
-        return work, legs, whole
+from workdir import ACCOUNT, OTHER_ACCOUNT, SLOW, main, processes_with, wait_until
 
 
 class Tiers(Fetching):
@@ -501,144 +470,6 @@ class Output(Fetching):
             self.hints(result)
 
 
-class TroubledRemote(Fetching):
-    def test_a_remote_that_is_down_is_reported_as_unavailable_and_never_as_not_found(self):
-        work, _, _ = self.archived_call()
-        work.stitched_file(CALL).unlink()
-        work.call('1776500000.5', [('single.wav', None)], ago=3 * 3600)
-        work.remote_down()
-        for call in (CALL, '1776500000.5'):
-            result = self.fetch(work, call, status=69, timeout=90)
-            self.hints(result)
-            self.assertNotRegex(result.err, '(?i)not found|no such call|no recording')
-
-    def test_a_leg_that_is_nowhere_is_reported_as_not_found_and_the_hint_depends_on_whether_it_may_still_arrive(self):
-        for ago, hint in ((600, 'another node may still bring it'), (3 * 3600, 'pbx-archive audit')):
-            with self.subTest(hint):
-                work = self.workdir()
-                work.call(CALL, [('single.wav', None)], ago=ago)
-                result = self.fetch(work, CALL, status=66)
-                self.assertIn('neither in the spool nor in the archive', result.err)
-                self.assertIn(hint, result.err)
-
-    def test_a_stitched_recording_that_the_bucket_fails_to_return_is_not_replaced_by_one_that_lacks_legs(self):
-        for status, expected in ((403, 77), (503, 69)):
-            with self.subTest(status):
-                work = self.workdir()
-                work.call(CALL, [('a.wav', pcm(ramp(0.1))), ('b.wav', pcm(ramp(0.2, 2)))], ago=3 * 3600)
-                self.status(work.run('pbx-stitch'), 0)
-                whole = work.stitched_file(CALL).read_bytes()
-                self.status(work.run('pbx-archive'), 0)
-                work.stitched_file(CALL).unlink()
-                work.remote.remove('b.wav')
-                struck = work.cloud.fault(match='stitched', status=status, reason='forbidden')
-                self.fetch(work, CALL, status=expected, timeout=90)
-                self.assertGreater(struck['struck'], 0)
-                self.assertFalse(work.stitched_file(CALL).exists())
-                work.cloud.clear()
-                self.assertEqual(self.fetch(work, CALL).out, whole)
-
-    def test_an_object_that_the_bucket_forbids_is_a_permission_error_and_never_reported_as_not_found(self):
-        work = self.workdir()
-        work.call(CALL, [('single.wav', None)], ago=3 * 3600)
-        work.remote.put('single.wav', tone())
-        work.cloud.fault(match=r'single\.wav', status=403, reason='forbidden')
-        result = self.fetch(work, CALL, status=77, timeout=90)
-        self.hints(result)
-        self.assertNotRegex(result.err, '(?i)not found|no such call')
-
-    def test_an_object_that_the_bucket_fails_to_return_is_reported_as_unavailable_and_never_as_not_found(self):
-        for status in (500, 503, 429):
-            with self.subTest(status):
-                work = self.workdir()
-                work.call(CALL, [('single.wav', None)], ago=3 * 3600)
-                work.remote.put('single.wav', tone())
-                work.cloud.fault(match=r'single\.wav', status=status)
-                result = self.fetch(work, CALL, status=69, timeout=90)
-                self.assertNotRegex(result.err, '(?i)not found|no such call')
-
-    def test_one_leg_of_three_that_is_forbidden_or_failing_never_counts_as_missing(self):
-        for status, expected in ((403, 77), (503, 69)):
-            with self.subTest(status):
-                work, legs, whole = self.archived_call()
-                work.stitched_file(CALL).unlink()
-                work.remote.remove(f'stitched/{CALL}.wav')
-                work.cloud.fault(match=re.escape(legs[1][0]), status=status, reason='forbidden')
-                self.fetch(work, CALL, status=expected, timeout=90)
-                self.assertFalse(work.stitched_file(CALL).exists())
-                work.cloud.clear()
-                self.assertEqual(self.fetch(work, CALL).out, whole)
-
-    def test_a_forbidden_stitched_recording_is_never_reported_as_not_found(self):
-        for status, expected in ((403, (0, 77)), (503, (0, 69))):
-            with self.subTest(status):
-                work, _, whole = self.archived_call()
-                work.stitched_file(CALL).unlink()
-                work.cloud.fault(match=r'stitched(/|%2F)', status=status, reason='forbidden')
-                result = work.run('pbx-recording-fetch', CALL, timeout=90)
-                self.assertIn(result.status, expected, str(result))
-                self.assertEqual(result.out, whole if result.status == 0 else b'')
-
-    def test_a_truncated_or_corrupted_download_of_the_stitched_recording_never_succeeds(self):
-        for fault in ({'truncate': 5000}, {'corrupt': True}):
-            for times in (None, 1):
-                with self.subTest(f'{fault}, times {times}'):
-                    work, _, whole = self.archived_call()
-                    work.stitched_file(CALL).unlink()
-                    struck = work.cloud.fault(match='alt=media|/download/', times=times, **fault)
-                    result = work.run('pbx-recording-fetch', CALL, timeout=90)
-                    self.assertTrue(result.status != 0 or result.out == whole, str(result)[:1500])
-                    self.assertNotEqual(result.status, 66, str(result)[:1500])
-                    self.assertGreater(struck['struck'], 0, 'the fault affected no request')
-                    if times is None:
-                        self.assertNotEqual(result.status, 0, str(result)[:1500])
-
-    def test_a_truncated_or_corrupted_download_of_a_leg_never_succeeds(self):
-        for fault in ({'truncate': 5000}, {'corrupt': True}):
-            for legs in (1, 2):
-                with self.subTest(f'{fault}, legs {legs}'):
-                    work = self.workdir()
-                    for number in range(legs):
-                        work.call(CALL, [(f'{number}.wav', None)], ago=3 * 3600 - number)
-                        work.remote.put(f'{number}.wav', tone(400 + number))
-                    work.cloud.fault(match='alt=media|/download/', **fault)
-                    result = work.run('pbx-recording-fetch', CALL, timeout=90)
-                    self.assertNotIn(result.status, (0, 66, 70), str(result)[:1500])
-                    self.assertFalse(work.stitched_file(CALL).exists())
-                    self.assertEqual(list(work.stitch_src.rglob('*.wav')) if work.stitch_src.exists() else [], [])
-
-    def test_an_object_without_md5_is_served_whole_or_not_at_all(self):
-        work, _, whole = self.archived_call()
-        work.stitched_file(CALL).unlink()
-        work.cloud.fault(match='.', no_md5=True)
-        result = work.run('pbx-recording-fetch', CALL, timeout=90)
-        self.assertTrue(result.status != 0 or result.out == whole, str(result)[:1500])
-
-    def test_a_fetch_ends_at_its_deadline_when_the_server_never_answers(self):
-        work, _, _ = self.archived_call()
-        work.stitched_file(CALL).unlink()
-        for match in ('.', 'alt=media|/download/'):
-            with self.subTest(match):
-                work.cloud.clear()
-                work.cloud.fault(match=match, hang=True)
-                started = time.monotonic()
-                result = work.run('pbx-recording-fetch', CALL, '--timeout', '6s', timeout=40)
-                self.assertLess(time.monotonic() - started, 20 * SLOW)
-                self.assertIn(result.status, (69, 75), str(result))
-
-    def test_a_database_that_is_down_is_reported_as_unavailable(self):
-        work = self.workdir()
-        self.hints(self.fetch(work, CALL, '--database', f'host={work.path} dbname=x connect_timeout=2', status=69))
-
-    def test_without_a_remote_local_recordings_are_served_and_others_are_an_error(self):
-        work, _, whole = self.stitched_call(remote=None)
-        self.assertEqual(self.fetch(work, CALL).out, whole)
-        work.call('1776500000.5', [('single.wav', None)], ago=3 * 3600)
-        result = work.run('pbx-recording-fetch', '1776500000.5')
-        self.assertIn(result.status, (66, 69, 78), str(result))
-        self.says(result, 'remote')
-
-
 class ManyAtOnce(Fetching):
     def test_ten_fetches_of_one_call_at_once_all_get_it_whole(self):
         work, _, whole = self.archived_call()
@@ -661,15 +492,12 @@ class ManyAtOnce(Fetching):
             os.chown(folder, 65534, 65534)  # the cache now belongs to nobody, so root must not let rclone write there
         work.cloud.fault(match='alt=media|/download/', hang=True)
         process = work.start('pbx-recording-fetch', CALL, env={'TMPDIR': temporary})
-        until = time.monotonic() + 20 * SLOW
-        while not any('alt=media' in line for line in list(work.cloud.log)) and time.monotonic() < until:
-            time.sleep(0.02)
+        wait_until(lambda: any('alt=media' in line for line in list(work.cloud.log)), 'a download')
         self.assertEqual(len(list(temporary.iterdir())), 1)
         process.send_signal(signal.SIGKILL)
         process.wait()
         work.cloud.clear()
-        while processes_with(str(temporary)):
-            time.sleep(0.05)
+        wait_until(lambda: not processes_with(str(temporary)), 'the end of rclone')
         self.assertEqual(self.fetch(work, CALL, env={'TMPDIR': temporary}).out, whole)
         self.assertEqual(list(temporary.iterdir()), [])
 
@@ -677,9 +505,7 @@ class ManyAtOnce(Fetching):
         work, _, whole = self.stitched_call()
         work.cloud.fault(hang=True)
         archive = work.start('pbx-archive')
-        deadline = time.monotonic() + 20
-        while not work.cloud.log and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait_until(lambda: work.cloud.log, 'a request of the archive')
         self.assertEqual(self.fetch(work, CALL, timeout=20).out, whole)
         work.cloud.clear()
         self.status(work.finish(archive), 0)

@@ -3,24 +3,15 @@
 import json
 import os
 import re
-import signal
-import socket
 import stat
 import struct
 import time
-import unittest
-from pathlib import Path
 
 import sound
-from sound import Wav, pcm, ramp, tone
-from workdir import (ACCOUNT, LONG, OTHER_ACCOUNT, SANITIZED, SLOW, Case, as_nobody, main)
+from sound import Wav, names, pcm, ramp, tone
+from workdir import ACCOUNT, OTHER_ACCOUNT, Case, main, wait_until
 
 CALL = '1776500000.1'
-
-
-def names(listed):
-    """The names in a manifest's list, whether its entries are names or hold one."""
-    return [entry['name'] if isinstance(entry, dict) else entry for entry in listed]
 
 
 class Joining(Case):
@@ -297,13 +288,9 @@ class UpToDate(Case):
     def test_a_call_whose_leg_changes_while_it_is_joined_is_rebuilt_by_the_next_run(self):
         work = self.workdir(remote=None)
         work.call(CALL, [('a.wav', pcm(ramp(0.3))), ('b.wav', pcm(ramp(0.2, 2)))])
-        log = work.path / 'strace.log'
-        process = work.start('/usr/bin/strace', '-f', '-o', log, '-e', 'trace=copy_file_range', '-e',
-                             'inject=copy_file_range:delay_enter=2000000:when=2', *work.command('pbx-stitch', '--jobs', '1'),
-                             env={'ASAN_OPTIONS': os.environ.get('ASAN_OPTIONS', '') + ':detect_leaks=0'})
-        until = time.monotonic() + 20 * SLOW
-        while ' = ' not in (log.read_text(encoding='utf-8') if log.exists() else '') and time.monotonic() < until:
-            time.sleep(0.01)
+        process, log = work.start_traced('copy_file_range', 'copy_file_range:delay_enter=2000000:when=2',
+                                         'pbx-stitch', '--jobs', '1')
+        wait_until(lambda: log.exists() and ' = ' in log.read_text(encoding='utf-8'), 'a copied leg')
         work.leg('a.wav', pcm(ramp(0.4, 7)), age=0)  # its first content has been copied
         self.status(work.finish(process), 0)
         self.assertEqual(Wav(work.stitched_file(CALL)).samples, ramp(0.3) + ramp(0.2, 2))
@@ -380,25 +367,6 @@ class UpToDate(Case):
         self.assertIn(CALL, json.dumps(json.loads(result.out)))
         json.loads(self.status(work.run('pbx-stitch', '--json'), 0).out)
 
-    def test_a_reader_of_the_report_that_goes_away_does_not_end_the_batch_nor_change_its_status(self):
-        for broken, status in ((False, 0), (True, 65)):
-            with self.subTest(status=status):
-                work = self.workdir(remote=None)
-                calls = [f'17765{number:05}.1' for number in range(600)]  # more than fits a pipe
-                work.db.copy('asterisk_cdr', ('calldate', 'accountcode', 'linkedid', 'uniqueid', 'sequence', 'recordingfile'),
-                             [(time.strftime('%Y-%m-%d %H:%M:%S+00', time.gmtime(time.time() - 7200 + leg)), ACCOUNT, call, call,
-                               leg, f'{call}-{"x" * 150}-{leg}.wav') for call in calls for leg in (1, 2)])
-                for call in calls:
-                    for leg in (1, 2):
-                        bad = broken and (call, leg) == (calls[-1], 2)
-                        work.leg(f'{call}-{"x" * 150}-{leg}.wav', b'no audio' if bad else pcm(ramp(0.01, leg)))
-                process = work.start('pbx-stitch', '--json')
-                process.stdout.read(20)
-                process.stdout.close()
-                process.stdout = None
-                self.assertEqual(work.finish(process).status, status)
-                self.assertEqual(len(list(work.stitched.glob('*.wav'))), len(calls))
-
     def test_verbose_prints_one_line_per_call_with_what_was_done_and_why(self):
         work = self.workdir(remote=None)
         work.three_legs(CALL)
@@ -408,228 +376,6 @@ class UpToDate(Case):
         self.assertEqual(len(re.findall(rf'(?m)^pbx-stitch: .*{re.escape(CALL)}', second.err)), 1, str(second))
         self.assertNotEqual(first.err, second.err)
         self.assertEqual(first.out, b'')
-
-
-class LegsElsewhere(Case):
-    def test_legs_in_the_bucket_are_downloaded_into_stitch_src_by_few_rclone_runs(self):
-        work = self.workdir()
-        legs = [(f'20260418-14400{number}-a-{number}.wav', pcm(ramp(0.1, number))) for number in range(10)]
-        work.call(CALL, legs[:1])
-        for place, (name, data) in enumerate(legs[1:], 2):
-            work.remote.put(name, data)
-            work.cdr(CALL, name, ago=1800 - place, sequence=place)
-        work.count_rclone()
-        self.status(work.run('pbx-stitch'), 0)
-        self.assertEqual(Wav(work.stitched_file(CALL)).samples, b''.join(data[44:] for _, data in legs))
-        self.assertLess(len(work.rclone_runs()), 7, work.rclone_runs())
-        cached = {path.name: path.read_bytes() for path in work.stitch_src.rglob('*.wav')}
-        self.assertEqual(cached, dict(legs[1:]))
-        self.assertEqual(stat.S_IMODE(work.stitch_src.stat().st_mode), 0o750)
-        self.assertEqual(work.legs_in_spool(), [legs[0][0]], 'legs came back into the spool')
-
-    def test_missing_legs_of_many_calls_are_downloaded_by_few_rclone_runs(self):
-        work = self.workdir()
-        for number in range(30):
-            call = f'1776500000.{number}'
-            work.call(call, [(f'{number}-a.wav', pcm(ramp(0.1, number)))])
-            work.cdr(call, f'{number}-b.wav', ago=1700, sequence=2)
-            work.remote.put(f'{number}-b.wav', pcm(ramp(0.1, number + 100)))
-        work.count_rclone()
-        self.status(work.run('pbx-stitch'), 0)
-        self.assertEqual(len(list(work.stitched.glob('*.wav'))), 30)
-        self.assertLess(len(work.rclone_runs()), 15, work.rclone_runs())
-
-    def test_a_leg_in_the_cache_needs_no_rclone(self):
-        work = self.workdir()
-        work.call(CALL, [('a.wav', pcm(ramp(0.1))), ('b.wav', None)])
-        work.stitch_src.mkdir()
-        (work.stitch_src / 'b.wav').write_bytes(pcm(ramp(0.2, 2)))
-        work.count_rclone()
-        self.status(work.run('pbx-stitch'), 0)
-        self.assertEqual(Wav(work.stitched_file(CALL)).samples, ramp(0.1) + ramp(0.2, 2))
-        self.assertEqual(work.rclone_runs(), [])
-
-    def test_a_leg_that_arrives_after_the_others_left_is_joined_and_archived_again(self):
-        work = self.workdir()
-        legs = work.three_legs(CALL)
-        self.status(work.run('pbx-stitch'), 0)
-        self.status(work.run('pbx-archive'), 0)
-        self.assertEqual(work.legs_in_spool(), [])
-        work.leg('late.wav', pcm(ramp(0.7, 9)))
-        work.cdr(CALL, 'late.wav', ago=600, sequence=9)
-        work.count_rclone()
-        self.status(work.run('pbx-stitch'), 0)
-        self.assertLess(len(work.rclone_runs()), 6, work.rclone_runs())
-        whole = work.stitched_file(CALL).read_bytes()
-        self.assertEqual(Wav(whole).samples, b''.join(data[44:] for _, data in legs) + ramp(0.7, 9))
-        self.status(work.run('pbx-archive'), 0)
-        self.assertEqual(work.remote.files()[f'stitched/{CALL}.wav'], whole)
-        self.assertEqual(work.remote.files()['late.wav'], pcm(ramp(0.7, 9)))
-
-    def test_a_leg_that_is_in_neither_place_is_listed_as_missing_an_hour_after_the_call(self):
-        work = self.workdir()
-        work.call(CALL, [('a.wav', pcm(ramp(0.1))), ('gone.wav', None), ('b.wav', pcm(ramp(0.2, 2)))], ago=3 * 3600)
-        self.status(work.run('pbx-stitch'), 0)
-        result = Wav(work.stitched_file(CALL)).check()
-        self.assertEqual(result.samples, ramp(0.1) + ramp(0.2, 2))
-        self.assertEqual(names(result.manifest['missing']), ['gone.wav'])
-        before = work.snapshot(work.stitched)
-        self.status(work.run('pbx-stitch'), 0)
-        self.assertEqual(work.snapshot(work.stitched), before)
-
-    def test_a_leg_listed_as_missing_that_turns_up_causes_a_rebuild(self):
-        work = self.workdir()
-        work.call(CALL, [('a.wav', pcm(ramp(0.1))), ('gone.wav', None), ('b.wav', pcm(ramp(0.2, 2)))], ago=3 * 3600)
-        self.status(work.run('pbx-stitch'), 0)
-        work.leg('gone.wav', pcm(ramp(0.3, 3)), age=4000)
-        self.status(work.run('pbx-stitch'), 0)
-        self.assertEqual(Wav(work.stitched_file(CALL)).samples, ramp(0.1) + ramp(0.3, 3) + ramp(0.2, 2))
-
-    def test_a_leg_that_the_archive_forbids_does_not_stop_the_search_for_those_of_other_calls(self):
-        work = self.workdir()
-        calls = ('1776500000.1', '1776500000.2')
-        for number, call in enumerate(calls):
-            work.call(call, [(f'{number}-a.wav', pcm(ramp(0.1, number))), (f'{number}-late.wav', None)], ago=3 * 3600)
-        work.cdr(calls[0], 'no#name.wav', ago=2 * 3600, sequence=9)  # a name that cannot be requested
-        self.status(work.run('pbx-stitch'), 0)
-        for number, _ in enumerate(calls):
-            work.remote.put(f'{number}-late.wav', pcm(ramp(0.2, number + 10)))
-        work.cloud.fault(match='0-late.wav', status=403, reason='forbidden')
-        self.status(work.run('pbx-stitch'), 0)
-        self.assertEqual(Wav(work.stitched_file(calls[0])).samples, ramp(0.1, 0))
-        self.assertEqual(Wav(work.stitched_file(calls[1])).samples, ramp(0.1, 1) + ramp(0.2, 11))
-        work.cloud.clear()
-        self.status(work.run('pbx-stitch'), 0)
-        self.assertEqual(Wav(work.stitched_file(calls[0])).samples, ramp(0.1, 0) + ramp(0.2, 10))
-
-    def test_a_recording_that_a_fetch_finished_meanwhile_is_not_written_again(self):
-        work = self.workdir()
-        work.call(CALL, [('a.wav', pcm(ramp(0.1))), ('b.wav', None)], ago=3 * 3600)
-        work.remote.put('b.wav', pcm(ramp(0.2, 2)))
-        self.status(work.run('pbx-stitch'), 0)
-        whole = work.stitched_file(CALL).read_bytes()
-        work.stitched_file(CALL).unlink()
-        (work.stitch_src / 'b.wav').unlink()
-        work.cloud.log.clear()
-        work.cloud.fault(hang=True)
-        process = work.start('pbx-stitch', '--json')
-        until = time.monotonic() + 20 * SLOW
-        while not work.cloud.log and time.monotonic() < until:
-            time.sleep(0.02)
-        work.stitched_file(CALL).write_bytes(whole)  # pbx-stitch has found none, and requests the leg
-        before = work.snapshot(work.stitched)
-        work.cloud.clear()
-        result = self.status(work.finish(process), 0)
-        self.assertEqual(work.snapshot(work.stitched), before)
-        self.assertEqual((json.loads(result.out)['up_to_date'], json.loads(result.out)['stitched']), (1, 0))
-
-    def test_within_the_hour_a_leg_that_is_nowhere_leaves_the_call_for_the_next_run(self):
-        work = self.workdir()
-        work.call(CALL, [('a.wav', pcm(ramp(0.1))), ('elsewhere.wav', None)], ago=600)
-        result = work.run('pbx-stitch')
-        self.assertIn(result.status, (0, 75), str(result))
-        self.assertFalse(work.stitched_file(CALL).exists())
-        work.remote.put('elsewhere.wav', pcm(ramp(0.2, 2)))  # the other node's archive run
-        self.status(work.run('pbx-stitch'), 0)
-        self.assertEqual(Wav(work.stitched_file(CALL)).samples, ramp(0.1) + ramp(0.2, 2))
-
-    def test_while_the_remote_is_down_an_incomplete_call_waits_and_other_calls_are_stitched(self):
-        work = self.workdir()
-        work.call('1776500000.1', [('a.wav', pcm(ramp(0.1))), ('away.wav', None)], ago=3 * 3600)
-        work.three_legs('1776500000.2')
-        work.remote.put('away.wav', pcm(ramp(0.3, 3)))
-        work.remote_down()
-        result = self.status(work.run('pbx-stitch', timeout=90), 75)
-        self.says(result, r'1776500000\.1|away\.wav')
-        self.hints(result)
-        self.assertFalse(work.stitched_file('1776500000.1').exists())
-        self.assertTrue(work.stitched_file('1776500000.2').exists())
-        work.remote_up()
-        self.status(work.run('pbx-stitch'), 0)
-        self.assertEqual(Wav(work.stitched_file('1776500000.1')).samples, ramp(0.1) + ramp(0.3, 3))
-
-    def test_a_remote_that_is_down_is_reported_once_however_many_calls_it_holds_up(self):
-        work = self.workdir()
-        calls = [f'1776500000.{number}' for number in range(10, 310)]  # more than one batch
-        work.db.copy('asterisk_cdr', ('calldate', 'accountcode', 'linkedid', 'uniqueid', 'sequence', 'recordingfile'),
-                     [(time.strftime('%Y-%m-%d %H:%M:%S+00', time.gmtime(time.time() - 7200 + leg)), ACCOUNT, call, call, leg,
-                       f'{call}-{leg}.wav') for call in calls for leg in (1, 2)])
-        for call in calls:
-            work.leg(f'{call}-1.wav', pcm(ramp(0.1)))
-            work.remote.put(f'{call}-2.wav', pcm(ramp(0.1, 2)))
-        work.remote_down()
-        result = self.status(work.run('pbx-stitch', timeout=120), 75)
-        self.says(result, r'(?m)^pbx-stitch: 300 calls \(1776500000\.\d+, 1776500000\.\d+, 1776500000\.\d+, \.\.\.\): remote ')
-        self.hints(result)
-        self.assertEqual(len(result.err.splitlines()), 2, str(result))
-        self.assertEqual(len(work.run('pbx-stitch', '-q', timeout=120).err.splitlines()), 2)
-        result = self.status(work.run('pbx-stitch', '--json', '-v', timeout=120), 75)
-        for call in calls:
-            self.says(result, rf'(?m)^pbx-stitch: left {re.escape(call)}: remote ')
-        report = json.loads(result.out)
-        self.assertEqual((report['left'], report['failed']), (300, 0))
-        self.assertEqual(sorted(entry['linkedid'] for entry in report['calls']), sorted(calls))
-        self.assertTrue(all(entry['action'] == 'left' and 'remote' in entry['reason'] for entry in report['calls']))
-        work.remote_up()
-        self.quiet(self.status(work.run('pbx-stitch'), 0))
-        self.assertEqual(len(list(work.stitched.glob('*.wav'))), 300)
-
-    def test_a_leg_that_the_bucket_forbids_or_fails_to_return_is_not_called_missing(self):
-        for status in (403, 503):
-            with self.subTest(status):
-                work = self.workdir()
-                work.call(CALL, [('a.wav', pcm(ramp(0.1))), ('away.wav', None)], ago=3 * 3600)
-                work.remote.put('away.wav', pcm(ramp(0.3, 3)))
-                work.cloud.fault(match='away.wav', status=status)
-                result = work.run('pbx-stitch', timeout=90)
-                self.assertIn(result.status, (75, 77) if status == 403 else (75,), str(result))
-                self.assertFalse(work.stitched_file(CALL).exists())
-                work.cloud.clear()
-                self.status(work.run('pbx-stitch'), 0)
-                self.assertEqual(Wav(work.stitched_file(CALL)).samples, ramp(0.1) + ramp(0.3, 3))
-
-    def test_a_leg_that_arrives_corrupted_never_gets_into_the_result(self):
-        work = self.workdir()
-        work.call(CALL, [('a.wav', pcm(ramp(0.1))), ('away.wav', None)], ago=3 * 3600)
-        work.remote.put('away.wav', pcm(ramp(0.3, 3)))
-        work.cloud.fault(match='GET .*away.wav.*alt=media', corrupt=True)
-        result = work.run('pbx-stitch', timeout=90)
-        self.assertNotEqual(result.status, 0, str(result))
-        self.assertFalse(work.stitched_file(CALL).exists())
-        self.assertEqual([path.name for path in work.stitch_src.rglob('*.wav')] if work.stitch_src.exists() else [], [])
-        work.cloud.clear()
-        self.status(work.run('pbx-stitch'), 0)
-        self.assertEqual(Wav(work.stitched_file(CALL)).samples, ramp(0.1) + ramp(0.3, 3))
-
-    def test_a_run_ends_at_its_deadline_when_the_remote_never_answers(self):
-        work = self.workdir()
-        work.call(CALL, [('a.wav', pcm(ramp(0.1))), ('away.wav', None)], ago=3 * 3600)
-        work.three_legs('1776500000.2')
-        work.cloud.fault(hang=True)
-        started = time.monotonic()
-        result = work.run('pbx-stitch', '--timeout', '8s', timeout=40)
-        self.assertIn(result.status, (69, 75), str(result))
-        self.assertLess(time.monotonic() - started, 25 * SLOW)
-        self.assertTrue(work.stitched_file('1776500000.2').exists(), 'the call whose legs are here was not stitched')
-
-    def test_a_call_of_which_this_node_holds_no_leg_is_another_nodes_work(self):
-        work = self.workdir()
-        for number in range(3):
-            work.cdr(CALL, f'{number}.wav', sequence=number)
-            work.remote.put(f'{number}.wav', pcm(ramp(0.1, number)))
-        work.count_rclone()
-        self.quiet(self.status(work.run('pbx-stitch'), 0))
-        self.assertFalse(work.stitched_file(CALL).exists())
-        self.assertEqual(work.rclone_runs(), [])
-
-    def test_webdav_and_a_local_folder_work_as_remotes(self):
-        for kind in ('webdav', 'local'):
-            with self.subTest(kind):
-                work = self.workdir(remote=kind)
-                work.call(CALL, [('a.wav', pcm(ramp(0.1))), ('away.wav', None)], ago=3 * 3600)
-                work.remote.put('away.wav', pcm(ramp(0.3, 3)))
-                self.status(work.run('pbx-stitch'), 0)
-                self.assertEqual(Wav(work.stitched_file(CALL)).samples, ramp(0.1) + ramp(0.3, 3))
 
 
 class Tenants(Case):
@@ -735,133 +481,6 @@ class HostileNames(Case):
             result = work.run('pbx-stitch', argument)
             self.assertIn(result.status, (64, 65, 66), str(result)[:500])
         self.assertEqual(work.db.value('select count(*) from asterisk_cdr'), '3')
-
-
-class Running(Case):
-    def test_a_thousand_calls_in_one_run_are_all_stitched(self):
-        work = self.workdir(remote=None)
-        count = 300 if SANITIZED else 1000
-        rows, audio = [], [pcm(ramp(0.2, seed)) for seed in range(30)]
-        for number in range(count):
-            for leg in range(3):
-                name = f'{number}-{leg}.wav'
-                work.leg(name, audio[(number + 7 * leg) % 30])
-                rows.append((f'2026-01-01 00:00:{leg:02}+00', f'1776500000.{number}', ACCOUNT, leg, name, f'1776500000.{number}'))
-        work.db.copy('asterisk_cdr', ['calldate', 'linkedid', 'accountcode', 'sequence', 'recordingfile', 'uniqueid'], rows)
-        work.db.sql("update asterisk_cdr set calldate = now() - interval '2 hours' + (calldate - '2026-01-01 00:00:00+00')")
-        self.quiet(self.status(work.run('pbx-stitch', timeout=60), 0))
-        for number in range(count):
-            expected = b''.join(audio[(number + 7 * leg) % 30][44:] for leg in range(3))
-            self.assertEqual(Wav(work.stitched_file(f'1776500000.{number}')).samples, expected, number)
-        before = work.snapshot(work.stitched)
-        self.quiet(self.status(work.run('pbx-stitch', '--jobs', '1', timeout=60), 0))
-        self.assertEqual(work.snapshot(work.stitched), before)
-
-    def test_the_number_of_jobs_changes_no_byte(self):
-        work = self.workdir(remote=None)
-        for number in range(20):
-            work.three_legs(f'1776500000.{number}', stamp=f'202604{number + 10}-1440')
-        self.status(work.run('pbx-stitch', '--jobs', '1'), 0)
-        one = {path.name: path.read_bytes() for path in work.stitched.glob('*.wav')}
-        self.status(work.run('pbx-stitch', '--jobs', '8', '--stitched', work.path / 'again'), 0)
-        self.assertEqual({path.name: path.read_bytes() for path in (work.path / 'again').glob('*.wav')}, one)
-        self.assertEqual(len(one), 20)
-
-    def test_a_second_run_at_the_same_time_ends_with_a_temporary_failure_and_names_the_lock_holder(self):
-        work = self.workdir()
-        work.call('1776500000.1', [('a.wav', pcm(ramp(0.1))), ('away.wav', None)], ago=3 * 3600)
-        work.cloud.fault(hang=True)  # the first run waits for the bucket while it holds the lock
-        first = work.start('pbx-stitch')
-        deadline = time.monotonic() + 20
-        while not work.cloud.log and time.monotonic() < deadline:
-            time.sleep(0.05)
-        self.assertTrue(work.cloud.log, 'the first run never asked the remote')
-        second = self.status(work.run('pbx-stitch', timeout=20), 75)
-        self.says(second, str(first.pid))
-        first.send_signal(signal.SIGKILL)
-        first.wait()
-        work.cloud.clear()
-        deadline = time.monotonic() + 10
-        while (again := work.run('pbx-stitch')).status == 75 and time.monotonic() < deadline:
-            time.sleep(0.2)  # its rclone may hold the lock a moment longer
-        self.status(again, 0)
-
-    def test_a_stitched_folder_that_cannot_be_created_is_a_write_error_with_a_hint(self):
-        work = self.workdir(remote=None)
-        work.three_legs(CALL)
-        (work.path / 'file').write_text('no folder', encoding='utf-8')
-        result = self.status(work.run('pbx-stitch', '--stitched', work.path / 'file' / 'stitched'), 73)
-        self.hints(result)
-        self.says(result, re.escape(str(work.path / 'file')))
-
-    def test_a_stitched_folder_without_write_permission_is_a_permission_error_with_a_hint(self):
-        work = self.workdir(remote=None)
-        work.three_legs(CALL)
-        work.stitched.mkdir(mode=0o555)
-        before = as_nobody(work.spool)
-        tool = work.path / 'pbx-stitch'
-        tool.write_bytes(Path(work.command('pbx-stitch')[0]).read_bytes())
-        tool.chmod(0o755)
-        result = work.run(str(tool), before=before)
-        self.assertEqual(result.status, 77, str(result))
-        self.hints(result)
-        self.says(result, 'stitched')
-
-    def test_a_database_that_is_down_is_reported_as_unavailable_with_a_hint(self):
-        work = self.workdir(remote=None)
-        result = self.status(work.run('pbx-stitch', '--database', f'host={work.path} dbname=x connect_timeout=2'), 69)
-        self.hints(result)
-
-    def test_a_run_ends_at_its_deadline_when_the_database_never_answers(self):
-        work = self.workdir(remote=None)
-        with socket.socket() as silent:
-            silent.bind(('127.0.0.1', 0))
-            silent.listen()
-            started = time.monotonic()
-            result = work.run('pbx-stitch', '--timeout', '5s', '--database',
-                              f'host=127.0.0.1 port={silent.getsockname()[1]} dbname=x', timeout=40)
-            self.assertEqual(result.status, 69, str(result))
-            self.assertLess(time.monotonic() - started, 20 * SLOW)
-
-    def test_a_database_without_the_schema_is_an_error_with_a_hint(self):
-        work = self.workdir(remote=None)
-        work.db.sql('drop table asterisk_cdr cascade')
-        result = work.run('pbx-stitch')
-        self.assertIn(result.status, (69, 78), str(result))
-        self.says(result, 'asterisk_cdr', 'hint: .*pbx-migrate')
-
-    def test_a_stitch_src_inside_the_spool_is_refused(self):
-        work = self.workdir(remote=None)
-        result = self.status(work.run('pbx-stitch', '--stitch-src', work.spool / 'cache'), 78)
-        self.hints(result)
-
-    def test_the_spool_may_be_on_another_filesystem_and_need_not_be_writable(self):
-        work = self.workdir(remote=None)
-        work.three_legs(CALL)
-        elsewhere = work.path / 'elsewhere'
-        work.spool.chmod(0o555)
-        try:
-            self.status(work.run('pbx-stitch', '--stitched', elsewhere), 0)
-        finally:
-            work.spool.chmod(0o755)
-        Wav(elsewhere / f'{CALL}.wav').check()
-
-    @unittest.skipUnless(LONG, 'writes 4.5 GB: PBX_LONG=1')
-    def test_over_four_gigabytes_the_result_is_rf64(self):
-        work = self.workdir(remote=None)
-        for name in ('a.wav', 'b.wav'):
-            size = 2_200_000_000
-            with open(work.spool / name, 'wb') as file:
-                file.write(pcm(b'')[:40] + struct.pack('<I', size))
-                file.seek(4)
-                file.write(struct.pack('<I', size + 36))
-                file.truncate(size + 44)
-            os.utime(work.spool / name, (time.time() - 600,) * 2)
-        work.call(CALL, [('a.wav', None), ('b.wav', None)])
-        self.status(work.run('pbx-stitch', timeout=600), 0)
-        with open(work.stitched_file(CALL), 'rb') as file:
-            self.assertEqual(file.read(4), b'RF64')
-        self.assertEqual(sound.soxi(work.stitched_file(CALL))[2], 2_200_000_000)
 
 
 if __name__ == '__main__':

@@ -78,6 +78,11 @@ def truncated(wav, keep):
     return wav[:keep]
 
 
+def names(listed):
+    """The names in a manifest's list, whether its entries are names or hold one."""
+    return [entry['name'] if isinstance(entry, dict) else entry for entry in listed]
+
+
 class Wav:
     """A WAV file taken apart by hand: every chunk, the format, the text tags that it contains."""
 
