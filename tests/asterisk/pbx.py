@@ -1,23 +1,26 @@
 """A complete PBX for the call tests: database, provisioning, generated configuration, Asterisk, phones, and a trunk for each
 organization. Pbx() creates it; close() ends it, even if it was not created completely."""
 import asyncio
+import atexit
 import contextlib
 import datetime
 import json
-import os
 import re
 import shutil
 import time
+import unittest
 import uuid
 from pathlib import Path
 
 import sip
 import tones
 from private_asterisk import Asterisk
+from postgres import insert_statement
 from workdir import SOURCE, Workdir, quoted
 
 # The suite's base configuration, as it is installed for operators.
 EXAMPLES = SOURCE / 'asterisk'
+RING = 1.2           # seconds until a phone is picked up
 QUIET_CHANNELS = 30  # seconds within which Asterisk must write the last CDR rows
 
 
@@ -134,20 +137,32 @@ class Pbx:
     def insert(self, table, **row):
         """A row, by the next deploy(); its id."""
         row['id'] = str(uuid.uuid4())
-        self.inserts.append(f"insert into {table} ({', '.join(row)}) values "
-                            f"({', '.join(quoted(value) for value in row.values())});\n")
+        self.inserts.append(insert_statement(table, row))
         return row['id']
+
+    def store(self):
+        """Stores the rows so far, in one transaction."""
+        self.work.db.sql(f"begin;\n{''.join(self.inserts)}commit;")
+        self.inserts.clear()
 
     def deploy(self, *arguments):
         """pbx-dialplan-gen --deploy, as an operator calls it."""
-        self.work.db.sql(f"begin;\n{''.join(self.inserts)}commit;")
-        self.inserts.clear()
+        self.store()
         return self.work.run('pbx-dialplan-gen', '--deploy', '--asterisk-dir', self.asterisk.etc, '--spool', self.work.spool,
                              *arguments)
 
-    async def start(self):
+    def start_asterisk(self):
         (self.asterisk.folder / 'moh' / 'music.wav').write_bytes(tones.wav(tones.MUSIC, 30))
         self.asterisk.start()
+
+    def stop(self):
+        """Ends Asterisk and the phones; what they left can still be looked at."""
+        self.asterisk.stop()
+        for organization in self.organizations:
+            organization.stop_phones()
+
+    async def start(self):
+        self.start_asterisk()
         await asyncio.gather(*(organization.start_phones() for organization in self.organizations))
 
     async def quiet(self):
@@ -178,6 +193,36 @@ class Pbx:
         return self.rows(f'linkedid in (select linkedid from asterisk_cdr where src = {quoted(call)})')
 
 
+def pbx_of_module(**how):
+    """A Pbx for all tests of a script; it is removed at their end, also when they are terminated, which runs no cleanups."""
+    pbx = Pbx(**how)
+    unittest.addModuleCleanup(pbx.close)
+    atexit.register(pbx.close)
+    return pbx
+
+
+def picks_up(phone, after=RING, speak=True):
+    """The phone rings, and is answered; a future of the Call."""
+    taken = asyncio.get_running_loop().create_future()
+
+    async def on_call(call):
+        phone.ring(call)
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(call.ended.wait(), after)
+            return
+        await call.answer(speak)
+        if not taken.done():
+            taken.set_result(call)
+    phone.on_call = on_call
+    return taken
+
+
+def rings_for_ever(phone):
+    async def on_call(call):
+        phone.ring(call)
+    phone.on_call = on_call
+
+
 def leg_names(rows):
     return list(dict.fromkeys(row['recordingfile'] for row in rows if row['recordingfile']))
 
@@ -194,4 +239,4 @@ async def wait_for(event, seconds, what):
         raise AssertionError(f'not within {seconds} s: {what}') from None
 
 
-__all__ = ['Organization', 'Pbx', 'now', 'leg_names', 'leg_bytes', 'wait_for']
+__all__ = ['Organization', 'Pbx', 'RING', 'now', 'leg_names', 'leg_bytes', 'pbx_of_module', 'picks_up', 'rings_for_ever', 'wait_for']

@@ -2,7 +2,6 @@
 tools do with both. All calls are placed at once, before the tests, and each test judges one. Every second that a party speaks is
 a tone of its own (tones.py), so a recording shows who was heard when."""
 import asyncio
-import atexit
 import contextlib
 import datetime
 import json
@@ -10,15 +9,13 @@ import os
 import re
 import sys
 import time
-import unittest
 
 import tones
-from pbx import Pbx, leg_names, wait_for
+from pbx import RING, leg_names, pbx_of_module, picks_up, rings_for_ever, wait_for
 from private_asterisk import main_with_asterisk
 from sound import Wav, sox_samples
 from workdir import Case, quoted
 
-RING = 1.2       # seconds until a phone is picked up
 TALK = 2.5       # seconds of conversation
 EDGE = 0.25      # the tolerance for a second that is recorded whole
 CUT = 0.5        # and one in which a recording begins or ends, whose time is known only from outside
@@ -49,28 +46,6 @@ class Seen:
 
     def during(self, begin, end):
         self.recorded.append((begin, end))
-
-
-def picks_up(phone, after=RING, speak=True):
-    """The phone rings, and is answered; a future of the Call."""
-    taken = asyncio.get_running_loop().create_future()
-
-    async def on_call(call):
-        phone.ring(call)
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(call.ended.wait(), after)
-            return
-        await call.answer(speak)
-        if not taken.done():
-            taken.set_result(call)
-    phone.on_call = on_call
-    return taken
-
-
-def rings_for_ever(phone):
-    async def on_call(call):
-        phone.ring(call)
-    phone.on_call = on_call
 
 
 def is_busy(phone):
@@ -194,19 +169,22 @@ class Calls:
         seen.more['callee'] = callee
         return callee
 
+    async def inbound(self, seen, did, taken, recorded=True):
+        """A plain call from outside; both ends of it."""
+        caller = await self.dial_in(seen, did)
+        return caller, await self.plain(seen, caller, taken, recorded=recorded)
+
     async def call_did_queue_extension(self):
         seen = self.caller(self.acme, '79100000001')
         taken = picks_up(self.acme.phones['1001'], after=2.5)
-        caller = await self.dial_in(seen, '74950001')
-        callee = await self.plain(seen, caller, taken)
+        caller, callee = await self.inbound(seen, '74950001', taken)
         seen.during(caller.answered_at, callee.answered_at)
         return seen
 
     async def call_did_extension(self):
         seen = self.caller(self.acme, '79100000002')
         taken = picks_up(self.acme.phones['1002'])
-        caller = await self.dial_in(seen, '74950002')
-        callee = await self.plain(seen, caller, taken)
+        caller, callee = await self.inbound(seen, '74950002', taken)
         seen.during(caller.answered_at, callee.answered_at)
         return seen
 
@@ -263,13 +241,20 @@ class Calls:
         seen.during(since or target.answered_at, caller.ended_at)
         seen.more['target'] = target
 
-    async def call_blind_transfer_by_refer(self):
-        seen = self.caller(self.acme, '79100000009')
-        taken, target = picks_up(self.acme.phones['1009']), picks_up(self.acme.phones['1010'])
-        caller = await self.dial_in(seen, '74950009')
+    async def answered_by_agent(self, number, seconds, target=None, **how):
+        """How a transfer of a caller from outside begins: agent 10NN has talked to the caller for `seconds`. The target is
+        the extension after the agent's, or the given future of a Call."""
+        seen = self.caller(self.acme, f'791000000{number:02}')
+        taken = picks_up(self.acme.phones[f'10{number:02}'])
+        target = target or picks_up(self.acme.phones[f'10{number + 1:02}'], **how)
+        caller = await self.dial_in(seen, f'749500{number:02}')
         agent = await asyncio.wait_for(taken, 15)
         seen.streams['B'] = agent.media
-        await talk(2)
+        await talk(seconds)
+        return seen, caller, agent, target
+
+    async def call_blind_transfer_by_refer(self):
+        seen, caller, agent, target = await self.answered_by_agent(9, 2)
         await agent.transfer('1010')
         gone = time.time()
         agent.media.speaking = False
@@ -278,12 +263,7 @@ class Calls:
         return seen
 
     async def call_blind_transfer_by_keys(self):
-        seen = self.caller(self.acme, '79100000011')
-        taken, target = picks_up(self.acme.phones['1011']), picks_up(self.acme.phones['1012'])
-        caller = await self.dial_in(seen, '74950011')
-        agent = await asyncio.wait_for(taken, 15)
-        seen.streams['B'] = agent.media
-        await talk(2)
+        seen, caller, agent, target = await self.answered_by_agent(11, 2)
         agent.media.speaking = False
         agent.press('#')
         held = time.time() + 0.2  # from the end of the key on, nobody hears the caller
@@ -295,16 +275,10 @@ class Calls:
         return seen
 
     async def call_attended_transfer_by_refer(self):
-        seen = self.caller(self.acme, '79100000013')
-        phone = self.acme.phones['1013']
-        taken, target = picks_up(phone), picks_up(self.acme.phones['1014'], after=0.5)
-        caller = await self.dial_in(seen, '74950013')
-        agent = await asyncio.wait_for(taken, 15)
-        seen.streams['B'] = agent.media
-        await talk(1.5)
+        seen, caller, agent, target = await self.answered_by_agent(13, 1.5, after=0.5)
         agent.media.speaking = False
         await agent.hold()
-        consultation = await phone.call('1014', party='D')
+        consultation = await self.acme.phones['1013'].call('1014', party='D')
         seen.streams['D'] = consultation.media
         await talk(1.5)
         await agent.transfer('1014', replaces=consultation)
@@ -315,12 +289,7 @@ class Calls:
         return seen
 
     async def call_attended_transfer_by_keys(self):
-        seen = self.caller(self.acme, '79100000015')
-        taken, target = picks_up(self.acme.phones['1015']), picks_up(self.acme.phones['1016'], after=0.5)
-        caller = await self.dial_in(seen, '74950015')
-        agent = await asyncio.wait_for(taken, 15)
-        seen.streams['B'] = agent.media
-        await talk(1.5)
+        seen, caller, agent, target = await self.answered_by_agent(15, 1.5, after=0.5)
         agent.media.speaking = False
         agent.press('*2')
         held = time.time() + 0.45
@@ -335,12 +304,7 @@ class Calls:
 
     async def call_transfer_to_outside_after_queue(self):
         """An agent transfers the caller to an outside number."""
-        seen = self.caller(self.acme, '79100000017')
-        taken, target = picks_up(self.acme.phones['1017']), far_end(self.acme, '974951112244', party='C')
-        caller = await self.dial_in(seen, '74950017')
-        agent = await asyncio.wait_for(taken, 15)
-        seen.streams['B'] = agent.media
-        await talk(2)
+        seen, caller, agent, target = await self.answered_by_agent(17, 2, far_end(self.acme, '974951112244', party='C'))
         await agent.transfer('974951112244')
         gone = time.time()
         agent.media.speaking = False
@@ -371,8 +335,7 @@ class Calls:
         seen = self.caller(self.acme, '79100000021')
         rings_for_ever(self.acme.phones['1021'])
         taken = picks_up(self.acme.phones['1022'])
-        caller = await self.dial_in(seen, '74950021')
-        callee = await self.plain(seen, caller, taken)
+        caller, callee = await self.inbound(seen, '74950021', taken)
         # The second phone rings from the end of the queue's three seconds on, unrecorded.
         seen.during(caller.answered_at, callee.ringing_at)
         return seen
@@ -381,8 +344,7 @@ class Calls:
         seen = self.caller(self.acme, '79100000023')
         picks_up(self.acme.phones['1024'], after=9)
         taken = picks_up(self.acme.phones['1023'], after=2)
-        caller = await self.dial_in(seen, '74950023')
-        callee = await self.plain(seen, caller, taken)
+        caller, callee = await self.inbound(seen, '74950023', taken)
         seen.during(caller.answered_at, callee.answered_at)
         return seen
 
@@ -430,8 +392,7 @@ class Calls:
         did, queue, extension = bool(bits & 4), bool(bits & 2), bool(bits & 1)
         seen = self.caller(self.combo, f'79200000{bits:03}')
         taken = picks_up(self.combo.phones[f'20{bits:02}'], after=2.5)
-        caller = await self.dial_in(seen, f'749620{bits:02}')
-        callee = await self.plain(seen, caller, taken, recorded=extension)
+        caller, callee = await self.inbound(seen, f'749620{bits:02}', taken, recorded=extension)
         begin = caller.answered_at
         queued = begin + (DID_WAIT if did else 0)
         if did:
@@ -444,8 +405,7 @@ class Calls:
         did, extension = bool(bits & 2), bool(bits & 1)
         seen = self.caller(self.combo, f'79210000{bits:03}')
         taken = picks_up(self.combo.phones[f'21{bits:02}'])
-        caller = await self.dial_in(seen, f'749621{bits:02}')
-        callee = await self.plain(seen, caller, taken, recorded=extension)
+        caller, callee = await self.inbound(seen, f'749621{bits:02}', taken, recorded=extension)
         if did:
             seen.during(caller.answered_at, callee.answered_at)
         return seen
@@ -454,8 +414,7 @@ class Calls:
         did, route = bool(bits & 2), bool(bits & 1)
         seen = self.caller(self.combo, f'79220000{bits:03}')
         taken = far_end(self.combo, f'9{1 if route else 2}2200{bits:02}')
-        caller = await self.dial_in(seen, f'749622{bits:02}')
-        callee = await self.plain(seen, caller, taken, recorded=route)
+        caller, callee = await self.inbound(seen, f'749622{bits:02}', taken, recorded=route)
         if did:
             seen.during(caller.answered_at, callee.answered_at)
         return seen
@@ -595,18 +554,14 @@ async def place_all():
         CALLS.seen['crash'] = await CALLS.crash()
         CRASHED.update({name: data for name, data in files_of(PBX.work.spool).items() if name not in SPOOLED})
     finally:
-        PBX.asterisk.stop()
-        for organization in PBX.organizations:
-            organization.stop_phones()
+        PBX.stop()
         if os.environ.get('PBX_KEEP'):
             (PBX.asterisk.folder / 'log').rename(os.environ['PBX_KEEP'])
 
 
 def setUpModule():  # pylint: disable=invalid-name
     global PBX, CALLS  # pylint: disable=global-statement
-    PBX = Pbx()
-    unittest.addModuleCleanup(PBX.close)
-    atexit.register(PBX.close)  # a test that is terminated runs no cleanups
+    PBX = pbx_of_module()
     CALLS = Calls(PBX)
     started = time.monotonic()
     asyncio.run(place_all())

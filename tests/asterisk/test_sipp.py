@@ -5,7 +5,7 @@ import asyncio
 from pathlib import Path
 
 import tones
-from pbx import Pbx, leg_names
+from pbx import Pbx, leg_names, picks_up
 from private_asterisk import main_with_asterisk
 from workdir import Case
 
@@ -36,11 +36,7 @@ class Sipp(Case):
         pbx.configure()
         self.status(pbx.deploy(), 0)
 
-        async def picks_up(call):
-            agent.ring(call)
-            await asyncio.sleep(2)
-            await call.answer(speak=False)
-        agent.on_call = picks_up
+        picks_up(agent, after=2, speak=False)
         try:
             await pbx.start()
             server = ':'.join(map(str, pbx.asterisk.sip))
@@ -52,8 +48,7 @@ class Sipp(Case):
             self.assertEqual(sipp.returncode, 0, words.decode(errors='replace'))
             await pbx.quiet()
         finally:
-            pbx.asterisk.stop()
-            acme.stop_phones()
+            pbx.stop()
 
     def test_what_sipp_plays_is_in_three_legs_once_and_in_order_and_comes_back_as_one_file(self):
         asyncio.run(self.call())

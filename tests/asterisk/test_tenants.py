@@ -1,24 +1,23 @@
 """Tenants that try to take each other's numbers, phones and trunks, strangers, and limits, with real SIP against the deployed
 configuration. All calls are placed before the tests; each test judges some of them."""
 import asyncio
-import atexit
 import contextlib
 import datetime
 import json
 import re
 import sys
 import time
-import unittest
 
 import sip
-import tones
-from pbx import Pbx, leg_names, now
+from pbx import leg_names, now, pbx_of_module, rings_for_ever
+from pbx import picks_up as picks_up_after
 from private_asterisk import main_with_asterisk
 from workdir import Case, quoted
 
 NODE = 'n1'
 # Asterisk puts the system name before each unique id, whatever characters it has.
 SYSTEM = 'pbx-1..example'
+RING = 0.2  # seconds until a phone is picked up: well before the callers hang up
 STAY = 1.0  # seconds of a call that is answered: a number answers before the phone behind it does
 LOBBY = '''
 [lobby]
@@ -29,26 +28,8 @@ allow=ulaw
 '''
 
 
-def picks_up(line, after=0.2):
-    """The called line answers; a future of the Call."""
-    taken = asyncio.get_running_loop().create_future()
-
-    async def on_call(call):
-        line.ring(call)
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(call.ended.wait(), after)
-            return
-        await call.answer()
-        if not taken.done():
-            taken.set_result(call)
-    line.on_call = on_call
-    return taken
-
-
-def rings(line):
-    async def on_call(call):
-        line.ring(call)
-    line.on_call = on_call
+def picks_up(line):
+    return picks_up_after(line, RING)
 
 
 async def status_of(line, number, **how):
@@ -91,7 +72,7 @@ class Attacks:
         await self.provider.open(pbx.asterisk.sip)
         zeta._insert('sip_trunks', name='provider', host='127.0.0.200', port=self.provider.port, trunk_type='register',
                      username='us', password='a long password', approved_at=now())
-        self.store()
+        pbx.store()  # the rows of one transaction have one age, and these are older
         self.thief = thief = await pbx.organization('aaa')  # before zeta in the alphabet, after it in time
         thief.user('1001', asterisk_endpoint='lobby')
         thief.user('1002', asterisk_endpoint='zeta_1002')
@@ -113,11 +94,6 @@ class Attacks:
             organization.did(f'749800{most}1', 'extension', '2001')
             organization.did(f'749800{most}2', 'queue', '5001')
             organization.queue('5001', [organization.phones['2004'], organization.phones['2005']])
-
-    def store(self):
-        """The rows of one transaction have one age, so the rows of the older tenants are stored first."""
-        self.pbx.work.db.sql(f"begin;\n{''.join(self.pbx.inserts)}commit;")
-        self.pbx.inserts.clear()
 
     async def steal(self):
         """A row that the database refuses at once need not be refused again."""
@@ -177,7 +153,7 @@ class Attacks:
 
     async def do_twins(self):
         """Two calls of one caller to one number in one second."""
-        picks_up(self.pair.phones['2001'], 0.2)  # well before the callers hang up
+        picks_up(self.pair.phones['2001'])
         self.seen['twins'] = await asyncio.gather(*(status_of(self.pair.trunk, '74980021', user='493077')
                                                     for _ in range(2)))
 
@@ -228,8 +204,8 @@ class Attacks:
     async def do_pair(self):
         pair, phones = self.pair, self.pair.phones
         # Two agents ring: one call.
-        rings(phones['2004'])
-        rings(phones['2005'])
+        rings_for_ever(phones['2004'])
+        rings_for_ever(phones['2005'])
         waiting = await pair.trunk.call('74980022', user='493021', wait=False)
         await asyncio.sleep(1.5)
         picks_up(phones['2001'])
@@ -279,12 +255,11 @@ async def place_all():
     PBX.configure()
     (PBX.asterisk.etc / 'pjsip.conf').write_text((PBX.asterisk.etc / 'pjsip.conf').read_text(encoding='utf-8') + LOBBY, encoding='utf-8')
     PBX.asterisk.write('asterisk.conf', PBX.asterisk._defaults()['asterisk.conf'] + f'systemname = {SYSTEM}\n')
-    ATTACKS.store()
+    PBX.store()
     await ATTACKS.steal()
     PBX.deployed = PBX.deploy('--node', NODE)
     try:
-        (PBX.asterisk.folder / 'moh' / 'music.wav').write_bytes(tones.wav(tones.MUSIC, 30))
-        PBX.asterisk.start()
+        PBX.start_asterisk()
         PBX.loaded = PBX.asterisk.complaints()
         for organization in PBX.organizations:
             for phone in organization.phones.values():
@@ -296,9 +271,7 @@ async def place_all():
         PBX.began = time.time()
         await ATTACKS.place()
     finally:
-        PBX.asterisk.stop()
-        for organization in PBX.organizations:
-            organization.stop_phones()
+        PBX.stop()
         for line in (ATTACKS.provider, ATTACKS.sneaky, ATTACKS.stranger):
             if line.transport:
                 line.close()
@@ -306,9 +279,7 @@ async def place_all():
 
 def setUpModule():  # pylint: disable=invalid-name
     global PBX, ATTACKS  # pylint: disable=global-statement
-    PBX = Pbx(remote=None)
-    unittest.addModuleCleanup(PBX.close)
-    atexit.register(PBX.close)  # a test that is terminated runs no cleanups
+    PBX = pbx_of_module(remote=None)
     ATTACKS = Attacks(PBX)
     started = time.monotonic()
     asyncio.run(place_all())

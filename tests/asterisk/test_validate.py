@@ -8,10 +8,9 @@ import time
 import unittest
 
 import asterisk_root
+from operators import ORDER, OperatorCase
 from private_asterisk import Asterisk, main_with_asterisk
-from workdir import Case
 
-ORDER = '[global]\ntype=global\nendpoint_identifier_order=username,ip,anonymous\n'
 NOBODY = 65534
 
 # A module whose code runs when it is loaded, before Asterisk asks it anything.
@@ -28,24 +27,12 @@ __attribute__((constructor)) static void planted(void) {
 '''
 
 
-class Validating(Case):
+class Validating(OperatorCase):
     def pbx(self, **files):
-        """A workdir with the operator's main files, a phone 1001 that may have another name, a queue and a trunk."""
-        work = self.workdir(remote=None)
-        work.asterisk_folder(**{'pjsip': ORDER, **files})
-        work.db.sql("""
-            with org as (insert into organizations (name, context_prefix) values ('acme', 'acme') returning id),
-            trunk as (insert into sip_trunks (org_id, name, host) select id, 'carrier', '192.0.2.1' from org),
-            queue as (insert into queues (org_id, number) select id, '5001' from org)
-            insert into users (org_id, extension, full_name, sip_password)
-                select id, n, 'Alice', 'lamps-over-water-' || n from org, unnest(array['1001', '1002']) n""")
-        # Where trunks need an operator's approval, this one is approved.
-        work.db.sql("""do $$ begin if exists (select from information_schema.columns where table_name = 'sip_trunks'
-            and column_name = 'approved_at') then update sip_trunks set approved_at = now(); end if; end $$""")
-        return work
+        return self.pbx_with({'acme': None}, **files)
 
-    def generate(self, work, *arguments, expect=0, **how):
-        return self.status(work.run('pbx-dialplan-gen', '--asterisk', asterisk_root.program(), *arguments, **how), expect)
+    def generate(self, work, *arguments, **how):
+        return super().generate(work, '--asterisk', asterisk_root.program(), *arguments, **how)
 
 
 class WithTheOperatorsFiles(Validating):

@@ -3,32 +3,15 @@
 import os
 import unittest
 
-from workdir import Case, main
+from operators import ORDER, OperatorCase
+from workdir import main
 
 MAINS = ('extensions.conf', 'pjsip.conf', 'queues.conf')
-ORDER = '[global]\ntype=global\nendpoint_identifier_order=username,ip,anonymous\n'
 
 
-class Sections(Case):
+class Sections(OperatorCase):
     def pbx(self, **files):
-        """A workdir with the operator's main files (extensions=..., pjsip=..., queues=...), and two organizations."""
-        work = self.workdir(remote=None)
-        work.asterisk_folder(**{'pjsip': ORDER, **files})
-        for number, prefix in enumerate(('acme', 'beta')):
-            work.db.sql(f"""
-                with org as (insert into organizations (name, context_prefix) values ('{prefix}', '{prefix}') returning id),
-                trunk as (insert into sip_trunks (org_id, name, host) select id, 'carrier', '192.0.2.{number + 1}' from org),
-                queue as (insert into queues (org_id, number) select id, '5001' from org)
-                insert into users (org_id, extension, full_name, sip_password, asterisk_endpoint) select id, extension, 'Alice',
-                    'lamps-over-water-' || extension, endpoint
-                    from org, (values ('1001', null), ('1002', '{prefix}_lobby')) as person (extension, endpoint)""")
-        # Where trunks need an operator's approval, these are approved.
-        work.db.sql("""do $$ begin if exists (select from information_schema.columns where table_name = 'sip_trunks'
-            and column_name = 'approved_at') then update sip_trunks set approved_at = now(); end if; end $$""")
-        return work
-
-    def generate(self, work, *arguments, expect=0, **how):
-        return self.status(work.run('pbx-dialplan-gen', *arguments, **how), expect)
+        return self.pbx_with({'acme': 'acme_lobby', 'beta': 'beta_lobby'}, **files)
 
     def texts(self, work):
         return {path.name: path.read_text(encoding='utf-8') for path in work.etc.glob('*.conf')}

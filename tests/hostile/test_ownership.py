@@ -3,9 +3,8 @@
 configuration does not change. Also prefixes, reserved names, emergency numbers, routing loops, and passwords of phones."""
 import re
 import subprocess
-import uuid
 
-from workdir import BIN, SOURCE, Case, cluster, main, quoted
+from workdir import BIN, SOURCE, Case, cluster, main
 
 PASSWORD = 'a1-long-Pass-word'
 FIRST = '20261124-held-since'
@@ -19,23 +18,17 @@ class Owned(Case):
         work.asterisk_folder()
         return work
 
-    @staticmethod
-    def insert(work, table, **row):
-        row.setdefault('id', str(uuid.uuid4()))
-        work.db.sql(f"insert into {table} ({', '.join(row)}) values ({', '.join(map(quoted, row.values()))})")
-        return row['id']
-
     def tenant(self, work, prefix, number=None, host=None, **more):
         """A tenant with user 1001, queue 5001, a trunk, a route and a DID; the organization's id."""
-        org = self.insert(work, 'organizations', name=more.pop('name', prefix), context_prefix=prefix, **more)
-        self.insert(work, 'users', org_id=org, extension='1001', sip_password=PASSWORD)
+        org = work.db.insert('organizations', name=more.pop('name', prefix), context_prefix=prefix, **more)
+        work.db.insert('users', org_id=org, extension='1001', sip_password=PASSWORD)
         # An address, so that no name has to be resolved.
         host = host or f'10.{int(org[:2], 16)}.{int(org[2:4], 16)}.{int(org[4:6], 16)}'
-        trunk = self.insert(work, 'sip_trunks', approved_at='now', org_id=org, name='carrier', host=host)
-        self.insert(work, 'outbound_routes', org_id=org, name='out', trunk_id=trunk)
-        self.insert(work, 'queues', org_id=org, number='5001')
+        trunk = work.db.insert('sip_trunks', approved_at='now', org_id=org, name='carrier', host=host)
+        work.db.insert('outbound_routes', org_id=org, name='out', trunk_id=trunk)
+        work.db.insert('queues', org_id=org, number='5001')
         if number:
-            self.insert(work, 'did_numbers', org_id=org, number=number, routing_type='queue', routing_destination='5001')
+            work.db.insert('did_numbers', org_id=org, number=number, routing_type='queue', routing_destination='5001')
         return org
 
     def deploy(self, work, *arguments, expect=0):
@@ -72,10 +65,10 @@ class ByAge(Owned):
             org = self.tenant(work, 'aa_new')
             # The database itself refuses the same digits; a database whose index is gone leaves it to the generator.
             with self.assertRaisesRegex(RuntimeError, 'unique'):
-                self.insert(work, 'did_numbers', org_id=org, number='+4930111', routing_type='queue', routing_destination='5001')
+                work.db.insert('did_numbers', org_id=org, number='+4930111', routing_type='queue', routing_destination='5001')
             work.db.sql("do $$ declare i text; begin for i in select indexrelid::regclass from pg_index where indisunique and "
                         "indrelid = 'did_numbers'::regclass and indexprs is not null loop execute 'drop index ' || i; end loop; end $$")
-            self.insert(work, 'did_numbers', org_id=org, number='+4930111', routing_type='queue', routing_destination='5001')
+            work.db.insert('did_numbers', org_id=org, number='+4930111', routing_type='queue', routing_destination='5001')
         result = self.unchanged(work, 'zeta', newcomer, r'did \+4930111 of aa_new is left out: .*did 4930111 of zeta')
         self.hints(result)
         self.assertNotIn('4930111', self.text(work, 'aa_new'))
@@ -86,9 +79,9 @@ class ByAge(Owned):
         org = self.tenant(work, 'aa')
         for number in ('4930111', '+4930111', '(49)30-111'):
             with self.assertRaisesRegex(RuntimeError, 'unique'):
-                self.insert(work, 'did_numbers', org_id=org, number=number)
+                work.db.insert('did_numbers', org_id=org, number=number)
         for nothing in ('', '+', 'x', 'x4930111', 'org_1', 'org__1'):  # not numbers: such rows are left out, and own nothing
-            self.insert(work, 'did_numbers', org_id=org, number=nothing)
+            work.db.insert('did_numbers', org_id=org, number=nothing)
 
     def test_an_inactive_row_and_a_suspended_or_deleted_tenant_keep_their_numbers_hosts_and_names(self):
         work = self.pbx()
@@ -100,7 +93,7 @@ class ByAge(Owned):
                       rf'exists already, in zeta \({status}\)')
             self.says(self.provision(work, 'trunk', 'add', 'x', '--org', 'aa', '--host', 'sip.example.org', expect=65), 'zeta')
         work.db.sql(f"update organizations set status = 'active' where id = '{old}'; update sip_trunks set status = 'off' where org_id = '{old}'")
-        self.insert(work, 'sip_trunks', approved_at='now', org_id=new, name='x', host='sip.example.org')
+        work.db.insert('sip_trunks', approved_at='now', org_id=new, name='x', host='sip.example.org')
         self.says(self.deploy(work, expect=65), 'trunk x of aa is left out: .*sip.example.org.*trunk carrier of zeta')
         # The incumbent comes back, and still owns what it owned before.
         work.db.sql(f"update sip_trunks set status = 'active' where org_id = '{old}'")
@@ -122,8 +115,8 @@ class ByAge(Owned):
         work = self.pbx()
         one, two = self.tenant(work, 'zeta', host='192.0.2.9'), self.tenant(work, 'aa')
         for org in (one, two):
-            self.insert(work, 'sip_trunks', approved_at='now', org_id=org, name='reg', host='192.0.2.9', trunk_type='register', username='u', password='p')
-        self.insert(work, 'sip_trunks', approved_at='now', org_id=one, name='second', host='192.0.2.9', port=5070)
+            work.db.insert('sip_trunks', approved_at='now', org_id=org, name='reg', host='192.0.2.9', trunk_type='register', username='u', password='p')
+        work.db.insert('sip_trunks', approved_at='now', org_id=one, name='second', host='192.0.2.9', port=5070)
         self.quiet(self.deploy(work))
 
     def test_an_older_row_that_takes_another_number_or_host_by_update_counts_as_new(self):
@@ -171,12 +164,12 @@ class ByAge(Owned):
     def test_a_name_of_the_incumbent_stays_when_a_new_prefix_matches_it(self):
         work = self.pbx()
         old = self.tenant(work, 'a')
-        self.insert(work, 'users', org_id=old, extension='1', sip_password=PASSWORD, asterisk_endpoint='a_b_1')
-        self.insert(work, 'queues', org_id=old, number='1', asterisk_queue_name='a_b__5001')
+        work.db.insert('users', org_id=old, extension='1', sip_password=PASSWORD, asterisk_endpoint='a_b_1')
+        work.db.insert('queues', org_id=old, number='1', asterisk_queue_name='a_b__5001')
 
         def newcomer():
             org = self.tenant(work, 'a_b')
-            self.insert(work, 'users', org_id=org, extension='1', sip_password=PASSWORD)
+            work.db.insert('users', org_id=org, extension='1', sip_password=PASSWORD)
         result = self.unchanged(work, 'a', newcomer, r'user 1 of a_b is left out: .*user 1 of a\n', r'queue 5001 of a_b is left out: .*queue 1 of a\n')
         self.assertEqual(result.err.count('left out'), 2)
 
@@ -291,10 +284,10 @@ class Names(Owned):
     def test_a_name_without_the_prefix_is_refused_by_name_with_the_sql_that_renames_it(self):
         work = self.pbx()
         org = self.tenant(work, 'acme')
-        user = self.insert(work, 'users', org_id=org, extension='1002', sip_password=PASSWORD, asterisk_endpoint='lobby')
-        queue = self.insert(work, 'queues', org_id=org, number='5002', asterisk_queue_name='support')
-        trunk = self.insert(work, 'sip_trunks', approved_at='now', org_id=org, name='two', host='two.example.net', asterisk_peer_name='carrier')
-        self.insert(work, 'users', org_id=org, extension='1003', sip_password=PASSWORD, asterisk_endpoint='acme_reception')
+        user = work.db.insert('users', org_id=org, extension='1002', sip_password=PASSWORD, asterisk_endpoint='lobby')
+        queue = work.db.insert('queues', org_id=org, number='5002', asterisk_queue_name='support')
+        trunk = work.db.insert('sip_trunks', approved_at='now', org_id=org, name='two', host='two.example.net', asterisk_peer_name='carrier')
+        work.db.insert('users', org_id=org, extension='1003', sip_password=PASSWORD, asterisk_endpoint='acme_reception')
         result = self.deploy(work, expect=65)
         for row, column, name, table, key in (('user 1002', 'asterisk_endpoint', 'lobby', 'users', user),
                                               ('queue 5002', 'asterisk_queue_name', 'support', 'queues', queue),
@@ -318,7 +311,7 @@ class Names(Owned):
                 for table, row in (('users', {'extension': '1002', 'sip_password': PASSWORD, 'asterisk_endpoint': name}),
                                    ('queues', {'number': '5002', 'asterisk_queue_name': name}),
                                    ('sip_trunks', {'name': 'two', 'host': 'two.example.net', 'asterisk_peer_name': name})):
-                    self.insert(work, table, org_id=org, **row)
+                    work.db.insert(table, org_id=org, **row)
                 result = self.deploy(work, expect=65)
                 self.says(result, 'user 1002 of .* is left out', 'queue 5002 of .* is left out', 'trunk two of .* is left out')
                 self.assertNotIn(f'[{name}]', self.text(work, prefix))
@@ -340,7 +333,7 @@ class Names(Owned):
         work = self.pbx()
         org = self.tenant(work, 'a')
         self.tenant(work, 'a_b')
-        self.unchanged(work, 'a_b', lambda: self.insert(work, 'users', org_id=org, extension='1', sip_password=PASSWORD, asterisk_endpoint='a_b_77'),
+        self.unchanged(work, 'a_b', lambda: work.db.insert('users', org_id=org, extension='1', sip_password=PASSWORD, asterisk_endpoint='a_b_77'),
                        'user 1 of a is left out: asterisk_endpoint "a_b_77" begins with the prefix of another organization')
 
 
@@ -356,8 +349,8 @@ class Emergency(Owned):
                 result = self.provision(work, *arguments, '--org', 'acme', expect=64)
                 self.says(result, f'{number}" is an emergency number')
                 self.hints(result)
-            self.insert(work, 'users', org_id=org, extension=number, sip_password=PASSWORD)
-            self.insert(work, 'queues', org_id=org, number=number)
+            work.db.insert('users', org_id=org, extension=number, sip_password=PASSWORD)
+            work.db.insert('queues', org_id=org, number=number)
         result = self.deploy(work, expect=65)
         self.assertEqual(result.err.count('is an emergency number'), 2 * len(self.NUMBERS))
         for number in self.NUMBERS:
@@ -375,13 +368,13 @@ class Emergency(Owned):
                 result = self.provision(work, *arguments, expect=64)
                 self.says(result, f'(?m){number} would be sent as {dialled}(,|$)')
                 self.hints(result)
-                self.insert(work, 'outbound_routes', org_id=org, trunk_id=trunk, name='bad', dial_pattern=pattern, strip_digits=strip, prepend_digits=prepend)
+                work.db.insert('outbound_routes', org_id=org, trunk_id=trunk, name='bad', dial_pattern=pattern, strip_digits=strip, prepend_digits=prepend)
                 self.says(self.deploy(work, expect=65), 'route bad of acme is left out')
                 self.assertNotIn('; recorded: route bad', self.text(work, 'acme'))
                 # If an earlier route takes the number unchanged, the pattern does no harm.
                 self.provision(work, 'route', 'add', 'first', '--org', 'acme', '--trunk', 'carrier', '--pattern', number, '--priority', '1')
                 for place, each in enumerate(self.NUMBERS):
-                    self.insert(work, 'outbound_routes', org_id=org, trunk_id=trunk, name=f'e{place}', dial_pattern=each, priority=2)
+                    work.db.insert('outbound_routes', org_id=org, trunk_id=trunk, name=f'e{place}', dial_pattern=each, priority=2)
                 self.quiet(self.deploy(work))
                 self.assertIn('; recorded: route bad', self.text(work, 'acme'))
 
@@ -424,7 +417,7 @@ class Loops(Owned):
     def acme(self, work):
         org = self.tenant(work, 'acme', number='4930111')
         for number in ('5002', '5003'):
-            self.insert(work, 'queues', org_id=org, number=number)
+            work.db.insert('queues', org_id=org, number=number)
         return org
 
     def closed(self, work, row, *others):
@@ -461,7 +454,7 @@ class Loops(Owned):
         work.db.sql("update queues set timeout_destination = '030112' where number = '5001'")
         self.quiet(self.deploy(work))
         # A DID that leads to itself through an outside number.
-        self.insert(work, 'did_numbers', org_id=org, number='+4930200', routing_type='external', routing_destination='030200')
+        work.db.insert('did_numbers', org_id=org, number='+4930200', routing_type='external', routing_destination='030200')
         self.closed(work, 'did +4930200', 'did 4930111')
         work.db.sql("delete from did_numbers where number = '+4930200'")
         # A member whose calls ring outside, at the number of the queue.
@@ -475,12 +468,12 @@ class Loops(Owned):
     def test_a_loop_through_two_tenants_costs_only_the_newer_tenant_its_row(self):
         work = self.pbx()
         org = self.acme(work)
-        self.insert(work, 'did_numbers', org_id=org, number='4930300', routing_type='external', routing_destination='+4930400')
+        work.db.insert('did_numbers', org_id=org, number='4930300', routing_type='external', routing_destination='+4930400')
 
         def newcomer():
             other = self.tenant(work, 'beta')
             work.db.sql(f"update outbound_routes set dial_pattern = '_+X.' where org_id = '{other}'")
-            self.insert(work, 'did_numbers', org_id=other, number='4930400', routing_type='external', routing_destination='+4930300')
+            work.db.insert('did_numbers', org_id=other, number='4930400', routing_type='external', routing_destination='+4930300')
         self.unchanged(work, 'acme', newcomer, 'did 4930400 of beta is left out: calls .*come back')
 
     def test_paths_that_end_are_left_as_they_are(self):
@@ -488,7 +481,7 @@ class Loops(Owned):
         org = self.acme(work)
         work.db.sql("update queues set timeout_destination_type = 'queue', timeout_destination = '5002' where number = '5001';"
                     "update queues set timeout_destination_type = 'extension', timeout_destination = '1001' where number = '5002'")
-        self.insert(work, 'did_numbers', org_id=org, number='4930201', routing_type='external', routing_destination='4930111')
+        work.db.insert('did_numbers', org_id=org, number='4930201', routing_type='external', routing_destination='4930111')
         self.quiet(self.deploy(work))
 
     def test_long_chains_are_followed_in_little_time(self):
@@ -519,10 +512,10 @@ class Passwords(Owned):
     def test_an_existing_weak_password_is_reported_and_its_phone_stays(self):
         work = self.pbx()
         org = self.tenant(work, 'acme')
-        self.insert(work, 'users', org_id=org, extension='1002', sip_password='weak-one')
-        self.insert(work, 'users', org_id=org, extension='1003', sip_password='Bartholomew!', full_name='Bartholomew! Long')
-        self.insert(work, 'users', org_id=org, extension='1004', sip_password='bartholomews', username='bartholomews')
-        self.insert(work, 'users', org_id=org, extension='1005', sip_password='weak-two', status='inactive')
+        work.db.insert('users', org_id=org, extension='1002', sip_password='weak-one')
+        work.db.insert('users', org_id=org, extension='1003', sip_password='Bartholomew!', full_name='Bartholomew! Long')
+        work.db.insert('users', org_id=org, extension='1004', sip_password='bartholomews', username='bartholomews')
+        work.db.insert('users', org_id=org, extension='1005', sip_password='weak-two', status='inactive')
         result = self.deploy(work)
         self.says(result, 'sip_password of user 1002 of acme is shorter than 12 characters', 'user 1003 of acme is equal to', 'user 1004 of acme is equal to')
         self.assertEqual(len(result.err.splitlines()), 3, result)

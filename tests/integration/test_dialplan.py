@@ -9,7 +9,6 @@ import shutil
 import stat
 import subprocess
 import uuid
-from pathlib import Path
 
 from workdir import SANITIZED, Case, cluster, main, quoted
 
@@ -22,12 +21,6 @@ class DialplanCase(Case):
         work = self.workdir()
         work.asterisk_folder()
         return work
-
-    @staticmethod
-    def insert(work, table, **row):
-        row.setdefault('id', str(uuid.uuid4()))
-        work.db.sql(f"insert into {table} ({', '.join(row)}) values ({', '.join(quoted(value) for value in row.values())})")
-        return row['id']
 
     def organization(self, work, prefix, **more):
         """A tenant with one row of everything: 1001, 5001, 7495<n>, a trunk, a route."""
@@ -241,11 +234,11 @@ class Deploying(DialplanCase):
         work = self.pbx()
         org = self.organization(work, 'acme')
         self.organization(work, 'beta')
-        self.insert(work, 'users', org_id=org, extension='1002', sip_password='a\n[evil]\n')
-        self.insert(work, 'users', org_id=org, extension='1,2', sip_password='x')
-        self.insert(work, 'users', org_id=org, extension='1003', sip_password='x', asterisk_endpoint='beta_1001')
-        self.insert(work, 'queues', org_id=org, number='5002', music_on_hold='x' * 10000)
-        self.insert(work, 'did_numbers', org_id=org, number='123', routing_type='external', routing_destination='1&PJSIP/beta_1001')
+        work.db.insert('users', org_id=org, extension='1002', sip_password='a\n[evil]\n')
+        work.db.insert('users', org_id=org, extension='1,2', sip_password='x')
+        work.db.insert('users', org_id=org, extension='1003', sip_password='x', asterisk_endpoint='beta_1001')
+        work.db.insert('queues', org_id=org, number='5002', music_on_hold='x' * 10000)
+        work.db.insert('did_numbers', org_id=org, number='123', routing_type='external', routing_destination='1&PJSIP/beta_1001')
         result = self.generate(work, '--deploy', expect=65)
         self.says(result, 'user 1002 of acme is left out: sip_password: it has a line break', 'user 1,2 of acme',
                   'user 1003 of acme .*does not begin with "acme_"', 'queue 5002 of acme', 'did 123 of acme')

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import tempfile
 import time
+import uuid
 
 
 class Missing(Exception):
@@ -126,6 +127,12 @@ class Database:
         out = done.stdout.rstrip('\n')
         return [[None if cell == '\x02' else cell for cell in row.split('\x1f')] for row in out.split('\x1e')] if out else []
 
+    def insert(self, table, **row):
+        """One row, with a new id unless it has one; its id."""
+        row.setdefault('id', str(uuid.uuid4()))
+        self.sql(insert_statement(table, row))
+        return row['id']
+
     def value(self, text):
         rows = self.sql(text)
         return rows[0][0] if rows else None
@@ -144,6 +151,10 @@ class Database:
 
     def drop(self):
         Database(self.cluster, 'postgres').sql(f'drop database if exists {self.name} with (force)')
+
+
+def insert_statement(table, row):
+    return f"insert into {table} ({', '.join(row)}) values ({', '.join(quoted(value) for value in row.values())});\n"
 
 
 def quoted(value):
