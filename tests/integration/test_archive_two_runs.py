@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Two runs of pbx-archive at once, and a run after one that a signal ended: the lock, and the rclone of the other run."""
 import fcntl
+import os
 import signal
 
 from archiving import Archiving
@@ -57,6 +58,26 @@ class TwoAtOnce(Archiving):
     def test_a_killed_run_leaves_no_rclone_running_beside_the_next(self):
         work = self.workdir()
         legs = self.ended_by(work, signal.SIGKILL)
+        self.archive(work)
+        self.assertEqual(work.remote.files(), legs)
+
+    def test_what_a_killed_run_left_running_holds_the_lock_until_it_ends(self):
+        work = self.workdir(database=False)
+        legs = self.legs(work, 2)
+        orphan, wrapper = work.path / 'orphan', work.path / 'slow-rclone'
+        # The kernel kills the shell with its parent, but not the child of the shell.
+        wrapper.write_text(f'#!/bin/sh\nsleep 300 &\necho $! >{orphan}.new\nmv {orphan}.new {orphan}\nwait\n', encoding='utf-8')
+        wrapper.chmod(0o755)
+        first = work.start('pbx-archive', '--rclone', wrapper)
+        wait_until(orphan.exists, 'a child of rclone')
+        child = int(orphan.read_text(encoding='utf-8'))
+        try:
+            first.kill()
+            first.wait()
+            second = self.archive(work, status=75)
+            self.says(second, f'a child that pid {first.pid} left running')
+        finally:
+            os.kill(child, signal.SIGKILL)
         self.archive(work)
         self.assertEqual(work.remote.files(), legs)
 
