@@ -54,18 +54,17 @@ class LegMoves {
     void fail(const SourceFile& leg, const Error& error) { context_.report.add_failure(Shelf::legs, leg.name, error); }
 
     std::optional<SourceFile> select(const std::string& name) {
-        const auto found = spool::find_leg(source_.folder, name);
-        if (!found)
+        if (!spool::find_leg(source_.folder, name))
             return std::nullopt;
         auto& counts = context_.report.counts(Shelf::legs);
-        if (S_ISREG(found->st_mode) && is_young(*found)) {
+        auto leg = open_source(source_.folder, name);
+        if (!leg)
+            return std::nullopt;
+        if (is_young(leg->status)) {
             log::note("left {}: younger than {} s", shown(name), context_.options.min_age.count());
             ++counts.young;
             return std::nullopt;
         }
-        auto leg = open_source(source_.folder, name);
-        if (!leg || is_young(leg->status))
-            return std::nullopt;
         if (writers_.has_writer(*leg)) {
             log::note("left {}: a process has it open for writing", name);
             ++counts.written;

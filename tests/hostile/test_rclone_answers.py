@@ -125,6 +125,16 @@ class Answers(Hostile):
                 self.assertIn('hashsum', work.rclone_runs())
                 self.assertEqual(work.legs_in_spool(), [])
 
+    def test_a_recording_that_ends_early_without_an_error_is_not_taken_for_whole(self):
+        work = self.workdir()
+        work.call(CALL, [('a.wav', None)])
+        work.remote.put('a.wav', pcm(ramp(1.0)))
+        work.cloud.fault(match='.', no_md5=True)
+        self.rclone_that(work, '[ "$1" != cat ] || { rclone "$@" | head -c 8000; exit 0; }')
+        result = self.status(work.run('pbx-recording-fetch', CALL, '-o', 'a.wav'), 69)
+        self.says(result, r'it ended after 8000 of 16044 bytes')
+        self.assertFalse((work.path / 'a.wav').exists())
+
     def test_a_hash_that_was_read_back_for_another_name_or_half_a_name_proves_nothing(self):
         work = self.workdir(database=False)
         data = {name: pcm(ramp(0.1, number)) for number, name in enumerate(('a.wav', 'a.wav.b.wav'))}
