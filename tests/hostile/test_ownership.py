@@ -304,7 +304,8 @@ class Names(Owned):
     def test_names_with_a_special_meaning_in_asterisk_are_refused_even_with_the_prefix(self):
         work = self.pbx()
         for prefix, name in (('acme', 'anonymous'), ('acme', 'general'), ('acme', 'global'), ('acme', 'globals'), ('acme', 'system'),
-                             ('acme', 'default'), ('acme', 'General'), ('default', 'default_outbound_endpoint'), ('acme', 'acme_'), ('acme', 'acme')):
+                             ('acme', 'default'), ('acme', 'General'), ('default', 'default_outbound_endpoint'),
+                             ('default', 'default_Outbound_Endpoint'), ('acme', 'acme_'), ('acme', 'acme')):
             with self.subTest(name=name):
                 work = self.pbx()
                 org = self.tenant(work, prefix)
