@@ -48,6 +48,16 @@ Organization aged(Organization organization, long long age) {
 
 } // namespace
 
+TEST_CASE("of two organizations with one prefix the newer is left out, whatever the database allows") {
+    const auto older = aged(fixture::organization("alpha"), 1);
+    auto newer = aged(fixture::organization("beta"), 2);
+    newer.context_prefix = older.context_prefix;
+    const auto checked = check({newer, older});
+    CHECK(refused(checked) == "organization beta\n");
+    REQUIRE(checked.plans.size() == 1);
+    CHECK(checked.plans.front().organization.name == older.name);
+}
+
 TEST_CASE("a pattern matches the numbers that it matches in Asterisk") {
     const auto takes = [](const std::string& pattern, const std::string& numbers, const std::string& others) {
         const auto each = [&](const std::string& text, bool expected) {
