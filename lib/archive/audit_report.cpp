@@ -10,9 +10,11 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 namespace pbx::archive {
 
@@ -37,12 +39,29 @@ bool has_problem(const cdr::AuditedRow& row) {
     return !row.found.anywhere() || row.ambiguous || row.found.differs;
 }
 
+using Count = std::int64_t cdr::AccountSummary::*;
+
+constexpr std::array<std::pair<const char*, Count>, 13> counts{{
+    {"calls", &cdr::AccountSummary::calls},
+    {"unrecorded", &cdr::AccountSummary::unrecorded},
+    {"legs", &cdr::AccountSummary::legs},
+    {"ambiguous", &cdr::AccountSummary::ambiguous},
+    {"differs", &cdr::AccountSummary::differs},
+    {"local", &cdr::AccountSummary::local},
+    {"remote", &cdr::AccountSummary::remote},
+    {"both", &cdr::AccountSummary::both},
+    {"awaited", &cdr::AccountSummary::awaited},
+    {"missing", &cdr::AccountSummary::missing},
+    {"empty", &cdr::AccountSummary::empty},
+    {"orphans", &cdr::AccountSummary::orphans},
+    {"bytes", &cdr::AccountSummary::bytes},
+}};
+
 nlohmann::json numbers(const cdr::AccountSummary& sum) {
-    return {
-        {"calls", sum.calls},     {"unrecorded", sum.unrecorded}, {"legs", sum.legs},     {"ambiguous", sum.ambiguous},
-        {"differs", sum.differs}, {"local", sum.local},           {"remote", sum.remote}, {"both", sum.both},
-        {"awaited", sum.awaited}, {"missing", sum.missing},       {"empty", sum.empty},   {"orphans", sum.orphans},
-        {"bytes", sum.bytes}};
+    nlohmann::json result;
+    for (const auto& [name, count] : counts)
+        result[name] = sum.*count;
+    return result;
 }
 
 std::string line_of(const cdr::AccountSummary& sum) {
@@ -117,21 +136,9 @@ void print_conclusion(const cdr::AccountSummary& total) {
 cdr::AccountSummary total_of(const std::vector<cdr::AccountSummary>& summary) {
     cdr::AccountSummary total;
     total.organization = "total";
-    for (const auto& one : summary) {
-        total.calls += one.calls;
-        total.unrecorded += one.unrecorded;
-        total.legs += one.legs;
-        total.ambiguous += one.ambiguous;
-        total.differs += one.differs;
-        total.local += one.local;
-        total.remote += one.remote;
-        total.both += one.both;
-        total.awaited += one.awaited;
-        total.missing += one.missing;
-        total.empty += one.empty;
-        total.orphans += one.orphans;
-        total.bytes += one.bytes;
-    }
+    for (const auto& one : summary)
+        for (const auto& [name, count] : counts)
+            total.*count += one.*count;
     return total;
 }
 

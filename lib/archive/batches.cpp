@@ -65,34 +65,44 @@ class Batches {
 
 } // namespace
 
-void expect_files(const Folder& folder, const std::function<std::optional<struct stat>(const std::string&)>& find_due,
-                  Progress& progress) {
-    if (!Progress::wanted())
-        return;
+namespace {
+
+// The names in the folder; `progress` gets the number and size of the files that are due. Only for a run that somebody
+// watches, since the names of a folder can fill the memory.
+std::vector<std::string> expected_names(const Folder& folder, const FileSteps& steps, Progress& progress) {
+    std::vector<std::string> names;
     std::uint64_t count = 0;
     std::uint64_t bytes = 0;
     folder.for_each_name([&](const std::string& name) {
-        if (const auto found = find_due(name)) {
+        names.push_back(name);
+        if (const auto found = steps.find_due(name)) {
             ++count;
             bytes += static_cast<std::uint64_t>(found->st_size);
         }
     });
     progress.expect(count, bytes);
+    return names;
 }
 
-void process_in_batches(ArchiveContext& context, const ShelfFolder& source,
-                        const std::function<std::optional<SourceFile>(const std::string&)>& select, Progress& progress,
-                        const std::function<void(std::vector<SourceFile>)>& work) {
-    Batches batches{context, source.shelf, progress, work};
-    source.folder.for_each_name([&](const std::string& name) {
+} // namespace
+
+void process_in_batches(ArchiveContext& context, const ShelfFolder& source, Progress& progress,
+                        const FileSteps& steps) {
+    Batches batches{context, source.shelf, progress, steps.process};
+    const auto add = [&](const std::string& name) {
         std::optional<SourceFile> file;
         try {
-            file = select(name);
+            file = steps.select(name);
         } catch (const Error& error) {
             context.report.add_failure(source.shelf, name, error);
         }
         batches.add(std::move(file));
-    });
+    };
+    if (Progress::wanted())
+        for (const auto& name : expected_names(source.folder, steps, progress))
+            add(name);
+    else
+        source.folder.for_each_name(add);
     batches.finish();
 }
 

@@ -17,15 +17,17 @@ namespace pbx::archive {
 
 constexpr std::size_t batch_size = 256;
 
-/// Tells `progress` how many files, and bytes, `find_due` finds; does nothing when nobody watches.
-void expect_files(const Folder& folder, const std::function<std::optional<struct stat>(const std::string&)>& find_due,
-                  Progress& progress);
+/// What is done with each name in a folder, and with the files of a batch.
+struct FileSteps {
+    std::function<std::optional<struct stat>(const std::string&)> find_due; ///< for the expected totals
+    std::function<std::optional<SourceFile>(const std::string&)> select;
+    std::function<void(std::vector<SourceFile>)> process;
+};
 
-/// Passes the files that `select` opens to `work`. An Error of `select` is a failure of that file. After a full batch
-/// of which every file failed, or at the deadline, the rest is counted and left for the next run: the remote is away.
-void process_in_batches(ArchiveContext& context, const ShelfFolder& source,
-                        const std::function<std::optional<SourceFile>(const std::string&)>& select, Progress& progress,
-                        const std::function<void(std::vector<SourceFile>)>& work);
+/// Lists the folder, and passes the files that `select` opens to `process`. An Error of `select` is a failure of that
+/// file. After a full batch of which every file failed, or at the deadline, the rest is counted and left for the next
+/// run: the remote is away.
+void process_in_batches(ArchiveContext& context, const ShelfFolder& source, Progress& progress, const FileSteps& steps);
 
 /// Shows "<action> <shelf>" on the progress line.
 void show_action(const char* action, Shelf shelf);

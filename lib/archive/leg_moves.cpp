@@ -43,10 +43,9 @@ class LegMoves {
             auto found = spool::find_leg(source_.folder, name);
             return found && S_ISREG(found->st_mode) && !is_young(*found) ? found : std::nullopt;
         };
-        expect_files(source_.folder, find_due, progress);
-        process_in_batches(
-            context_, source_, [&](const std::string& name) { return select(name); }, progress,
-            [&](std::vector<SourceFile> legs) { move(std::move(legs)); });
+        process_in_batches(context_, source_, progress,
+                           {find_due, [&](const std::string& name) { return select(name); },
+                            [&](std::vector<SourceFile> legs) { move(std::move(legs)); }});
         release_.finish();
     }
 

@@ -44,11 +44,10 @@ class StitchedCopies {
 
     void run() {
         Progress progress{"looking at stitched", "files"};
-        expect_files(
-            source_.folder, [&](const std::string& name) { return find_unmarked(name); }, progress);
-        process_in_batches(
-            context_, source_, [&](const std::string& name) { return select(name); }, progress,
-            [&](std::vector<SourceFile> files) { copy(std::move(files)); });
+        process_in_batches(context_, source_, progress,
+                           {[&](const std::string& name) { return find_unmarked(name); },
+                            [&](const std::string& name) { return select(name); },
+                            [&](std::vector<SourceFile> files) { copy(std::move(files)); }});
     }
 
   private:

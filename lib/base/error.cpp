@@ -5,6 +5,8 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <new>
+#include <system_error>
 
 namespace pbx {
 
@@ -54,6 +56,22 @@ Error system_error(Exit status, const std::string& message, int error_number, st
     if (hint.empty())
         hint = hint_for(error_number);
     return {status, message + ": " + std::strerror(error_number), std::move(hint)};
+}
+
+Error as_error(const std::exception& exception) {
+    if (const auto* own = dynamic_cast<const Error*>(&exception))
+        return *own;
+    if (dynamic_cast<const std::bad_alloc*>(&exception) != nullptr)
+        return {Exit::temporary, "out of memory"};
+    const auto* refused = dynamic_cast<const std::system_error*>(&exception);
+    if (refused == nullptr)
+        return {Exit::software, std::string{"unexpected: "} + exception.what(), "this is a bug, please report it"};
+    // std::thread gives no other reason.
+    if (refused->code() == std::errc::resource_unavailable_try_again)
+        return {Exit::temporary, std::string{"cannot start a thread: "} + exception.what(),
+                "raise the limit on processes (ulimit -u), or try again"};
+    const auto failure = system_error(Exit::io, {}, refused->code().value());
+    return {failure.status(), exception.what(), failure.hint()};
 }
 
 } // namespace pbx

@@ -1,6 +1,7 @@
 // The one exception type, and the exit statuses that it maps to.
 #pragma once
 
+#include <exception>
 #include <stdexcept>
 #include <string>
 
@@ -43,5 +44,9 @@ class Error : public std::runtime_error {
 /// An Error from errno: "<message>: <strerror>". EACCES and EPERM become no_permission, whatever `status` is. An empty
 /// `hint` is replaced by one that fits the errno.
 Error system_error(Exit status, const std::string& message, int error_number, std::string hint = {});
+
+/// Any exception as an Error, with the message and the exit status that the tool ends with. Only what neither this
+/// suite nor the system throws is a bug (software).
+Error as_error(const std::exception& exception);
 
 } // namespace pbx

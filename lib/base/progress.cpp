@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <new>
+#include <system_error>
 #include <utility>
 
 namespace pbx {
@@ -83,15 +85,14 @@ Progress::Progress(std::string doing, std::string unit, bool show) : shown_{show
         return;
     done_.doing = std::move(doing);
     done_.unit = std::move(unit);
+    try {
+        drawing_ = std::jthread{[this](const std::stop_token& stop) { keep_drawing(stop); }};
+    } catch (const std::system_error&) {
+        // The system allows no more threads, and the work needs none for this line.
+        shown_ = false;
+        return;
+    }
     elder_ = drawn.exchange(this);
-    drawing_ = std::jthread{[this](const std::stop_token& stop) {
-        std::unique_lock lock{guard_};
-        over_.wait_for(lock, stop, patience, [] { return false; });
-        while (!stop.stop_requested()) {
-            draw();
-            over_.wait_for(lock, stop, interval, [] { return false; });
-        }
-    }};
 }
 
 Progress::~Progress() {
@@ -142,6 +143,19 @@ Progress::Numbers Progress::now() const {
     if (numbers.all_bytes > 0)
         numbers.all_bytes = std::max(numbers.all_bytes, numbers.bytes);
     return numbers;
+}
+
+void Progress::keep_drawing(const std::stop_token& stop) {
+    std::unique_lock lock{guard_};
+    over_.wait_for(lock, stop, patience, [] { return false; });
+    while (!stop.stop_requested()) {
+        try {
+            draw();
+        } catch (const std::bad_alloc&) {
+            return; // the work itself reports it, if it needs the memory too
+        }
+        over_.wait_for(lock, stop, interval, [] { return false; });
+    }
 }
 
 void Progress::draw() {

@@ -45,6 +45,7 @@ class Progress {
 
   private:
     Numbers now() const;
+    void keep_drawing(const std::stop_token& stop);
     void draw();
 
     bool shown_;

@@ -18,7 +18,6 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
-#include <new>
 #include <sstream>
 #include <string_view>
 #include <system_error>
@@ -273,24 +272,14 @@ namespace {
 Exit guarded(const std::function<Exit()>& work, Exit without_reader) {
     try {
         return work();
-    } catch (const Error& error) {
+    } catch (const ReaderGone&) {
+        return without_reader;
+    } catch (const std::exception& exception) {
+        const auto error = as_error(exception);
         // end_if_interrupted() reports the interruption; one message is enough.
         if (interrupt::signal() == 0 || error.status() != Exit::temporary)
             log::error(error);
         return error.status();
-    } catch (const ReaderGone&) {
-        return without_reader;
-    } catch (const std::bad_alloc&) {
-        log::error({Exit::temporary, "out of memory"});
-        return Exit::temporary;
-    } catch (const std::system_error& error) {
-        // From a system call without a message of its own, for example on a folder or for a thread.
-        const auto failure = system_error(Exit::io, error.what(), error.code().value());
-        log::error({failure.status(), error.what(), failure.hint()});
-        return failure.status();
-    } catch (const std::exception& error) {
-        log::error({Exit::software, std::string{"unexpected: "} + error.what(), "this is a bug, please report it"});
-        return Exit::software;
     }
 }
 

@@ -22,6 +22,7 @@ tenants::RecordingFlag recording_flag(int flag) {
 
 // The column as microseconds since 1970; a constraint of the schema keeps infinity out of it.
 constexpr const char* held_since = "cast(extract(epoch from held_since) * 1000000 as bigint)";
+constexpr const char* recording_enabled = "coalesce(cast(recording_enabled as integer), -1)";
 
 tenants::Timestamp timestamp(long long microseconds) {
     return tenants::Timestamp{std::chrono::microseconds{microseconds}};
@@ -56,8 +57,46 @@ class Loader {
     }
 
   private:
-    // The organization that a row belongs to. Its foreign key guarantees that there is one.
-    Organization& owner(const std::string& org_id) { return organizations_.at(places_.at(org_id)); }
+    // The organization that a row belongs to. Its foreign key guarantees that there is one, but not that this database
+    // user may see it.
+    Organization& owner(const char* table, const std::string& org_id) {
+        const auto place = places_.find(org_id);
+        if (place == places_.end())
+            throw Error{Exit::config,
+                        fmt::format("a row of {} belongs to the organization {}, which is not there", table, org_id),
+                        "the database user must see all rows of organizations: look for row-level security"};
+        return organizations_[place->second];
+    }
+
+    // Appends the rows of `table` to `rows` of their organizations. `columns` are stored in `column`, and `complete` is
+    // called before a row is appended.
+    template <typename Row, typename Complete, typename... Column>
+    void load_rows(std::vector<Row> Organization::*rows, const char* table, const char* columns, Row& row,
+                   Complete&& complete, Column&... column) {
+        constexpr bool has_switch = requires {
+            row.recording_enabled;
+        };
+        constexpr bool has_age = requires {
+            row.held_since;
+        };
+        std::string org;
+        int flag = 0;
+        long long held = 0;
+        const auto sql = fmt::format("select cast(org_id as text), cast(id as text), {}, {}, {} from {}",
+                                     has_switch ? recording_enabled : "0", has_age ? held_since : "cast(0 as bigint)",
+                                     columns, table);
+        for_each_row(
+            session_, sql,
+            [&] {
+                if constexpr (has_switch)
+                    row.recording_enabled = recording_flag(flag);
+                if constexpr (has_age)
+                    row.held_since = timestamp(held);
+                complete();
+                (owner(table, org).*rows).push_back(row);
+            },
+            org, row.id, flag, held, column...);
+    }
 
     void load_organizations() {
         Organization row;
@@ -84,101 +123,66 @@ class Loader {
 
     void load_users() {
         tenants::User row;
-        std::string org;
-        int flag = 0;
-        long long held = 0;
-        const auto sql = fmt::format(R"(
-            select cast(org_id as text), cast(id as text), coalesce(extension, ''), coalesce(full_name, ''),
-                coalesce(status, ''), coalesce(sip_password, ''), coalesce(asterisk_endpoint, ''),
-                coalesce(ring_target, 'ext'), coalesce(phone_number, ''),
-                coalesce(cast(recording_enabled as integer), -1), coalesce(username, ''), {}
-            from users)",
-                                     held_since);
-        for_each_row(
-            session_, sql,
-            [&] {
-                row.recording_enabled = recording_flag(flag);
-                row.held_since = timestamp(held);
-                owner(org).users.push_back(row);
-            },
-            org, row.id, row.extension, row.full_name, row.status, row.sip_password, row.asterisk_endpoint,
-            row.ring_target, row.phone_number, flag, row.username, held);
+        load_rows(
+            &Organization::users, "users", R"(
+            coalesce(extension, ''), coalesce(full_name, ''), coalesce(status, ''), coalesce(sip_password, ''),
+            coalesce(asterisk_endpoint, ''), coalesce(ring_target, 'ext'), coalesce(phone_number, ''),
+            coalesce(username, ''))",
+            row, [] {}, row.extension, row.full_name, row.status, row.sip_password, row.asterisk_endpoint,
+            row.ring_target, row.phone_number, row.username);
     }
 
     void load_trunks() {
         tenants::Trunk row;
-        std::string org;
         long long approved = 0;
-        long long held = 0;
-        const auto sql = fmt::format(R"(
-            select cast(org_id as text), cast(id as text), coalesce(name, ''), coalesce(host, ''),
-                cast(coalesce(port, 5060) as integer), coalesce(transport, ''), coalesce(trunk_type, ''),
-                coalesce(username, ''), coalesce(password, ''), coalesce(asterisk_peer_name, ''), coalesce(status, ''),
-                case when approved_at is null then 0 when isfinite(approved_at)
-                    then cast(extract(epoch from approved_at) * 1000000 as bigint) else 1 end,
-                {}
-            from sip_trunks)",
-                                     held_since);
-        for_each_row(
-            session_, sql,
-            [&] {
-                row.approved_at = approved == 0 ? std::optional<tenants::Timestamp>{} : timestamp(approved);
-                row.held_since = timestamp(held);
-                owner(org).trunks.push_back(row);
-            },
-            org, row.id, row.name, row.host, row.port, row.transport, row.trunk_type, row.username, row.password,
-            row.asterisk_peer_name, row.status, approved, held);
+        load_rows(
+            &Organization::trunks, "sip_trunks", R"(
+            coalesce(name, ''), coalesce(host, ''), cast(coalesce(port, 5060) as integer), coalesce(transport, ''),
+            coalesce(trunk_type, ''), coalesce(username, ''), coalesce(password, ''), coalesce(asterisk_peer_name, ''),
+            coalesce(status, ''),
+            case when approved_at is null then 0 when isfinite(approved_at)
+                then cast(extract(epoch from approved_at) * 1000000 as bigint) else 1 end)",
+            row, [&] { row.approved_at = approved == 0 ? std::optional<tenants::Timestamp>{} : timestamp(approved); },
+            row.name, row.host, row.port, row.transport, row.trunk_type, row.username, row.password,
+            row.asterisk_peer_name, row.status, approved);
     }
 
     void load_routes() {
         tenants::Route row;
-        std::string org;
-        int flag = 0;
-        const auto* sql = R"(
-            select cast(org_id as text), cast(id as text), coalesce(name, ''), coalesce(cast(trunk_id as text), ''),
-                coalesce(dial_pattern, ''), cast(coalesce(strip_digits, 0) as integer), coalesce(prepend_digits, ''),
-                coalesce(caller_id_override, ''), cast(coalesce(priority, 0) as integer), coalesce(status, ''),
-                coalesce(cast(recording_enabled as integer), -1)
-            from outbound_routes)";
-        for_each_row(
-            session_, sql,
-            [&] {
-                row.recording_enabled = recording_flag(flag);
-                owner(org).routes.push_back(row);
-            },
-            org, row.id, row.name, row.trunk_id, row.dial_pattern, row.strip_digits, row.prepend_digits,
-            row.caller_id_override, row.priority, row.status, flag);
+        load_rows(
+            &Organization::routes, "outbound_routes", R"(
+            coalesce(name, ''), coalesce(cast(trunk_id as text), ''), coalesce(dial_pattern, ''),
+            cast(coalesce(strip_digits, 0) as integer), coalesce(prepend_digits, ''), coalesce(caller_id_override, ''),
+            cast(coalesce(priority, 0) as integer), coalesce(status, ''))",
+            row, [] {}, row.name, row.trunk_id, row.dial_pattern, row.strip_digits, row.prepend_digits,
+            row.caller_id_override, row.priority, row.status);
     }
 
     void load_queues() {
         tenants::Queue row;
-        std::string org;
-        int flag = 0;
-        long long held = 0;
-        const auto sql = fmt::format(R"(
-            select cast(org_id as text), cast(id as text), coalesce(number, ''), coalesce(name, ''),
-                coalesce(asterisk_queue_name, ''), coalesce(strategy, ''), cast(coalesce(timeout, 0) as integer),
-                cast(coalesce(retry, 0) as integer), cast(coalesce(max_wait_time, 0) as integer),
-                coalesce(music_on_hold, ''), coalesce(timeout_destination, ''),
-                coalesce(timeout_destination_type, ''), coalesce(status, ''),
-                coalesce(cast(recording_enabled as integer), -1), {}
-            from queues)",
-                                     held_since);
-        for_each_row(
-            session_, sql,
-            [&] {
-                row.recording_enabled = recording_flag(flag);
-                row.held_since = timestamp(held);
-                auto& queues = owner(org).queues;
-                queues.push_back(row);
-                queues_[row.id] = {places_.at(org), queues.size() - 1};
-            },
-            org, row.id, row.number, row.name, row.asterisk_queue_name, row.strategy, row.timeout, row.retry,
-            row.max_wait_time, row.music_on_hold, row.timeout_destination, row.timeout_destination_type, row.status,
-            flag, held);
+        load_rows(
+            &Organization::queues, "queues", R"(
+            coalesce(number, ''), coalesce(name, ''), coalesce(asterisk_queue_name, ''), coalesce(strategy, ''),
+            cast(coalesce(timeout, 0) as integer), cast(coalesce(retry, 0) as integer),
+            cast(coalesce(max_wait_time, 0) as integer), coalesce(music_on_hold, ''), coalesce(timeout_destination, ''),
+            coalesce(timeout_destination_type, ''), coalesce(status, ''))",
+            row, [] {}, row.number, row.name, row.asterisk_queue_name, row.strategy, row.timeout, row.retry,
+            row.max_wait_time, row.music_on_hold, row.timeout_destination, row.timeout_destination_type, row.status);
+    }
+
+    void load_dids() {
+        tenants::Did row;
+        load_rows(
+            &Organization::dids, "did_numbers", R"(
+            coalesce(number, ''), coalesce(routing_type, ''), coalesce(routing_destination, ''), coalesce(status, ''))",
+            row, [] {}, row.number, row.routing_type, row.routing_destination, row.status);
     }
 
     void load_members() {
+        std::unordered_map<std::string, tenants::Queue*> queues;
+        for (auto& organization : organizations_)
+            for (auto& queue : organization.queues)
+                queues[queue.id] = &queue;
         tenants::Member row;
         std::string queue;
         int paused = 0;
@@ -191,37 +195,16 @@ class Loader {
             session_, sql,
             [&] {
                 row.paused = paused == 1;
-                const auto [organization, place] = queues_.at(queue);
-                organizations_[organization].queues[place].members.push_back(row);
+                // A member of a queue that this database user may not see is nobody's.
+                if (const auto found = queues.find(queue); found != queues.end())
+                    found->second->members.push_back(row);
             },
             queue, row.user_id, row.penalty, paused);
-    }
-
-    void load_dids() {
-        tenants::Did row;
-        std::string org;
-        int flag = 0;
-        long long held = 0;
-        const auto sql = fmt::format(R"(
-            select cast(org_id as text), cast(id as text), coalesce(number, ''), coalesce(routing_type, ''),
-                coalesce(routing_destination, ''), coalesce(status, ''),
-                coalesce(cast(recording_enabled as integer), -1), {}
-            from did_numbers)",
-                                     held_since);
-        for_each_row(
-            session_, sql,
-            [&] {
-                row.recording_enabled = recording_flag(flag);
-                row.held_since = timestamp(held);
-                owner(org).dids.push_back(row);
-            },
-            org, row.id, row.number, row.routing_type, row.routing_destination, row.status, flag, held);
     }
 
     soci::session& session_;
     std::vector<Organization> organizations_;
     std::unordered_map<std::string, std::size_t> places_;
-    std::unordered_map<std::string, std::pair<std::size_t, std::size_t>> queues_; // organization, place in it
 };
 
 } // namespace

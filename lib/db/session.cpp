@@ -31,7 +31,7 @@ constexpr const char* server_log = "the server's log shows more";
 /// What an SQLSTATE, or the class that it begins with, means for the tool.
 struct Meaning {
     std::string_view state;
-    Exit kind;
+    Exit status;
     const char* hint;
 };
 
@@ -184,7 +184,7 @@ Error sql_error(const std::string& doing, const std::string& sqlstate, const std
     const auto* known = std::find_if(meanings.begin(), meanings.end(),
                                      [&](const Meaning& each) { return sqlstate.starts_with(each.state); });
     if (known != meanings.end())
-        return {known->kind, what, known->hint};
+        return {known->status, what, known->hint};
     return {Exit::config, what,
             fmt::format("PostgreSQL's error code is {}: look for a trigger, rule or view that pbx-migrate did not make",
                         sqlstate)};

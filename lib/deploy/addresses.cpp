@@ -12,9 +12,11 @@
 #include <algorithm>
 #include <array>
 #include <condition_variable>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <set>
+#include <system_error>
 #include <thread>
 #include <tuple>
 
@@ -63,13 +65,22 @@ struct Questions {
     Addresses answers;
 };
 
+// An exception that leaves a thread ends the process: without memory, for example, the name just does not resolve.
+std::vector<std::string> resolve_or_none(const std::string& name) {
+    try {
+        return resolve(name, 0);
+    } catch (const std::exception&) {
+        return {};
+    }
+}
+
 void answer(const std::shared_ptr<Questions>& questions) {
     std::unique_lock lock{questions->mutex};
     while (!questions->open.empty()) {
         const auto name = std::move(questions->open.back());
         questions->open.pop_back();
         lock.unlock();
-        auto addresses = resolve(name, 0);
+        auto addresses = resolve_or_none(name);
         lock.lock();
         questions->answers[name] = std::move(addresses);
         questions->answered.notify_one();
@@ -79,8 +90,22 @@ void answer(const std::shared_ptr<Questions>& questions) {
 Addresses ask(const std::set<std::string>& names, const Deadline& deadline) {
     const auto questions = std::make_shared<Questions>();
     questions->open.assign(names.begin(), names.end());
-    for (std::size_t i = 0; i < std::min(names.size(), most_threads); ++i)
-        std::thread{[questions] { answer(questions); }}.detach();
+    for (std::size_t i = 0; i < std::min(names.size(), most_threads); ++i) {
+        try {
+            std::thread{[questions] {
+                try {
+                    answer(questions);
+                } catch (const std::exception&) {
+                    // The names that are left are not answered, so ask() waits until its deadline.
+                }
+            }}.detach();
+        } catch (const std::system_error&) {
+            // The system allows no more threads, so the existing ones do the work.
+            if (i == 0)
+                throw;
+            break;
+        }
+    }
     std::unique_lock lock{questions->mutex};
     questions->answered.wait_for(lock, deadline.at_most(longest_wait).left(),
                                  [&] { return questions->answers.size() == names.size(); });

@@ -12,6 +12,7 @@
 #include "dialplan/fixed_contexts.hpp"
 #include "dialplan/policy.hpp"
 #include "dialplan/render.hpp"
+#include "dialplan/routing.hpp"
 #include "dialplan/text.hpp"
 
 #include <fmt/format.h>
@@ -27,9 +28,6 @@ constexpr std::string_view ours = "; Written by pbx-dialplan-gen for organizatio
 
 // How long a phone rings: longer than any sensible timeout of a queue.
 constexpr std::string_view ring_seconds = "60";
-
-// The pattern of a route for which nobody chose one. It does not match what phones dial from an address book, +49...
-constexpr std::string_view default_pattern = "_X.";
 
 // For numbers that another part of the dialplan sends here and no route matches. Cause 3: no route to destination.
 constexpr std::string_view no_route = "exten => i,1,Hangup(3)\n";
@@ -210,7 +208,7 @@ class DialplanWriter {
         write_pattern(route, place, route.dial_pattern, std::to_string(route.strip_digits), route.prepend_digits);
         // An international number with a plus is sent unchanged: it has no prefix of a private dial plan.
         if (route.dial_pattern == default_pattern)
-            write_pattern(route, place, "_+X.", "0", "");
+            write_pattern(route, place, plus_pattern, "0", "");
     }
 
     void write_pattern(const tenants::Route& route, std::size_t place, std::string_view pattern,
@@ -259,7 +257,7 @@ class DialplanWriter {
         for (const auto& route : organization_.routes) {
             extensions.insert(route.dial_pattern);
             if (route.dial_pattern == default_pattern)
-                extensions.insert("_+X.");
+                extensions.emplace(plus_pattern);
         }
         for (const auto& extension : extensions)
             text_ += fill("exten => ~E,1,Goto(~P__internal,${FILTER(0-9A-Za-z*#+,${EXTEN})},1)\n",

@@ -5,8 +5,14 @@
 #include "tenants/organization.hpp"
 
 #include <string>
+#include <string_view>
 
 namespace pbx::dialplan {
+
+/// The pattern of a route for which nobody chose one. It does not match what phones dial from an address book, +49...
+inline constexpr std::string_view default_pattern = "_X.";
+/// What a route with the default pattern also takes, and sends unchanged.
+inline constexpr std::string_view plus_pattern = "_+X.";
 
 /// The trunk of `route`, if both are a part of the configuration.
 const tenants::Trunk* used_trunk(const tenants::Organization& organization, const tenants::Route& route,

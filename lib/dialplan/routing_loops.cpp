@@ -91,8 +91,7 @@ class HopCollector {
         for (const auto& route : organization.routes) {
             if (used_trunk(organization, route, faults_) == nullptr)
                 continue;
-            // The default route also takes numbers with a plus, and sends them unchanged (extensions.cpp).
-            const bool unchanged = route.dial_pattern == "_X." && pattern_takes("_+X.", number);
+            const bool unchanged = route.dial_pattern == default_pattern && pattern_takes(plus_pattern, number);
             if (!unchanged && !pattern_takes(route.dial_pattern, number))
                 continue;
             const auto sent = international_number(unchanged ? number : number_sent(route, number));

@@ -5,18 +5,19 @@
 #include "base/deadline.hpp"
 #include "base/fd.hpp"
 #include "base/folder.hpp"
+#include "base/interrupt.hpp"
 #include "base/log.hpp"
 #include "base/trust.hpp"
 
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <condition_variable>
 #include <cstdint>
 #include <filesystem>
 #include <mutex>
-#include <new>
 #include <optional>
 #include <stop_token>
 #include <system_error>
@@ -68,18 +69,17 @@ Folder open_parent(const std::filesystem::path& path) {
     }
 }
 
-// The status that the tool ends with for an exception that is not one of ours.
-Exit status_of(const std::exception& exception) {
-    if (dynamic_cast<const std::bad_alloc*>(&exception) != nullptr)
-        return Exit::temporary;
-    const auto* refused = dynamic_cast<const std::system_error*>(&exception);
-    return refused != nullptr ? system_error(Exit::io, "", refused->code().value()).status() : Exit::software;
-}
-
 class MetricsRun {
   public:
     MetricsRun(const MetricsOptions& options, const Metrics::Counters& counters)
-        : options_{options}, metrics_{counters} {}
+        : options_{options}, metrics_{counters} {
+        try {
+            watching_ = std::jthread{[this](const std::stop_token& stop) { wait_for_watchdog(stop); }};
+        } catch (const std::system_error& refused) {
+            // The run itself needs no other thread.
+            log::note("a run that hangs leaves no metrics: cannot start a thread: {}", refused.what());
+        }
+    }
 
     Metrics& metrics() { return metrics_; }
 
@@ -90,13 +90,13 @@ class MetricsRun {
             write_file(status);
     }
 
-    /// Does not throw: the run has failed already.
+    /// Reports its own failure: the run has failed already.
     void write_failure(Exit status) {
         try {
             metrics_.add_failure(status);
             write(status);
-        } catch (const Error& error) {
-            log::error(error);
+        } catch (const std::exception& exception) {
+            log::error(as_error(exception));
         }
     }
 
@@ -116,14 +116,20 @@ class MetricsRun {
         next.commit();
     }
 
-    // The work itself ends at the timeout, and the watchdog ends the process three seconds later.
+    // The work itself ends at the timeout or at a signal, and the watchdog ends the process three seconds later.
     void wait_for_watchdog(const std::stop_token& stop) {
+        using namespace std::chrono_literals;
         std::mutex mutex;
         std::condition_variable_any ended;
         std::unique_lock lock{mutex};
-        ended.wait_for(lock, stop, options_.timeout + std::chrono::seconds{2}, [] { return false; });
+        auto last_moment = began_ + options_.timeout + 2s;
+        for (auto now = began_; now < last_moment && !stop.stop_requested(); now = std::chrono::steady_clock::now()) {
+            if (interrupt::signal() != 0)
+                last_moment = std::min(last_moment, now + 2s);
+            ended.wait_for(lock, stop, 200ms, [] { return false; });
+        }
         if (!stop.stop_requested())
-            write_failure(watchdog_status());
+            write_failure(interrupt::signal() != 0 ? Exit::temporary : watchdog_status());
     }
 
     const MetricsOptions& options_;
@@ -131,8 +137,7 @@ class MetricsRun {
     std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
     std::mutex guard_;
     bool written_ = false;
-    std::jthread watching_{
-        [this](const std::stop_token& stop) { wait_for_watchdog(stop); }}; // last: it uses the others
+    std::jthread watching_; ///< the last member, so that it ends before the others are destroyed
 };
 
 } // namespace
@@ -147,19 +152,17 @@ Exit with_metrics(const MetricsOptions& options, const Metrics::Counters& counte
     Exit status = Exit::ok;
     try {
         status = work(run.metrics());
-    } catch (const Error& error) {
-        run.write_failure(error.status());
-        throw;
     } catch (const ReaderGone&) {
         run.write(Exit::ok);
         throw;
     } catch (const std::exception& exception) {
-        run.write_failure(status_of(exception));
+        run.write_failure(as_error(exception).status());
         throw;
     }
     try {
         run.write(status);
-    } catch (const Error& error) {
+    } catch (const std::exception& exception) {
+        const auto error = as_error(exception);
         log::error(error);
         return worst(status, error.status());
     }

@@ -98,10 +98,10 @@ std::optional<Error> record_moved_legs(const Folder& spool, const std::vector<st
         text += fmt::format("{}\t{}\n", now.time_since_epoch().count(), name);
     if (const int failed = write_and_sync(opened.fd.get(), text); failed != 0)
         return disk_full_or_throw("cannot write " + path, failed);
-    if (opened.is_new) {
-        spool.sync();
+    // Also for a journal that was there: a run that a power failure ended may have made it, and its name may be lost.
+    spool.sync();
+    if (opened.is_new)
         remove_old_journals(spool, now);
-    }
     return std::nullopt;
 }
 

@@ -115,6 +115,15 @@ class WhatIsPrinted(DialplanCase):
         self.assertIn('[acme__queue]', text)
         self.assertNotIn('MixMonitor', text)
 
+    def test_rows_of_an_organization_that_the_database_user_may_not_see_are_no_bug(self):
+        work = self.pbx()
+        self.organization(work, 'acme')
+        work.db.sql("alter table organizations rename to all_organizations; "
+                    "create view organizations as select * from all_organizations where name <> 'acme'")
+        result = self.generate(work, expect=78)
+        self.hints(result)
+        self.says(result, 'a row of users belongs to the organization .*, which is not there')
+
     def test_explain_names_the_row_and_the_value_that_decided(self):
         work = self.pbx()
         self.organization(work, 'acme')

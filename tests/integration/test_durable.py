@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""What strace shows for each file that gets its final name: its content is synced before, its folder after."""
+"""What strace shows: the content of a file is synced before it gets its final name, its folder after, and the journal of the
+spool before a leg leaves."""
 import re
 
 from sound import pcm, ramp
 from workdir import Case, main
 
-CALLS = 'write,pwrite64,pwritev,copy_file_range,sendfile,fsync,fdatasync,syncfs,renameat,renameat2'
+CALLS = 'write,pwrite64,pwritev,copy_file_range,sendfile,fsync,fdatasync,syncfs,renameat,renameat2,unlinkat'
 STEP = re.compile(r'(\w+)\((.*)\) = \d+')
 
 
@@ -52,6 +53,16 @@ class Durable(Case):
         answers.mkdir()
         self.check(self.steps(work, 'pbx-recording-fetch', '1776500000.1', '-o', answers / 'call.wav'), answers, 1)
 
+    def test_the_journals_name_is_synced_before_a_leg_leaves_also_when_an_earlier_run_made_the_journal(self):
+        work = self.workdir(database=False)
+        for name in ('first.wav', 'second.wav'):
+            work.leg(name)
+            steps = self.steps(work, 'pbx-archive')
+            removed = next(i for i, (call, arguments) in enumerate(steps) if call == 'unlinkat' and f'"{name}"' in arguments)
+            recorded = max(i for i in range(removed) if steps[i][0] == 'write' and '/.moved-' in steps[i][1])
+            self.assertTrue(any(call == 'fsync' and arguments.endswith(f'<{work.spool}>') for call, arguments in
+                                steps[recorded:removed]), f'{name}: {steps[recorded:removed + 1]}')
+
 
 if __name__ == '__main__':
-    main('pbx-stitch', 'pbx-recording-fetch')
+    main('pbx-stitch', 'pbx-recording-fetch', 'pbx-archive')

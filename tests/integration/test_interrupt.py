@@ -54,7 +54,8 @@ class Interrupt(Case):
         for number in SIGNALS:
             with self.subTest(number.name):
                 result = self.interrupt(work, work.start('pbx-stitch', '--json'), began, number)
-                self.assertEqual(json.loads(result.out)['stitched'], 0)
+                report = json.loads(result.out)
+                self.assertEqual((report['stitched'], report['exit']), (0, 75))
                 self.assertEqual(self.leftovers(work.stitched, work.path / 'stitch-src'), [])
         work.env['PBX_RCLONE'] = 'rclone'
         self.status(work.run('pbx-stitch'), 0)

@@ -1,11 +1,17 @@
 #!/usr/bin/env python3
 """--metrics: the numbers that the hourly runs report to monitoring."""
+import os
 import re
+import signal
 import sys
 import time
+import unittest
+from pathlib import Path
 
 import sound
 from workdir import SLOW, Case, main
+
+LONELY = 54321  # the number of a user who runs nothing
 
 
 def numbers(path):
@@ -123,6 +129,33 @@ class Metrics(Case):
         self.assertEqual(found['pbx_archive_runs_total'], 1)
         self.assertEqual(found['pbx_archive_last_run_exit_status'], 75)
         self.assertEqual(found['pbx_archive_failures_total{kind="temporary"}'], 1)
+
+    def test_a_run_that_hangs_after_a_signal_is_counted(self):
+        work = self.workdir(database=False)
+        work.leg('a.wav', b'x')
+        file = work.path / 'pbx.prom'
+        strace, _ = work.start_traced('unlinkat', f'unlinkat:delay_enter={30 * SLOW}000000:when=1', 'pbx-archive', '--metrics', file)
+        deadline = time.monotonic() + 60
+        while not list(work.spool.glob('.moved-*')):
+            self.assertLess(time.monotonic(), deadline, 'the tool never came to the removal of the leg')
+            time.sleep(0.02)
+        tool = int(Path(f'/proc/{strace.pid}/task/{strace.pid}/children').read_text().split()[0])
+        os.kill(tool, signal.SIGTERM)
+        work.finish(strace)
+        found = numbers(file)
+        self.assertEqual(found['pbx_archive_last_run_exit_status'], 75)
+        self.assertEqual(found['pbx_archive_failures_total{kind="temporary"}'], 1)
+
+    @unittest.skipUnless(os.geteuid() == 0, 'only root can become a user without other processes')
+    def test_a_run_that_may_start_no_thread_works_and_is_counted(self):
+        work = self.workdir()
+        work.three_legs()
+        for path in (work.path, *work.path.rglob('*')):
+            os.chown(path, LONELY, LONELY)
+        alone = ('setpriv', f'--reuid={LONELY}', f'--regid={LONELY}', '--clear-groups', 'prlimit', '--nproc=1')
+        file = work.path / 'pbx.prom'
+        self.status(work.run('pbx-stitch', '--metrics', file, before=alone), 0)
+        self.assertEqual(numbers(file)['pbx_stitch_runs_total'], 1)
 
     def test_what_other_tools_wrote_into_the_file_stays(self):
         work = self.workdir(database=False)

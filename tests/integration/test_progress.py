@@ -60,6 +60,16 @@ class Progress(Case):
         self.status(work.run_on_terminal('pbx-archive'), 0)
         self.assertTrue([run for run in work.rclone_runs() if '500ms' in run])
 
+    def test_the_spool_is_listed_once_also_for_a_run_that_somebody_watches(self):
+        work = self.workdir(database=False)
+        work.leg('a.wav')
+        log = work.path / 'strace.log'
+        result = work.run_on_terminal('/usr/bin/strace', '-f', '-y', '-o', log, '-e', 'trace=getdents64',
+                                      *work.command('pbx-archive'))
+        self.status(result, 0)
+        ends = [line for line in log.read_text().splitlines() if f'<{work.spool}>' in line and line.endswith(' = 0')]
+        self.assertEqual(len(ends), 1, log.read_text())
+
     def test_nothing_is_drawn_with_quiet(self):
         work = self.slow_archive()
         self.assertEqual(self.status(work.run_on_terminal('pbx-archive', '-q'), 0).out, b'')

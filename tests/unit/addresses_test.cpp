@@ -2,8 +2,21 @@
 #include "deploy/addresses.hpp"
 #include "dialplan_fixture.hpp"
 
+#include <dlfcn.h>
+#include <netdb.h>
+
 #include <algorithm>
+#include <cstring>
+#include <new>
 #include <vector>
+
+// Called instead of the C library's, to which it passes all names but one.
+extern "C" int getaddrinfo(const char* name, const char* service, const addrinfo* hints, addrinfo** result) {
+    if (name != nullptr && std::strcmp(name, "no-memory.test") == 0 && (hints->ai_flags & AI_NUMERICHOST) == 0)
+        throw std::bad_alloc{};
+    static const auto next = reinterpret_cast<decltype(&getaddrinfo)>(::dlsym(RTLD_NEXT, "getaddrinfo"));
+    return next(name, service, hints, result);
+}
 
 using namespace pbx::deploy;
 using namespace pbx::dialplan;
@@ -58,6 +71,13 @@ TEST_CASE("host names are distinguished by what they resolve to, and one that do
           "trunk carrier of y: its host b.example.org (10.0.0.8) belongs to a trunk of z that was approved earlier\n"
           "trunk carrier of x: its host 10.0.0.9 belongs to a trunk of z that was approved earlier\n");
     CHECK(checked.plans.front().organization.trunks.size() == 1);
+}
+
+TEST_CASE("a name whose look-up runs out of memory counts as one that does not resolve") {
+    const auto checked = check(with_hosts({"no-memory.test", "10.0.0.1"}));
+    const auto addresses = addresses_of_peers(checked, pbx::Deadline::after(std::chrono::seconds{5}));
+    CHECK(addresses.at("no-memory.test").empty());
+    CHECK(addresses.at("10.0.0.1") == std::vector<std::string>{"10.0.0.1"});
 }
 
 TEST_CASE("trunks that register, and several of one organization, may share a host") {

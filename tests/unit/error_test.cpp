@@ -3,6 +3,9 @@
 #include "catch.hpp"
 
 #include <cerrno>
+#include <new>
+#include <stdexcept>
+#include <system_error>
 
 using pbx::Exit;
 using pbx::worst;
@@ -24,4 +27,15 @@ TEST_CASE("system errors come with a hint about what to do") {
     CHECK(pbx::system_error(Exit::cant_create, "cannot write x", ENOSPC).hint().find("free space") !=
           std::string::npos);
     CHECK(pbx::system_error(Exit::cant_create, "cannot write x", ENOSPC, "mine").hint() == "mine");
+}
+
+TEST_CASE("every exception has one status, and only one that the system did not cause is a bug") {
+    const auto code = [](int number) { return std::error_code{number, std::generic_category()}; };
+    CHECK(pbx::as_error(pbx::Error{Exit::data, "x"}).status() == Exit::data);
+    CHECK(pbx::as_error(std::bad_alloc{}).status() == Exit::temporary);
+    CHECK(pbx::as_error(std::system_error{code(EAGAIN)}).status() == Exit::temporary);
+    CHECK(pbx::as_error(std::system_error{code(EACCES)}).status() == Exit::no_permission);
+    CHECK(pbx::as_error(std::system_error{code(EIO)}).status() == Exit::io);
+    CHECK(pbx::as_error(std::logic_error{"x"}).status() == Exit::software);
+    CHECK(std::string{pbx::as_error(std::system_error{code(EAGAIN)}).what()}.starts_with("cannot start a thread: "));
 }
