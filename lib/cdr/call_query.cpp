@@ -18,9 +18,10 @@ namespace {
 
 constexpr const char* reading = "read the calls";
 
-// In the order in which RowBlock takes them.
+// In the order in which RowBlock takes them. Times are limited as in legs.cpp.
 constexpr const char* row_columns = R"(
-    r.id, cast(floor(extract(epoch from r.calldate)) as bigint), cast(coalesce(r.sequence, 0) as bigint),
+    r.id, cast(floor(extract(epoch from least(greatest(r.calldate, to_timestamp(0)), to_timestamp(253370764800)))) as bigint),
+    cast(coalesce(r.sequence, 0) as bigint),
     cast(coalesce(r.duration, 0) as bigint), cast(coalesce(r.billsec, 0) as bigint), coalesce(r.clid, ''),
     coalesce(r.src, ''), coalesce(r.dst, ''), coalesce(r.dcontext, ''), coalesce(r.channel, ''),
     coalesce(r.dstchannel, ''), coalesce(r.lastapp, ''), coalesce(r.lastdata, ''), coalesce(r.disposition, ''),

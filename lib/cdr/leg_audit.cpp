@@ -20,13 +20,14 @@ constexpr std::size_t batch = 2000;
 // A leg of at most so many bytes is a header without audio: 44 bytes in Asterisk's wav, 60 in its WAV49.
 constexpr int largest_empty = 60;
 
-// The rows in question, with their call, and the files found for them.
+// The rows in question, with their call, and the files found for them. Times are limited as in legs.cpp.
 constexpr const char* audited_rows = R"(
     create temporary view pbx_audit_rows as
-    select c.id, c.calldate, coalesce(c.linkedid, '') as linkedid, coalesce(c.accountcode, '') as account,
+    select c.id, t.calldate, coalesce(c.linkedid, '') as linkedid, coalesce(c.accountcode, '') as account,
         c.recordingfile, c.disposition, c.dcontext, c.dst,
-        c.calldate + coalesce(c.duration, 0) * interval '1 second' as ended
-    from asterisk_cdr c
+        t.calldate + coalesce(c.duration, 0) * interval '1 second' as ended
+    from asterisk_cdr c cross join lateral (
+        select least(greatest(c.calldate, to_timestamp(0)), to_timestamp(253370764800)) as calldate) t
     where c.id <= {last} and c.calldate >= to_timestamp({since}){account})";
 
 constexpr const char* found_files = R"(

@@ -17,12 +17,14 @@ namespace {
 
 // The legs of the calls in the table `due(linkedid)`, which the query has defined before, where they are `chosen`.
 // OFFSET 0 in the lateral join makes the planner look up each linkedid in the index, whatever it estimates; windows
-// instead of joins leave two sorts.
+// instead of joins leave two sorts. A time before 1970 or after 9998, infinity too, counts as the nearest in between:
+// its leg stays a leg of its call, and no number overflows.
 constexpr const char* legs_of_due = R"(
     , rows as (
         select r.* from due cross join lateral (
             select linkedid, coalesce(accountcode, '') as accountcode, coalesce(recordingfile, '') as recordingfile,
-                   calldate, coalesce(sequence, 0) as sequence, coalesce(duration, 0) as duration
+                   least(greatest(calldate, to_timestamp(0)), to_timestamp(253370764800)) as calldate,
+                   coalesce(sequence, 0) as sequence, coalesce(duration, 0) as duration
             from asterisk_cdr where asterisk_cdr.linkedid = due.linkedid offset 0) r
     ), spans as (
         select *, min(calldate) over call as started,
