@@ -213,6 +213,16 @@ class Provision(Case):
         self.assertEqual(self.value('select count(*) from queue_members'), '1')
         self.assertEqual({row['effective'] for row in self.listed('recording', 'show', '--org', 'acme')}, {True})
 
+    def test_a_row_is_removed_and_switched_in_its_own_organization_only_when_another_has_the_same_name(self):
+        self.acme()
+        self.do('org', 'add', 'Other', '--prefix', 'other')
+        self.do('user', 'add', '1002', '--org', 'other')
+        self.do('recording', 'off', '--user', '1002', '--org', 'other')
+        self.assertEqual({row['effective'] for row in self.listed('recording', 'show', '--org', 'acme')}, {True})
+        self.do('user', 'remove', '1002', '--org', 'other')
+        self.assertEqual(self.w.db.sql("select o.context_prefix from users u join organizations o on o.id = u.org_id "
+                                       "where extension = '1002'"), [['acme']])
+
     def test_users_join_and_leave_queues(self):
         self.acme()
         self.do('queue', 'join', '5001', '1002', '--org', 'acme', '--penalty', '3')
