@@ -11,13 +11,17 @@ int main(int argc, char** argv) {
     app.add_database(options.database);
     app.add_node(node);
     add_places(app, options.places);
-    app.add_option("CALL", options.call, "Linkedid, uniqueid or CDR id")->required();
+    auto* call = app.add_option("CALL", options.call, "Linkedid, uniqueid or CDR id");
     app.add_option("-o,--output", options.answer.output, "Write to FILE, which appears complete or not at all")
         ->type_name("FILE");
     app.add_option("--account", options.account, "Serve the call only if it has this accountcode")->type_name("CODE");
-    app.add_option("--leg", options.leg, "Serve only the Nth leg, unchanged")
-        ->check(CLI::Range(1U, 100000U))
-        ->type_name("N");
+    auto* leg = app.add_option("--leg", options.leg, "Serve only the Nth leg, unchanged")
+                    ->check(CLI::Range(1U, 100000U))
+                    ->type_name("N");
+    app.add_option("--file", options.file, "Serve the leg with this file name, also when no call names it")
+        ->excludes(call)
+        ->excludes(leg)
+        ->type_name("NAME");
     auto* include =
         app.add_flag("-i,--include", options.answer.include, "Write headers and an empty line before the recording");
     app.add_option("-D,--dump-header", options.answer.headers_file, "Write the headers to FILE")

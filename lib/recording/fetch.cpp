@@ -102,11 +102,16 @@ Exit serve(FetchWork& work, cdr::Call call) {
 } // namespace
 
 Exit fetch(const FetchOptions& options) {
-    if (options.call.empty())
-        throw Error{Exit::usage, "the call's name is empty", "name it by its CDR id, uniqueid or linkedid"};
+    if (options.call.empty() && options.file.empty())
+        throw Error{Exit::usage, "no call is named",
+                    "name it by its CDR id, uniqueid or linkedid, or a leg with --file"};
     Answer answer{options.answer};
     LegSources sources{options.places, LegSources::WithoutCache::use_private_folder};
     FetchWork work{options, Deadline::of_run(options.timeout), sources, answer};
+    if (!options.file.empty()) {
+        serve_file(work);
+        return Exit::ok;
+    }
     return serve(work, choose_call(find_calls(options), options));
 }
 

@@ -16,6 +16,7 @@ struct FetchOptions {
     Places places;
     std::string database;
     std::string call;                   ///< a CDR id, a uniqueid or a linkedid
+    std::string file;                   ///< instead of a call: one leg by its file name
     std::optional<std::string> account; ///< only this accountcode's
     std::optional<std::size_t> leg;     ///< one leg as it is, counted from 1
     Overlap overlap = Overlap::keep;
@@ -25,7 +26,8 @@ struct FetchOptions {
 
 /// Serves the call: a single leg as it is; otherwise the stitched recording, local, remote, or built now and cached.
 /// Returns ok, or data when a leg of a recording built now was unreadable. Throws Error: no_input when there is no such
-/// call or nothing to hear in it, usage when several accounts share the linkedid, unavailable, no_permission, data.
+/// call or leg, or nothing to hear in it, usage when several accounts share the linkedid, unavailable, no_permission,
+/// data.
 Exit fetch(const FetchOptions& options);
 
 } // namespace pbx::recording

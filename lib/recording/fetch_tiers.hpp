@@ -26,6 +26,11 @@ struct FetchWork {
 /// not a WAV file, unavailable, no_permission.
 void serve_leg(FetchWork& work, const cdr::Call& call, const std::string& name);
 
+/// Serves the leg options.file. One that CDR rows name is served by serve_leg(), and is there for its account alone;
+/// one that no row names gets a header with the real length of its audio. Throws Error: data for a name that is refused
+/// or claimed by two accounts, no_input, unavailable, no_permission.
+void serve_file(FetchWork& work);
+
 /// How an attempt to serve the recording on this disk ended.
 struct LocalAttempt {
     bool served = false;

@@ -1,0 +1,80 @@
+// A leg by its file name. A crash of Asterisk or of the database takes the rows of a call and leaves its legs.
+#include "audio/leg_audio.hpp"
+#include "base/name.hpp"
+#include "cdr/leg_owner.hpp"
+#include "db/session.hpp"
+#include "recording/fetch_tiers.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <string_view>
+
+namespace pbx::recording {
+
+namespace {
+
+std::optional<cdr::LegOwner> find_owner(const FetchOptions& options) {
+    soci::session session;
+    db::connect(session, options.database, std::min(options.timeout, std::chrono::seconds{60}));
+    return cdr::find_owner(session, options.file, options.account);
+}
+
+Error no_such_leg(const std::string& name) {
+    return {Exit::no_input, "no recorded leg \"" + shown(name) + "\"",
+            "pbx-archive audit lists the recordings that no call names"};
+}
+
+// What Asterisk would have written at the end of the recording stands in front of the same audio.
+void send_repaired(FetchWork& work, const std::string& name, const Fd& file, const char* source) {
+    const auto what = "leg " + name;
+    const audio::LegAudio leg{Fd{::dup(file.get())}, what};
+    if (leg.frames() == 0)
+        throw Error{Exit::no_input, what + " has no audio"};
+    if (!leg.unfinished() && !leg.truncated()) {
+        const auto size = size_of(file.get(), what);
+        work.answer.begin({size, 1, source, 0});
+        work.answer.add(file.get(), 0, size, what);
+    } else {
+        const auto header = audio::make_wav_header(leg.format(), leg.info(), leg.data_bytes());
+        work.answer.begin({header.size() + leg.data_bytes(), 1, source, 0});
+        work.answer.add(header);
+        work.answer.add(leg.fd(), leg.data_offset(), leg.data_bytes(), what);
+    }
+    work.answer.finish();
+}
+
+// Through the cache, because the header of a stream cannot be repaired before the length of its audio is known.
+void serve_nameless_leg(FetchWork& work, const std::string& name) {
+    if (const auto file = work.sources.local().find(name)) {
+        send_repaired(work, name, *file, "leg-local");
+        return;
+    }
+    if (work.sources.archive() == nullptr)
+        throw Error{Exit::no_input, "leg " + shown(name) + " is not in the spool",
+                    "legs leave for the archive every hour: set --remote or PBX_REMOTE"};
+    if (!can_be_archived(name))
+        throw no_such_leg(name);
+    if (const auto failures = work.sources.bring_back({name}, work.deadline); !failures.empty())
+        throw Error{failures.begin()->second};
+    const auto file = work.sources.local().find(name);
+    if (!file)
+        throw no_such_leg(name);
+    send_repaired(work, name, *file, "leg-remote");
+}
+
+} // namespace
+
+void serve_file(FetchWork& work) {
+    const auto& options = work.options;
+    require_safe_name(options.file, "leg");
+    const auto owner = find_owner(options);
+    if (options.account && !(owner && owner->is_of_account))
+        throw no_such_leg(options.file);
+    if (owner)
+        serve_leg(work, owner->call, options.file);
+    else
+        serve_nameless_leg(work, options.file);
+}
+
+} // namespace pbx::recording
