@@ -9,13 +9,16 @@ namespace pbx::cdr {
 
 namespace {
 
-// Without ORDER BY in `named`: any row of the owner will do, and a sort would read all of them.
+// Without ORDER BY in `named`: any row of the owner will do, and a sort would read all of them. Times are limited as in
+// legs.cpp.
 constexpr const char* owner_of_leg = R"(
     with accounts as (
         select min(accountcode) as least, max(accountcode) as greatest
         from asterisk_cdr where recordingfile = :leg and accountcode > ''
     ), named as (
-        select coalesce(c.linkedid, '') as linkedid, c.calldate, c.duration from asterisk_cdr c, accounts
+        select coalesce(c.linkedid, '') as linkedid, c.duration,
+            least(greatest(c.calldate, to_timestamp(0)), to_timestamp(253370764800)) as calldate
+        from asterisk_cdr c, accounts
         where c.recordingfile = :leg and (accounts.least is null or c.accountcode = accounts.least) limit 1
     )
     select linkedid, coalesce(least, ''), cast(coalesce(least <> greatest, false) as int),

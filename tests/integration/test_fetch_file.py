@@ -137,6 +137,14 @@ class Owners(Fetching):
         self.fetch(work, '--file', 'named.wav', '--account', '', status=66)
         self.assertEqual(self.fetch(work, '--file', 'unowned.wav', '--account', '').out, pcm(ramp(0.5)))
 
+    def test_a_row_with_an_infinite_time_does_not_keep_its_leg(self):
+        work = self.workdir()
+        work.leg(NAME, pcm(ramp(0.5)))
+        work.cdr(CALL, NAME)
+        for time in ('infinity', '-infinity', '294276-12-31 23:59:59+00'):
+            work.db.sql(f"update asterisk_cdr set calldate = '{time}', duration = 2147483647")
+            self.assertEqual(self.fetch(work, '--file', NAME).out, pcm(ramp(0.5)))
+
     def test_without_the_database_nothing_is_served(self):
         work = self.workdir(database=False)
         work.leg(NAME, pcm(ramp(0.5)))
