@@ -1,12 +1,14 @@
-// pbx-calls: lists calls, or the CDR rows of one call.
+// pbx-calls: lists calls, shows the CDR rows of one call, or imports rows that the database lacks.
 #include "cdr/call_list.hpp"
+#include "cdr/cdr_import.hpp"
 #include "cli/app.hpp"
 
 int main(int argc, char** argv) {
     pbx::cdr::CallsRequest request;
+    pbx::cdr::ImportRequest missing;
     std::string call;
     std::string csv;
-    pbx::cli::App app{"pbx-calls", "List calls, or show the CDR rows of one call"};
+    pbx::cli::App app{"pbx-calls", "List calls, show the CDR rows of one call, or import rows that the database lacks"};
     app.add_database(request.database);
     app.add_option("--org", request.organization, "Only calls of this organization, given by name, prefix or id")
         ->type_name("ORG");
@@ -32,10 +34,21 @@ int main(int argc, char** argv) {
     app.add_timeout(std::chrono::minutes{5});
     auto* show = app.add_subcommand("show", "Show all CDR rows of one call");
     show->add_option("CALL", call, "Linkedid, uniqueid or CDR id")->required();
+    auto* import =
+        app.add_subcommand("import", "Add the CDR rows of Asterisk's cdr_custom file that the database lacks");
+    import->add_option("FILE", missing.files, "File that cdr_custom wrote")->required();
+    app.add_duration(*import, "--min-age", missing.min_age, "Leave younger rows for the next run (default 5m)");
+    import->add_flag("--all", missing.from_beginning, "Read also what earlier runs have read");
+    import->add_flag("--missing-ok", missing.missing_ok, "Accept that a file does not exist");
     return app.run(argc, argv, [&] {
         request.timeout = app.timeout();
         if (csv == "true" || csv == "raw")
             request.form = csv == "raw" ? pbx::Table::Form::csv_raw : pbx::Table::Form::csv;
+        if (import->parsed()) {
+            missing.database = request.database;
+            missing.timeout = app.timeout();
+            return import_rows(missing);
+        }
         return show->parsed() ? show_call(request, call) : list_calls(request);
     });
 }

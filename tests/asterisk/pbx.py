@@ -167,17 +167,18 @@ class Pbx:
 
     async def quiet(self):
         """Wait until no channel is left and every row is in the database."""
-        deadline = time.monotonic() + QUIET_CHANNELS
-        while time.monotonic() < deadline:
-            if '0 active channels' in self.asterisk.cli('core show channels count'):
-                break
-            await asyncio.sleep(0.2)
-        else:
-            raise RuntimeError('channels are left over:\n' + self.asterisk.cli('core show channels concise'))
+        await self.no_channels()
         rows = None
         while rows != (now := self.work.db.value('select count(*) from asterisk_cdr')):
             rows = now
             await asyncio.sleep(0.5)
+
+    async def no_channels(self):
+        deadline = time.monotonic() + QUIET_CHANNELS
+        while '0 active channels' not in self.asterisk.cli('core show channels count'):
+            if time.monotonic() > deadline:
+                raise RuntimeError('channels are left over:\n' + self.asterisk.cli('core show channels concise'))
+            await asyncio.sleep(0.2)
 
     # --- looking
 

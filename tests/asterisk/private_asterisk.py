@@ -35,7 +35,7 @@ MODULES = '''
 res_sorcery_config res_sorcery_memory res_sorcery_astdb res_timing_timerfd res_musiconhold res_pjproject
 app_dial app_queue app_mixmonitor app_playback app_stack app_forkcdr app_cdr app_verbose app_exec app_system app_echo
 app_sendtext app_while app_read app_transfer app_chanspy app_bridgewait app_playtones app_softhangup app_senddtmf
-pbx_config chan_pjsip chan_bridge_media cdr_pgsql codec_ulaw codec_alaw codec_resample codec_gsm codec_g722
+pbx_config chan_pjsip chan_bridge_media cdr_pgsql res_cdrel_custom cdr_custom codec_ulaw codec_alaw codec_resample codec_gsm codec_g722
 format_wav format_wav_gsm format_pcm format_gsm format_sln res_rtp_asterisk features
 func_base64 func_callerid func_cdr func_channel func_config func_cut func_db func_devstate func_dialgroup
 func_dialplan func_env func_extstate func_global func_groupcount func_hangupcause func_lock func_logic func_math func_md5
@@ -93,7 +93,7 @@ class Asterisk:
         self.etc = self.folder / 'etc'
         self.log = self.folder / 'log' / 'messages'
         self.spool = Path(spool) if spool else self.folder / 'spool' / 'monitor'
-        for folder in (self.etc, self.log.parent, self.folder / 'run', self.folder / 'lib' / 'keys', self.folder / 'data',
+        for folder in (self.etc, self.log.parent / 'cdr-custom', self.folder / 'run', self.folder / 'lib' / 'keys', self.folder / 'data',
                        self.folder / 'moh', self.spool):
             folder.mkdir(parents=True, exist_ok=True)
         self.sip = ('127.0.0.1', free_port())

@@ -295,16 +295,16 @@ class TheTree(Case):
         return command
 
     def cron(self, *tools):
-        """What the hourly line runs where these tools are: each records its name, and pbx-stitch fails."""
+        """What the hourly line runs where these tools are: each records its name, and all but pbx-archive fail."""
         work = self.workdir(remote=None, database=False)
         for tool in tools:
-            (work.path / tool).write_text('#!/bin/sh\necho "${0##*/}"\n! [ "${0##*/}" = pbx-stitch ]\n', encoding='utf-8')
+            (work.path / tool).write_text('#!/bin/sh\necho "${0##*/}"\n[ "${0##*/}" = pbx-archive ]\n', encoding='utf-8')
             (work.path / tool).chmod(0o755)
         return subprocess.run(['/bin/sh', '-c', self.hourly_command()], env={'PATH': str(work.path)}, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, check=False)
 
-    def test_the_crontab_stitches_hourly_as_asterisk_and_archives_even_after_a_failure(self):
-        self.assertEqual(self.cron('pbx-stitch', 'pbx-archive').stdout, 'pbx-stitch\npbx-archive\n')
+    def test_the_crontab_runs_each_tool_hourly_as_asterisk_even_after_a_failure(self):
+        self.assertEqual(self.cron('pbx-calls', 'pbx-stitch', 'pbx-archive').stdout, 'pbx-calls\npbx-stitch\npbx-archive\n')
 
     def test_the_crontab_prints_nothing_where_the_tools_were_removed(self):
         done = self.cron()
