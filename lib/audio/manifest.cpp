@@ -26,6 +26,12 @@ std::string as_written(const std::string& name) {
     return nlohmann::json::parse(text_of(nlohmann::json(name))).get<std::string>();
 }
 
+// get<Frames>() would convert a negative number, or one of a hundred digits, to some count; a reference to a whole
+// number exists only where there is one.
+Frames frames_in(const nlohmann::json& value) {
+    return value.get_ref<const nlohmann::json::number_unsigned_t&>();
+}
+
 } // namespace
 
 bool Manifest::lists(const std::vector<std::string>& names) const {
@@ -109,8 +115,9 @@ std::optional<Manifest> Manifest::from(const WavHeader& header) {
     manifest.started = header.info.date;
     try {
         for (const auto& leg : json.at("legs"))
-            manifest.legs.push_back({leg.at("name").get<std::string>(), leg.at("start").get<Frames>(),
-                                     leg.at("frames").get<Frames>(), leg.value("dropped", Frames{0})});
+            manifest.legs.push_back({leg.at("name").get<std::string>(), frames_in(leg.at("start")),
+                                     frames_in(leg.at("frames")),
+                                     leg.contains("dropped") ? frames_in(leg["dropped"]) : Frames{0}});
         manifest.trimmed = json.value("overlap", "keep") == "trim";
         json.at("empty").get_to(manifest.empty);
         json.at("missing").get_to(manifest.missing);

@@ -38,6 +38,12 @@ std::string string_at(const Json& object, const char* key) {
     return found != object.end() && found->is_string() ? found->get<std::string>() : std::string{};
 }
 
+// get<>() would convert a negative number, or one of a hundred digits, to some count; a reference to a whole number
+// exists only where there is one.
+std::uint64_t count_at(const Json& object, const char* key) {
+    return object.at(key).get_ref<const Json::number_unsigned_t&>();
+}
+
 bool is_md5(std::string_view text) {
     constexpr std::size_t digits = 32;
     return text.size() == digits && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
@@ -159,7 +165,7 @@ std::variant<TransferStats, std::string> parse_log_line(std::string_view line) {
         return as_it_is;
     try {
         if (const auto stats = entry.find("stats"); stats != entry.end())
-            return TransferStats{stats->at("bytes").get<std::uint64_t>(), stats->at("transfers").get<std::uint64_t>(),
+            return TransferStats{count_at(*stats, "bytes"), count_at(*stats, "transfers"),
                                  stats->at("speed").get<double>()};
         const auto level = entry.value("level", std::string{});
         const auto object = entry.value("object", std::string{});

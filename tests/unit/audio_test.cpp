@@ -240,6 +240,22 @@ TEST_CASE("a leg that changed after it was examined is not joined") {
     CHECK_THROWS_WITH(join(shapes, open, manifest, out.get(), "joined.wav"), ContainsSubstring("changed"));
 }
 
+TEST_CASE("a manifest whose numbers are no counts of frames is none") {
+    WavHeader header;
+    const auto is_manifest = [&](const std::string& start, const std::string& frames) {
+        header.info.comment = R"({"empty":[],"missing":[],"unreadable":[],"legs":[{"name":"a.wav","start":)" + start +
+                              R"(,"frames":)" + frames + "}]}";
+        return Manifest::from(header).has_value();
+    };
+    CHECK(is_manifest("0", "400"));
+    for (const std::string& wrong :
+         std::vector<std::string>{"-1", "1.0", "1e3", "null", "\"400\"", "1" + std::string(140, '4')}) {
+        CAPTURE(wrong);
+        CHECK_FALSE(is_manifest("0", wrong));
+        CHECK_FALSE(is_manifest(wrong, "400"));
+    }
+}
+
 TEST_CASE("a disk error while a leg is read is the disk's fault and not the leg's") {
     const TemporaryFolder folder;
     const auto raw = wav::leg(std::string(40'000, 'x'));

@@ -115,7 +115,10 @@ TEST_CASE("a transfer's log holds statistics and messages") {
     CHECK(text(R"({"level":"error","object":"a.wav","msg":"broken"})") == "ERROR : a.wav: broken\n");
     CHECK(text(R"({"level":"warning","msg":"slow"})") == "NOTICE: slow\n");
     CHECK(text("no JSON") == "no JSON\n");
-    CHECK(text(R"({"stats":{"bytes":"x"}})") == "{\"stats\":{\"bytes\":\"x\"}}\n");
+    for (const std::string& bytes : std::vector<std::string>{R"("x")", "-1", "1.5", "1" + std::string(140, '0')}) {
+        const auto line = R"({"stats":{"bytes":)" + bytes + R"(,"transfers":0,"speed":1}})";
+        CHECK(text(line.c_str()) == line + "\n");
+    }
 }
 
 TEST_CASE("the reason for a failure is the last line that is not a notice, without rclone's own names") {
