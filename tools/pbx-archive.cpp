@@ -9,7 +9,8 @@ int main(int argc, char** argv) {
     pbx::archive::ArchiveOptions options;
     pbx::archive::AuditOptions report;
     pbx::cli::App app{"pbx-archive", "Copy stitched recordings to the archive, then move legs there"};
-    add_places(app, options.places, pbx::cli::StitchSrc::not_taken);
+    add_places(app, options.places);
+    add_keep_stitched(app, options.places.space);
     app.add_database(options.database);
     app.add_node(options.node);
     app.add_timeout(options.timeout);

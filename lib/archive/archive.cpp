@@ -3,6 +3,7 @@
 
 #include "archive/archive_report.hpp"
 #include "archive/context.hpp"
+#include "archive/housekeeping.hpp"
 #include "archive/leg_moves.hpp"
 #include "archive/other_nodes.hpp"
 #include "archive/stitched_copies.hpp"
@@ -40,6 +41,7 @@ Exit archive_with_metrics(const ArchiveOptions& options, recording::Metrics& met
     };
     run_part([&] { copy_stitched(context); });
     run_part([&] { move_legs(context, spool, nodes); });
+    run_part([&] { make_room(context, spool); });
     return report.finish();
 }
 
@@ -54,6 +56,8 @@ Exit archive_recordings(const ArchiveOptions& options) {
         {"legs_moved", "Legs that left the spool for the archive."},
         {"legs_moved_bytes", "Bytes of legs that left the spool for the archive."},
         {"stitched_copied", "Stitched recordings copied to the archive."},
+        {"copies_removed", "Files that were removed from this disk to make room, since the archive has them."},
+        {"copies_removed_bytes", "Bytes of such files."},
         {"stitched_copied_bytes", "Bytes of stitched recordings copied to the archive."},
     };
     const recording::MetricsOptions metrics_options{options.dry_run ? std::string{} : options.metrics, "archive",

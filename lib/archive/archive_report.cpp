@@ -51,6 +51,14 @@ void ArchiveReport::add_copied(const std::string& recording, std::uint64_t bytes
     metrics_.add("stitched_copied_bytes", bytes);
 }
 
+void ArchiveReport::add_removed_copy(const std::string& name, std::uint64_t bytes) {
+    log::note("removed {} ({} bytes), which the archive has", name, bytes);
+    ++removed_copies_;
+    removed_bytes_ += bytes;
+    metrics_.add("copies_removed", 1);
+    metrics_.add("copies_removed_bytes", bytes);
+}
+
 void ArchiveReport::add_failure(Shelf shelf, const std::string& name, const Error& error) {
     ++counts(shelf).failed;
     metrics_.add_failure(error.status());
@@ -86,11 +94,9 @@ void ArchiveReport::print_failures(Shelf shelf) {
 }
 
 nlohmann::json ArchiveReport::document() const {
-    return {{"dry_run", dry_run_},
-            {"stitched", json_of(stitched_)},
-            {"legs", json_of(legs_)},
-            {"failures", failures_},
-            {"exit", static_cast<int>(status_)}};
+    return {{"dry_run", dry_run_},    {"stitched", json_of(stitched_)},
+            {"legs", json_of(legs_)}, {"room", {{"removed", removed_copies_}, {"bytes", removed_bytes_}}},
+            {"failures", failures_},  {"exit", static_cast<int>(status_)}};
 }
 
 Exit ArchiveReport::finish() {

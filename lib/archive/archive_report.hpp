@@ -34,6 +34,8 @@ class ArchiveReport {
 
     void add_moved(const std::string& leg, std::uint64_t bytes);
     void add_copied(const std::string& recording, std::uint64_t bytes);
+    /// A file that was removed from this disk to make room, since the archive has it.
+    void add_removed_copy(const std::string& name, std::uint64_t bytes);
 
     /// A file that could not be archived. print_failures() shows it.
     void add_failure(Shelf shelf, const std::string& name, const Error& error);
@@ -59,6 +61,8 @@ class ArchiveReport {
     recording::Metrics& metrics_;
     ShelfCounts legs_;
     ShelfCounts stitched_;
+    std::uint64_t removed_copies_ = 0;
+    std::uint64_t removed_bytes_ = 0;
     nlohmann::json failures_ = nlohmann::json::array();
     std::map<std::pair<std::string, std::string>, SameFailure> unprinted_; ///< by message and hint
     std::string last_run_failure_;

@@ -6,10 +6,11 @@
 
 namespace pbx::cli {
 
-enum class StitchSrc { taken, not_taken };
+/// Adds --spool, --stitched, --stitch-src, --remote, --rclone and --reserve. Once the command line is parsed, `places`
+/// is resolved.
+void add_places(App& app, recording::Places& places);
 
-/// Adds --spool, --stitched, --stitch-src (unless `not_taken`), --remote and --rclone. Once the command line is parsed,
-/// `places` is resolved.
-void add_places(App& app, recording::Places& places, StitchSrc stitch_src = StitchSrc::taken);
+/// Adds --keep-stitched.
+void add_keep_stitched(App& app, recording::SpaceRules& rules);
 
 } // namespace pbx::cli

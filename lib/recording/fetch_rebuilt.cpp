@@ -5,6 +5,7 @@
 #include "recording/build.hpp"
 #include "recording/fetch_tiers.hpp"
 #include "recording/freshness.hpp"
+#include "recording/spool_space.hpp"
 
 #include <unistd.h>
 
@@ -15,12 +16,21 @@ namespace pbx::recording {
 
 namespace {
 
+// Bytes; the recording takes as many.
+std::uint64_t size_of_legs(const ResolvedCall& call) {
+    std::uint64_t bytes = 0;
+    for (const auto& leg : call.legs)
+        if (const auto found = leg.folder == nullptr ? std::nullopt : leg.folder->look(leg.name))
+            bytes += static_cast<std::uint64_t>(found->st_size);
+    return bytes;
+}
+
 // The file to build into: in the folder of stitched recordings, so that it is kept, or without a name.
 class Target {
   public:
-    Target(FetchWork& work, const std::string& name, bool keep) {
+    Target(FetchWork& work, const ResolvedCall& call, bool keep) {
         if (keep)
-            open_kept(work, name);
+            open_kept(work, call);
         if (!file_)
             nameless_ = nameless_file();
     }
@@ -36,10 +46,13 @@ class Target {
     void discard() { file_.reset(); }
 
   private:
-    void open_kept(FetchWork& work, const std::string& name) {
+    void open_kept(FetchWork& work, const ResolvedCall& call) {
+        const auto& spool = work.sources.local().spool();
         try {
-            stitched_ = Folder::create(work.options.places.stitched, &work.sources.local().spool());
-            file_.emplace(*stitched_, name, 0640, work.deadline);
+            stitched_ = Folder::create(work.options.places.stitched, &spool);
+            if (SpoolSpace{spool, work.options.places.space}.available(*stitched_) < size_of_legs(call))
+                throw Error{Exit::cant_create, "the space is reserved for the recorders"};
+            file_.emplace(*stitched_, call.recording, 0640, work.deadline);
         } catch (const Error& error) {
             if (error.status() != Exit::cant_create && error.status() != Exit::no_permission)
                 throw;
@@ -84,7 +97,7 @@ Exit serve_rebuilt_recording(FetchWork& work, ResolvedCall call, std::optional<E
     // The archive may hold the whole call in the recording that it did not give.
     if (!absent.empty() && archive_failure)
         throw Error{*archive_failure};
-    Target target{work, call.recording, absent.empty() || other_nodes_are_done(call.call)};
+    Target target{work, call, absent.empty() || other_nodes_are_done(call.call)};
     // The target may have waited for another process that built the same recording.
     if (target.is_kept()) {
         auto local = serve_local_recording(work, call);

@@ -4,6 +4,7 @@
 #include "base/atomic_file.hpp"
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "recording/spool_space.hpp"
 #include "remote/query.hpp"
 #include "remote/transfer.hpp"
 
@@ -24,7 +25,8 @@ bool cannot_write(const Error& error) {
 } // namespace
 
 LegSources::LegSources(const Places& places, WithoutCache without_cache, int lock)
-    : cache_path_{places.stitch_src}, without_cache_{without_cache}, local_{Folder::open(places.spool)} {
+    : cache_path_{places.stitch_src}, without_cache_{without_cache}, space_{places.space}, local_{Folder::open(
+                                                                                               places.spool)} {
     std::error_code ignored;
     if (std::filesystem::exists(cache_path_, ignored))
         use_cache(Folder::open(cache_path_));
@@ -58,6 +60,10 @@ std::set<std::string> LegSources::find_archived(const std::vector<std::string>& 
 ObjectFailures LegSources::bring_back(const std::vector<std::string>& names, const Deadline& deadline) {
     if (!archive_ || names.empty())
         return {};
+    if (without_cache_ == WithoutCache::use_private_folder && SpoolSpace{local_.spool(), space_}.missing() > 0) {
+        log::note("legs are not cached: less than the reserve is free on the disk");
+        return bring_into_private_folder(names, deadline);
+    }
     try {
         return bring_into_cache(names, deadline);
     } catch (const Error& error) {
@@ -65,6 +71,10 @@ ObjectFailures LegSources::bring_back(const std::vector<std::string>& names, con
             throw;
         log::note("legs are not cached: {}", error.what());
     }
+    return bring_into_private_folder(names, deadline);
+}
+
+ObjectFailures LegSources::bring_into_private_folder(const std::vector<std::string>& names, const Deadline& deadline) {
     auto failures = fetch_objects(*archive_, Shelf::legs, names, private_folder(), deadline).failures;
     use_cache(private_folder());
     return failures;

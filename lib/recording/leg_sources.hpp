@@ -38,6 +38,7 @@ class LegSources {
 
   private:
     ObjectFailures bring_into_cache(const std::vector<std::string>& names, const Deadline& deadline);
+    ObjectFailures bring_into_private_folder(const std::vector<std::string>& names, const Deadline& deadline);
     ObjectFailures bring_through_private_folder(const std::vector<std::string>& names, const Folder& cache,
                                                 const Deadline& deadline);
     const Folder& private_folder();
@@ -45,6 +46,7 @@ class LegSources {
 
     std::string cache_path_;
     WithoutCache without_cache_;
+    SpaceRules space_;
     LocalLegs local_;
     std::optional<Remote> archive_;
     std::optional<PrivateFolder> private_folder_;

@@ -26,6 +26,7 @@ std::vector<LocatedLeg> LocalLegs::find_in_spool(const std::vector<std::string>&
             leg.place = Place::spool;
             leg.folder = &spool_;
             leg.modified = modification_time(*status);
+            leg.size = static_cast<std::uint64_t>(std::max<off_t>(status->st_size, 0));
         }
         legs.push_back(std::move(leg));
     }

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include <chrono>
+#include <cstdint>
 #include <deque>
 #include <optional>
 #include <string>
@@ -30,6 +31,7 @@ struct LocatedLeg {
     Place place = Place::elsewhere;
     const Folder* folder = nullptr; ///< of a leg in the spool or a cache; as valid as the LocalLegs that found it
     FileTime modified{};            ///< of a leg in the spool
+    std::uint64_t size = 0;         ///< of a leg in the spool, in bytes
 };
 
 class LocalLegs {

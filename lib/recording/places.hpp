@@ -1,6 +1,8 @@
 // Where recordings are: the folders and the remote that the recording tools share.
 #pragma once
 
+#include "recording/space_rules.hpp"
+
 #include <string>
 
 namespace pbx::recording {
@@ -12,6 +14,7 @@ struct Places {
     std::string stitch_src; ///< default: stitch-src beside the spool
     std::string remote;     ///< empty: only the local tiers work
     std::string rclone = "rclone";
+    SpaceRules space; ///< for the file system of the spool
 
     /// Throws Error (config) when stitch_src lies inside the spool, where the archive's move would sweep it up.
     void resolve();

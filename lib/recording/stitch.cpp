@@ -12,12 +12,14 @@
 #include "cdr/legs.hpp"
 #include "db/nodes.hpp"
 #include "db/session.hpp"
+#include "recording/eviction.hpp"
 #include "recording/freshness.hpp"
 #include "recording/leg_sources.hpp"
 #include "recording/metrics.hpp"
 #include "recording/metrics_run.hpp"
 #include "recording/stitch_batch.hpp"
 #include "recording/stitch_results.hpp"
+#include "recording/stitch_room.hpp"
 #include "spool/moved_journal.hpp"
 
 #include <fmt/format.h>
@@ -104,6 +106,16 @@ class StitchRun {
         return calls;
     }
 
+    Freshness check(const ResolvedCall& call) const {
+        if (!workplace_.stitched)
+            return {false, false, false, "new", {}};
+        auto here = check_file(call, sources_.local(), *workplace_.stitched, options_.overlap);
+        if (here.exists || !options_.linkedids.empty())
+            return here;
+        auto evicted = check_evicted(call, sources_.local(), *workplace_.stitched, options_.overlap);
+        return evicted.current ? evicted : here;
+    }
+
     // Finds out, in parallel, which calls need work.
     void sort_out(std::vector<cdr::Call> calls) {
         std::vector<std::optional<StitchTask>> tasks(calls.size());
@@ -112,9 +124,7 @@ class StitchRun {
         parallel_for(calls.size(), options_.jobs, [&](std::size_t i) {
             try {
                 auto call = resolve_call(calls[i], sources_.local());
-                auto freshness = workplace_.stitched
-                                     ? check_file(call, sources_.local(), *workplace_.stitched, options_.overlap)
-                                     : Freshness{false, false, false, "new", {}};
+                auto freshness = check(call);
                 is_current[i] = freshness.current ? 1 : 0;
                 tasks[i] = StitchTask{std::move(call), freshness.exists, std::move(freshness.reason),
                                       std::move(freshness.manifest.missing)};
@@ -160,10 +170,25 @@ class StitchRun {
                 results_.would_stitch(task.call.call, task.reason);
             return;
         }
-        complete(tasks);
-        const StitchBatch batch{*workplace_.stitched, sources_.local(), options_.overlap, options_.jobs};
-        for (std::size_t at = 0; at < tasks.size(); at += batch_size)
-            build_batch(batch, {tasks.data() + at, std::min(batch_size, tasks.size() - at)}, results_);
+        StitchRoom room{options_.places, *workplace_.stitched, sources_};
+        while (!tasks.empty()) {
+            auto fitting = room.take_fitting(tasks, deadline_);
+            if (fitting.empty()) {
+                leave_for_want_of_room(tasks, room.no_room());
+                return;
+            }
+            complete(fitting);
+            const StitchBatch batch{*workplace_.stitched, sources_.local(), options_.overlap, options_.jobs};
+            for (std::size_t at = 0; at < fitting.size(); at += batch_size)
+                build_batch(batch, {fitting.data() + at, std::min(batch_size, fitting.size() - at)}, results_);
+        }
+    }
+
+    void leave_for_want_of_room(const std::vector<StitchTask>& tasks, const Error& error) {
+        if (!std::exchange(no_room_, true))
+            results_.failed(error);
+        for (const auto& task : tasks)
+            results_.not_saved(task.call.call, error);
     }
 
     std::vector<StitchTask> take_own_tasks() {
@@ -248,6 +273,7 @@ class StitchRun {
     StitchResults results_;
     std::optional<spool::MovedLegs> moved_; ///< legs that this node held
     std::vector<StitchTask> due_;
+    bool no_room_ = false;               ///< reported already
     std::vector<StitchTask> incomplete_; ///< up to date, but for legs that were missing
 };
 

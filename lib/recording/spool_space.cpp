@@ -1,0 +1,48 @@
+// What only root may still use is not free: Asterisk does not run as root.
+#include "recording/spool_space.hpp"
+
+#include "base/error.hpp"
+
+#include <sys/statvfs.h>
+
+#include <cerrno>
+#include <limits>
+
+namespace pbx::recording {
+
+namespace {
+
+struct FreeSpace {
+    std::uint64_t free = 0;
+    std::uint64_t total = 0;
+};
+
+FreeSpace space_of(const Folder& folder) {
+    struct statvfs found {};
+    if (::fstatvfs(folder.fd(), &found) != 0)
+        throw system_error(Exit::io, "cannot look at the free space of " + folder.path().native(), errno);
+    return {static_cast<std::uint64_t>(found.f_bavail) * found.f_frsize,
+            static_cast<std::uint64_t>(found.f_blocks) * found.f_frsize};
+}
+
+} // namespace
+
+bool SpoolSpace::holds(const Folder& folder) const {
+    return folder.owner().st_dev == spool_.owner().st_dev;
+}
+
+std::uint64_t SpoolSpace::available(const Folder& folder) const {
+    if (!holds(folder))
+        return std::numeric_limits<std::uint64_t>::max();
+    const auto space = space_of(spool_);
+    const auto reserve = rules_.reserve_of(space.total);
+    return space.free > reserve ? space.free - reserve : 0;
+}
+
+std::uint64_t SpoolSpace::missing() const {
+    const auto space = space_of(spool_);
+    const auto reserve = rules_.reserve_of(space.total);
+    return space.free < reserve ? reserve - space.free : 0;
+}
+
+} // namespace pbx::recording

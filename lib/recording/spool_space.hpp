@@ -1,0 +1,34 @@
+// The free space that the recorders need.
+#pragma once
+
+#include "base/folder.hpp"
+#include "recording/space_rules.hpp"
+
+#include <cstdint>
+
+namespace pbx::recording {
+
+/// The file system of the spool.
+class SpoolSpace {
+  public:
+    /// The spool must outlive it.
+    SpoolSpace(const Folder& spool, SpaceRules rules) : spool_{spool}, rules_{rules} {}
+
+    const SpaceRules& rules() const { return rules_; }
+
+    /// Whether what is written to `folder` takes space from the recorders. Throws Error (io).
+    bool holds(const Folder& folder) const;
+
+    /// Bytes that may be written to `folder` before less than the reserve is free; no limit for a folder on another
+    /// file system, which no recorder needs. Throws Error (io).
+    std::uint64_t available(const Folder& folder) const;
+
+    /// Bytes that are missing to the reserve now; 0 when there are none. Throws Error (io).
+    std::uint64_t missing() const;
+
+  private:
+    const Folder& spool_;
+    SpaceRules rules_;
+};
+
+} // namespace pbx::recording
