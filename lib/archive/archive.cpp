@@ -30,7 +30,8 @@ Exit archive_with_metrics(const ArchiveOptions& options, recording::Metrics& met
         lock.emplace(spool, ".pbx-archive.lock");
     Remote remote{options.places.remote, options.places.rclone, lock ? lock->fd() : -1, RemoteRoot::may_be_new};
     ArchiveReport report{options.json, options.dry_run, metrics};
-    ArchiveContext context{options, deadline, remote, report};
+    FactsJournal facts{spool, options, report};
+    ArchiveContext context{options, deadline, remote, report, facts};
     nodes.enter(options.dry_run);
     const auto run_part = [&](const std::function<void()>& part) {
         try {
@@ -39,8 +40,16 @@ Exit archive_with_metrics(const ArchiveOptions& options, recording::Metrics& met
             report.add_run_failure(error);
         }
     };
+    const auto load_facts = [&] {
+        if (!options.dry_run)
+            facts.load(deadline);
+    };
+    run_part(load_facts);
     run_part([&] { copy_stitched(context); });
+    // At once: until then a recording that replaces an older one differs from the facts that the database has.
+    run_part(load_facts);
     run_part([&] { move_legs(context, spool, nodes); });
+    run_part(load_facts);
     run_part([&] { make_room(context, spool); });
     return report.finish();
 }

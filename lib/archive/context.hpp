@@ -2,6 +2,7 @@
 #pragma once
 
 #include "archive/archive_report.hpp"
+#include "archive/facts_journal.hpp"
 #include "archive/options.hpp"
 #include "base/deadline.hpp"
 #include "remote/remote.hpp"
@@ -16,6 +17,7 @@ struct ArchiveContext {
     Deadline deadline;
     Remote& remote;
     ArchiveReport& report;
+    FactsJournal& facts;
 
     /// When a transfer of so many bytes must have ended: even a slow line carries 50 kB per second.
     Deadline transfer_deadline(std::uint64_t bytes) const {

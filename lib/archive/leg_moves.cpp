@@ -81,7 +81,7 @@ class LegMoves {
     }
 
     void move(std::vector<SourceFile> legs) {
-        std::erase_if(legs, [&](SourceFile& leg) { return !hash(leg); });
+        std::erase_if(legs, [&](SourceFile& leg) { return !read(leg); });
         if (context_.options.dry_run)
             return announce(std::move(legs));
         std::vector<SourceFile> shared;
@@ -94,9 +94,10 @@ class LegMoves {
         move_shared(std::move(shared));
     }
 
-    bool hash(SourceFile& leg) {
+    // Fills in the facts.
+    bool read(SourceFile& leg) {
         try {
-            leg.md5 = md5_of_file(leg.fd.get(), leg.size(), source_.folder.path_of(leg.name));
+            leg.facts = audio::take_facts(leg.fd.get(), leg.size(), source_.folder.path_of(leg.name));
             return true;
         } catch (const Error& error) {
             fail(leg, error);

@@ -1,4 +1,4 @@
-// Journal first, then the leg, under a lease: whoever wants to write it then waits until it is gone, and makes a new
+// Journals first, then the leg, under a lease: whoever wants to write it then waits until it is gone, and makes a new
 // one.
 #include "archive/leg_release.hpp"
 
@@ -20,8 +20,8 @@ Error different_leg(const ArchiveContext& context, const Folder& spool, const st
                     const RemoteObject& object) {
     return {
         Exit::cant_create,
-        fmt::format("remote {} {}: {}; here {}", context.remote.display_path(), what, describe(object.size, object.md5),
-                    describe(leg.size(), leg.md5)),
+        fmt::format("remote {} {}: {}; here {}", context.remote.display_path(), what,
+                    describe({object.size, object.md5, {}}), describe({leg.size(), leg.md5(), {}})),
         fmt::format("either may be the only copy of its leg, so keep both: compare them, and the CDR rows that have "
                     "this recordingfile; leg names of two machines differ where each has its own node = NAME in "
                     "pbx.conf; this one stays in {}",
@@ -132,6 +132,7 @@ void LegRelease::remove(std::vector<SourceFile> legs) {
     auto next = legs.begin();
     try {
         context_.remote.sync(context_.deadline);
+        context_.facts.record(Shelf::legs, legs);
         record(legs, next);
     } catch (const Error& error) {
         for (; next != legs.end(); ++next)
@@ -159,7 +160,7 @@ void LegRelease::remove_if_unchanged(const SourceFile& leg) {
     if (writers_.has_writer(leg, lease) || !is_unchanged(leg.status, *named)) {
         log::note("left {}: it changed while it was archived", leg.name);
         ++context_.report.counts(Shelf::legs).written;
-        mark_.set(leg.fd.get(), leg.status, leg.md5);
+        mark_.set(leg.fd.get(), leg.status, leg.md5());
         return;
     }
     spool_.remove(leg.name);

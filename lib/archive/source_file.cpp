@@ -3,8 +3,6 @@
 
 #include "base/error.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <iterator>
@@ -46,11 +44,7 @@ bool is_unchanged(const struct stat& before, const struct stat& now) {
 }
 
 bool is_same(const SourceFile& file, const RemoteObject& object) {
-    return object.size == file.size() && object.md5 == file.md5;
-}
-
-std::string describe(std::uint64_t size, const std::string& md5) {
-    return fmt::format("{} bytes{}{}", size, md5.empty() ? "" : ", MD5 ", md5);
+    return object.size == file.size() && object.md5 == file.md5();
 }
 
 std::vector<std::string> names_of(const std::vector<SourceFile>& files) {

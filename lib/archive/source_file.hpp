@@ -1,6 +1,7 @@
 // A local file on its way to the archive.
 #pragma once
 
+#include "audio/file_facts.hpp"
 #include "base/fd.hpp"
 #include "base/folder.hpp"
 #include "remote/object.hpp"
@@ -15,12 +16,16 @@
 
 namespace pbx::archive {
 
-/// Held open, with its status and MD5 from when it was read.
+/// Held open, with its status and facts from when it was read.
 struct SourceFile {
     std::string name;
     Fd fd;
     struct stat status {};
-    std::string md5; ///< empty until it is read
+    audio::FileFacts facts{}; ///< without hashes until it is read
+    std::string linkedid{};   ///< of a stitched recording: what its manifest states, like accountcode
+    std::string accountcode{};
+
+    const std::string& md5() const { return facts.content.md5; }
 
     std::uint64_t size() const { return static_cast<std::uint64_t>(status.st_size); }
 };
@@ -43,9 +48,6 @@ bool is_unchanged(const struct stat& before, const struct stat& now);
 
 /// Whether the remote's own size and MD5 are those of the file.
 bool is_same(const SourceFile& file, const RemoteObject& object);
-
-/// "1234 bytes, MD5 ...".
-std::string describe(std::uint64_t size, const std::string& md5);
 
 std::vector<std::string> names_of(const std::vector<SourceFile>& files);
 std::uint64_t total_size(const std::vector<SourceFile>& files);

@@ -1,4 +1,4 @@
-// One reading of a recording gives its MD5, for the comparison with the remote, and the SHA-256 of its audio, for the
+// One reading of a recording gives its facts, for the comparison with the remote, and the SHA-256 of its audio, for the
 // comparison with its own manifest.
 #include "archive/stitched_copies.hpp"
 
@@ -6,7 +6,6 @@
 #include "archive/uploads.hpp"
 #include "audio/manifest.hpp"
 #include "base/atomic_file.hpp"
-#include "base/hash.hpp"
 #include "base/log.hpp"
 #include "base/name.hpp"
 #include "recording/damage.hpp"
@@ -70,16 +69,19 @@ class StitchedCopies {
         context_.report.add_failure(Shelf::stitched, name, error);
     }
 
-    // Fills in the MD5. False, and a failure, when the audio is not what the manifest says: a damaged recording could
+    // Fills in the facts. False, and a failure, when the audio is not what the manifest says: a damaged recording could
     // replace a good one.
     bool read(SourceFile& file) {
         try {
             const auto header = header_of(file);
             const auto manifest = header ? audio::Manifest::from(*header) : std::nullopt;
             const auto path = source_.folder.path_of(file.name);
-            const auto hashes = hashes_of_file(file.fd.get(), file.size(), header ? header->data_offset : 0, path);
-            file.md5 = hashes.md5;
-            const auto fault = manifest ? recording::find_damage(*manifest, hashes.sha256) : std::string{};
+            file.facts = audio::take_facts(file.fd.get(), file.size(), path, audio::DataHash::wanted);
+            if (manifest) {
+                file.linkedid = manifest->linkedid;
+                file.accountcode = manifest->accountcode;
+            }
+            const auto fault = manifest ? recording::find_damage(*manifest, file.facts.data_sha256) : std::string{};
             if (fault.empty())
                 return true;
             if (!context_.options.dry_run && !recording::mark_damaged(file.fd.get()))
@@ -97,14 +99,21 @@ class StitchedCopies {
         std::erase_if(files, [&](SourceFile& file) { return !read(file); });
         const auto objects = ask_remote(context_, Shelf::stitched, files);
         std::vector<SourceFile> due;
+        std::vector<SourceFile> archived;
         for (auto& file : files) {
             const auto object = objects.find(file.name);
             try {
-                if (object == objects.end() || !remote_copy_stays(file, object->second))
+                if (object != objects.end() && is_same(file, object->second))
+                    archived.push_back(std::move(file));
+                else if (object == objects.end() || !remote_copy_stays(file, object->second))
                     due.push_back(std::move(file));
             } catch (const Error& error) {
                 fail(file.name, error);
             }
+        }
+        for (const auto* file : recorded(archived)) {
+            ++context_.report.counts(Shelf::stitched).archived;
+            mark(*file, file->md5());
         }
         if (context_.options.dry_run)
             announce(due);
@@ -124,12 +133,28 @@ class StitchedCopies {
     void store(std::vector<SourceFile> files) {
         const auto deadline = context_.transfer_deadline(total_size(files));
         const auto result = upload(context_, source_, std::move(files), deadline);
-        for (const auto& file : result.stored) {
-            context_.report.add_copied(file.name, file.size());
-            mark(file, file.md5);
+        for (const auto* file : recorded(result.stored)) {
+            context_.report.add_copied(file->name, file->size());
+            mark(*file, file->md5());
         }
         for (const auto& rejected : result.rejected)
             report_rejected(rejected);
+    }
+
+    // Those of `files`, which the remote has now, whose facts are on this disk or in the database. The others get no
+    // mark, so that the next run looks at them again.
+    std::vector<const SourceFile*> recorded(const std::vector<SourceFile>& files) {
+        std::vector<const SourceFile*> result;
+        try {
+            if (!context_.options.dry_run)
+                context_.facts.record(Shelf::stitched, files);
+            for (const auto& file : files)
+                result.push_back(&file);
+        } catch (const Error& error) {
+            for (const auto& file : files)
+                fail(file.name, error);
+        }
+        return result;
     }
 
     void report_rejected(const RejectedUpload& rejected) {
@@ -142,11 +167,11 @@ class StitchedCopies {
         else if (!rejected.object)
             fail(file.name, not_shown(context_));
         else
-            fail(file.name,
-                 {Exit::data,
-                  fmt::format("remote {} stored something else: {}; here {}", context_.remote.display_path(),
-                              describe(rejected.object->size, rejected.object->md5), describe(file.size(), file.md5)),
-                  "the file stays here; the next run compares both"});
+            fail(file.name, {Exit::data,
+                             fmt::format("remote {} stored something else: {}; here {}", context_.remote.display_path(),
+                                         describe({rejected.object->size, rejected.object->md5, {}}),
+                                         describe({file.size(), file.md5(), {}})),
+                             "the file stays here; the next run compares both"});
     }
 
     void mark(const SourceFile& file, const std::string& md5) {
@@ -158,11 +183,6 @@ class StitchedCopies {
     }
 
     bool remote_copy_stays(const SourceFile& file, const RemoteObject& object) {
-        if (is_same(file, object)) {
-            ++context_.report.counts(Shelf::stitched).archived;
-            mark(file, file.md5);
-            return true;
-        }
         const auto leg = leg_only_in_remote(file, object);
         if (!leg)
             return false;

@@ -41,7 +41,7 @@ std::string Hash::hex() {
 
 namespace {
 
-// Calls `each` for every block of bytes from `offset` to `end`, with the block's offset.
+// Calls `each` for every block of bytes from `offset` to `end`.
 template <typename Each>
 void read_range(int fd, std::uint64_t offset, std::uint64_t end, std::string_view what, const Each& each) {
     constexpr std::uint64_t most = 1U << 18U;
@@ -51,7 +51,7 @@ void read_range(int fd, std::uint64_t offset, std::uint64_t end, std::string_vie
         const auto got = read_at(fd, std::span{buffer}.first(want), offset, what);
         if (got == 0)
             throw Error{Exit::io, std::string{what} + " became shorter while it was read"};
-        each(std::string_view{buffer.data(), got}, offset);
+        each(std::string_view{buffer.data(), got});
         offset += got;
     }
 }
@@ -66,25 +66,14 @@ std::string sha256_of(std::string_view text) {
 
 std::string md5_of_file(int fd, std::uint64_t length, std::string_view what) {
     Hash hash{Hash::Algorithm::md5};
-    read_range(fd, 0, length, what, [&](std::string_view bytes, std::uint64_t) { hash.add(bytes); });
+    read_range(fd, 0, length, what, [&](std::string_view bytes) { hash.add(bytes); });
     return hash.hex();
 }
 
 std::string sha256_of_range(int fd, std::uint64_t offset, std::uint64_t length, std::string_view what) {
     Hash hash{Hash::Algorithm::sha256};
-    read_range(fd, offset, offset + length, what, [&](std::string_view bytes, std::uint64_t) { hash.add(bytes); });
+    read_range(fd, offset, offset + length, what, [&](std::string_view bytes) { hash.add(bytes); });
     return hash.hex();
-}
-
-FileHashes hashes_of_file(int fd, std::uint64_t length, std::uint64_t offset, std::string_view what) {
-    Hash md5{Hash::Algorithm::md5};
-    Hash sha256{Hash::Algorithm::sha256};
-    read_range(fd, 0, length, what, [&](std::string_view bytes, std::uint64_t at) {
-        md5.add(bytes);
-        if (at + bytes.size() > offset)
-            sha256.add(bytes.substr(offset - std::min(offset, at)));
-    });
-    return {md5.hex(), sha256.hex()};
 }
 
 } // namespace pbx

@@ -33,11 +33,4 @@ std::string md5_of_file(int fd, std::uint64_t length, std::string_view what);
 /// SHA-256 of `length` bytes of an open file, from `offset`. Throws Error (io), also when the file is shorter.
 std::string sha256_of_range(int fd, std::uint64_t offset, std::uint64_t length, std::string_view what);
 
-/// md5_of_file(), and in the same pass the SHA-256 of the bytes from `offset` to `length`.
-struct FileHashes {
-    std::string md5;
-    std::string sha256;
-};
-FileHashes hashes_of_file(int fd, std::uint64_t length, std::uint64_t offset, std::string_view what);
-
 } // namespace pbx

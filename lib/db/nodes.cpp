@@ -1,12 +1,11 @@
-// Sends each query asynchronously, because the archive must not hang on a server that never answers.
+// Every query has a deadline, because the archive must not hang on a server that never answers.
 #include "db/nodes.hpp"
 
 #include "base/printable.hpp"
+#include "db/patient_query.hpp"
 #include "db/session.hpp"
 
 #include <fmt/format.h>
-#include <libpq-fe.h>
-#include <poll.h>
 #include <unistd.h>
 
 #include <array>
@@ -17,8 +16,6 @@
 namespace pbx::db {
 
 namespace {
-
-using Result = std::unique_ptr<PGresult, decltype(&PQclear)>;
 
 constexpr const char* asking = "query the other nodes";
 
@@ -38,38 +35,8 @@ std::string literal(PGconn* connection, const std::string& text) {
     return quoted.get();
 }
 
-// Runs `sql` as one transaction, and returns the rows of its last statement.
-Result ask(PGconn* connection, const std::string& sql, const Deadline& deadline) {
-    const WaitingFor waiting{"the database", Exit::unavailable};
-    if (PQsendQuery(connection, sql.c_str()) == 0)
-        throw sql_error(asking, {}, PQerrorMessage(connection));
-    Result rows{nullptr, &PQclear};
-    std::optional<Error> fault;
-    for (;;) {
-        while (PQisBusy(connection) != 0) {
-            pollfd socket{PQsocket(connection), POLLIN, 0};
-            const auto ready = ::poll(&socket, 1, static_cast<int>(deadline.left().count()));
-            if (ready == 0)
-                throw sql_error(asking, {}, "the server does not answer");
-            if ((ready < 0 && errno != EINTR) || (ready > 0 && PQconsumeInput(connection) == 0))
-                throw sql_error(asking, {}, PQerrorMessage(connection));
-        }
-        Result result{PQgetResult(connection), &PQclear};
-        if (!result)
-            break;
-        const auto status = PQresultStatus(result.get());
-        if (status == PGRES_TUPLES_OK) {
-            rows = std::move(result);
-        } else if (status != PGRES_COMMAND_OK) {
-            const char* state = PQresultErrorField(result.get(), PG_DIAG_SQLSTATE);
-            fault = sql_error(asking, state != nullptr ? state : "", PQresultErrorMessage(result.get()));
-        }
-    }
-    if (fault)
-        throw Error{*fault};
-    if (!rows)
-        throw sql_error(asking, {}, PQerrorMessage(connection));
-    return rows;
+QueryResult ask(PGconn* connection, const std::string& sql, const Deadline& deadline) {
+    return ask_patiently(connection, asking, sql, {}, deadline);
 }
 
 std::string not_this(PGconn* connection, const Node& node) {

@@ -78,6 +78,10 @@ class Builder {
     bool can_be_joined() const { return result_.being_written.empty() && result_.gone.empty(); }
 
     void examine(const LocatedLeg& leg) {
+        if (!leg.damage.empty()) {
+            add_unreadable(leg.name, leg.damage);
+            return;
+        }
         try {
             if (auto file = legs_.open(leg))
                 examine(leg, *std::move(file));
@@ -86,10 +90,14 @@ class Builder {
         } catch (const Error& error) {
             if (error.status() != Exit::data)
                 throw;
-            result_.status = Exit::data;
-            result_.faults.emplace_back(error.what());
-            result_.manifest.unreadable.push_back(leg.name);
+            add_unreadable(leg.name, error.what());
         }
+    }
+
+    void add_unreadable(const std::string& name, const std::string& fault) {
+        result_.status = Exit::data;
+        result_.faults.push_back(fault);
+        result_.manifest.unreadable.push_back(name);
     }
 
     void examine(const LocatedLeg& leg, Fd file) {

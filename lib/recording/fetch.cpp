@@ -5,7 +5,6 @@
 #include "base/log.hpp"
 #include "base/name.hpp"
 #include "cdr/legs.hpp"
-#include "db/session.hpp"
 #include "recording/fetch_tiers.hpp"
 
 #include <fmt/format.h>
@@ -18,12 +17,6 @@
 namespace pbx::recording {
 
 namespace {
-
-std::vector<cdr::Call> find_calls(const FetchOptions& options) {
-    soci::session session;
-    db::connect(session, options.database, std::min(options.timeout, std::chrono::seconds{60}));
-    return cdr::find_calls(session, options.call);
-}
 
 // The one call that is meant. Another account's call is answered in the same words as one that does not exist.
 cdr::Call choose_call(std::vector<cdr::Call> calls, const FetchOptions& options) {
@@ -50,7 +43,10 @@ std::optional<Exit> attempt(Answer& answer, std::optional<Error>& failure,
     } catch (const Error& error) {
         if (!answer.discard())
             throw;
-        log::note("{}", error.what());
+        if (error.status() == Exit::data)
+            log::warn("{}", error.what());
+        else
+            log::note("{}", error.what());
         failure = error;
         return std::nullopt;
     }
@@ -96,7 +92,9 @@ Exit serve(FetchWork& work, cdr::Call call) {
         serve_leg(work, call, call.legs.at(leg ? *leg - 1 : 0));
         return Exit::ok;
     }
-    return serve_stitched(work, resolve_call(std::move(call), work.sources.local()));
+    const auto resolved = resolve_call(std::move(call), work.sources.local());
+    work.facts.expect(resolved.recording, resolved.call.legs);
+    return serve_stitched(work, resolved);
 }
 
 } // namespace
@@ -107,12 +105,13 @@ Exit fetch(const FetchOptions& options) {
                     "name it by its CDR id, uniqueid or linkedid, or a leg with --file"};
     Answer answer{options.answer};
     LegSources sources{options.places, LegSources::WithoutCache::use_private_folder};
-    FetchWork work{options, Deadline::of_run(options.timeout), sources, answer};
+    ArchivedFacts facts{options.database, options.timeout};
+    FetchWork work{options, Deadline::of_run(options.timeout), sources, answer, facts};
     if (!options.file.empty()) {
         serve_file(work);
         return Exit::ok;
     }
-    return serve(work, choose_call(find_calls(options), options));
+    return serve(work, choose_call(cdr::find_calls(facts.session(), options.call), options));
 }
 
 } // namespace pbx::recording

@@ -2,7 +2,6 @@
 #include "audio/leg_audio.hpp"
 #include "base/name.hpp"
 #include "cdr/leg_owner.hpp"
-#include "db/session.hpp"
 #include "recording/fetch_tiers.hpp"
 
 #include <unistd.h>
@@ -13,12 +12,6 @@
 namespace pbx::recording {
 
 namespace {
-
-std::optional<cdr::LegOwner> find_owner(const FetchOptions& options) {
-    soci::session session;
-    db::connect(session, options.database, std::min(options.timeout, std::chrono::seconds{60}));
-    return cdr::find_owner(session, options.file, options.account);
-}
 
 Error no_such_leg(const std::string& name) {
     return {Exit::no_input, "no recorded leg \"" + shown(name) + "\"",
@@ -46,7 +39,8 @@ void send_repaired(FetchWork& work, const std::string& name, const Fd& file, con
 
 // Through the cache, because the header of a stream cannot be repaired before the length of its audio is known.
 void serve_nameless_leg(FetchWork& work, const std::string& name) {
-    if (const auto file = work.sources.local().find(name)) {
+    work.facts.expect({}, {name});
+    if (const auto file = find_leg_here(work, name)) {
         send_repaired(work, name, *file, "leg-local");
         return;
     }
@@ -55,9 +49,10 @@ void serve_nameless_leg(FetchWork& work, const std::string& name) {
                     "legs leave for the archive every hour: set --remote or PBX_REMOTE"};
     if (!can_be_archived(name))
         throw no_such_leg(name);
-    if (const auto failures = work.sources.bring_back({name}, work.deadline); !failures.empty())
-        throw Error{failures.begin()->second};
-    const auto file = work.sources.local().find(name);
+    const auto fetched = work.sources.bring_back({name}, work.facts.of_legs(), work.deadline);
+    throw_first(fetched.failures);
+    throw_first(fetched.damaged);
+    const auto file = find_leg_here(work, name);
     if (!file)
         throw no_such_leg(name);
     send_repaired(work, name, *file, "leg-remote");
@@ -68,7 +63,7 @@ void serve_nameless_leg(FetchWork& work, const std::string& name) {
 void serve_file(FetchWork& work) {
     const auto& options = work.options;
     require_safe_name(options.file, "leg");
-    const auto owner = find_owner(options);
+    const auto owner = cdr::find_owner(work.facts.session(), options.file, options.account);
     if (options.account && !(owner && owner->is_of_account))
         throw no_such_leg(options.file);
     if (owner)

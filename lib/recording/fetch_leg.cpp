@@ -17,14 +17,19 @@ void send_local_leg(FetchWork& work, const cdr::Call& call, const std::string& n
     const audio::LegAudio leg{Fd{::dup(file.get())}, what};
     if (leg.frames() == 0)
         throw no_audio(call);
+    work.facts.close();
     work.answer.begin({size, 1, "leg-local", 0});
     work.answer.add(file.get(), 0, size, what);
     work.answer.finish();
 }
 
-// Serves any WAV file that has more than a header.
-std::optional<ServedObject> decide_on_leg(const cdr::Call& call, const std::string& name, std::string_view beginning,
-                                          bool is_all) {
+// Ends the stream of a leg whose header cannot be read.
+struct NotAWav {
+    std::string reason;
+};
+
+// Serves any WAV file that has more than a header. Throws NotAWav.
+std::optional<ServedObject> decide_on_leg(const cdr::Call& call, std::string_view beginning, bool is_all) {
     try {
         const auto header = audio::parse_wav_header(beginning);
         const bool has_audio = header && beginning.size() > header->data_offset;
@@ -37,7 +42,7 @@ std::optional<ServedObject> decide_on_leg(const cdr::Call& call, const std::stri
     } catch (const Error& error) {
         if (error.status() != Exit::data)
             throw;
-        throw Error{Exit::data, "leg " + name + " in the archive: " + error.what()};
+        throw NotAWav{error.what()};
     }
     return ServedObject{{std::nullopt, 1, "leg-remote", 0}, 0, {}};
 }
@@ -49,22 +54,53 @@ Error not_found(const cdr::Call& call, const std::string& name) {
                                        : "another node may still bring it: try again in an hour"};
 }
 
+// What the remote itself reports about a leg without facts.
+Content ask_for_leg(FetchWork& work, const cdr::Call& call, const std::string& name) {
+    const auto object = find_object(*work.sources.archive(), Shelf::legs, name, work.deadline);
+    if (!object)
+        throw not_found(call, name);
+    return {object->size, object->md5, {}};
+}
+
+// The remote answered well, and gave no byte of the leg.
+Error gave_nothing(FetchWork& work, const cdr::Call& call, const std::string& name) {
+    if (!find_object(*work.sources.archive(), Shelf::legs, name, work.deadline))
+        return not_found(call, name);
+    return {Exit::unavailable, "leg " + name + " in the archive: the remote gave no byte of it", "try again"};
+}
+
 } // namespace
+
+std::optional<Fd> find_leg_here(FetchWork& work, const std::string& name) {
+    auto legs = work.sources.local().find_in_spool({name});
+    if (legs.front().place == LocatedLeg::Place::elsewhere && work.sources.local().has(name))
+        work.sources.find_in_caches(legs, work.facts.of_legs());
+    return work.sources.local().open(legs.front());
+}
 
 void serve_leg(FetchWork& work, const cdr::Call& call, const std::string& name) {
     require_own_leg(call, name);
-    if (const auto file = work.sources.local().find(name)) {
+    work.facts.expect({}, {name});
+    if (const auto file = find_leg_here(work, name)) {
         send_local_leg(work, call, name, *file);
         return;
     }
     if (work.sources.archive() == nullptr)
         throw Error{Exit::no_input, "leg " + name + " of call " + display_name(call) + " is not in the spool",
                     "legs leave for the archive every hour: set --remote or PBX_REMOTE"};
-    const auto object = find_object(*work.sources.archive(), Shelf::legs, name, work.deadline);
-    if (!object)
-        throw not_found(call, name);
-    send_object(work, Shelf::legs, name, *object,
-                [&](std::string_view beginning, bool is_all) { return decide_on_leg(call, name, beginning, is_all); });
+    const auto known = work.facts.of_legs().find(name);
+    const bool is_known = known != work.facts.of_legs().end();
+    const auto expected = is_known ? known->second : ask_for_leg(work, call, name);
+    try {
+        if (!send_object(work, Shelf::legs, name, expected, [&](std::string_view beginning, bool is_all) {
+                return decide_on_leg(call, beginning, is_all);
+            }))
+            throw gave_nothing(work, call, name);
+    } catch (const NotAWav& fault) {
+        if (is_known)
+            require_undamaged(work, Shelf::legs, name, expected);
+        throw Error{Exit::data, "leg " + name + " in the archive: " + fault.reason};
+    }
 }
 
 } // namespace pbx::recording

@@ -40,6 +40,7 @@ LocalAttempt serve_local_recording(FetchWork& work, const ResolvedCall& call) {
     // Before any of it is sent, since it can still be rebuilt then. What was read once is sent from memory.
     if (const auto fault = find_damage_in_file(file.get(), path); !fault.empty())
         return {false, fault, Error{Exit::data, path + ": " + fault, cannot_be_rebuilt}};
+    work.facts.close();
     send_recording(work, file.get(), freshness.manifest, "stitched-local");
     return {true, {}, {}};
 }

@@ -9,6 +9,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <utility>
 
@@ -65,12 +66,27 @@ class Target {
     Fd nameless_;
 };
 
-// Throws the failure of the first leg that the archive could not give.
+// Throws the failure of the first leg that the archive could not give, unless it gave a damaged one: the others are
+// served without it.
 void bring_back_legs(FetchWork& work, ResolvedCall& call) {
     call.legs = work.sources.local().find_in_spool(call.call.legs);
-    work.sources.local().find_in_caches(call.legs);
-    throw_first(work.sources.bring_back(names_elsewhere(call.legs), work.deadline));
-    work.sources.local().find_in_caches(call.legs);
+    const auto archived = names_elsewhere(call.legs);
+    if (archived.empty())
+        return;
+    const auto& expected = work.facts.of_legs();
+    work.sources.find_in_caches(call.legs, expected);
+    auto fetched = work.sources.bring_back(names_elsewhere(call.legs), expected, work.deadline);
+    for (const auto& [name, failure] : fetched.failures) {
+        if (failure.status() != Exit::data)
+            throw Error{failure};
+        fetched.damaged.insert_or_assign(name, failure);
+    }
+    work.sources.find_in_caches(call.legs, expected);
+    mark_damaged_legs(call.legs, fetched.damaged);
+}
+
+bool is_any_damaged(const ResolvedCall& call) {
+    return std::any_of(call.legs.begin(), call.legs.end(), [](const LocatedLeg& leg) { return !leg.damage.empty(); });
 }
 
 // A leg that only the recording on this disk has; empty when there is none.
@@ -97,7 +113,9 @@ Exit serve_rebuilt_recording(FetchWork& work, ResolvedCall call, std::optional<E
     // The archive may hold the whole call in the recording that it did not give.
     if (!absent.empty() && archive_failure)
         throw Error{*archive_failure};
-    Target target{work, call, absent.empty() || other_nodes_are_done(call.call)};
+    // A damaged leg may be given undamaged by the next fetch.
+    const bool keep = !is_any_damaged(call) && (absent.empty() || other_nodes_are_done(call.call));
+    Target target{work, call, keep};
     // The target may have waited for another process that built the same recording.
     if (target.is_kept()) {
         auto local = serve_local_recording(work, call);

@@ -5,6 +5,7 @@
 #include "base/deadline.hpp"
 #include "base/error.hpp"
 #include "recording/answer.hpp"
+#include "recording/archived_facts.hpp"
 #include "recording/fetch.hpp"
 #include "recording/leg_sources.hpp"
 #include "recording/resolved_call.hpp"
@@ -20,6 +21,7 @@ struct FetchWork {
     Deadline deadline;
     LegSources& sources;
     Answer& answer;
+    ArchivedFacts& facts;
 };
 
 /// Serves one leg as it is. Throws Error: no_input when it is in no place or has no audio, data when it is ambiguous or
@@ -55,6 +57,10 @@ bool serve_archived_recording(FetchWork& work, const ResolvedCall& call);
 /// recording. Throws Error.
 Exit serve_rebuilt_recording(FetchWork& work, ResolvedCall call, std::optional<Error> local_damage,
                              const std::optional<Error>& archive_failure);
+
+/// Opens a leg that is on this machine; one in a cache must be what was archived. Nothing when there is none. Throws
+/// Error.
+std::optional<Fd> find_leg_here(FetchWork& work, const std::string& name);
 
 /// The error for a call whose recording has no audio.
 Error no_audio(const cdr::Call& call);

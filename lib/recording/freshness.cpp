@@ -14,7 +14,11 @@ namespace pbx::recording {
 namespace {
 
 Freshness outdated(std::string reason) {
-    return {false, true, false, std::move(reason), {}};
+    return {false, true, false, false, std::move(reason), {}};
+}
+
+Freshness unfit(std::string reason) {
+    return {false, true, false, true, std::move(reason), {}};
 }
 
 std::string find_newer_leg(const std::vector<LocatedLeg>& legs, FileTime modified) {
@@ -41,24 +45,24 @@ Freshness check_freshness(const ResolvedCall& call, const LocalLegs& legs, const
                           Overlap overlap) {
     const auto& header = recording.header;
     if (header.data_offset + header.data_size != recording.size)
-        return outdated("it is not whole");
+        return unfit("it is not whole");
     auto manifest = audio::Manifest::from(header);
     if (!manifest)
-        return outdated("it has no manifest");
+        return unfit("it has no manifest");
     if (manifest->linkedid != call.call.linkedid || manifest->accountcode != call.call.accountcode)
-        return outdated("it belongs to another call");
+        return unfit("it belongs to another call");
     if (manifest->trimmed != (overlap == Overlap::trim))
         return outdated(manifest->trimmed ? "it was made with --overlap trim" : "it was made with --overlap keep");
     if (!manifest->lists(call.call.legs))
-        return outdated("its legs are not those of the CDR");
+        return unfit("its legs are not those of the CDR");
     if (!manifest->fits(header))
-        return outdated("its manifest does not fit its audio");
+        return unfit("its manifest does not fit its audio");
     if (const auto name = find_newer_leg(call.legs, recording.modified); !name.empty())
         return outdated(name + " is newer");
     for (const auto& name : manifest->missing)
         if (legs.has(name))
             return outdated(name + " was missing and is here now");
-    return {true, true, false, {}, *std::move(manifest)};
+    return {true, true, false, false, {}, *std::move(manifest)};
 }
 
 Freshness check_file(const ResolvedCall& call, const LocalLegs& legs, const Folder& stitched, Overlap overlap,
@@ -66,13 +70,13 @@ Freshness check_file(const ResolvedCall& call, const LocalLegs& legs, const Fold
     try {
         auto file = stitched.find(call.recording);
         if (!file)
-            return {false, false, false, "new", {}};
+            return {false, false, false, false, "new", {}};
         struct stat status {};
         if (::fstat(file->get(), &status) != 0)
             throw system_error(Exit::io, "cannot look at " + stitched.path_of(call.recording), errno);
         const auto modified = modification_time(status);
         if (modified == damaged_time)
-            return {false, true, true, "its audio is damaged", {}};
+            return {false, true, true, false, "its audio is damaged", {}};
         const RecordingSummary recording{audio::read_wav_header(file->get(), call.recording),
                                          static_cast<std::uint64_t>(status.st_size), modified};
         auto freshness = check_freshness(call, legs, recording, overlap);

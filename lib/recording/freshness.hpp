@@ -16,9 +16,10 @@ namespace pbx::recording {
 struct Freshness {
     bool current = false;
     bool exists = false;
-    bool damaged = false;     ///< marked with mark_damaged()
-    std::string reason;       ///< why it is not current: "new", "20260418-1.wav is newer"
-    audio::Manifest manifest; ///< of a current one
+    bool damaged = false;        ///< marked with mark_damaged()
+    bool may_be_damaged = false; ///< what is wrong lies in the recording itself, which damage can do
+    std::string reason;          ///< why it is not current: "new", "20260418-1.wav is newer"
+    audio::Manifest manifest;    ///< of a current one
 };
 
 /// A stitched recording as far as it is known before its audio is read.

@@ -6,7 +6,6 @@
 #include "base/log.hpp"
 #include "recording/spool_space.hpp"
 #include "remote/query.hpp"
-#include "remote/transfer.hpp"
 
 #include <unistd.h>
 
@@ -57,43 +56,74 @@ std::set<std::string> LegSources::find_archived(const std::vector<std::string>& 
     return found;
 }
 
-ObjectFailures LegSources::bring_back(const std::vector<std::string>& names, const Deadline& deadline) {
+void LegSources::find_in_caches(std::vector<LocatedLeg>& legs, const KnownContents& expected) {
+    local_.find_in_caches(legs);
+    for (auto& leg : legs) {
+        const auto known = expected.find(leg.name);
+        if (leg.place != LocatedLeg::Place::cache || known == expected.end() || compared_.contains(leg.name))
+            continue;
+        const auto file = local_.open(leg);
+        if (!file)
+            continue;
+        const auto path = leg.folder->path_of(leg.name);
+        const auto found = content_of_file(file->get(), path);
+        if (known->second.matches(found)) {
+            compared_.insert(leg.name);
+            continue;
+        }
+        log::warn("{} is damaged, and is fetched again: {}", path, describe_difference(known->second, found));
+        local_.drop_from_cache(leg);
+    }
+}
+
+FetchedObjects LegSources::bring_back(const std::vector<std::string>& names, const KnownContents& expected,
+                                      const Deadline& deadline) {
     if (!archive_ || names.empty())
         return {};
+    auto fetched = bring_where_there_is_room(names, expected, deadline);
+    compared_.insert(fetched.present.begin(), fetched.present.end());
+    return fetched;
+}
+
+FetchedObjects LegSources::bring_where_there_is_room(const std::vector<std::string>& names,
+                                                     const KnownContents& expected, const Deadline& deadline) {
     if (without_cache_ == WithoutCache::use_private_folder && SpoolSpace{local_.spool(), space_}.missing() > 0) {
         log::note("legs are not cached: less than the reserve is free on the disk");
-        return bring_into_private_folder(names, deadline);
+        return bring_into_private_folder(names, expected, deadline);
     }
     try {
-        return bring_into_cache(names, deadline);
+        return bring_into_cache(names, expected, deadline);
     } catch (const Error& error) {
         if (without_cache_ == WithoutCache::fail || !cannot_write(error) || ::access(cache_path_.c_str(), W_OK) == 0)
             throw;
         log::note("legs are not cached: {}", error.what());
     }
-    return bring_into_private_folder(names, deadline);
+    return bring_into_private_folder(names, expected, deadline);
 }
 
-ObjectFailures LegSources::bring_into_private_folder(const std::vector<std::string>& names, const Deadline& deadline) {
-    auto failures = fetch_objects(*archive_, Shelf::legs, names, private_folder(), deadline).failures;
+FetchedObjects LegSources::bring_into_private_folder(const std::vector<std::string>& names,
+                                                     const KnownContents& expected, const Deadline& deadline) {
+    auto fetched = fetch_objects(*archive_, Shelf::legs, names, private_folder(), deadline, expected);
     use_cache(private_folder());
-    return failures;
+    return fetched;
 }
 
-ObjectFailures LegSources::bring_into_cache(const std::vector<std::string>& names, const Deadline& deadline) {
+FetchedObjects LegSources::bring_into_cache(const std::vector<std::string>& names, const KnownContents& expected,
+                                            const Deadline& deadline) {
     const auto cache = Folder::create(cache_path_, &local_.spool());
     use_cache(cache);
     // rclone writes by paths, and the user who owns the cache could redirect those: root lets it write into a folder of
     // root's own, and copies the legs from there.
     if (::geteuid() == 0 && cache.owner().st_uid != 0)
-        return bring_through_private_folder(names, cache, deadline);
-    return fetch_objects(*archive_, Shelf::legs, names, cache, deadline).failures;
+        return bring_through_private_folder(names, expected, cache, deadline);
+    return fetch_objects(*archive_, Shelf::legs, names, cache, deadline, expected);
 }
 
-ObjectFailures LegSources::bring_through_private_folder(const std::vector<std::string>& names, const Folder& cache,
+FetchedObjects LegSources::bring_through_private_folder(const std::vector<std::string>& names,
+                                                        const KnownContents& expected, const Folder& cache,
                                                         const Deadline& deadline) {
     const auto& arrived = private_folder();
-    auto failures = fetch_objects(*archive_, Shelf::legs, names, arrived, deadline).failures;
+    auto fetched = fetch_objects(*archive_, Shelf::legs, names, arrived, deadline, expected);
     for (const auto& name : names) {
         const auto leg = arrived.find(name);
         if (!leg)
@@ -103,7 +133,7 @@ ObjectFailures LegSources::bring_through_private_folder(const std::vector<std::s
         file.commit();
         arrived.remove(name);
     }
-    return failures;
+    return fetched;
 }
 
 const Folder& LegSources::private_folder() {

@@ -1,12 +1,14 @@
 // Where legs come from: the spool, the cache of legs brought back, and the archive.
 #pragma once
 
+#include "base/content.hpp"
 #include "base/deadline.hpp"
 #include "base/private_folder.hpp"
 #include "recording/local_legs.hpp"
 #include "recording/places.hpp"
 #include "remote/object.hpp"
 #include "remote/remote.hpp"
+#include "remote/transfer.hpp"
 
 #include <optional>
 #include <set>
@@ -31,16 +33,25 @@ class LegSources {
     /// recording that lacks these legs is good as far as it goes.
     std::set<std::string> find_archived(const std::vector<std::string>& names, const Deadline& deadline);
 
-    /// Brings legs from the archive to this machine, where find_in_caches() then sees them. A leg that is in neither
-    /// place afterwards and not among the failures is definitely not in the archive. Throws Error when the archive or
+    /// Looks in the caches for those of `legs` that were elsewhere, and compares what is there with `expected`, once in
+    /// the life of this object. A leg that differs is dropped from the cache, with a warning, and is elsewhere again.
+    void find_in_caches(std::vector<LocatedLeg>& legs, const KnownContents& expected);
+
+    /// Brings legs from the archive to this machine, where find_in_caches() then sees them. A leg that is not there
+    /// afterwards, and neither failed nor damaged, is definitely not in the archive. Throws Error when the archive or
     /// the cache cannot be used at all. Does nothing without a remote.
-    ObjectFailures bring_back(const std::vector<std::string>& names, const Deadline& deadline);
+    FetchedObjects bring_back(const std::vector<std::string>& names, const KnownContents& expected,
+                              const Deadline& deadline);
 
   private:
-    ObjectFailures bring_into_cache(const std::vector<std::string>& names, const Deadline& deadline);
-    ObjectFailures bring_into_private_folder(const std::vector<std::string>& names, const Deadline& deadline);
-    ObjectFailures bring_through_private_folder(const std::vector<std::string>& names, const Folder& cache,
-                                                const Deadline& deadline);
+    FetchedObjects bring_where_there_is_room(const std::vector<std::string>& names, const KnownContents& expected,
+                                             const Deadline& deadline);
+    FetchedObjects bring_into_private_folder(const std::vector<std::string>& names, const KnownContents& expected,
+                                             const Deadline& deadline);
+    FetchedObjects bring_into_cache(const std::vector<std::string>& names, const KnownContents& expected,
+                                    const Deadline& deadline);
+    FetchedObjects bring_through_private_folder(const std::vector<std::string>& names, const KnownContents& expected,
+                                                const Folder& cache, const Deadline& deadline);
     const Folder& private_folder();
     void use_cache(const Folder& folder);
 
@@ -50,7 +61,8 @@ class LegSources {
     LocalLegs local_;
     std::optional<Remote> archive_;
     std::optional<PrivateFolder> private_folder_;
-    std::set<std::string> used_; ///< paths of the folders that `local_` has as caches
+    std::set<std::string> used_;     ///< paths of the folders that `local_` has as caches
+    std::set<std::string> compared_; ///< legs in a cache that were found to be as expected
 };
 
 } // namespace pbx::recording

@@ -44,9 +44,20 @@ void LocalLegs::find_in_caches(std::vector<LocatedLeg>& legs) const {
 }
 
 const Folder* LocalLegs::cache_of(const std::string& name) const {
-    const auto cache = std::find_if(caches_.begin(), caches_.end(),
-                                    [&](const Folder& folder) { return folder.look(name).has_value(); });
+    const auto cache = std::find_if(caches_.begin(), caches_.end(), [&](const Folder& folder) {
+        return folder.look(name).has_value() && !dropped_.contains({&folder, name});
+    });
     return cache == caches_.end() ? nullptr : &*cache;
+}
+
+void LocalLegs::drop_from_cache(LocatedLeg& leg) {
+    try {
+        leg.folder->remove(leg.name);
+    } catch (const Error&) {
+        dropped_.emplace(leg.folder, leg.name); // of another user's cache: not used by this run
+    }
+    leg.place = Place::elsewhere;
+    leg.folder = nullptr;
 }
 
 bool LocalLegs::has(const std::string& name) const {
@@ -71,9 +82,15 @@ bool can_be_archived(const std::string& name) {
 std::vector<std::string> names_elsewhere(const std::vector<LocatedLeg>& legs) {
     std::vector<std::string> names;
     for (const auto& leg : legs)
-        if (leg.place == Place::elsewhere && can_be_archived(leg.name))
+        if (leg.place == Place::elsewhere && leg.damage.empty() && can_be_archived(leg.name))
             names.push_back(leg.name);
     return names;
+}
+
+void mark_damaged_legs(std::vector<LocatedLeg>& legs, const std::map<std::string, Error>& damaged) {
+    for (auto& leg : legs)
+        if (const auto damage = damaged.find(leg.name); leg.place == Place::elsewhere && damage != damaged.end())
+            leg.damage = damage->second.what();
 }
 
 } // namespace pbx::recording

@@ -1,6 +1,7 @@
 // The legs that this machine has: in the spool, or in a cache of legs brought back from the archive.
 #pragma once
 
+#include "base/error.hpp"
 #include "base/folder.hpp"
 
 #include <sys/stat.h>
@@ -8,8 +9,11 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace pbx::recording {
@@ -32,6 +36,7 @@ struct LocatedLeg {
     const Folder* folder = nullptr; ///< of a leg in the spool or a cache; as valid as the LocalLegs that found it
     FileTime modified{};            ///< of a leg in the spool
     std::uint64_t size = 0;         ///< of a leg in the spool, in bytes
+    std::string damage{};           ///< why its bytes in the archive must not be used; empty: no reason
 };
 
 class LocalLegs {
@@ -39,6 +44,7 @@ class LocalLegs {
     explicit LocalLegs(Folder spool) : spool_{std::move(spool)} {}
     LocalLegs(const LocalLegs&) = delete;
     LocalLegs& operator=(const LocalLegs&) = delete;
+    ~LocalLegs() = default;
 
     const Folder& spool() const { return spool_; }
     void add_cache(Folder folder) { caches_.push_back(std::move(folder)); }
@@ -50,6 +56,8 @@ class LocalLegs {
     void find_in_caches(std::vector<LocatedLeg>& legs) const;
     /// Whether there is a file of this name in the spool or a cache.
     bool has(const std::string& name) const;
+    /// Removes a leg that was found in a cache, and does not find it there again. Not for several threads at once.
+    void drop_from_cache(LocatedLeg& leg);
 
     /// Opens a leg where it was found; nothing when it is gone since, or was elsewhere. Throws Error: data when its
     /// name is refused or it is not a regular file; no_permission, io.
@@ -61,11 +69,15 @@ class LocalLegs {
     const Folder* cache_of(const std::string& name) const;
 
     Folder spool_;
-    std::deque<Folder> caches_; ///< a deque, because LocatedLeg points at its elements
+    std::deque<Folder> caches_;                               ///< a deque, because LocatedLeg points at its elements
+    std::set<std::pair<const Folder*, std::string>> dropped_; ///< legs that could not be removed from a cache
 };
 
 /// Whether the archive can be asked for a leg of this name.
 bool can_be_archived(const std::string& name);
+
+/// Notes in those of `legs` that are not on this machine why the archive's bytes must not be used.
+void mark_damaged_legs(std::vector<LocatedLeg>& legs, const std::map<std::string, Error>& damaged);
 
 /// The names of those of `legs` that are not on this machine and that the archive can be asked for.
 std::vector<std::string> names_elsewhere(const std::vector<LocatedLeg>& legs);

@@ -11,8 +11,8 @@ namespace {
 
 class CheckedStream {
   public:
-    CheckedStream(Answer& answer, const RemoteObject& object, const ObjectDecision& decide)
-        : answer_{answer}, object_{object}, decide_{decide} {}
+    CheckedStream(Answer& answer, std::uint64_t size, const ObjectDecision& decide)
+        : answer_{answer}, size_{size}, decide_{decide} {}
 
     void add(std::string_view data) {
         constexpr std::size_t held_back = 1U << 16U;
@@ -20,7 +20,7 @@ class CheckedStream {
         if (served_) {
             hash_.add(data);
         } else {
-            served_ = decide_(held_, held_.size() >= object_.size);
+            served_ = decide_(held_, held_.size() >= size_);
             if (!served_)
                 return;
             hash_.add(std::string_view{held_}.substr(served_->data_offset));
@@ -45,7 +45,7 @@ class CheckedStream {
   private:
     void send(std::string_view data) {
         if (!has_begun_) {
-            served_->headers.length = object_.size;
+            served_->headers.length = size_;
             answer_.begin(served_->headers);
             has_begun_ = true;
         }
@@ -53,7 +53,7 @@ class CheckedStream {
     }
 
     Answer& answer_;
-    const RemoteObject& object_;
+    std::uint64_t size_;
     const ObjectDecision& decide_;
     std::string held_;
     std::optional<ServedObject> served_;
@@ -63,12 +63,20 @@ class CheckedStream {
 
 } // namespace
 
-void send_object(FetchWork& work, Shelf shelf, const std::string& name, const RemoteObject& object,
+bool send_object(FetchWork& work, Shelf shelf, const std::string& name, const Content& expected,
                  const ObjectDecision& decide) {
-    CheckedStream stream{work.answer, object, decide};
-    stream_object(
-        *work.sources.archive(), shelf, name, object, [&](std::string_view data) { stream.add(data); }, work.deadline);
+    CheckedStream stream{work.answer, expected.size, decide};
+    if (!stream_object(
+            *work.sources.archive(), shelf, name, expected, [&](std::string_view data) { stream.add(data); },
+            work.deadline))
+        return false;
     stream.finish(name);
+    return true;
+}
+
+void require_undamaged(FetchWork& work, Shelf shelf, const std::string& name, const Content& expected) {
+    stream_object(
+        *work.sources.archive(), shelf, name, expected, [](std::string_view) {}, work.deadline);
 }
 
 } // namespace pbx::recording

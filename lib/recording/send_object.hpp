@@ -24,9 +24,14 @@ struct ServedObject {
 using ObjectDecision = std::function<std::optional<ServedObject>(std::string_view beginning, bool is_all)>;
 
 /// Nothing is sent before `decide` has decided, and the end of the object only after all of it was compared with its
-/// size, its MD5 and its manifest: a reader never gets the whole of a bad object, and of a short one nothing. Throws
-/// Error: no_input for an empty object, data, unavailable, no_permission, and what `decide` throws.
-void send_object(FetchWork& work, Shelf shelf, const std::string& name, const RemoteObject& object,
+/// size, its hashes and its manifest: a reader never gets the whole of a bad object, and of a short one nothing. False
+/// when the remote gave no byte although some were expected: the object may be absent. Throws Error: no_input for an
+/// empty object, data, unavailable, no_permission, and what `decide` throws.
+bool send_object(FetchWork& work, Shelf shelf, const std::string& name, const Content& expected,
                  const ObjectDecision& decide);
+
+/// Reads an object that `decide` refused to its end, and throws Error (data) when it is not what was archived: then it
+/// is damaged.
+void require_undamaged(FetchWork& work, Shelf shelf, const std::string& name, const Content& expected);
 
 } // namespace pbx::recording

@@ -11,6 +11,7 @@
 #include "base/progress.hpp"
 #include "cdr/legs.hpp"
 #include "db/nodes.hpp"
+#include "db/recordings.hpp"
 #include "db/session.hpp"
 #include "recording/eviction.hpp"
 #include "recording/freshness.hpp"
@@ -62,7 +63,8 @@ class StitchRun {
           sources_{options.places, LegSources::WithoutCache::fail, workplace_.lock_fd()}, results_{options.json,
                                                                                                    metrics} {}
 
-    Exit run(cdr::DueCalls due) {
+    /// `session` is that of `due`.
+    Exit run(cdr::DueCalls due, soci::session& session) {
         std::set<std::string> not_seen{options_.linkedids.begin(), options_.linkedids.end()};
         for (bool more = true; more;) {
             auto calls = next_calls(due, more, not_seen);
@@ -71,7 +73,7 @@ class StitchRun {
             if (incomplete_.size() >= batch_size || due_.size() >= batch_size || !more)
                 look_for_missing();
             if (due_.size() >= batch_size || !more)
-                build_due();
+                build_due(session);
             if (more && deadline_.passed()) {
                 const auto when = deadline_.interrupted()
                                       ? std::string{"when it was interrupted"}
@@ -108,7 +110,7 @@ class StitchRun {
 
     Freshness check(const ResolvedCall& call) const {
         if (!workplace_.stitched)
-            return {false, false, false, "new", {}};
+            return {false, false, false, false, "new", {}};
         auto here = check_file(call, sources_.local(), *workplace_.stitched, options_.overlap);
         if (here.exists || !options_.linkedids.empty())
             return here;
@@ -163,7 +165,7 @@ class StitchRun {
         }
     }
 
-    void build_due() {
+    void build_due(soci::session& session) {
         auto tasks = take_own_tasks();
         if (options_.dry_run) {
             for (const auto& task : tasks)
@@ -177,7 +179,7 @@ class StitchRun {
                 leave_for_want_of_room(tasks, room.no_room());
                 return;
             }
-            complete(fitting);
+            complete(fitting, session);
             const StitchBatch batch{*workplace_.stitched, sources_.local(), options_.overlap, options_.jobs};
             for (std::size_t at = 0; at < fitting.size(); at += batch_size)
                 build_batch(batch, {fitting.data() + at, std::min(batch_size, fitting.size() - at)}, results_);
@@ -225,22 +227,27 @@ class StitchRun {
     }
 
     // Brings back legs that left for the archive. Removes the calls that cannot be completed now.
-    void complete(std::vector<StitchTask>& tasks) {
+    void complete(std::vector<StitchTask>& tasks, soci::session& session) {
+        std::set<std::string> archived;
+        for (const auto& task : tasks)
+            archived.merge(as_set(names_elsewhere(task.call.legs)));
+        const auto expected = db::find_recordings(session, {archived.begin(), archived.end()});
         std::set<std::string> wanted;
         for (auto& task : tasks) {
-            sources_.local().find_in_caches(task.call.legs);
+            sources_.find_in_caches(task.call.legs, expected);
             wanted.merge(as_set(names_elsewhere(task.call.legs)));
         }
-        ObjectFailures failures;
+        FetchedObjects fetched;
         std::optional<Error> general_failure;
         try {
-            failures = sources_.bring_back({wanted.begin(), wanted.end()}, deadline_);
+            fetched = sources_.bring_back({wanted.begin(), wanted.end()}, expected, deadline_);
         } catch (const Error& error) {
             general_failure = error;
         }
         std::erase_if(tasks, [&](StitchTask& task) {
-            sources_.local().find_in_caches(task.call.legs);
-            return !is_complete(task, failures, general_failure);
+            sources_.find_in_caches(task.call.legs, expected);
+            mark_damaged_legs(task.call.legs, fetched.damaged);
+            return !is_complete(task, fetched.failures, general_failure);
         });
     }
 
@@ -297,7 +304,8 @@ Exit stitch(const StitchOptions& options) {
             throw Error{*refused};
         const bool count = Progress::wanted();
         return run.run(options.linkedids.empty() ? cdr::DueCalls::since(session, options.since, count)
-                                                 : cdr::DueCalls::named(session, options.linkedids, count));
+                                                 : cdr::DueCalls::named(session, options.linkedids, count),
+                       session);
     });
 }
 

@@ -9,6 +9,7 @@
 #include "remote/rclone_output.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -32,8 +33,9 @@ std::string local_path(const Folder& folder) {
 // Objects arrive in a hidden folder beside their final place, are checked there, and are then renamed into place.
 class ObjectFetch {
   public:
-    ObjectFetch(Remote& remote, Shelf shelf, const Folder& folder, const Deadline& deadline)
-        : remote_{remote}, shelf_{shelf}, folder_{folder}, deadline_{deadline} {}
+    ObjectFetch(Remote& remote, Shelf shelf, const Folder& folder, const Deadline& deadline,
+                const KnownContents& expected)
+        : remote_{remote}, shelf_{shelf}, folder_{folder}, deadline_{deadline}, expected_{expected} {}
 
     FetchedObjects run(const std::vector<std::string>& names) && {
         auto found = find_objects(remote_, shelf_, names, deadline_);
@@ -68,6 +70,10 @@ class ObjectFetch {
         for (const auto& name : names) {
             try {
                 const auto file = checked(name, run);
+                if (const auto damage = find_damage(name, file)) {
+                    result_.damaged.insert_or_assign(name, *damage);
+                    continue;
+                }
                 folder_.give_to_owner(file.get());
                 if (::fchmod(file.get(), 0640) != 0 || (names.size() <= few && ::fsync(file.get()) != 0))
                     throw system_error(Exit::cant_create, "cannot sync " + folder_.path_of(name), errno);
@@ -107,6 +113,18 @@ class ObjectFetch {
         return *std::move(file);
     }
 
+    // Nothing when what arrived, which is what the remote reports, is also what was archived.
+    std::optional<Error> find_damage(const std::string& name, const Fd& file) const {
+        const auto expected = expected_.find(name);
+        if (expected == expected_.end())
+            return std::nullopt;
+        const auto found = content_of_file(file.get(), name);
+        if (expected->second.matches(found))
+            return std::nullopt;
+        return remote_.rclone().failure(Exit::data, "fetch " + shown(name),
+                                        "it is damaged: " + describe_difference(expected->second, found));
+    }
+
     void rename_into_place(const std::vector<std::string>& names) {
         for (const auto& name : names) {
             if (::renameat(incoming_->folder().fd(), name.c_str(), folder_.fd(), name.c_str()) == 0)
@@ -122,6 +140,7 @@ class ObjectFetch {
     Shelf shelf_;
     const Folder& folder_;
     const Deadline& deadline_;
+    const KnownContents& expected_;
     std::map<std::string, RemoteObject> objects_;
     std::optional<PrivateFolder> incoming_;
     FetchedObjects result_;
@@ -130,36 +149,38 @@ class ObjectFetch {
 } // namespace
 
 FetchedObjects fetch_objects(Remote& remote, Shelf shelf, const std::vector<std::string>& names, const Folder& folder,
-                             const Deadline& deadline) {
-    return ObjectFetch{remote, shelf, folder, deadline}.run(names);
+                             const Deadline& deadline, const KnownContents& expected) {
+    return ObjectFetch{remote, shelf, folder, deadline, expected}.run(names);
 }
 
-void stream_object(Remote& remote, Shelf shelf, const std::string& name, const RemoteObject& object, const Sink& sink,
+bool stream_object(Remote& remote, Shelf shelf, const std::string& name, const Content& expected, const Sink& sink,
                    const Deadline& deadline) {
     require_remote_name(name, "read");
     const auto& rclone = remote.rclone();
     const auto action = "read " + shown(name);
     Progress progress{"fetching", ""};
-    progress.expect(0, object.size);
-    Hash hash{Hash::Algorithm::md5};
-    std::uint64_t passed = 0;
+    progress.expect(0, expected.size);
+    ContentHash hash;
     const auto run = rclone.run({{"cat", "--buffer-size=1M"}, {remote.path_of(shelf)}, std::vector{name}}, deadline,
                                 [&](std::string_view data) {
-                                    if (data.size() > object.size - passed)
-                                        throw rclone.failure(Exit::data, action, "it is longer than the remote said");
-                                    passed += data.size();
+                                    if (data.size() > expected.size - hash.size())
+                                        throw rclone.failure(Exit::data, action,
+                                                             "expected " + describe(expected) + "; found more bytes");
                                     progress.add(0, data.size());
                                     hash.add(data);
                                     sink(data);
                                 });
     if (run.status != 0 || run.timed_out)
         throw rclone.failure(action, run);
-    if (passed != object.size)
+    if (hash.size() == 0 && expected.size > 0)
+        return false;
+    const auto found = hash.finish();
+    if (found.size != expected.size)
         throw rclone.failure(Exit::unavailable, action,
-                             "it ended after " + std::to_string(passed) + " of " + std::to_string(object.size) +
-                                 " bytes");
-    if (!object.md5.empty() && hash.hex() != object.md5)
-        throw rclone.failure(Exit::data, action, "what arrived has another MD5 than the remote reports");
+                             fmt::format("it ended after {} of {} bytes", found.size, expected.size));
+    if (!expected.matches(found))
+        throw rclone.failure(Exit::data, action, "it is damaged: " + describe_difference(expected, found));
+    return true;
 }
 
 std::string read_beginning(Remote& remote, Shelf shelf, const std::string& name, const RemoteObject& object,

@@ -1,6 +1,7 @@
 // Moving bytes between the remote and this machine.
 #pragma once
 
+#include "base/content.hpp"
 #include "base/deadline.hpp"
 #include "base/folder.hpp"
 #include "base/subprocess.hpp"
@@ -15,20 +16,22 @@
 
 namespace pbx {
 
-/// A name in neither of the two is definitely absent.
+/// A name in none of the three is definitely absent.
 struct FetchedObjects {
     std::set<std::string> present; ///< in the folder now
     ObjectFailures failures; ///< as in FoundObjects; also data: it arrived corrupted, cant_create: the disk is full
+    ObjectFailures damaged;  ///< data: what the remote stores is not what was archived
 };
 
-/// Brings objects into `folder`: each appears there whole, synced and equal to the remote's own size and MD5, or not at
-/// all. Few rclone runs. Throws Error when rclone or the folder cannot be used at all.
+/// Brings objects into `folder`: each appears there whole, synced, equal to the remote's own size and MD5 and to what
+/// `expected` has for it, or not at all. Few rclone runs. Throws Error when rclone or the folder cannot be used at all.
 FetchedObjects fetch_objects(Remote& remote, Shelf shelf, const std::vector<std::string>& names, const Folder& folder,
-                             const Deadline& deadline);
+                             const Deadline& deadline, const KnownContents& expected = {});
 
-/// Passes one object, as find_objects() reported it, to `sink`, and compares size and MD5 as it flows. Throws Error
-/// when it is not that object: unavailable (cut short), data (corrupt), no_permission. A sink that throws ends it.
-void stream_object(Remote& remote, Shelf shelf, const std::string& name, const RemoteObject& object, const Sink& sink,
+/// Passes one object to `sink`, and compares it with `expected` as it flows. Throws Error when it is not that: data
+/// (other bytes), unavailable (cut short), no_permission. A sink that throws ends it. Returns false when rclone ended
+/// well without a byte where some were expected: the object is absent, or was cut short at once.
+bool stream_object(Remote& remote, Shelf shelf, const std::string& name, const Content& expected, const Sink& sink,
                    const Deadline& deadline);
 
 /// The first `length` bytes of an object, as find_objects() reported it, or all of it when it is shorter. Throws Error.

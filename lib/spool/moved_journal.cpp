@@ -3,13 +3,11 @@
 
 #include "base/lines.hpp"
 #include "base/trust.hpp"
+#include "spool/journal_file.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
 #include <functional>
 #include <span>
@@ -35,47 +33,6 @@ std::string journal_name(sys_seconds time) {
                        static_cast<unsigned>(day.day()));
 }
 
-// errno is left to the caller.
-struct OpenedJournal {
-    Fd fd;
-    bool is_new = false;
-};
-
-// The journal decides which calls are stitched here, and other programs may write into the spool: one that exists must
-// be trusted before it is appended to.
-OpenedJournal open_for_append(const Folder& spool, const std::string& journal) {
-    constexpr int flags = O_WRONLY | O_APPEND | O_NOCTTY | O_CLOEXEC;
-    Fd created{::openat(spool.fd(), journal.c_str(), flags | O_CREAT | O_EXCL | O_NOFOLLOW, 0640)};
-    if (created || errno != EEXIST) {
-        if (created)
-            spool.give_to_owner(created.get());
-        return {std::move(created), true};
-    }
-    const auto trusted = open_trusted(spool, journal);
-    if (!trusted)
-        throw Error{Exit::temporary, spool.path_of(journal) + " was removed while it was opened", "try again"};
-    return {Fd{::open(fmt::format("/proc/self/fd/{}", trusted->get()).c_str(), flags)}, false};
-}
-
-// 0, or the errno of the failure.
-int write_and_sync(int fd, std::string_view text) {
-    while (!text.empty()) {
-        const auto written = ::write(fd, text.data(), text.size());
-        if (written < 0 && errno != EINTR)
-            return errno;
-        text.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(written, 0)));
-    }
-    return ::fsync(fd) == 0 ? 0 : errno;
-}
-
-std::optional<Error> disk_full_or_throw(const std::string& message, int error_number) {
-    auto error = system_error(Exit::cant_create, message, error_number,
-                              error_number == EFBIG ? "raise the limit on file sizes (ulimit -f)" : "");
-    if (error_number == ENOSPC || error_number == EDQUOT)
-        return error;
-    throw Error{std::move(error)};
-}
-
 // Only the days that may lie behind `now`, so that nobody has to list the spool for it.
 void remove_old_journals(const Folder& spool, sys_seconds now) {
     for (auto age = days_kept + days{1}; age <= days_kept + days{31}; ++age)
@@ -87,22 +44,13 @@ void remove_old_journals(const Folder& spool, sys_seconds now) {
 std::optional<Error> record_moved_legs(const Folder& spool, const std::vector<std::string>& names, sys_seconds now) {
     if (names.empty())
         return std::nullopt;
-    const auto journal = journal_name(now);
-    const auto path = spool.path_of(journal);
-    const auto opened = open_for_append(spool, journal);
-    if (!opened.fd)
-        return disk_full_or_throw("cannot open " + path, errno);
-    // The first line break ends a line that a full disk or a kill may have torn.
-    std::string text = "\n";
+    std::string lines;
     for (const auto& name : names)
-        text += fmt::format("{}\t{}\n", now.time_since_epoch().count(), name);
-    if (const int failed = write_and_sync(opened.fd.get(), text); failed != 0)
-        return disk_full_or_throw("cannot write " + path, failed);
-    // Also for a journal that was there: a run that a power failure ended may have made it, and its name may be lost.
-    spool.sync();
-    if (opened.is_new)
+        lines += fmt::format("{}\t{}\n", now.time_since_epoch().count(), name);
+    auto appended = append_lines(spool, journal_name(now), lines);
+    if (appended.is_new && !appended.disk_full)
         remove_old_journals(spool, now);
-    return std::nullopt;
+    return std::move(appended.disk_full);
 }
 
 MovedLegs MovedLegs::since(const Folder& spool, sys_seconds since) {

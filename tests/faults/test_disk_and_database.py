@@ -78,8 +78,9 @@ class Disk(Case):
             self.assertEqual(Wav(work.stitched_file(call)).check().samples, b''.join(data[44:] for _, data in parts))
         sweep.counts.add('full disk under stitch-src', repaired=1)
 
-    def test_archive_from_a_full_spool_loses_nothing_and_makes_room(self):
-        work = self.workdir(database=False)
+    def full_spool(self):
+        """Three legs on a disk without a free block: the workdir, {name: bytes}."""
+        work = self.workdir()
         self.on_small_disk(work.spool, '64k')
         legs = {f'20260418-150000-{n}-1.wav': sound.pcm(sound.ramp(0.2, n)) for n in range(3)}
         for name, data in legs.items():
@@ -87,7 +88,20 @@ class Disk(Case):
         with contextlib.suppress(OSError), open(work.spool / 'ballast', 'wb', buffering=0) as file:
             while True:
                 file.write(bytes(4096))
+        return work, legs
+
+    def test_a_full_spool_without_a_database_keeps_its_legs_since_their_facts_can_be_stored_nowhere(self):
+        work, legs = self.full_spool()
+        result = self.status(work.run('pbx-archive', env={'PBX_DATABASE': f'host={work.path} dbname=none'}), 73)
+        self.says(result, r'\.facts: No space left on device')
+        self.assertEqual(work.legs_in_spool(), [*sorted(legs), 'ballast'])
         self.status(work.run('pbx-archive'), 0)
+        self.assertEqual(work.legs_in_spool(), ['ballast'])
+
+    def test_archive_from_a_full_spool_loses_nothing_and_makes_room(self):
+        work, legs = self.full_spool()
+        self.status(work.run('pbx-archive'), 0)
+        self.assertEqual(work.db.value('select count(*) from recordings'), '3', 'their facts went to the database')
         there = work.remote.files()
         self.assertEqual([name for name, data in legs.items() if there.get(name) != data], [], 'LOST')
         self.assertEqual(work.legs_in_spool(), ['ballast'], 'only the archive can make room')

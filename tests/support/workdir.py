@@ -139,7 +139,7 @@ class Remote:
 
 
 class Workdir:
-    """A PBX in a temporary folder. `remote`: gcs (a server that speaks Google's API), local, webdav, or None."""
+    """A PBX in a temporary folder. `remote`: gcs (a server that speaks Google's API), local, webdav, sftp, or None."""
 
     def __init__(self, remote='gcs', database=True):
         self.stack = contextlib.ExitStack()
@@ -213,26 +213,35 @@ class Workdir:
         return Remote(str(folder), folder=folder)
 
     def _webdav(self):
+        folder, port = self._serve('webdav', r'http://127\.0\.0\.1:(\d+)/')
+        self.rclone_conf.write_text(f'[dav]\ntype = webdav\nurl = http://127.0.0.1:{port}/\nvendor = other\n',
+                                    encoding='utf-8')
+        return Remote('dav:' + BELOW.rstrip('/'), folder=folder)
+
+    def _sftp(self):
+        folder, port = self._serve('sftp', r'listening on 127\.0\.0\.1:(\d+)', '--user', 'pbx', '--pass', 'secret')
+        secret = subprocess.run(['rclone', 'obscure', 'secret'], stdout=subprocess.PIPE, check=True, text=True).stdout.strip()
+        self.rclone_conf.write_text(f'[ssh]\ntype = sftp\nhost = 127.0.0.1\nport = {port}\nuser = pbx\npass = {secret}\n'
+                                    'md5sum_command = md5sum\n', encoding='utf-8')
+        return Remote('ssh:' + BELOW.rstrip('/'), folder=folder)
+
+    def _serve(self, protocol, ready, *options):
+        """Serve a folder with rclone: the folder of the remote, and the server's port, which `ready` finds in its log."""
         root = self.path / 'remote'
         folder = root / BELOW
         folder.mkdir(parents=True)
-        log = self.path / 'webdav.log'
+        log = self.path / f'{protocol}.log'
         # pylint: disable=consider-using-with
-        server = subprocess.Popen(['setpriv', '--pdeathsig', 'TERM', 'rclone', 'serve', 'webdav', str(root), '--addr',
+        server = subprocess.Popen(['setpriv', '--pdeathsig', 'TERM', 'rclone', 'serve', protocol, str(root), '--addr',
                                    '127.0.0.1:0', '--config', '', '--log-file', str(log), '--log-level', 'INFO',
-                                   '--dir-cache-time', '0'], env=self.env, stdin=subprocess.DEVNULL)
+                                   '--dir-cache-time', '0', *options], env=self.env, stdin=subprocess.DEVNULL)
         self.stack.callback(_end, server)
-        url = None
         for _ in range(400):
-            found = log.exists() and re.search(r'http://127\.0\.0\.1:\d+/', log.read_text())
+            found = log.exists() and re.search(ready, log.read_text())
             if found:
-                url = found.group(0)
-                break
+                return folder, found.group(1)
             time.sleep(0.05)
-        if not url:
-            raise RuntimeError(f'rclone serve webdav did not start: {log.read_text() if log.exists() else ""}')
-        self.rclone_conf.write_text(f'[dav]\ntype = webdav\nurl = {url}\nvendor = other\n', encoding='utf-8')
-        return Remote('dav:' + BELOW.rstrip('/'), folder=folder)
+        raise RuntimeError(f'rclone serve {protocol} did not start: {log.read_text() if log.exists() else ""}')
 
     def remote_down(self):
         """From now on the remote refuses connections; remote_up() ends that."""

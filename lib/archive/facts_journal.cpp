@@ -1,0 +1,164 @@
+// One JSON object per line (object_facts.hpp).
+#include "archive/facts_journal.hpp"
+
+#include "archive/object_facts.hpp"
+#include "base/lines.hpp"
+#include "base/log.hpp"
+#include "base/name.hpp"
+#include "base/trust.hpp"
+#include "db/recordings.hpp"
+#include "db/session.hpp"
+#include "spool/journal_file.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <utility>
+
+namespace pbx::archive {
+
+namespace {
+
+constexpr const char* journal = ".facts";
+constexpr std::size_t longest_line = 8192; // three texts of 255 bytes, each of six characters in JSON
+
+constexpr std::chrono::seconds patience{60}; // for a thousand rows
+
+// Stores facts in parts, so that memory stays bounded.
+class FactsLoader {
+  public:
+    using Refused = std::function<void(const Error&)>;
+
+    FactsLoader(const std::string& database, const Deadline& deadline, Refused refused)
+        : deadline_{deadline}, refused_{std::move(refused)} {
+        db::connect(session_, database, patience);
+    }
+
+    void add(nlohmann::json facts) {
+        facts["line"] = line_++;
+        rows_.push_back(std::move(facts));
+        constexpr std::size_t rows_at_once = 1000;
+        if (rows_.size() >= rows_at_once)
+            store();
+    }
+
+    void store() {
+        const auto rows = std::exchange(rows_, nlohmann::json::array());
+        if (!rows.empty() && !try_to_store(rows) && rows.size() > 1)
+            for (const auto& row : rows)
+                try_to_store(nlohmann::json::array({row}));
+    }
+
+    std::uint64_t count() const { return line_; }
+
+  private:
+    // False when the database refuses one of the rows, for example a name that its encoding lacks.
+    bool try_to_store(const nlohmann::json& rows) {
+        try {
+            db::store_recordings(session_, rows.dump(), deadline_.at_most(patience));
+            return true;
+        } catch (const Error& error) {
+            if (error.status() != Exit::data)
+                throw;
+            if (rows.size() == 1)
+                refused_({Exit::data,
+                          "facts of " + shown(rows[0]["name"].get_ref<const std::string&>()) + ": " + error.what(),
+                          error.hint()});
+            return false;
+        }
+    }
+
+    soci::session session_;
+    const Deadline& deadline_;
+    Refused refused_;
+    nlohmann::json rows_ = nlohmann::json::array();
+    std::uint64_t line_ = 0;
+};
+
+} // namespace
+
+void FactsJournal::record(Shelf shelf, const std::vector<SourceFile>& files) {
+    if (files.empty())
+        return;
+    const auto now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+    auto rows = nlohmann::json::array();
+    std::string lines;
+    for (const auto& file : files) {
+        rows.push_back(facts_of(file, shelf, options_.node, now));
+        lines += rows.back().dump() + "\n";
+    }
+    const auto appended = spool::append_lines(spool_, journal, lines);
+    if (!appended.disk_full)
+        return;
+    log::note("{}; the facts go to the database", appended.disk_full->what());
+    try {
+        const auto deadline = Deadline::after(patience);
+        FactsLoader loader{options_.database, deadline, [](const Error& error) { throw Error{error}; }};
+        for (auto& row : rows)
+            loader.add(std::move(row));
+        loader.store();
+    } catch (const Error& error) {
+        log::note("{}", error.what());
+        throw Error{*appended.disk_full};
+    }
+}
+
+void FactsJournal::load(const Deadline& deadline) {
+    const auto fd = open_trusted(spool_, journal);
+    if (!fd)
+        return;
+    try {
+        load_lines(fd->get(), deadline);
+    } catch (const Error& error) {
+        if (error.status() == Exit::io)
+            throw;
+        const auto what =
+            fmt::format("facts of archived recordings stay in {}: {}", spool_.path_of(journal), error.what());
+        if (error.status() == Exit::no_permission)
+            log::warn("{}", what);
+        else
+            log::note("{}", what);
+        return;
+    }
+    spool_.remove(journal);
+    spool_.sync();
+}
+
+void FactsJournal::load_lines(int fd, const Deadline& deadline) {
+    constexpr std::size_t block = 1U << 18U;
+    const auto path = spool_.path_of(journal);
+    const auto refuse = [&](const Error& error) {
+        constexpr int most_named = 10;
+        if (++refused_ <= most_named)
+            report_.add_run_failure({error.status(), path + ": " + error.what(), error.hint()});
+    };
+    FactsLoader loader{options_.database, deadline, refuse};
+    std::string text;
+    std::uint64_t offset = 0;
+    for (std::size_t got = block; got == block; offset += got) {
+        const auto before = text.size();
+        text.resize(before + block);
+        got = read_at(fd, std::span{text}.subspan(before), offset, path);
+        text.resize(before + got);
+        const auto complete = take_complete_lines(text);
+        for (const auto line : Lines{complete}) {
+            try {
+                if (auto facts = line.size() <= longest_line ? parse_facts(line) : nlohmann::json{}; !facts.is_null())
+                    loader.add(std::move(facts));
+            } catch (const Error& error) {
+                refuse(error);
+            }
+        }
+        if (text.size() > longest_line)
+            text.erase(0, text.size() - longest_line - 1); // not one of ours: only its end is still looked for
+    }
+    loader.store();
+    log::note("stored the facts of {} archived recordings", loader.count());
+}
+
+} // namespace pbx::archive

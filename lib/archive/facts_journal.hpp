@@ -1,0 +1,40 @@
+// The way of facts into the table `recordings`: through a journal in the spool, since archiving needs no database.
+#pragma once
+
+#include "archive/archive_report.hpp"
+#include "archive/options.hpp"
+#include "archive/source_file.hpp"
+#include "base/deadline.hpp"
+#include "base/folder.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pbx::archive {
+
+/// Under the run's lock, which makes this process the only one that writes the journal.
+class FactsJournal {
+  public:
+    FactsJournal(const Folder& spool, const ArchiveOptions& options, ArchiveReport& report)
+        : spool_{spool}, options_{options}, report_{report} {}
+
+    /// Writes and syncs the facts of files that the remote has now. On a full disk they go to the database at once.
+    /// Throws Error when they are in neither place: then nothing must happen that relies on them.
+    void record(Shelf shelf, const std::vector<SourceFile>& files);
+
+    /// Brings the journal into the database, and removes it. A kill leaves a journal that the next run loads once more,
+    /// which changes nothing. A database that does not answer leaves it too, which is no failure. Lines that make no
+    /// sense go to the report; the others are loaded.
+    void load(const Deadline& deadline);
+
+  private:
+    void load_lines(int fd, const Deadline& deadline);
+
+    const Folder& spool_;
+    const ArchiveOptions& options_;
+    ArchiveReport& report_;
+    int refused_ = 0; ///< lines
+};
+
+} // namespace pbx::archive

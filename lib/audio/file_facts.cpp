@@ -1,0 +1,129 @@
+// The hashes and levels of the usual formats come from one pass over the bytes; libsndfile decodes the others
+// afterwards.
+#include "audio/file_facts.hpp"
+
+#include "audio/leg_audio.hpp"
+#include "base/error.hpp"
+#include "base/fd.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <string_view>
+
+namespace pbx::audio {
+
+namespace {
+
+std::optional<LegAudio> find_audio(int fd, const std::string& what) {
+    Fd own{::dup(fd)};
+    if (!own)
+        throw system_error(Exit::io, "cannot read " + what, errno);
+    try {
+        return LegAudio{std::move(own), what};
+    } catch (const Error& error) {
+        if (error.status() != Exit::data)
+            throw;
+        return std::nullopt;
+    }
+}
+
+std::string codec_of(const WavFormat& format) {
+    switch (format.tag) {
+    case WavFormat::alaw:
+        return "alaw";
+    case WavFormat::mulaw:
+        return "mulaw";
+    case WavFormat::gsm:
+        return "gsm";
+    default:
+        return "pcm" + std::to_string(format.bits);
+    }
+}
+
+// The part of `bytes`, which begin at `offset` in the file, that lies between `begin` and `end`.
+std::string_view part(std::string_view bytes, std::uint64_t offset, std::uint64_t begin, std::uint64_t end) {
+    const auto last = offset + bytes.size();
+    if (begin >= last || end <= offset)
+        return {};
+    const auto from = std::max(begin, offset);
+    return bytes.substr(from - offset, std::min(end, last) - from);
+}
+
+std::vector<ChannelLevels> decoded_levels(const LegAudio& audio) {
+    constexpr std::size_t frames_at_once = 4096;
+    LevelMeter meter{audio.format()};
+    std::vector<short> samples(frames_at_once * audio.format().channels);
+    try {
+        LegDecoder decoder{audio};
+        while (const auto frames = decoder.read(samples))
+            meter.add_samples(std::span{samples}.first(frames * audio.format().channels));
+    } catch (const Error& error) {
+        if (error.status() != Exit::data)
+            throw;
+        return {};
+    }
+    return meter.levels();
+}
+
+class Pass {
+  public:
+    Pass(const std::optional<LegAudio>& audio, DataHash data_hash) : audio_{audio} {
+        if (audio && LevelMeter::decodes(audio->format()))
+            meter_.emplace(audio->format());
+        if (audio && data_hash == DataHash::wanted)
+            data_hash_.emplace(Hash::Algorithm::sha256);
+    }
+
+    void add(std::string_view bytes) {
+        const auto offset = hash_.size();
+        hash_.add(bytes);
+        if (data_hash_)
+            data_hash_->add(part(bytes, offset, audio_->data_offset(), offset + bytes.size()));
+        if (meter_)
+            meter_->add_bytes(part(bytes, offset, audio_->data_offset(), audio_->data_offset() + audio_->data_bytes()));
+    }
+
+    FileFacts finish() {
+        FileFacts facts;
+        facts.content = hash_.finish();
+        if (data_hash_)
+            facts.data_sha256 = data_hash_->hex();
+        if (audio_)
+            facts.audio = AudioFacts{audio_->frames(),
+                                     audio_->format().rate,
+                                     audio_->format().channels,
+                                     codec_of(audio_->format()),
+                                     meter_ ? meter_->levels() : decoded_levels(*audio_),
+                                     audio_->unfinished()};
+        return facts;
+    }
+
+  private:
+    const std::optional<LegAudio>& audio_;
+    ContentHash hash_;
+    std::optional<Hash> data_hash_;
+    std::optional<LevelMeter> meter_;
+};
+
+} // namespace
+
+FileFacts take_facts(int fd, std::uint64_t size, const std::string& what, DataHash data_hash) {
+    const auto audio = find_audio(fd, what);
+    Pass pass{audio, data_hash};
+    constexpr std::uint64_t most = 1U << 18U;
+    std::vector<char> buffer(std::min(size, most));
+    for (std::uint64_t offset = 0; offset < size;) {
+        const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), size - offset));
+        const auto got = read_at(fd, std::span{buffer}.first(want), offset, what);
+        if (got == 0)
+            throw Error{Exit::io, what + " became shorter while it was read"};
+        pass.add({buffer.data(), got});
+        offset += got;
+    }
+    return pass.finish();
+}
+
+} // namespace pbx::audio

@@ -1,0 +1,54 @@
+// A recording on this disk needs no facts, so serving one costs no query.
+#include "recording/archived_facts.hpp"
+
+#include "db/recordings.hpp"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+namespace pbx::recording {
+
+namespace {
+
+constexpr std::string_view stitched_folder = "stitched/";
+
+} // namespace
+
+ArchivedFacts::ArchivedFacts(const std::string& database, std::chrono::seconds timeout)
+    : session_{std::make_unique<soci::session>()} {
+    db::connect(*session_, database, std::min(timeout, std::chrono::seconds{60}));
+}
+
+void ArchivedFacts::expect(const std::string& recording, const std::vector<std::string>& legs) {
+    recording_ = recording;
+    legs_ = legs;
+}
+
+void ArchivedFacts::read() {
+    if (std::exchange(is_read_, true) || !session_)
+        return;
+    auto paths = legs_;
+    if (!recording_.empty())
+        paths.push_back(std::string{stitched_folder} + recording_);
+    for (auto& [path, content] : db::find_recordings(*session_, paths)) {
+        if (path.starts_with(stitched_folder))
+            recordings_.emplace(path.substr(stitched_folder.size()), content);
+        else
+            of_legs_.emplace(path, content);
+    }
+    close();
+}
+
+std::optional<Content> ArchivedFacts::of_recording(const std::string& name) {
+    read();
+    const auto found = recordings_.find(name);
+    return found == recordings_.end() ? std::nullopt : std::optional{found->second};
+}
+
+const KnownContents& ArchivedFacts::of_legs() {
+    read();
+    return of_legs_;
+}
+
+} // namespace pbx::recording
