@@ -17,13 +17,19 @@ int main(int argc, char** argv) {
     app.add_duration(app, "--min-age", options.min_age,
                      "Leave legs that were modified less than this time ago (default 5m)");
     app.add_flag("-n,--dry-run", options.dry_run, "Print what would be done, and change nothing");
-    app.add_flag("--json", options.json, "Print a report as one JSON document");
+    auto* json = app.add_flag("--json", options.json, "Print a report as one JSON document");
     app.add_metrics(options.metrics);
-    auto* audit = app.add_subcommand("audit", "Report where the leg of each CDR row is");
+    auto* audit = app.add_subcommand(
+        "audit", "Report where the leg of each CDR row is, what its audio is worth, and which calls were not recorded");
     audit->add_option("--since", report.since, "Only CDR rows from this time on: 25h, yesterday, 2026-04-18")
         ->type_name("WHEN");
-    audit->add_option("--account", report.account, "Only CDR rows of this accountcode")->type_name("CODE");
+    auto* account =
+        audit->add_option("--account", report.account, "Only CDR rows of this accountcode")->type_name("CODE");
+    audit->add_option("--org", report.organization, "Only CDR rows of this organization, given by name, prefix or id")
+        ->type_name("ORG")
+        ->excludes(account);
     audit->add_flag("--summary", report.summary, "Leave out rows without a problem");
+    app.add_csv(*audit, report.csv, report.raw_csv)->excludes(json);
     return app.run(argc, argv, [&] {
         pbx::become_owner_of(options.places.spool);
         options.timeout = report.timeout = app.timeout();

@@ -7,7 +7,8 @@ int main(int argc, char** argv) {
     pbx::cdr::CallsRequest request;
     pbx::cdr::ImportRequest missing;
     std::string call;
-    std::string csv;
+    bool csv = false;
+    bool raw_csv = false;
     pbx::cli::App app{"pbx-calls", "List calls, show the CDR rows of one call, or import rows that the database lacks"};
     app.add_database(request.database);
     app.add_option("--org", request.organization, "Only calls of this organization, given by name, prefix or id")
@@ -26,11 +27,7 @@ int main(int argc, char** argv) {
         ->check(CLI::Range(1, 1'000'000'000))
         ->type_name("N");
     auto* json = app.add_flag("--json", request.json, "Print one JSON document");
-    app.add_flag("--csv", csv, "Print CSV; --csv=raw does not disarm cells that a spreadsheet would run")
-        ->check([](const std::string& form) {
-            return form == "true" || form == "false" || form == "raw" ? std::string{} : "\"" + form + "\" is not raw";
-        })
-        ->excludes(json);
+    app.add_csv(app, csv, raw_csv)->excludes(json);
     app.add_timeout(std::chrono::minutes{5});
     auto* show = app.add_subcommand("show", "Show all CDR rows of one call");
     show->add_option("CALL", call, "Linkedid, uniqueid or CDR id")->required();
@@ -42,8 +39,8 @@ int main(int argc, char** argv) {
     import->add_flag("--missing-ok", missing.missing_ok, "Accept that a file does not exist");
     return app.run(argc, argv, [&] {
         request.timeout = app.timeout();
-        if (csv == "true" || csv == "raw")
-            request.form = csv == "raw" ? pbx::Table::Form::csv_raw : pbx::Table::Form::csv;
+        if (csv)
+            request.form = raw_csv ? pbx::Table::Form::csv_raw : pbx::Table::Form::csv;
         if (import->parsed()) {
             missing.database = request.database;
             missing.timeout = app.timeout();

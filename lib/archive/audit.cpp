@@ -3,6 +3,7 @@
 #include "archive/audit.hpp"
 
 #include "archive/audit_report.hpp"
+#include "archive/audit_spool.hpp"
 #include "base/deadline.hpp"
 #include "base/folder.hpp"
 #include "base/hash.hpp"
@@ -11,15 +12,20 @@
 #include "base/name.hpp"
 #include "base/progress.hpp"
 #include "cdr/leg_audit.hpp"
+#include "db/organizations.hpp"
 #include "db/session.hpp"
+#include "dialplan/point_finder.hpp"
 #include "recording/build.hpp"
 #include "remote/query.hpp"
 #include "remote/remote.hpp"
 #include "spool/leg_file.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace pbx::archive {
@@ -55,23 +61,13 @@ std::vector<std::string> find_differing(const Folder& spool, Remote& remote, con
     return result;
 }
 
-void add_spool(cdr::LegAudit& audit, const Folder& spool) {
-    audit.add_local_files([&](const cdr::LegAudit::AddFile& add) {
-        spool.for_each_name([&](const std::string& name) {
-            const auto found = spool::find_leg(spool, name);
-            if (found && S_ISREG(found->st_mode))
-                add(name, static_cast<std::uint64_t>(found->st_size), sys_seconds{seconds{found->st_mtim.tv_sec}});
-        });
-    });
-}
-
 void add_remote(cdr::LegAudit& audit, Remote& remote, const Deadline& deadline) {
     audit.add_remote_files([&](const cdr::LegAudit::AddFile& add) {
         Progress progress{"listing the archive", "files"};
         const auto add_leg = [&](const std::string& path, const RemoteObject& object) {
             progress.add(1, 0);
             if (path.find('/') == std::string::npos && spool::is_leg_name(path))
-                add(path, object.size, object.modified);
+                add({path, object.size, object.modified});
         };
         list_objects(remote, add_leg, deadline);
     });
@@ -87,14 +83,52 @@ void print_problems(const cdr::AccountSummary& total) {
                   "legs are ambiguous: rows of another account name them too",
                   "they are marked \"ambiguous\" in the report and are served to nobody; where several nodes record, "
                   "give each a name (node in pbx.conf)");
-    print_problem(total.differs, "leg differs between the spool and the archive",
-                  "legs differ between the spool and the archive",
+    print_problem(total.differs, "leg differs between the spool and the archive, or from what was archived",
+                  "legs differ between the spool and the archive, or from what was archived",
                   "they are marked \"differs\" in the report; remove neither before you have listened to both: one may "
                   "be another node's recording");
     print_problem(
         total.missing, "leg is neither in the spool nor in the archive",
         "legs are neither in the spool nor in the archive",
         "they are marked \"missing\" in the report; look on other nodes, and at older versions in the bucket");
+    print_problem(damaged(total), "leg has damaged audio", "legs have damaged audio",
+                  "they are marked \"empty\", \"silent\", \"cut\", \"one-sided\" or \"short\" in the report; "
+                  "pbx-archive(1) describes each");
+}
+
+// The organization with this accountcode; null where there is none.
+const tenants::Organization* organization_of(const std::vector<tenants::Organization>& organizations,
+                                             const std::string& account) {
+    const auto found = std::find_if(organizations.begin(), organizations.end(),
+                                    [&](const tenants::Organization& each) { return each.id == account; });
+    return found == organizations.end() ? nullptr : &*found;
+}
+
+std::string account_of(const AuditOptions& options, const std::vector<tenants::Organization>& organizations) {
+    if (options.organization.empty())
+        return options.account;
+    return organizations[db::find_organization(db::keys_of(organizations), options.organization)].id;
+}
+
+void compare(cdr::LegAudit& audit, const Folder& spool, Remote& remote,
+             const std::vector<tenants::Organization>& organizations, const Deadline& deadline) {
+    add_spool(audit, spool);
+    add_remote(audit, remote, deadline);
+    const dialplan::PointFinder points{organizations};
+    audit.compare([&](const std::vector<std::string>& names) { return find_differing(spool, remote, names, deadline); },
+                  [&](const std::string& account, const std::string& context, const std::string& number) {
+                      const auto point = points.find(account, context, number).value_or(dialplan::PassedPoint{});
+                      return cdr::PointPolicy{point.recorded, point.answers};
+                  });
+}
+
+void print(cdr::LegAudit& audit, const AuditReport& report) {
+    if (report.options.json)
+        print_json(audit, report);
+    else if (report.options.csv)
+        print_csv(audit, report);
+    else
+        print_text(audit, report);
 }
 
 } // namespace
@@ -104,25 +138,26 @@ Exit audit_recordings(const AuditOptions& options) {
         throw Error{Exit::config, "no remote is configured, so there is no archive to audit",
                     "set --remote or PBX_REMOTE to an rclone path such as gcs:bucket/recordings; see pbx.conf(5)"};
     const auto now = std::chrono::floor<seconds>(std::chrono::system_clock::now());
-    const auto since = options.since.empty() ? sys_seconds{} : parse_time(options.since, now);
+    const auto since = options.since.empty() ? std::nullopt : std::optional{parse_time(options.since, now)};
     const auto deadline = Deadline::of_run(options.timeout);
     const auto spool = Folder::open(options.places.spool);
     Remote remote{options.places.remote, options.places.rclone, -1, RemoteRoot::may_be_new};
     soci::session session;
     db::connect(session, options.database, options.timeout);
+    const auto organizations = db::load_organizations(session);
+    const auto account = account_of(options, organizations);
 
-    cdr::LegAudit audit{session, since, options.account, recording::patience_for_other_nodes};
-    add_spool(audit, spool);
-    add_remote(audit, remote, deadline);
-    audit.compare(
-        [&](const std::vector<std::string>& names) { return find_differing(spool, remote, names, deadline); });
+    cdr::LegAudit audit{session, {since, account, recording::patience_for_other_nodes}};
+    if (!account.empty() && !audit.knows_account())
+        throw Error{Exit::no_input,
+                    fmt::format("no organization and no CDR row has the accountcode \"{}\"", shown(account)),
+                    "an accountcode is an organization's id; pbx-provision org list shows them"};
+    compare(audit, spool, remote, organizations, deadline);
     auto accounts = audit.summary();
     const auto total = total_of(accounts);
-    const AuditReport report{options, remote.display_path(), since, now, std::move(accounts), total};
-    if (options.json)
-        print_json(audit, report);
-    else
-        print_text(audit, report);
+    const auto* organization = organization_of(organizations, account);
+    const auto name = organization == nullptr ? std::nullopt : std::optional{organization->name};
+    print(audit, {options, remote.display_path(), since, now, account, name, std::move(accounts), total});
     print_problems(total);
     return exit_of(total);
 }

@@ -22,9 +22,12 @@ struct ArchiveOptions {
 struct AuditOptions {
     recording::Places places;
     std::string database;
-    std::string since;   ///< a time, see parse_time(); empty: all rows
-    std::string account; ///< only this accountcode; empty: all
+    std::string since;        ///< a time, see parse_time(); empty: all rows
+    std::string account;      ///< only this accountcode; empty: all
+    std::string organization; ///< only the organization of this name, prefix or id; empty: all
     bool json = false;
+    bool csv = false;
+    bool raw_csv = false; ///< with csv: do not disarm cells that a spreadsheet would run
     bool summary = false; ///< leave out the rows without a problem
     std::chrono::seconds timeout = std::chrono::minutes{50};
 };

@@ -1,8 +1,8 @@
-// Compares the legs that CDR rows name with the legs that were found in the spool and in the archive.
+// Compares the legs that CDR rows name with the legs that were found in the spool and in the archive, and judges them
+// and their calls.
 #pragma once
 
-#include <libpq-fe.h>
-#include <soci/soci.h>
+#include "db/bulk.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -14,68 +14,107 @@
 
 namespace pbx::cdr {
 
-/// Where a file was found. Sizes are in bytes; nothing: it is not there.
-struct FoundIn {
-    std::optional<std::uint64_t> local;
-    std::optional<std::uint64_t> remote;
-    bool differs = false; ///< it lies in both places, with different content
-
-    bool anywhere() const { return local || remote; }
-    std::uint64_t size() const { return local.value_or(remote.value_or(0)); }
+/// A file of a listing. What its header shows of its audio is known only of a file that was opened.
+struct ListedFile {
+    std::string_view name;
+    std::uint64_t size = 0; ///< bytes
+    std::chrono::sys_seconds modified{};
+    std::optional<double> seconds{}; ///< of audio
+    bool cut = false;                ///< its header was never finished, or declares more than the file has
 };
 
-/// One CDR row that names a leg. An account's numbers count each of its legs once, whatever number of rows name it.
+/// Where a file was found, and what is known of its audio.
+struct FoundLeg {
+    std::optional<std::uint64_t> local, remote; ///< bytes; nothing: it is not there
+    std::string state;                          ///< AuditedRow::state
+    std::optional<double> seconds;              ///< of audio, where that is known
+    /// "empty", "silent", "cut", "one-sided", "short", "sound" when none of these is true, "unjudged" when too little
+    /// is known, and empty when there is no audio to judge.
+    std::string worth;
+};
+
+/// One CDR row that names a leg.
 struct AuditedRow {
     std::int64_t id = 0;
     std::chrono::sys_seconds calldate;
-    std::string linkedid, accountcode, recordingfile;
-    FoundIn found;
-    bool may_still_arrive = false; ///< its call ended so recently that another node may still hold the leg
-    bool ambiguous = false;        ///< rows of another account name the leg too (Call::ambiguous)
-
-    /// "ambiguous", "differs", "both", "local", "remote", "awaited" or "missing".
-    const char* state() const;
+    std::string linkedid, accountcode;
+    std::optional<std::string> organization; ///< nothing: no organization has this accountcode
+    std::string recordingfile;
+    FoundLeg leg; ///< its state is "ambiguous", "differs", "both", "local", "remote", "awaited" or "missing"
+    std::optional<double> talk; ///< seconds that the leg should have at least; nothing: no answered row names it
 };
 
-/// A file that no CDR row names.
+/// A call that policy wanted recorded, and that is not recorded and sound.
+struct FaultyCall {
+    std::string linkedid, accountcode;
+    std::optional<std::string> organization;
+    std::chrono::sys_seconds start;
+    std::string from, to; ///< of its first row
+    /// "unrecorded", or of its legs the worst state or worth, in the order of leg_verdicts.
+    std::string verdict;
+};
+
+/// A file that no CDR row names. The last three are read from its name, and empty where it is none of Asterisk's.
 struct Orphan {
     std::string name;
-    FoundIn found;
+    FoundLeg leg;        ///< its state is "local", "remote", "both" or "differs"
     std::string account; ///< of the organization whose number the name ends with, where only one has it
+    std::optional<std::string> organization;
+    std::string stamp; ///< "20260418-144004", UTC
+    std::string source, extension;
 };
 
 struct AccountSummary {
-    std::string account, organization;
-    std::int64_t calls = 0;      ///< answered calls that by today's policy are to be recorded
-    std::int64_t unrecorded = 0; ///< of those, calls of which no row names a leg
-    std::int64_t legs = 0;       ///< each in one of the next seven states
+    std::string account;
+    std::optional<std::string> organization;
+    std::int64_t rows = 0;  ///< CDR rows in question
+    std::int64_t calls = 0; ///< answered calls that by today's policy are to be recorded; each in one of the next five
+    std::int64_t sound = 0, unrecorded = 0, faulty = 0, pending = 0, unproven = 0;
+    std::int64_t legs = 0; ///< each once, whatever number of rows name it, and in one of the next seven states
     std::int64_t ambiguous = 0, differs = 0, local = 0, remote = 0, both = 0, awaited = 0, missing = 0;
-    std::int64_t empty = 0, bytes = 0, orphans = 0;
+    std::int64_t empty = 0, silent = 0, cut = 0, one_sided = 0, too_short = 0, unjudged = 0; ///< of the legs, by worth
+    std::int64_t orphans = 0, bytes = 0;
+};
+
+/// How a recording point decides: see dialplan::PassedPoint.
+struct PointPolicy {
+    bool recorded = false;
+    bool answers = false;
+};
+
+struct AuditScope {
+    std::optional<std::chrono::sys_seconds> since{}; ///< only rows, and calls that began, at this time or later
+    std::string account{};                           ///< accountcode; empty: all
+    std::chrono::seconds patience{}; ///< a leg that is in neither place is awaited so long after the end of its call
 };
 
 /// Temporary tables in the database hold the names, so that a million of them need no memory here. One per session.
 /// Every function throws Error (unavailable) when the database fails.
 class LegAudit {
   public:
-    /// Audits only rows that exist now, since their legs were in the spool by now: those of `since` or later, of
-    /// `account` or, when it is empty, of all. A leg that is in neither place is awaited, not missing, until `patience`
-    /// after the end of its call.
-    LegAudit(soci::session& session, std::chrono::sys_seconds since, std::string account,
-             std::chrono::seconds patience);
+    /// Audits only rows that exist now, since their legs were in the spool by now.
+    LegAudit(soci::session& session, AuditScope scope);
+
+    /// Whether the account audited has an organization or a CDR row.
+    bool knows_account();
 
     /// Takes one file of a listing.
-    using AddFile = std::function<void(std::string_view name, std::uint64_t size, std::chrono::sys_seconds modified)>;
+    using AddFile = std::function<void(const ListedFile& file)>;
     /// Calls `list` with a function that takes every file of that place.
     void add_local_files(const std::function<void(const AddFile&)>& list);
     void add_remote_files(const std::function<void(const AddFile&)>& list);
 
     /// To be called when both places were added. `find_differing` returns those of the names, all of which lie in both
-    /// places, whose content differs.
+    /// places, whose content differs. `decide` is called once for every different account, context and number.
     using FindDiffering = std::function<std::vector<std::string>(const std::vector<std::string>&)>;
-    void compare(const FindDiffering& find_differing);
+    using Decide =
+        std::function<PointPolicy(const std::string& account, const std::string& context, const std::string& number)>;
+    void compare(const FindDiffering& find_differing, const Decide& decide);
 
     /// After compare(): the rows with an ambiguous leg first, then the others, both in the order of time.
     void for_each_row(const std::function<void(const AuditedRow&)>& each);
+    /// In the order of time.
+    void for_each_faulty_call(const std::function<void(const FaultyCall&)>& each);
     /// Files older than an hour that no row names. None when only one account is audited: they belong to no account.
     void for_each_orphan(const std::function<void(const Orphan&)>& each);
     std::vector<AccountSummary> summary();
@@ -83,11 +122,11 @@ class LegAudit {
   private:
     void add_files(const char* table, const std::function<void(const AddFile&)>& list);
     void mark_differing(const FindDiffering& find_differing);
+    void decide_policy(const Decide& decide);
+    void find_orphans();
 
-    soci::session& session_;
-    std::chrono::sys_seconds since_;
-    std::string account_;
-    std::chrono::seconds patience_;
+    db::BulkSession session_;
+    AuditScope scope_;
     std::int64_t last_row_ = 0; ///< the newest id
 };
 

@@ -164,6 +164,17 @@ CLI::Option* App::add_duration(CLI::App& where, const std::string& flag, std::ch
         ->type_name("TIME");
 }
 
+CLI::Option* App::add_csv(CLI::App& where, bool& csv, bool& raw) {
+    return where.add_flag("--csv", csv_, "Print CSV; --csv=raw does not disarm cells that a spreadsheet would run")
+        ->check([](const std::string& form) {
+            return form == "true" || form == "false" || form == "raw" ? std::string{} : "\"" + form + "\" is not raw";
+        })
+        ->each([&csv, &raw](const std::string& form) {
+            raw = form == "raw";
+            csv = raw || form == "true";
+        });
+}
+
 void App::add_timeout(std::chrono::seconds standard) {
     timeout_ = standard;
     add_duration(*this, "--timeout", timeout_, fmt::format("Give up after this time (default {} s)", standard.count()))

@@ -28,6 +28,9 @@ class App : public CLI::App {
     CLI::Option* add_duration(CLI::App& where, const std::string& flag, std::chrono::seconds& value,
                               const std::string& description);
 
+    /// --csv and --csv=raw; see Table::Form. A tool has one of them.
+    CLI::Option* add_csv(CLI::App& where, bool& csv, bool& raw);
+
     /// An option with a fixed set of values; completion reads them from its type name.
     template <typename Value>
     CLI::Option* add_choice(const std::string& flag, Value& value, const std::map<std::string, Value>& choices,
@@ -77,6 +80,7 @@ class App : public CLI::App {
     bool quiet_ = false;
     bool verbose_ = false;
     std::chrono::seconds timeout_{0};
+    std::string csv_; ///< what --csv was given
     std::vector<std::function<void()>> after_parsing_;
 };
 

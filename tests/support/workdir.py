@@ -285,13 +285,15 @@ class Workdir:
                              f"{', '.join(quoted(value) for value in row.values())}) returning id")
 
     def call(self, linkedid, legs, account=ACCOUNT, *, ago=1800, age=600):
-        """A call: a CDR row and a file for each (name, bytes) of `legs`; bytes None writes no file. Returns the row ids."""
+        """A call: a CDR row and a file for each (name, bytes) of `legs`; bytes None writes no file. No row has more talk time
+        than its file has audio. Returns the row ids."""
         ids = []
         for place, (name, data) in enumerate(legs):
             if data is not None:
                 self.leg(name, data, age)
             ids.append(self.cdr(linkedid, name, account, ago=ago - 10 * place, sequence=place + 1,
-                                uniqueid=linkedid if place == 0 else f'{linkedid}{place}'))
+                                uniqueid=linkedid if place == 0 else f'{linkedid}{place}',
+                                billsec=9 if data is None else min(9, len(data) // 16000)))
         return ids
 
     def three_legs(self, linkedid='1776500000.1', account=ACCOUNT, stamp='20260418-1440', **more):

@@ -1,0 +1,70 @@
+// A leg that may still be written is not judged: its header is finished when Asterisk closes the file.
+#include "archive/audit_spool.hpp"
+
+#include "audio/leg_audio.hpp"
+#include "base/lease.hpp"
+#include "base/log.hpp"
+#include "base/name.hpp"
+#include "spool/leg_file.hpp"
+
+#include <sys/stat.h>
+
+#include <chrono>
+#include <string>
+
+namespace pbx::archive {
+
+namespace {
+
+using std::chrono::sys_seconds;
+
+// Where the kernel cannot tell whether a program has the file open, its age decides, as in pbx-archive's own runs.
+bool may_be_written(int fd, sys_seconds modified) {
+    constexpr auto settled = std::chrono::minutes{5};
+    const ReadLease lease{fd};
+    if (lease.writer() != Writer::unknown)
+        return lease.writer() == Writer::some;
+    return modified > std::chrono::system_clock::now() - settled;
+}
+
+void judge(cdr::ListedFile& file, Fd content) {
+    if (may_be_written(content.get(), file.modified))
+        return;
+    try {
+        const audio::LegAudio leg{std::move(content), "leg " + shown(file.name)};
+        file.seconds = static_cast<double>(leg.frames()) / leg.format().rate;
+        file.cut = leg.unfinished() || leg.truncated();
+    } catch (const Error& error) {
+        if (error.status() != Exit::data)
+            throw;
+        file.cut = true; // what is no header was never finished
+    }
+}
+
+// A leg that this user may not read is listed all the same.
+void judge_if_readable(cdr::ListedFile& file, const Folder& spool, const std::string& name) {
+    try {
+        if (auto content = spool.find(name)) // it may just have been archived
+            judge(file, std::move(*content));
+    } catch (const Error& error) {
+        log::warn("cannot judge leg {}: {}", shown(name), error.what());
+    }
+}
+
+} // namespace
+
+void add_spool(cdr::LegAudit& audit, const Folder& spool) {
+    audit.add_local_files([&](const cdr::LegAudit::AddFile& add) {
+        spool.for_each_name([&](const std::string& name) {
+            const auto found = spool::find_leg(spool, name);
+            if (!found || !S_ISREG(found->st_mode))
+                return;
+            cdr::ListedFile file{name, static_cast<std::uint64_t>(found->st_size),
+                                 sys_seconds{std::chrono::seconds{found->st_mtim.tv_sec}}};
+            judge_if_readable(file, spool, name);
+            add(file);
+        });
+    });
+}
+
+} // namespace pbx::archive

@@ -1,0 +1,130 @@
+#!/usr/bin/env python3
+"""The audit's verdicts about real calls: clean ones and transferred ones get none, and a call in which nobody could be heard or during
+which Asterisk died gets exactly its own."""
+import asyncio
+import json
+import os
+import time
+
+from pbx import leg_names, pbx_of_module, picks_up, wait_for
+from private_asterisk import main_with_asterisk
+from workdir import Case
+
+TALK = 8  # long enough for a verdict
+
+
+class Calls:
+    """Provisions one organization and places the calls; the last one ends with Asterisk."""
+
+    def __init__(self, pbx):
+        self.pbx = pbx
+
+    async def provision(self):
+        acme = self.acme = await self.pbx.organization('acme')
+        acme.route(dial_pattern='_9X.')
+        for extension in range(1001, 1011):
+            acme.user(str(extension))
+        acme.queue('5001', [acme.phones['1002']])
+        acme.did('74950001', 'extension', '1001')
+        acme.did('74950002', 'queue', '5001')
+        acme.did('74950003', 'extension', '1003')
+        self.pbx.configure()
+        if (deployed := self.pbx.deploy()).status != 0:
+            raise AssertionError(deployed)
+
+    async def begin(self, line, number, extension, speak=True, **more):
+        """A call that has been answered by an extension; both ends."""
+        taken = picks_up(self.acme.phones[extension], speak=speak)
+        call = await line.call(number, wait=False, **more)
+        call.media.speaking = speak
+        return call, await asyncio.wait_for(taken, 20)
+
+    async def whole_call(self, *how, **more):
+        call, callee = await self.begin(*how, **more)
+        await asyncio.sleep(TALK)
+        await call.hang_up()
+        await wait_for(callee.ended, 10, 'the other side hung up')
+
+    async def blind_transfer(self):
+        caller, agent = await self.begin(self.acme.trunk, '74950003', '1003', user='79100000003')
+        target = picks_up(self.acme.phones['1004'])
+        await asyncio.sleep(TALK)
+        await agent.transfer('1004')
+        agent.media.speaking = False
+        other = await asyncio.wait_for(target, 15)
+        await asyncio.sleep(TALK)
+        await caller.hang_up()
+        await wait_for(other.ended, 10, 'the target hung up')
+
+    async def unanswered(self):
+        async def rings(call):
+            self.acme.phones['1009'].ring(call)
+        self.acme.phones['1009'].on_call = rings
+        call = await self.acme.phones['1008'].call('1009', wait=False)
+        await asyncio.sleep(2)
+        await call.hang_up()
+
+    async def place(self):
+        trunk, phones = self.acme.trunk, self.acme.phones
+        await asyncio.gather(self.whole_call(trunk, '74950001', '1001', user='79100000001'),
+                             self.whole_call(trunk, '74950002', '1002', user='79100000002'),
+                             self.whole_call(phones['1005'], '1006', '1006'),
+                             self.blind_transfer(), self.unanswered(),
+                             self.whole_call(phones['1007'], '1010', '1010', speak=False))
+        await self.pbx.quiet()
+        await self.begin(phones['1005'], '1006', '1006')
+        await asyncio.sleep(TALK)
+        self.pbx.asterisk.kill()
+
+    async def run(self):
+        await self.provision()
+        try:
+            await self.pbx.start()
+            await self.place()
+        finally:
+            self.pbx.stop()
+
+
+class Worth(Case):
+    @classmethod
+    def setUpClass(cls):
+        cls.pbx = pbx_of_module()
+        asyncio.run(Calls(cls.pbx).run())
+        cls.silent = cls.pbx.work.db.value("select min(linkedid) from asterisk_cdr where src = '1007'")
+        rows = cls.pbx.rows("recordingfile <> ''")
+        cls.named = set(leg_names(rows))
+        cls.silent_leg, = {row['recordingfile'] for row in rows if row['linkedid'] == cls.silent}
+        cls.orphan, = set(cls.pbx.work.legs_in_spool()) - cls.named
+        os.utime(cls.pbx.work.spool / cls.orphan, (time.time() - 7200,) * 2)
+
+    def audit(self, status):
+        return json.loads(self.status(self.pbx.work.run('pbx-archive', 'audit', '--json'), status).out)
+
+    def test_1_clean_and_transferred_calls_get_no_verdict_and_a_crash_leaves_a_cut_orphan(self):
+        report = self.audit(0)
+        self.assertEqual(report['calls'], [], json.dumps(report, indent=1))
+        self.assertEqual({row['worth'] for row in report['rows']}, {'sound'})
+        # DID and extension; DID, queue and extension; extension; DID, extension and the target of the transfer; the silent one
+        self.assertEqual((report['total']['calls'], report['total']['legs']), (5, 10))
+        orphan, = report['orphans']
+        self.assertEqual([orphan[field] for field in ('name', 'worth', 'from', 'extension')], [self.orphan, 'cut', '1005', '1006'])
+
+    def test_2_once_a_row_names_the_leg_after_all_its_call_is_cut(self):
+        row = self.pbx.work.cdr('1776500000.1', self.orphan, self.pbx.organizations[0].id, ago=7200, dcontext='acme__internal', dst='1006',
+                                billsec=TALK)
+        try:
+            report = self.audit(65)
+            self.assertEqual([(call['linkedid'], call['verdict']) for call in report['calls']], [('1776500000.1', 'cut')])
+            self.assertEqual(report['orphans'], [])
+        finally:
+            self.pbx.work.db.sql(f'delete from asterisk_cdr where id = {row}')
+
+    def test_3_a_call_in_which_nobody_speaks_is_silent_once_its_audio_was_read(self):
+        self.status(self.pbx.work.run('pbx-archive', '--min-age', '0s'), 0)
+        report = self.audit(65)
+        self.assertEqual([(call['linkedid'], call['verdict']) for call in report['calls']], [(self.silent, 'silent')])
+        self.assertEqual({row['recordingfile'] for row in report['rows'] if row['worth'] != 'sound'}, {self.silent_leg})
+
+
+if __name__ == '__main__':
+    main_with_asterisk()
