@@ -1,6 +1,7 @@
 // pbx-archive: copies stitched recordings and moves legs to the archive, and audits them.
 #include "archive/archive.hpp"
 #include "archive/audit.hpp"
+#include "archive/init.hpp"
 #include "archive/options.hpp"
 #include "base/user.hpp"
 #include "cli/places.hpp"
@@ -8,6 +9,7 @@
 int main(int argc, char** argv) {
     pbx::archive::ArchiveOptions options;
     pbx::archive::AuditOptions report;
+    pbx::archive::InitOptions begin;
     pbx::cli::App app{"pbx-archive", "Copy stitched recordings to the archive, then move legs there"};
     add_places(app, options.places);
     add_keep_stitched(app, options.places.space);
@@ -30,12 +32,17 @@ int main(int argc, char** argv) {
         ->excludes(account);
     audit->add_flag("--summary", report.summary, "Leave out rows without a problem");
     app.add_csv(*audit, report.csv, report.raw_csv)->excludes(json);
+    auto* init = app.add_subcommand("init", "Make the remote an archive, once, before the first run");
+    init->add_flag("--replace", begin.replace, "Replace what the database remembers of an archive there");
     return app.run(argc, argv, [&] {
         pbx::become_owner_of(options.places.spool);
-        options.timeout = report.timeout = app.timeout();
-        report.places = options.places;
-        report.database = options.database;
+        options.timeout = report.timeout = begin.timeout = app.timeout();
+        report.places = begin.places = options.places;
+        report.database = begin.database = options.database;
         report.json = options.json;
+        begin.dry_run = options.dry_run;
+        if (init->parsed())
+            return pbx::archive::init_archive(begin);
         return audit->parsed() ? pbx::archive::audit_recordings(report) : pbx::archive::archive_recordings(options);
     });
 }

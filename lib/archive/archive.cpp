@@ -1,6 +1,7 @@
 // Copies come first: a call whose legs have left is served from its stitched recording.
 #include "archive/archive.hpp"
 
+#include "archive/archive_check.hpp"
 #include "archive/archive_report.hpp"
 #include "archive/context.hpp"
 #include "archive/housekeeping.hpp"
@@ -28,7 +29,7 @@ Exit archive_with_metrics(const ArchiveOptions& options, recording::Metrics& met
     std::optional<RunLock> lock;
     if (!options.dry_run)
         lock.emplace(spool, ".pbx-archive.lock");
-    Remote remote{options.places.remote, options.places.rclone, lock ? lock->fd() : -1, RemoteRoot::may_be_new};
+    Remote remote{options.places.remote, options.places.rclone, lock ? lock->fd() : -1};
     ArchiveReport report{options.json, options.dry_run, metrics};
     FactsJournal facts{spool, options, report};
     ArchiveContext context{options, deadline, remote, report, facts};
@@ -36,8 +37,10 @@ Exit archive_with_metrics(const ArchiveOptions& options, recording::Metrics& met
     const auto run_part = [&](const std::function<void()>& part) {
         try {
             part();
+            return true;
         } catch (const Error& error) {
             report.add_run_failure(error);
+            return false;
         }
     };
     const auto load_facts = [&] {
@@ -45,12 +48,14 @@ Exit archive_with_metrics(const ArchiveOptions& options, recording::Metrics& met
             facts.load(deadline);
     };
     run_part(load_facts);
-    run_part([&] { copy_stitched(context); });
-    // At once: until then a recording that replaces an older one differs from the facts that the database has.
-    run_part(load_facts);
-    run_part([&] { move_legs(context, spool, nodes); });
-    run_part(load_facts);
-    run_part([&] { make_room(context, spool); });
+    if (run_part([&] { require_archive(remote, nodes, spool, options.dry_run, deadline); })) {
+        run_part([&] { copy_stitched(context); });
+        // At once: until then a recording that replaces an older one differs from the facts that the database has.
+        run_part(load_facts);
+        run_part([&] { move_legs(context, spool, nodes); });
+        run_part(load_facts);
+        run_part([&] { make_room(context, spool); });
+    }
     return report.finish();
 }
 

@@ -12,6 +12,7 @@
 #include "base/name.hpp"
 #include "base/progress.hpp"
 #include "cdr/leg_audit.hpp"
+#include "db/archives.hpp"
 #include "db/organizations.hpp"
 #include "db/session.hpp"
 #include "dialplan/point_finder.hpp"
@@ -141,9 +142,11 @@ Exit audit_recordings(const AuditOptions& options) {
     const auto since = options.since.empty() ? std::nullopt : std::optional{parse_time(options.since, now)};
     const auto deadline = Deadline::of_run(options.timeout);
     const auto spool = Folder::open(options.places.spool);
-    Remote remote{options.places.remote, options.places.rclone, -1, RemoteRoot::may_be_new};
+    Remote remote{options.places.remote, options.places.rclone};
     soci::session session;
     db::connect(session, options.database, options.timeout);
+    remote.accept_only(db::accepted_archives(session, remote.display_path(), deadline));
+    remote.require_archive(deadline);
     const auto organizations = db::load_organizations(session);
     const auto account = account_of(options, organizations);
 

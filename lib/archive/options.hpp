@@ -19,6 +19,14 @@ struct ArchiveOptions {
     std::string metrics; ///< a file for monitoring, see metrics.hpp; a dry run does not write it
 };
 
+struct InitOptions {
+    recording::Places places;
+    std::string database;
+    std::chrono::seconds timeout = std::chrono::minutes{50};
+    bool dry_run = false;
+    bool replace = false; ///< the marker that the database remembers there may be another one, or gone
+};
+
 struct AuditOptions {
     recording::Places places;
     std::string database;

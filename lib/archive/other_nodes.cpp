@@ -2,6 +2,7 @@
 #include "archive/other_nodes.hpp"
 
 #include "base/log.hpp"
+#include "db/archives.hpp"
 #include "db/session.hpp"
 
 #include <algorithm>
@@ -63,16 +64,21 @@ void OtherNodes::enter(bool dry_run) {
 
 // Empty if the database does not answer.
 template <typename Question>
-std::optional<bool> OtherNodes::ask(const Question& question) {
+auto OtherNodes::ask(const Question& question) -> std::optional<decltype(question())> {
     if (!session_)
         return std::nullopt;
     try {
         return question();
     } catch (const Error& error) {
-        log::note("other nodes are not looked for any more: {}", error.what());
-        session_.reset(); // another query would take as long again
+        log::note("the database is not asked: {}", error.what());
+        if (error.status() != Exit::config) // a table that an older schema lacks
+            session_.reset();               // another query would take as long again
         return std::nullopt;
     }
+}
+
+std::optional<std::vector<std::string>> OtherNodes::accepted_archives(const std::string& remote) {
+    return ask([&] { return db::accepted_archives(*session_, remote, Deadline::after(patience)); });
 }
 
 bool OtherNodes::may_exist() {

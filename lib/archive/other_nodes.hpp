@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace pbx::archive {
 
@@ -32,6 +33,10 @@ class OtherNodes {
     /// Whether only this machine can store a leg of this name.
     bool is_ours(std::string_view leg) const { return is_named_by(leg, node_.name); }
 
+    /// The ids that the archive in `remote`, a path without options, may have (archives.hpp). Nothing if the database
+    /// gives no answer.
+    std::optional<std::vector<std::string>> accepted_archives(const std::string& remote);
+
     /// Whether another machine may store a leg under a name that is not ours, according to the table at this moment.
     /// If it gives no answer, a machine with a node name is assumed to have others beside it, and one without to be
     /// alone.
@@ -42,7 +47,7 @@ class OtherNodes {
 
   private:
     template <typename Question>
-    std::optional<bool> ask(const Question& question);
+    auto ask(const Question& question) -> std::optional<decltype(question())>;
 
     std::string database_;
     db::Node node_;

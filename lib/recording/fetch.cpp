@@ -107,6 +107,7 @@ Exit fetch(const FetchOptions& options) {
     LegSources sources{options.places, LegSources::WithoutCache::use_private_folder};
     ArchivedFacts facts{options.database, options.timeout};
     FetchWork work{options, Deadline::of_run(options.timeout), sources, answer, facts};
+    sources.recognize_archive(facts.session(), work.deadline);
     if (!options.file.empty()) {
         serve_file(work);
         return Exit::ok;

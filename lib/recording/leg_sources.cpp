@@ -4,6 +4,7 @@
 #include "base/atomic_file.hpp"
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "db/archives.hpp"
 #include "recording/spool_space.hpp"
 #include "remote/query.hpp"
 
@@ -36,6 +37,18 @@ LegSources::LegSources(const Places& places, WithoutCache without_cache, int loc
 void LegSources::use_cache(const Folder& folder) {
     if (used_.insert(folder.path().native()).second)
         local_.add_cache(Folder::open(folder.path()));
+}
+
+void LegSources::recognize_archive(soci::session& session, const Deadline& deadline) {
+    if (!archive_)
+        return;
+    try {
+        archive_->accept_only(db::accepted_archives(session, archive_->display_path(), deadline));
+    } catch (const Error& error) {
+        if (error.status() != Exit::config)
+            throw;
+        log::note("the database remembers no archive: {}", error.what());
+    }
 }
 
 std::set<std::string> LegSources::find_archived(const std::vector<std::string>& names, const Deadline& deadline) {

@@ -4,6 +4,7 @@
 #include "base/content.hpp"
 #include "base/deadline.hpp"
 #include "base/private_folder.hpp"
+#include "db/session.hpp"
 #include "recording/local_legs.hpp"
 #include "recording/places.hpp"
 #include "remote/object.hpp"
@@ -28,6 +29,10 @@ class LegSources {
     const LocalLegs& local() const { return local_; }
     /// Null when no remote is configured.
     Remote* archive() { return archive_ ? &*archive_ : nullptr; }
+
+    /// Lets nothing count as absent in another archive than the database remembers. A database whose schema is older
+    /// remembers none. Throws Error (unavailable, no_permission).
+    void recognize_archive(soci::session& session, const Deadline& deadline);
 
     /// Those of `names` that the archive has now. What it does not answer for is not among them, with a note: the
     /// recording that lacks these legs is good as far as it goes.

@@ -63,6 +63,8 @@ class StitchRun {
           sources_{options.places, LegSources::WithoutCache::fail, workplace_.lock_fd()}, results_{options.json,
                                                                                                    metrics} {}
 
+    LegSources& sources() { return sources_; }
+
     /// `session` is that of `due`.
     Exit run(cdr::DueCalls due, soci::session& session) {
         std::set<std::string> not_seen{options_.linkedids.begin(), options_.linkedids.end()};
@@ -302,6 +304,7 @@ Exit stitch(const StitchOptions& options) {
                 db::refuse_or_enter(session, db::this_node(options.node, options.places.spool), db::NodeTool::stitch,
                                     options.dry_run, Deadline::of_run(options.timeout)))
             throw Error{*refused};
+        run.sources().recognize_archive(session, Deadline::of_run(options.timeout));
         const bool count = Progress::wanted();
         return run.run(options.linkedids.empty() ? cdr::DueCalls::since(session, options.since, count)
                                                  : cdr::DueCalls::named(session, options.linkedids, count),

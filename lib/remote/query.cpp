@@ -33,7 +33,7 @@ class ObjectQuery {
             // A remote that does not answer shows that within a second for one question; for a list of names rclone
             // takes a minute.
             if (names.size() > 1)
-                remote_.require_root(deadline_);
+                remote_.marker_text(deadline_);
             waiting_ = remote_.batches(names, deadline_);
         } catch (const Error& error) {
             fail(names, error);
@@ -116,10 +116,10 @@ class ObjectQuery {
         if (failed_runs_ > 1)
             return std::nullopt;
         try {
-            remote_.require_root(deadline_);
+            remote_.marker_text(deadline_);
             return std::nullopt;
-        } catch (const Error& root_error) {
-            return root_error;
+        } catch (const Error& remote_error) {
+            return remote_error;
         }
     }
 
@@ -146,7 +146,7 @@ class ObjectQuery {
         if (!any_absent_)
             return;
         try {
-            remote_.require_root(deadline_);
+            remote_.require_archive(deadline_);
         } catch (const Error& error) {
             for (const auto& name : names)
                 if (!result_.objects.contains(name))
@@ -231,7 +231,7 @@ void list_objects(Remote& remote, const std::function<void(const std::string&, c
     if (run.status == 0 && !run.timed_out && !listing.is_whole())
         throw remote.rclone().failure(Exit::unavailable, "list it", not_a_list);
     if (!listing.has_entries() && (run.status == 0 || run.status == not_found) && !run.timed_out)
-        return remote.require_root(deadline);
+        return remote.require_archive(deadline);
     if (run.status != 0 || run.timed_out)
         throw remote.rclone().failure("list it", run);
 }

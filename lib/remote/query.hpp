@@ -13,10 +13,10 @@
 
 namespace pbx {
 
-/// A name in neither of the two is definitely absent: the remote answered, and its bucket or folder was seen.
+/// A name in neither of the two is definitely absent: the remote answered, and its marker was seen.
 struct FoundObjects {
     std::map<std::string, RemoteObject> objects;
-    /// unavailable: the remote does not answer, its bucket or folder does not exist, or the answer makes no sense;
+    /// unavailable: the remote does not answer, it is not the archive, or the answer makes no sense;
     /// no_permission: it is forbidden; data: the remote cannot store an object of this name.
     ObjectFailures failures;
 };

@@ -1,15 +1,14 @@
-// An absent object is believed only of a remote whose bucket or folder was seen.
+// An absent object is believed only of a remote whose marker was seen.
 #include "remote/remote.hpp"
 
 #include "base/fd.hpp"
+#include "remote/archive_marker.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <filesystem>
-#include <system_error>
 #include <utility>
 
 namespace pbx {
@@ -25,8 +24,7 @@ constexpr std::size_t names_for_any_storage = 16; // not worth a run to learn th
 
 } // namespace
 
-Remote::Remote(const std::string& path, std::string rclone, int lock, RemoteRoot root)
-    : rclone_{path, std::move(rclone), lock}, root_{root} {}
+Remote::Remote(const std::string& path, std::string rclone, int lock) : rclone_{path, std::move(rclone), lock} {}
 
 std::string Remote::path_below(std::string_view folder) const {
     const auto& path = rclone_.path();
@@ -64,32 +62,49 @@ std::vector<std::vector<std::string>> Remote::batches(const std::vector<std::str
     return result;
 }
 
-// Of a storage with folders, whose probed folder was not found.
-bool Remote::folder_may_be_absent(const Deadline& deadline) {
-    std::error_code ignored;
-    return root_ == RemoteRoot::may_be_new ||
-           (features(deadline).is_local && std::filesystem::is_directory(features(deadline).local_folder, ignored));
+const std::string& Remote::marker_text(const Deadline& deadline) {
+    if (marker_text_)
+        return *marker_text_;
+    constexpr std::size_t longest = 65536;
+    auto run = rclone_.run({{"cat"}, {rclone_.path()}, std::vector<std::string>{archive_marker_name}, {}, longest},
+                           deadline.at_most(question_limit));
+    // On some remotes a folder that does not exist is an error.
+    if (run.status == not_found && !run.timed_out && run.out.empty())
+        run.status = 0;
+    if (run.status != 0 || run.timed_out)
+        throw rclone_.failure(std::string{"read its marker "} + archive_marker_name, run);
+    return marker_text_.emplace(std::move(run.out));
 }
 
-void Remote::require_root(const Deadline& deadline) {
-    if (root_seen_)
+void Remote::require_archive(const Deadline& deadline) {
+    const auto& text = marker_text(deadline);
+    const auto remote = "remote " + display_path();
+    if (text.empty())
+        throw Error{Exit::unavailable, remote + " is not an archive: it has no marker " + archive_marker_name,
+                    "check that its disk is mounted, that its bucket exists and that --remote is right; if the archive "
+                    "is new, or from before markers, run pbx-archive init once"};
+    const auto marker = parse_archive_marker(text);
+    if (!marker)
+        throw Error{Exit::unavailable, remote + ": its marker " + archive_marker_name + " is damaged",
+                    "check what is stored there; to replace the marker, run pbx-archive init --replace"};
+    if (!accepted_ || std::find(accepted_->begin(), accepted_->end(), marker->id) != accepted_->end())
         return;
-    auto run = rclone_.run({{"lsf"}, {path_below(".probe/")}}, deadline.at_most(question_limit));
-    // In a bucket that exists, a place without objects lists as empty; elsewhere a folder that does not exist is not
-    // found.
-    if (run.status == not_found && !run.timed_out && !features(deadline).is_bucket) {
-        if (folder_may_be_absent(deadline))
-            run.status = 0;
-        else if (!features(deadline).is_local)
-            run =
-                rclone_.run({{"lsjson", "--stat", "--no-modtime"}, {rclone_.path()}}, deadline.at_most(question_limit));
-    }
+    throw Error{Exit::unavailable,
+                remote + " is another archive than the one that is known: its marker has the id " + marker->id,
+                "check which disk is mounted there, --remote and --database; if it is the right archive, run "
+                "pbx-archive init"};
+}
+
+void Remote::require_bucket(const Deadline& deadline) {
+    if (!features(deadline).is_bucket)
+        return;
+    // In a bucket that exists, a place without objects lists as empty.
+    const auto run = rclone_.run({{"lsf"}, {path_below(".probe/")}}, deadline.at_most(question_limit));
     if (run.status == not_found && !run.timed_out)
-        throw Error{Exit::unavailable, "remote " + display_path() + ": its bucket or folder does not exist",
-                    "create or mount it, or correct --remote; until then nothing in it counts as absent"};
+        throw Error{Exit::unavailable, "remote " + display_path() + ": its bucket does not exist",
+                    "create the bucket, or correct --remote"};
     if (run.status != 0 || run.timed_out)
-        throw rclone_.failure("see its bucket or folder", run);
-    root_seen_ = true;
+        throw rclone_.failure("see its bucket", run);
 }
 
 void Remote::sync(const Deadline& deadline) {

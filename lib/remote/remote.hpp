@@ -1,4 +1,4 @@
-// The archive's storage as a whole: which kind it is, and whether it is there at all.
+// The archive's storage as a whole: which kind it is, and whether it is the archive at all.
 #pragma once
 
 #include "base/deadline.hpp"
@@ -11,13 +11,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace pbx {
-
-/// Whether the remote's folder must exist already. A bucket always must; the first upload creates a folder (a disk,
-/// webdav, sftp).
-enum class RemoteRoot { must_exist, may_be_new };
 
 /// Not for several threads at once: it remembers what it has learned.
 class Remote {
@@ -26,15 +23,25 @@ class Remote {
     static constexpr std::chrono::seconds question_limit{60};
 
     /// See Rclone for the parameters and errors. Runs nothing yet.
-    Remote(const std::string& path, std::string rclone, int lock = -1, RemoteRoot root = RemoteRoot::must_exist);
+    Remote(const std::string& path, std::string rclone, int lock = -1);
 
     const Rclone& rclone() const { return rclone_; }
     const std::string& display_path() const { return rclone_.display_path(); }
     std::string path_of(Shelf shelf) const;
 
-    /// Throws Error when the bucket or folder does not exist (unavailable) or cannot be seen: objects in a bucket that
-    /// does not exist look absent, and so do files in a folder that is not mounted.
-    void require_root(const Deadline& deadline);
+    /// Which archives this remote may be: the ids that its marker may have. Without this, any marker will do.
+    void accept_only(std::vector<std::string> archive_ids) { accepted_ = std::move(archive_ids); }
+
+    /// The text of the archive's marker; empty when there is none. It is read once. Throws Error when the remote does
+    /// not answer: unavailable, no_permission.
+    const std::string& marker_text(const Deadline& deadline);
+
+    /// Throws Error when the remote does not answer, or is not the archive that is meant (unavailable): objects in a
+    /// bucket that does not exist look absent, and so do files on a disk that is not mounted.
+    void require_archive(const Deadline& deadline);
+
+    /// Throws Error (unavailable) for a bucket that does not exist: an upload would create it. A folder may be missing.
+    void require_bucket(const Deadline& deadline);
 
     /// The names in parts of the size that one rclone run can take. Throws Error when the remote does not answer.
     std::vector<std::vector<std::string>> batches(const std::vector<std::string>& names, const Deadline& deadline);
@@ -46,12 +53,11 @@ class Remote {
   private:
     const rclone_output::StorageFeatures& features(const Deadline& deadline);
     std::string path_below(std::string_view folder) const;
-    bool folder_may_be_absent(const Deadline& deadline);
 
     Rclone rclone_;
-    RemoteRoot root_;
     std::optional<rclone_output::StorageFeatures> features_;
-    bool root_seen_ = false;
+    std::optional<std::vector<std::string>> accepted_;
+    std::optional<std::string> marker_text_;
 };
 
 } // namespace pbx

@@ -202,7 +202,7 @@ class Audit(AuditCase):
         work = self.pbx()
         result = self.status(work.run('pbx-archive', 'audit', env={'PBX_REMOTE': work.remote.path.split(':')[0] + ':nobucket/x'}), 69)
         self.assertEqual(result.out, b'')
-        self.says(result, 'does not exist')
+        self.says(result, 'it has no marker')
 
     def test_names_from_the_database_cannot_drive_a_terminal(self):
         work = self.pbx()

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from workdir import BELOW, SLOW, Case, main
+from workdir import SLOW, Case, main
 
 LEG = b'RIFF' + bytes(40) + b'\1\2' * 500
 
@@ -38,14 +38,14 @@ class Archive(Case):
                 work.cdr('1776500000.1', 'gone.wav')
                 elsewhere = elsewhere or str(work.path / 'not-mounted')
                 result = self.status(work.run('pbx-recording-fetch', '1776500000.1', env={'PBX_REMOTE': elsewhere}), 69)
-                self.says(result, 'its bucket or folder does not exist')
+                self.says(result, 'it has no marker')
                 self.status(work.run('pbx-recording-fetch', '1776500000.1'), 66)
 
     def test_variables_of_rclone_cannot_change_what_a_run_does(self):
         work = self.workdir(database=False)
         work.leg('a.wav', LEG)
         self.quiet(work.run('pbx-archive', env={'RCLONE_DRY_RUN': 'true', 'RCLONE_EXCLUDE': '*', 'RCLONE_MAX_SIZE': '1'}))
-        self.assertEqual(work.cloud.objects(below=BELOW), {'a.wav': LEG})
+        self.assertEqual(work.remote.files(), {'a.wav': LEG})
 
     def test_an_upload_that_was_cut_short_is_completed(self):
         for length in (0, 44, 700):
@@ -87,7 +87,7 @@ class Archive(Case):
         self.status(work.run('pbx-stitch'), 0)
         self.assertNotEqual(whole.read_bytes(), theirs)
         self.quiet(work.run('pbx-archive', '--min-age', '7d'))
-        self.assertEqual(work.cloud.objects(below=BELOW)['stitched/1776500000.1.wav'], theirs)
+        self.assertEqual(work.remote.files()['stitched/1776500000.1.wav'], theirs)
 
     def test_a_stitched_recording_whose_older_version_cannot_be_read_is_tried_again(self):
         work = self.workdir(database=False)
@@ -98,7 +98,7 @@ class Archive(Case):
         self.assertNotEqual(work.run('pbx-archive').status, 0)
         work.cloud.clear()
         self.quiet(work.run('pbx-archive'))
-        self.assertEqual(work.cloud.objects(below=BELOW), {'stitched/1.wav': LEG})
+        self.assertEqual(work.remote.files(), {'stitched/1.wav': LEG})
 
     def test_stitched_recordings_that_are_archived_are_not_looked_up_again(self):
         work = self.workdir(database=False)
@@ -106,15 +106,15 @@ class Archive(Case):
         for number in range(50):
             (work.stitched / f'{number}.wav').write_bytes(LEG)
         self.quiet(work.run('pbx-archive'))
-        self.assertEqual(len(work.cloud.objects(below=BELOW)), 50)
+        self.assertEqual(len(work.remote.files()), 50)
         if 'user.pbx.archived' not in os.listxattr(work.stitched / '1.wav'):
             self.skipTest('this file system has no extended attributes')
         work.cloud.log.clear()
         self.quiet(work.run('pbx-archive'))
-        self.assertEqual(work.cloud.log, [])
+        self.assertEqual([line for line in work.cloud.log if 'stitched' in line], [])
         (work.stitched / '7.wav').write_bytes(LEG + b'xx')
         self.quiet(work.run('pbx-archive'))
-        self.assertEqual(work.cloud.objects(below=BELOW)['stitched/7.wav'], LEG + b'xx')
+        self.assertEqual(work.remote.files()['stitched/7.wav'], LEG + b'xx')
 
     def test_an_upload_that_the_server_delays_forever_ends_and_the_others_succeed(self):
         work = self.workdir(database=False)

@@ -44,6 +44,12 @@ ACCOUNT = '6f1e1a52-9a0c-4d0e-8a3c-6b0f5c1d2e3f'
 OTHER_ACCOUNT = 'c0ffee00-1111-4222-8333-444455556666'
 BELOW = 'astra_pbx/recordings/'  # where in the bucket the legs lie
 
+# What `pbx-archive init` would have stored in every remote and remembered in every database.
+MARKER = '.pbx-archive.json'
+ARCHIVE_ID = '5ca1ab1e' * 4
+MARKER_TEXT = f'{{"id": "{ARCHIVE_ID}", "made": "2026-04-18T14:40:04Z", "version": "test"}}'.encode()
+REMEMBER_ARCHIVE = f"insert into archives (remote, id) values ('any', '{ARCHIVE_ID}')"
+
 SHAPE = """select md5(string_agg(concat(attrelid, attname, atttypid), ',' order by attrelid, attnum))
            from pg_attribute where attnum > 0 and attrelid >= 16384"""
 
@@ -76,6 +82,7 @@ def migrated():
                 done = database.psql('-f', str(file))
                 if done.returncode:
                     raise RuntimeError(done.stderr)
+        database.sql(REMEMBER_ARCHIVE)
         _shape = database.value(SHAPE)
         _template = database.name
     return _template
@@ -92,6 +99,7 @@ def _put_back(database):
                      and relname <> 'schema_migrations' loop
                 execute format('delete from %s', t);
             end loop;
+            {REMEMBER_ARCHIVE};
         end $$;
         {SHAPE}""")
     if done.returncode or done.stdout.strip() != _shape:
@@ -119,10 +127,10 @@ class Remote:
         self.path, self.folder, self.cloud = path, folder, cloud
 
     def files(self):
-        """{name: bytes}; stitched recordings are named stitched/..."""
-        if self.cloud:
-            return self.cloud.objects(below=BELOW)
-        return {str(file.relative_to(self.folder)): file.read_bytes() for file in self.folder.rglob('*') if file.is_file()}
+        """{name: bytes} without the archive's marker; stitched recordings are named stitched/..."""
+        stored = self.cloud.objects(below=BELOW) if self.cloud else {
+            str(file.relative_to(self.folder)): file.read_bytes() for file in self.folder.rglob('*') if file.is_file()}
+        return {name: data for name, data in stored.items() if name != MARKER}
 
     def put(self, name, data):
         if self.cloud:
@@ -170,6 +178,7 @@ class Workdir:
         self.remote = None
         if remote:
             self.remote = getattr(self, f'_{remote}')()
+            self.remote.put(MARKER, MARKER_TEXT)
             self.env['PBX_REMOTE'] = self.remote.path
 
     def close(self):
@@ -534,5 +543,5 @@ def main(*tools):
     unittest.main(module='__main__', verbosity=2)
 
 
-__all__ = ['ACCOUNT', 'as_nobody', 'BELOW', 'BIN', 'Case', 'Database', 'LONG', 'OTHER_ACCOUNT', 'Result', 'SANITIZED', 'SLOW', 'SOURCE',
-           'Workdir', 'cluster', 'main', 'migrated', 'processes_with', 'quoted', 'wait_until']
+__all__ = ['ACCOUNT', 'ARCHIVE_ID', 'as_nobody', 'BELOW', 'BIN', 'Case', 'Database', 'LONG', 'OTHER_ACCOUNT', 'Result', 'SANITIZED', 'SLOW', 'SOURCE',
+           'Workdir', 'cluster', 'MARKER', 'MARKER_TEXT', 'main', 'migrated', 'processes_with', 'quoted', 'wait_until']

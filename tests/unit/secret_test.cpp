@@ -1,13 +1,14 @@
 // Random passwords and prefixes.
+#include "base/random.hpp"
 #include "catch.hpp"
 #include "provision/secret.hpp"
 
 #include <algorithm>
 #include <set>
 
+using pbx::random_text;
 using pbx::provision::make_password;
 using pbx::provision::make_prefix;
-using pbx::provision::random_text;
 
 TEST_CASE("a generated password is long, consists of letters and digits, and is never the same twice") {
     std::set<std::string> seen;

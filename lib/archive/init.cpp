@@ -1,0 +1,142 @@
+// The database is locked from the first look to the end, so that of two machines the second one adopts the marker of
+// the first.
+#include "archive/init.hpp"
+
+#include "archive/known_archive.hpp"
+#include "base/atomic_file.hpp"
+#include "base/deadline.hpp"
+#include "base/folder.hpp"
+#include "base/lock.hpp"
+#include "base/log.hpp"
+#include "base/private_folder.hpp"
+#include "db/archives.hpp"
+#include "db/session.hpp"
+#include "remote/archive_marker.hpp"
+#include "remote/remote.hpp"
+#include "remote/transfer.hpp"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+namespace pbx::archive {
+
+namespace {
+
+class ArchiveInit {
+  public:
+    ArchiveInit(const InitOptions& options, const Folder& spool, int lock, soci::session& session)
+        : options_{options}, spool_{spool}, lock_{lock}, deadline_{Deadline::of_run(options.timeout)},
+          remote_{options.places.remote, options.places.rclone, lock},
+          record_{session, remote_.display_path(), deadline_}, shown_{"remote " + remote_.display_path()} {}
+
+    void run() {
+        const auto& text = remote_.marker_text(deadline_);
+        if (text.empty())
+            return create_missing();
+        if (const auto marker = parse_archive_marker(text))
+            return accept(*marker);
+        if (!options_.replace)
+            throw Error{Exit::config, shown_ + ": its marker " + archive_marker_name + " is damaged",
+                        "check what is stored there; to replace the marker, run pbx-archive init --replace"};
+        create();
+    }
+
+  private:
+    void create_missing() {
+        if (record_.id() && !options_.replace)
+            throw Error{Exit::unavailable,
+                        shown_ + " has no marker " + archive_marker_name +
+                            ", and the database remembers it as the archive " + *record_.id(),
+                        "check that its disk is mounted and that --remote is right; if a new archive begins there, run "
+                        "pbx-archive init --replace"};
+        create();
+    }
+
+    void accept(const ArchiveMarker& marker) {
+        const auto known = record_.id();
+        const auto is = shown_ + " is an archive already: " + marker.id;
+        if (known == marker.id) {
+            keep_in_spool(marker.id);
+            log::warn("{}", is);
+            return;
+        }
+        if (known && !options_.replace)
+            throw Error{Exit::config, is + ", but the database remembers " + *known + " there",
+                        "check which disk is mounted there, --remote and --database; if it is the right archive, run "
+                        "pbx-archive init --replace"};
+        remember(marker.id);
+        log::warn("{}, made {}; the database {} it{}", is, marker.made,
+                  options_.dry_run ? "would remember" : "remembers", known ? " instead of " + *known : std::string{});
+    }
+
+    void create() {
+        remote_.require_bucket(deadline_);
+        if (options_.dry_run) {
+            log::warn("would make {} an archive", shown_);
+            return;
+        }
+        const auto marker =
+            make_archive_marker(std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
+        store(marker);
+        remote_.sync(deadline_);
+        require_stored(marker);
+        remember(marker.id);
+        log::warn("{} is an archive now: {}", shown_, marker.id);
+    }
+
+    void store(const ArchiveMarker& marker) {
+        const PrivateFolder folder{Folder::open(temporary_folder()), "pbx-archive.", ::geteuid()};
+        AtomicFile file{folder.folder(), archive_marker_name, 0600, deadline_};
+        write_all(file.fd(), to_json(marker), archive_marker_name);
+        file.commit();
+        throw_first(upload_files(remote_, folder.folder(), Shelf::legs, {archive_marker_name},
+                                 deadline_.at_most(Remote::question_limit)));
+    }
+
+    void require_stored(const ArchiveMarker& marker) {
+        Remote again{options_.places.remote, options_.places.rclone, lock_};
+        again.accept_only({marker.id});
+        again.require_archive(deadline_);
+    }
+
+    void remember(const std::string& id) {
+        if (options_.dry_run)
+            return;
+        record_.remember(id);
+        keep_in_spool(id);
+    }
+
+    void keep_in_spool(const std::string& id) const {
+        if (!options_.dry_run)
+            keep_known_archive(spool_, remote_.display_path(), id, deadline_);
+    }
+
+    const InitOptions& options_;
+    const Folder& spool_;
+    int lock_;
+    Deadline deadline_;
+    Remote remote_;
+    db::ArchiveRecord record_;
+    std::string shown_;
+};
+
+} // namespace
+
+Exit init_archive(const InitOptions& options) {
+    if (options.places.remote.empty())
+        throw Error{Exit::config, "no remote is configured, so there is no place for an archive",
+                    "set --remote or PBX_REMOTE to an rclone path such as gcs:bucket/recordings; see pbx.conf(5)"};
+    const auto spool = Folder::open(options.places.spool);
+    std::optional<RunLock> lock;
+    if (!options.dry_run)
+        lock.emplace(spool, ".pbx-archive.lock");
+    soci::session session;
+    db::connect(session, options.database, options.timeout);
+    ArchiveInit{options, spool, lock ? lock->fd() : -1, session}.run();
+    return Exit::ok;
+}
+
+} // namespace pbx::archive
