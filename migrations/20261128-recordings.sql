@@ -12,7 +12,7 @@ create table if not exists recordings (
     frames bigint check (frames >= 0),
     rate integer, -- frames per second
     channels integer,
-    codec text, -- pcm16, mulaw, alaw or gsm
+    codec text, -- pcm16, mulaw, alaw, gsm; also pcm8, pcm24, pcm32
     -- One object per channel: {"peak": -3.1, "rms": -21.4, "silence": 0.52}. peak and rms in dB of full scale, null where
     -- every sample is zero; silence in seconds of digital silence.
     levels jsonb,

@@ -9,6 +9,9 @@ namespace pbx::recording {
 
 namespace {
 
+constexpr const char* rebuilt_with_output =
+    "give -o FILE: a damaged recording is then never passed on, and the legs are joined instead";
+
 class CheckedStream {
   public:
     CheckedStream(Answer& answer, std::uint64_t size, const ObjectDecision& decide)
@@ -36,8 +39,7 @@ class CheckedStream {
         if (!served_)
             throw Error{Exit::no_input, name + " in the archive is empty"};
         if (const auto fault = find_damage(served_->manifest, hash_.hex()); !fault.empty())
-            throw Error{Exit::data, name + " in the archive: " + fault,
-                        "give -o FILE: a damaged recording is then never passed on, and the legs are joined instead"};
+            throw Error{Exit::data, name + " in the archive: " + fault, rebuilt_with_output};
         send(held_);
         answer_.finish();
     }
@@ -66,10 +68,16 @@ class CheckedStream {
 bool send_object(FetchWork& work, Shelf shelf, const std::string& name, const Content& expected,
                  const ObjectDecision& decide) {
     CheckedStream stream{work.answer, expected.size, decide};
-    if (!stream_object(
-            *work.sources.archive(), shelf, name, expected, [&](std::string_view data) { stream.add(data); },
-            work.deadline))
-        return false;
+    try {
+        if (!stream_object(
+                *work.sources.archive(), shelf, name, expected, [&](std::string_view data) { stream.add(data); },
+                work.deadline))
+            return false;
+    } catch (const Error& error) {
+        if (error.status() != Exit::data || shelf != Shelf::stitched)
+            throw;
+        throw Error{Exit::data, error.what(), rebuilt_with_output};
+    }
     stream.finish(name);
     return true;
 }

@@ -110,7 +110,7 @@ const char* hint_for(Exit status, const std::string& reason) {
                "its configuration file";
     if (reason.find("RCLONE_CONFIG_PASS") != std::string::npos)
         return "rclone's configuration is encrypted: set RCLONE_CONFIG_PASS or RCLONE_PASSWORD_COMMAND";
-    return "the next run tries again; if it fails again, run rclone itself with the same path";
+    return "try again later; if it fails again, run rclone itself with the same path";
 }
 
 } // namespace

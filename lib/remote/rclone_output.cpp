@@ -33,6 +33,46 @@ std::string_view without_date(std::string_view line) {
     return line.substr(form.size());
 }
 
+// "ERROR : x" without its level. rclone pads the level to six characters.
+std::string_view without_level(std::string_view line) {
+    for (const std::string_view level : {"ERROR : ", "NOTICE: ", "WARNING: ", "CRITICAL: ", "ALERT : ", "EMERGENCY: "})
+        if (line.starts_with(level))
+            return line.substr(level.size());
+    return line;
+}
+
+// "Failed to copy with 2 errors: last error was: x", "Attempt 1/1 failed with 2 errors and: x": the x.
+std::string_view without_command(std::string_view text) {
+    for (const std::string_view command : {"lsjson", "lsf", "copy", "cat", "hashsum", "backend"}) {
+        const auto failed = fmt::format("Failed to {}", command);
+        if (!text.starts_with(failed))
+            continue;
+        const auto rest = text.substr(failed.size());
+        constexpr std::string_view several = "last error was: ";
+        if (rest.starts_with(": "))
+            return rest.substr(2);
+        if (const auto at = rest.find(several); rest.starts_with(" with ") && at != std::string_view::npos)
+            return rest.substr(at + several.size());
+    }
+    constexpr std::string_view attempt_ends = " errors and: ";
+    if (const auto at = text.find(attempt_ends); text.starts_with("Attempt ") && at != std::string_view::npos)
+        return text.substr(at + attempt_ends.size());
+    return text;
+}
+
+// The SDK for S3 puts the HTTP status into a second line, which begins with a tab.
+std::string in_one_line(std::string_view text) {
+    std::string result;
+    for (const auto line : Lines{text}) {
+        const auto begin = line.find_first_not_of("\t ");
+        if (begin == std::string_view::npos)
+            continue;
+        result += result.empty() ? "" : ", ";
+        result += line.substr(begin);
+    }
+    return result;
+}
+
 std::string string_at(const Json& object, const char* key) {
     const auto found = object.find(key);
     return found != object.end() && found->is_string() ? found->get<std::string>() : std::string{};
@@ -155,7 +195,11 @@ std::optional<StorageFeatures> parse_features(std::string_view out) {
         const auto found = answer["Features"].find(feature);
         return found != answer["Features"].end() && *found == true;
     };
-    return StorageFeatures{has("BucketBased"), has("IsLocal"), string_at(answer, "Root")};
+    // hasher and the like around a folder of this machine count as local, but their path is one of their own.
+    auto folder = string_at(answer, "Root");
+    const bool is_local = has("IsLocal") && !has("WrapFs") && folder.starts_with('/');
+    const bool is_encrypted = string_at(answer, "String").starts_with("Encrypted drive ");
+    return StorageFeatures{has("BucketBased"), is_encrypted, is_local, std::move(folder)};
 }
 
 std::variant<TransferStats, std::string> parse_log_line(std::string_view line) {
@@ -170,25 +214,32 @@ std::variant<TransferStats, std::string> parse_log_line(std::string_view line) {
         const auto level = entry.value("level", std::string{});
         const auto object = entry.value("object", std::string{});
         return fmt::format("{}{}{}\n", level == "warning" || level == "notice" ? "NOTICE: " : "ERROR : ",
-                           object.empty() ? "" : object + ": ", entry.value("msg", std::string{}));
+                           object.empty() ? "" : object + ": ", in_one_line(entry.value("msg", std::string{})));
     } catch (const Json::exception&) {
         return as_it_is;
     }
 }
 
 std::string failure_reason(std::string_view err) {
-    std::string_view last;
+    std::string last;
     for (const auto line : Lines{err}) {
-        // A notice is not a reason.
-        if (const auto text = without_date(line); !text.empty() && text.find("NOTICE:") == std::string_view::npos)
+        const auto text = without_date(line);
+        if (text.empty())
+            continue;
+        // A notice is not a reason, but rclone 1.70 and later print their last words as one.
+        if (text.starts_with("NOTICE:") && !without_level(text).starts_with("Failed to "))
+            continue;
+        if (text.front() == '\t' && !last.empty())
+            last += ", " + in_one_line(text);
+        else
             last = text;
     }
-    for (const std::string_view prefix :
-         {"Failed to ", "lsjson: ", "lsf: ", "copy: ", "cat: ", "hashsum: ", "error in ListJSON: "})
-        if (last.starts_with(prefix))
-            last.remove_prefix(prefix.size());
+    auto reason = without_command(without_level(last));
+    for (const std::string_view prefix : {"Failed to ", "error in ListJSON: "})
+        if (reason.starts_with(prefix))
+            reason.remove_prefix(prefix.size());
     constexpr std::size_t longest = 240;
-    return last.size() <= longest ? std::string{last} : std::string{last.substr(0, longest)} + "...";
+    return reason.size() <= longest ? std::string{reason} : std::string{reason.substr(0, longest)} + "...";
 }
 
 std::map<std::string, std::string> parse_object_errors(std::string_view err) {
@@ -207,11 +258,16 @@ std::map<std::string, std::string> parse_object_errors(std::string_view err) {
 
 Exit exit_for_reason(std::string_view reason) {
     // Google answers 403 also when it is asked too often.
-    if (contains_any(reason, {"Error 401", "Error 403", "401 Unauthorized", "403 Forbidden", "AccessDenied",
-                              "Forbidden", "permission denied", "Permission denied"}) &&
+    if (contains_any(reason,
+                     {"Error 401", "Error 403", "401 Unauthorized", "403 Forbidden", "AccessDenied", "Forbidden",
+                      "permission denied", "Permission denied", "status code: 401", "status code: 403",
+                      "StatusCode: 401", "StatusCode: 403", "InvalidAccessKeyId", "SignatureDoesNotMatch",
+                      "Authorization Failed", "Operation forbidden", "unable to authenticate", "Login incorrect"}) &&
         !contains_any(reason, {"ateLimitExceeded", "uotaExceeded", "rate limit", "quota"}))
         return Exit::no_permission;
-    if (contains_any(reason, {"corrupted on transfer"}))
+    // The others are crypt's; see Remote::read_failure() for its "unexpected EOF".
+    if (contains_any(reason, {"corrupted on transfer", "failed to authenticate decrypted block",
+                              "not an encrypted file", "too short to be encrypted", "truncated block header"}))
         return Exit::data;
     if (contains_any(reason, {"no space left on device", "disk quota exceeded"}))
         return Exit::cant_create;

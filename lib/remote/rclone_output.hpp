@@ -60,8 +60,9 @@ std::map<std::string, std::string> parse_hashes(std::string_view out, const std:
 /// What `backend features` reports about the storage.
 struct StorageFeatures {
     bool is_bucket = false;
-    bool is_local = false;
-    std::string local_folder; ///< the remote's path on this machine, where is_local
+    bool is_encrypted = false; ///< by rclone's crypt
+    bool is_local = false;     ///< a folder of this machine, not wrapped
+    std::string local_folder;  ///< the remote's path on this machine, where is_local
 };
 /// Nothing when the output makes no sense.
 std::optional<StorageFeatures> parse_features(std::string_view out);
@@ -75,14 +76,14 @@ struct TransferStats {
 /// Statistics, or the line as rclone's plain log prints it.
 std::variant<TransferStats, std::string> parse_log_line(std::string_view line);
 
-/// Why rclone gave up, from its last line of stderr, without its date and the names of rclone's functions.
+/// Why rclone gave up, from its last line of stderr, without its date, its level and the names of rclone's functions.
 std::string failure_reason(std::string_view err);
 
 /// The errors that rclone printed about single objects: "ERROR : name: message".
 std::map<std::string, std::string> parse_object_errors(std::string_view err);
 
-/// Which exit status a reason stands for: no_permission, data (corrupted on transfer), cant_create (disk full), else
-/// unavailable.
+/// Which exit status a reason stands for: no_permission, data (corrupted in transfer or at rest), cant_create (disk
+/// full), else unavailable.
 Exit exit_for_reason(std::string_view reason);
 
 } // namespace pbx::rclone_output

@@ -107,6 +107,21 @@ void Remote::require_bucket(const Deadline& deadline) {
         throw rclone_.failure("see its bucket", run);
 }
 
+Error Remote::read_failure(const std::string& action, const Finished& finished, const Deadline& deadline) {
+    auto error = rclone_.failure(action, finished);
+    constexpr std::string_view cut = "unexpected EOF";
+    if (finished.timed_out || error.status() != Exit::unavailable ||
+        std::string_view{error.what()}.find(cut) == std::string_view::npos)
+        return error;
+    try {
+        if (features(deadline).is_encrypted)
+            return rclone_.failure(Exit::data, action, "its end cannot be decrypted: unexpected EOF");
+    } catch (const Error&) {
+        return error;
+    }
+    return error;
+}
+
 void Remote::sync(const Deadline& deadline) {
     const auto& storage = features(deadline);
     if (storage.is_bucket)

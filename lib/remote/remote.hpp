@@ -43,6 +43,10 @@ class Remote {
     /// Throws Error (unavailable) for a bucket that does not exist: an upload would create it. A folder may be missing.
     void require_bucket(const Deadline& deadline);
 
+    /// Why objects could not be read. Of an encrypted remote, "unexpected EOF" means damage (data): crypt reports so
+    /// what it cannot decrypt in the last 64 KiB of an object, where rclone has repeated the reading.
+    Error read_failure(const std::string& action, const Finished& finished, const Deadline& deadline);
+
     /// The names in parts of the size that one rclone run can take. Throws Error when the remote does not answer.
     std::vector<std::vector<std::string>> batches(const std::vector<std::string>& names, const Deadline& deadline);
 

@@ -30,6 +30,13 @@ std::string local_path(const Folder& folder) {
     return std::filesystem::absolute(folder.path()).native();
 }
 
+Error damaged(const Rclone& rclone, const std::string& action, const Content& expected, const Content& found) {
+    return {Exit::data,
+            rclone.failure(Exit::data, action, "it is damaged: " + describe_difference(expected, found)).what(),
+            "look for the expected hashes in a backup and in old versions of the object; see TROUBLESHOOTING in "
+            "pbx-recording-tools(7)"};
+}
+
 // Objects arrive in a hidden folder beside their final place, are checked there, and are then renamed into place.
 class ObjectFetch {
   public:
@@ -64,12 +71,13 @@ class ObjectFetch {
                                                         names,
                                                         {incoming_->folder().fd()}},
                                                        deadline_);
+        const auto errors = rclone_output::parse_object_errors(run.err);
         constexpr std::size_t few = 4; // so few are synced one by one
         std::vector<std::string> good;
         std::uint64_t arrived = 0;
         for (const auto& name : names) {
             try {
-                const auto file = checked(name, run);
+                const auto file = checked(name, run, errors);
                 if (const auto damage = find_damage(name, file)) {
                     result_.damaged.insert_or_assign(name, *damage);
                     continue;
@@ -94,7 +102,7 @@ class ObjectFetch {
         progress.add(good.size(), arrived);
     }
 
-    Fd checked(const std::string& name, const Finished& run) const {
+    Fd checked(const std::string& name, const Finished& run, const std::map<std::string, std::string>& errors) const {
         const auto& object = objects_.at(name);
         const auto action = "fetch " + shown(name);
         auto file = incoming_->folder().find(name);
@@ -104,7 +112,9 @@ class ObjectFetch {
         if (!whole && (run.status != 0 || run.timed_out)) {
             if (run.err.find(name + ": corrupted on transfer") != std::string::npos)
                 throw remote_.rclone().failure(Exit::data, action, "it arrived corrupted");
-            throw remote_.rclone().failure(action, run);
+            const auto own = errors.find(name);
+            throw remote_.read_failure(
+                action, own == errors.end() ? run : Finished{run.status, run.timed_out, {}, own->second}, deadline_);
         }
         if (!whole)
             throw remote_.rclone().failure(Exit::unavailable, action, "it did not arrive whole");
@@ -121,8 +131,7 @@ class ObjectFetch {
         const auto found = content_of_file(file.get(), name);
         if (expected->second.matches(found))
             return std::nullopt;
-        return remote_.rclone().failure(Exit::data, "fetch " + shown(name),
-                                        "it is damaged: " + describe_difference(expected->second, found));
+        return damaged(remote_.rclone(), "fetch " + shown(name), expected->second, found);
     }
 
     void rename_into_place(const std::vector<std::string>& names) {
@@ -171,7 +180,7 @@ bool stream_object(Remote& remote, Shelf shelf, const std::string& name, const C
                                     sink(data);
                                 });
     if (run.status != 0 || run.timed_out)
-        throw rclone.failure(action, run);
+        throw remote.read_failure(action, run, deadline);
     if (hash.size() == 0 && expected.size > 0)
         return false;
     const auto found = hash.finish();
@@ -179,7 +188,7 @@ bool stream_object(Remote& remote, Shelf shelf, const std::string& name, const C
         throw rclone.failure(Exit::unavailable, action,
                              fmt::format("it ended after {} of {} bytes", found.size, expected.size));
     if (!expected.matches(found))
-        throw rclone.failure(Exit::data, action, "it is damaged: " + describe_difference(expected, found));
+        throw damaged(rclone, action, expected, found);
     return true;
 }
 

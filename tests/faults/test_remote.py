@@ -131,7 +131,7 @@ class RemoteFaults(Case):
                 world.work.remote.remove(name)
 
     def test_pbx_archive_loses_nothing_to_a_bucket_that_misbehaves(self):
-        world = ArchiveWorld(self.workdir(database=False))
+        world = ArchiveWorld(self.workdir())
         world.arguments = ()
         world.undisturbed(self)
         self.strike_all(world, 25)

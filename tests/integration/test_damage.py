@@ -21,6 +21,7 @@ def crypt(work):
     work.rclone_conf.write_text(f'[secret]\ntype = crypt\nremote = {work.remote.folder}\nfilename_encryption = off\n'
                                 f'directory_name_encryption = false\npassword = {secret}\n', encoding='utf-8')
     work.env['PBX_REMOTE'] = 'secret:'
+    assert work.run('pbx-archive', 'init').status == 0
     return work
 
 
@@ -71,6 +72,7 @@ class InTheArchive(Damaged):
                         self.assertIn(result.status, (65, 69) if kind == 'crypt' else (65,), f'\n{result}')
                         if kind != 'crypt':
                             self.names_difference(result, 'single.wav')
+                            self.hints(result)
                         self.assertFalse((work.path / 'out.wav').exists())
                     self.damage(work, 'single.wav', at)
                     self.assertEqual(self.fetch(work, SINGLE).out, legs['single.wav'])

@@ -515,9 +515,9 @@ class ManyAtOnce(Fetching):
         temporary.mkdir()
         for folder in (work.spool, work.stitched):
             os.chown(folder, 65534, 65534)  # the cache now belongs to nobody, so root must not let rclone write there
-        work.cloud.fault(match='alt=media|/download/', hang=True)
+        work.cloud.fault(match=r'wav\?.*alt=media|/download/.*wav', hang=True)
         process = work.start('pbx-recording-fetch', CALL, env={'TMPDIR': temporary})
-        wait_until(lambda: any('alt=media' in line for line in list(work.cloud.log)), 'a download')
+        wait_until(lambda: any('wav?' in line and 'alt=media' in line for line in list(work.cloud.log)), 'a download')
         self.assertEqual(len(list(temporary.iterdir())), 1)
         process.send_signal(signal.SIGKILL)
         process.wait()

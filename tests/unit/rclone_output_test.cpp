@@ -102,6 +102,12 @@ TEST_CASE("features say whether the storage is a bucket or a folder of this mach
     CHECK_FALSE(local->is_bucket);
     CHECK(local->local_folder == "/mnt/x");
     CHECK(parse_features(R"({"Features":{"BucketBased":true}})")->is_bucket);
+    CHECK(parse_features(R"({"String":"Encrypted drive 'x:'","Features":{}})")->is_encrypted);
+    CHECK_FALSE(local->is_encrypted);
+    for (const char* wrapped :
+         {R"({"Root":"","Features":{"IsLocal":true,"WrapFs":true}})", R"({"Root":"x","Features":{"IsLocal":true}})",
+          R"({"Root":"/x","Features":{"IsLocal":true,"WrapFs":true}})"})
+        CHECK_FALSE(parse_features(wrapped)->is_local);
     for (const char* out : {"", "null", "{}", R"({"Features":1})"})
         CHECK_FALSE(parse_features(out));
 }
@@ -129,6 +135,33 @@ TEST_CASE("the reason for a failure is the last line that is not a notice, witho
     CHECK(failure_reason(std::string(1000, 'x')).size() == 243);
 }
 
+TEST_CASE("the reason for a failure does not depend on how a version of rclone logs it") {
+    // 1.60, then 1.75: the last words are a notice there, and fatal ones are critical.
+    for (const char* err : {"2026/11/22 20:38:01 ERROR : Attempt 1/1 failed with 1 errors and: no such host\n"
+                            "2026/11/22 20:38:01 Failed to copy: no such host\n",
+                            "2026/11/22 20:38:01 ERROR : Attempt 1/1 failed with 1 errors and: no such host\n"
+                            "2026/11/22 20:38:01 NOTICE: Failed to copy: no such host\n",
+                            "2026/11/22 20:38:01 NOTICE: Failed to copy with 2 errors: last error was: no such host\n",
+                            "2026/11/22 20:38:01 CRITICAL: Failed to lsjson: error in ListJSON: no such host\n",
+                            "NOTICE: Failed to hashsum: no such host\nNOTICE: Time may be set wrong\n",
+                            "2026/11/22 20:38:01 ERROR : Attempt 1/1 failed with 3 errors and: no such host\n"}) {
+        INFO(err);
+        CHECK(failure_reason(err) == "no such host");
+    }
+    CHECK(failure_reason("2026/11/22 20:38:01 CRITICAL: Failed to create file system for \"x:\": unknown\n") ==
+          "create file system for \"x:\": unknown");
+    CHECK(failure_reason("2026/11/22 20:38:01 NOTICE: Config file not found - using defaults\n").empty());
+}
+
+TEST_CASE("a reason of two lines is read whole, also in a transfer's log") {
+    CHECK(failure_reason(
+              "2026/11/22 20:38:01 Failed to lsjson: Forbidden: Forbidden\n\tstatus code: 403, request id: 7\n") ==
+          "Forbidden: Forbidden, status code: 403, request id: 7");
+    const auto line = std::get<std::string>(
+        parse_log_line(R"({"level":"error","object":"a.wav","msg":"Failed to copy: X: Y\n\tstatus code: 403"})"));
+    CHECK(parse_object_errors(line).at("a.wav") == "Failed to copy: X: Y, status code: 403");
+}
+
 TEST_CASE("errors about single objects are read with their names") {
     const auto errors = parse_object_errors("2026/11/22 20:38:00 ERROR : a.wav: Failed to copy: no space\n"
                                             "2026/11/22 20:38:00 ERROR : without a name\n"
@@ -142,6 +175,16 @@ TEST_CASE("forbidden, corrupted, full and unavailable are distinguished by the r
     CHECK(exit_for_reason("googleapi: Error 403: Rate Limit Exceeded, userRateLimitExceeded") == Exit::unavailable);
     CHECK(exit_for_reason("open /x: permission denied") == Exit::no_permission);
     CHECK(exit_for_reason("corrupted on transfer: md5 hash differ") == Exit::data);
+    for (const char* reason : {"SignatureDoesNotMatch: x, status code: 403, request id: 7", "x: status code: 401",
+                               "operation error S3: HeadObject, https response error StatusCode: 403, RequestID: 7",
+                               "InvalidAccessKeyId: x", "Authorization Failed", "Operation forbidden",
+                               "ssh: handshake failed: ssh: unable to authenticate", "530 Login incorrect"})
+        CHECK(exit_for_reason(reason) == Exit::no_permission);
+    for (const char* reason : {"failed to authenticate decrypted block - bad password?",
+                               "failed to open source object: not an encrypted file - bad magic string",
+                               "file is too short to be encrypted", "file has truncated block header"})
+        CHECK(exit_for_reason(reason) == Exit::data);
+    CHECK(exit_for_reason("unexpected EOF") == Exit::unavailable);
     CHECK(exit_for_reason("write /x: no space left on device") == Exit::cant_create);
     CHECK(exit_for_reason("dial tcp: connection refused") == Exit::unavailable);
 }
