@@ -321,8 +321,8 @@ class TwoNodes(Case):
     def call_on_two_nodes(self, ago=1800):
         a = self.workdir()
         b = a.second_node()
-        a.call('1.1', [('20260418-144004-1-queue-5001-a.wav', MINE), ('20260418-144009-1-1001-b.wav', None)], ago=ago)
-        b.leg('20260418-144009-1-1001-b.wav', THEIRS)
+        a.call('1.1', [('20260418-144004-1-queue-5001-a.wav', MINE), ('20260418-144009-1-1001-b.wav', THEIRS)], ago=ago)
+        (a.spool / '20260418-144009-1-1001-b.wav').rename(b.spool / '20260418-144009-1-1001-b.wav')
         return a, b
 
     def test_a_call_whose_legs_lie_on_two_nodes_is_stitched_when_the_other_node_has_archived(self):
