@@ -29,7 +29,7 @@ Exit archive_with_metrics(const ArchiveOptions& options, recording::Metrics& met
     std::optional<RunLock> lock;
     if (!options.dry_run)
         lock.emplace(spool, ".pbx-archive.lock");
-    Remote remote{options.places.remote, options.places.rclone, lock ? lock->fd() : -1};
+    Remote remote{options.places.remote, options.places.rclone, lock ? lock->fd() : -1, options.places.transfers};
     ArchiveReport report{options.json, options.dry_run, metrics};
     FactsJournal facts{spool, options, report};
     ArchiveContext context{options, deadline, remote, report, facts};

@@ -19,10 +19,9 @@ struct ArchiveContext {
     ArchiveReport& report;
     FactsJournal& facts;
 
-    /// When a transfer of so many bytes must have ended: even a slow line carries 50 kB per second.
+    /// When a transfer of so many bytes must have ended, also over the slowest line.
     Deadline transfer_deadline(std::uint64_t bytes) const {
-        constexpr std::uint64_t slowest = 50'000;
-        return deadline.at_most(std::chrono::minutes{5} + std::chrono::seconds{bytes / slowest});
+        return deadline.at_most(std::chrono::minutes{5} + std::chrono::seconds{bytes / slowest_line});
     }
 };
 

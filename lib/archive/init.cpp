@@ -90,9 +90,10 @@ class ArchiveInit {
     void store(const ArchiveMarker& marker) {
         const PrivateFolder folder{Folder::open(temporary_folder()), "pbx-archive.", ::geteuid()};
         AtomicFile file{folder.folder(), archive_marker_name, 0600, deadline_};
-        write_all(file.fd(), to_json(marker), archive_marker_name);
+        const auto text = to_json(marker);
+        write_all(file.fd(), text, archive_marker_name);
         file.commit();
-        throw_first(upload_files(remote_, folder.folder(), Shelf::legs, {archive_marker_name},
+        throw_first(upload_files(remote_, folder.folder(), Shelf::legs, {{archive_marker_name, text.size()}},
                                  deadline_.at_most(Remote::question_limit)));
     }
 

@@ -13,18 +13,18 @@ namespace pbx::archive {
 namespace {
 
 void read_back_hashes(ArchiveContext& context, Shelf shelf, FoundObjects& found) {
-    std::vector<std::string> unknown;
+    std::map<std::string, RemoteObject> unknown;
     std::uint64_t bytes = 0;
     for (const auto& [name, object] : found.objects)
         if (object.md5.empty()) {
-            unknown.push_back(name);
+            unknown.emplace(name, object);
             bytes += object.size;
         }
     if (unknown.empty())
         return;
     log::note("reading back {} objects without an MD5 in the remote", unknown.size());
     const auto hashes = read_back(context.remote, shelf, unknown, context.transfer_deadline(bytes));
-    for (const auto& name : unknown) {
+    for (const auto& [name, object] : unknown) {
         if (const auto hash = hashes.find(name); hash != hashes.end())
             found.objects[name].md5 = hash->second;
         else
@@ -35,16 +35,12 @@ void read_back_hashes(ArchiveContext& context, Shelf shelf, FoundObjects& found)
     }
 }
 
-ObjectFailures upload_before(ArchiveContext& context, const ShelfFolder& source, const std::vector<SourceFile>& files,
-                             const Deadline& deadline) {
-    if (!deadline.passed())
-        return upload_files(context.remote, source.folder, source.shelf, names_of(files), deadline);
-    Finished not_begun;
-    not_begun.timed_out = true;
-    ObjectFailures failures;
+ObjectFailures upload_sized(ArchiveContext& context, const ShelfFolder& source, const std::vector<SourceFile>& files,
+                            const Deadline& deadline) {
+    std::vector<SizedName> sized;
     for (const auto& file : files)
-        failures.insert_or_assign(file.name, context.remote.rclone().failure("store objects", not_begun));
-    return failures;
+        sized.push_back({file.name, file.size()});
+    return upload_files(context.remote, source.folder, source.shelf, sized, deadline);
 }
 
 template <typename Map>
@@ -74,7 +70,7 @@ UploadResult upload(ArchiveContext& context, const ShelfFolder& source, std::vec
     if (files.empty())
         return result;
     show_action("uploading", source.shelf);
-    const auto errors = upload_before(context, source, files, deadline);
+    const auto errors = upload_sized(context, source, files, deadline);
     result.timed_out = deadline.passed();
     show_action("checking", source.shelf);
     const auto objects = ask_remote(context, source.shelf, files);

@@ -151,6 +151,7 @@ class Child {
     Child& operator=(const Child&) = delete;
 
     int exited() const { return exited_.get(); }
+    pid_t id() const { return pid_; }
 
     void signal(int number) const {
         if (pid_ > 0)
@@ -303,6 +304,8 @@ Finished run_command(const Command& command, const Deadline& deadline, const Sin
     Child child{command, out_pipe.write.get(), err_pipe.write.get()};
     out_pipe.write.reset();
     err_pipe.write.reset();
+    if (command.started)
+        command.started(child.id());
 
     Finished result;
     Stream out_stream{std::move(out_pipe.read), out, result.out, true};

@@ -4,6 +4,8 @@
 #include "base/deadline.hpp"
 #include "base/identity.hpp"
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <functional>
 #include <optional>
@@ -20,7 +22,8 @@ struct Command {
     /// The child runs as this account in "/", cannot gain rights, and has limits: no core file, 256 MiB per file, 4 GiB
     /// of memory, 4,096 descriptors, 10 minutes of processor time.
     std::optional<Identity> confined = std::nullopt;
-    std::size_t most_output = 16U << 20U; ///< bytes of stdout that are kept; more is an error
+    std::size_t most_output = 16U << 20U;    ///< bytes of stdout that are kept; more is an error
+    std::function<void(pid_t)> started = {}; ///< called with the child's id once the program runs
 };
 
 /// The variables of our own environment whose names `keep` accepts, and those of `set` (NAME=value), which replace ours

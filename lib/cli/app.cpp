@@ -29,9 +29,9 @@ namespace {
 constexpr const char* default_config = "/etc/pbx/pbx.conf";
 
 // Settings that may be at the top of pbx.conf; a tool ignores those for which it has no option.
-constexpr std::array shared_settings{"database", "spool",   "stitched",  "stitch-src", "remote",
-                                     "rclone",   "timeout", "overlap",   "migrations", "asterisk-dir",
-                                     "metrics",  "node",    "emergency", "reserve",    "keep-stitched"};
+constexpr std::array shared_settings{"database",  "spool",   "stitched",      "stitch-src",   "remote",   "rclone",
+                                     "timeout",   "overlap", "migrations",    "asterisk-dir", "metrics",  "node",
+                                     "emergency", "reserve", "keep-stitched", "bandwidth",    "transfers"};
 
 // CLI11 prefers the file to the environment, and treats sections as subcommands. This reader drops settings that the
 // environment decides or another tool owns, and moves the tool's own section to the top.

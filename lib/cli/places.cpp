@@ -1,6 +1,11 @@
 // Declares the options once for all tools that work on recordings.
 #include "cli/places.hpp"
 
+#include <algorithm>
+#include <cctype>
+#include <string>
+#include <string_view>
+
 namespace pbx::cli {
 
 namespace {
@@ -22,6 +27,15 @@ void add_space_rule(App& app, const std::string& flag, const std::string& variab
         ->envname(variable);
 }
 
+// rclone checks the rest: it also takes "10M:512k" and a table of times.
+std::string bandwidth_fault(const std::string& text) {
+    const auto is_fit = [](unsigned char c) {
+        return std::isalnum(c) != 0 || std::string_view{".,:- "}.find(static_cast<char>(c)) != std::string_view::npos;
+    };
+    const bool fits = !text.empty() && text.front() != '-' && std::all_of(text.begin(), text.end(), is_fit);
+    return fits ? std::string{} : "\"" + text + "\" is not a rate such as 512k, 1M or 10M:512k";
+}
+
 } // namespace
 
 void add_places(App& app, recording::Places& places) {
@@ -37,6 +51,15 @@ void add_places(App& app, recording::Places& places) {
     app.add_setting("--rclone", "PBX_RCLONE", places.rclone, "rclone program (default rclone)")->type_name("PROGRAM");
     add_space_rule(app, "--reserve", "PBX_RESERVE", places.space, recording::set_reserve,
                    "Free space on the spool's file system that the recorders keep: 5% (default), 2G");
+    app.add_setting("--bandwidth", "PBX_BANDWIDTH", places.transfers.bandwidth,
+                    "Limit transfers to this rate, as bwlimit of rclone does: 1M is a megabyte per second")
+        ->type_name("RATE")
+        ->check(bandwidth_fault);
+    app.add_option("--transfers", places.transfers.transfers,
+                   "Objects that travel at once (default: as many as the line carries, at most 8)")
+        ->envname("PBX_TRANSFERS")
+        ->check(CLI::Range(1U, 64U))
+        ->type_name("N");
     app.after_parsing([&places] { places.resolve(); });
 }
 

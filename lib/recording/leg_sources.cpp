@@ -31,7 +31,7 @@ LegSources::LegSources(const Places& places, WithoutCache without_cache, int loc
     if (std::filesystem::exists(cache_path_, ignored))
         use_cache(Folder::open(cache_path_));
     if (!places.remote.empty())
-        archive_.emplace(places.remote, places.rclone, lock);
+        archive_.emplace(places.remote, places.rclone, lock, places.transfers);
 }
 
 void LegSources::use_cache(const Folder& folder) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "recording/space_rules.hpp"
+#include "remote/transfer_settings.hpp"
 
 #include <string>
 
@@ -15,6 +16,7 @@ struct Places {
     std::string remote;     ///< empty: only the local tiers work
     std::string rclone = "rclone";
     SpaceRules space; ///< for the file system of the spool
+    TransferSettings transfers;
 
     /// Throws Error (config) when stitch_src lies inside the spool, where the archive's move would sweep it up.
     void resolve();

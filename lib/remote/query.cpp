@@ -80,7 +80,7 @@ class ObjectQuery {
                                   names,
                                   {},
                                   longest_entry * (names.size() + 1)},
-                                 deadline_.at_most(Remote::question_limit));
+                                 deadline_.at_most(Remote::question_limit + time_for_answers(names.size())));
         auto answer = rclone_output::parse_list(run.out, names);
         result_.objects.merge(answer.objects);
         unclear_.merge(answer.unclear);

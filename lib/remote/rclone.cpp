@@ -2,29 +2,29 @@
 #include "remote/rclone.hpp"
 
 #include "base/fd.hpp"
-#include "base/lines.hpp"
 #include "base/progress.hpp"
+#include "remote/pace.hpp"
 #include "remote/rclone_output.hpp"
+#include "remote/transfer_log.hpp"
 
+#include <fmt/format.h>
 #include <sys/mman.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <cstdint>
 #include <optional>
 #include <string_view>
 #include <utility>
-#include <variant>
 
 namespace pbx {
 
 namespace {
 
-using namespace std::chrono_literals;
-
-// rclone retries an upload that a server answers with 503, whatever its own time limits.
-constexpr auto longest_standstill = 60s;
+// How long rclone itself waits for a connection that moves nothing. A thin line needs a quarter of an hour to carry
+// what the buffer of a socket holds (4 MB), and rclone waits for the answer all that time. StallRule ends what is hung.
+constexpr std::chrono::seconds usual_patience{30};
+constexpr std::chrono::seconds patience_of_uploads{900};
 
 // RCLONE_DRY_RUN, RCLONE_IMMUTABLE and the like would change what our arguments mean. rclone gets the variables that
 // name its configuration, that decrypt it, and that define remotes (RCLONE_CONFIG_NAME_OPTION), but not the database's
@@ -61,45 +61,6 @@ class NameList {
     Fd fd_;
 };
 
-struct TransferStalled {};
-
-// Reads what rclone logs with --use-json-log --stats: numbers go to the progress line, the rest is kept as text.
-class TransferLog {
-  public:
-    /// Throws TransferStalled when no byte has moved for too long.
-    void add(std::string_view err) {
-        rest_ += err;
-        const auto complete = take_complete_lines(rest_);
-        for (const auto line : Lines{complete})
-            add_line(line);
-        if (rest_.size() > rclone_output::longest_line)
-            add_line(std::exchange(rest_, {}));
-        if (standstill_ends_.passed())
-            throw TransferStalled{};
-    }
-
-    std::string text() && { return std::move(text_) + rest_; }
-
-  private:
-    void add_line(std::string_view line) {
-        const auto parsed = rclone_output::parse_log_line(line);
-        if (const auto* text = std::get_if<std::string>(&parsed))
-            return keep_tail(text_, *text);
-        const auto& stats = std::get<rclone_output::TransferStats>(parsed);
-        if (stats.bytes != bytes_) {
-            bytes_ = stats.bytes;
-            standstill_ends_ = Deadline::after(longest_standstill);
-        }
-        if (auto* progress = Progress::youngest())
-            progress->under_way(stats.objects, stats.bytes, stats.bytes_per_second);
-    }
-
-    std::string rest_;
-    std::string text_;
-    std::uint64_t bytes_ = 0;
-    Deadline standstill_ends_ = Deadline::after(longest_standstill);
-};
-
 const char* hint_for(Exit status, const std::string& reason) {
     if (status == Exit::no_permission)
         return "grant the remote's account the rights to list, read and write objects there";
@@ -115,8 +76,13 @@ const char* hint_for(Exit status, const std::string& reason) {
 
 } // namespace
 
-Rclone::Rclone(const std::string& path, std::string program, int lock)
-    : connection_{parse_connection(path)}, program_{std::move(program)}, lock_{lock} {
+std::chrono::seconds time_for_answers(std::size_t names) {
+    constexpr std::uint64_t answer = 2'000; // bytes, with a request and its headers
+    return std::chrono::seconds{names * answer / slowest_line};
+}
+
+Rclone::Rclone(const std::string& path, std::string program, int lock, std::string bandwidth)
+    : connection_{parse_connection(path)}, program_{std::move(program)}, lock_{lock}, bandwidth_{std::move(bandwidth)} {
     for (auto* text : {&connection_.path, &connection_.shown})
         while (text->size() > 1 && text->back() == '/')
             text->pop_back();
@@ -125,8 +91,7 @@ Rclone::Rclone(const std::string& path, std::string program, int lock)
                     "set --remote or PBX_REMOTE to something like gcs:bucket/recordings"};
 }
 
-Finished Rclone::run_child(const RcloneCommand& command, const Deadline& deadline, const Sink& out,
-                           const Sink& err) const {
+Finished Rclone::run_child(const RcloneCommand& command, const Deadline& deadline, const Streams& streams) const {
     std::vector<std::string> arguments{program_};
     arguments.insert(arguments.end(), command.arguments.begin(), command.arguments.end());
     auto inherited = command.inherited;
@@ -136,12 +101,13 @@ Finished Rclone::run_child(const RcloneCommand& command, const Deadline& deadlin
         inherited.push_back(list->fd());
         arguments.push_back("--files-from-raw=" + list->path());
         // rclone before 1.63 hangs when a list has over twice as many names as there are checkers, and errors.
-        arguments.push_back("--checkers=" + std::to_string(std::max<std::size_t>(8, command.names->size() / 2 + 1)));
+        arguments.push_back("--checkers=" +
+                            std::to_string(std::max(command.least_checkers, command.names->size() / 2 + 1)));
     }
     arguments.insert(arguments.end(), command.paths.begin(), command.paths.end());
     // One attempt: a second one that finds nothing left to do would end with 0. We look for what was missed ourselves.
-    for (const char* flag : {"--retries=1", "--low-level-retries=3", "--contimeout=5s", "--timeout=30s",
-                             "--ask-password=false", "--no-traverse"})
+    for (const char* flag :
+         {"--retries=1", "--low-level-retries=3", "--contimeout=5s", "--ask-password=false", "--no-traverse"})
         arguments.emplace_back(flag);
     if (lock_ >= 0)
         inherited.push_back(lock_);
@@ -149,20 +115,35 @@ Finished Rclone::run_child(const RcloneCommand& command, const Deadline& deadlin
     Command child{std::move(arguments), child_environment(is_for_rclone, connection_.environment),
                   std::move(inherited)};
     child.most_output = command.most_output;
-    return run_command(child, deadline, out, err);
+    child.started = streams.started;
+    return run_command(child, deadline, streams.out, streams.err);
 }
 
-Finished Rclone::run(const RcloneCommand& command, const Deadline& deadline, const Sink& out) const {
-    return run_child(command, deadline, out, {});
+Finished Rclone::run(RcloneCommand command, const Deadline& deadline, const Sink& out) const {
+    const auto answers = command.names ? time_for_answers(command.names->size()) : std::chrono::seconds{0};
+    command.arguments.push_back(fmt::format("--timeout={}s", (usual_patience + answers).count()));
+    return run_child(command, deadline, {out, {}, {}});
 }
 
-Finished Rclone::run_transfer(RcloneCommand command, const Deadline& deadline) const {
-    for (const char* flag : {"--buffer-size=1M", "--transfers=8", "--use-json-log", "--stats-one-line",
-                             "--stats-log-level=NOTICE", Progress::wanted() ? "--stats=500ms" : "--stats=5s"})
+Finished Rclone::run_transfer(RcloneCommand command, const TransferRun& transfer, const Deadline& deadline,
+                              const Sink& out) const {
+    for (const char* flag : {"--buffer-size=1M", "--use-json-log", "--stats-one-line", "--stats-log-level=NOTICE",
+                             Progress::wanted() ? "--stats=500ms" : "--stats=5s"})
         command.arguments.emplace_back(flag);
-    TransferLog log;
+    const auto patience = transfer.uploading > 0 ? patience_of_uploads : usual_patience;
+    command.arguments.push_back(fmt::format("--timeout={}s", patience.count()));
+    command.arguments.push_back(fmt::format("--transfers={}", transfer.transfers));
+    if (!bandwidth_.empty())
+        command.arguments.push_back("--bwlimit=" + bandwidth_);
+    TransferLog log{transfer, out ? TransferLog::Shown::no : TransferLog::Shown::yes};
+    const Sink counted = [&](std::string_view data) {
+        out(data);
+        log.reader_took(data.size());
+    };
     try {
-        auto finished = run_child(command, deadline, {}, [&](std::string_view err) { log.add(err); });
+        auto finished = run_child(
+            command, deadline,
+            {out ? counted : out, [&](std::string_view err) { log.add(err); }, [&](pid_t child) { log.watch(child); }});
         finished.err = std::move(log).text();
         return finished;
     } catch (const TransferStalled&) {

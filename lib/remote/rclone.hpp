@@ -6,7 +6,12 @@
 #include "base/subprocess.hpp"
 #include "remote/connection.hpp"
 
+#include <sys/types.h>
+
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,6 +27,19 @@ struct RcloneCommand {
     std::optional<std::vector<std::string>> names = {}; ///< only these, below the path; nothing: no limit
     std::vector<int> inherited = {};                    ///< descriptors that rclone keeps
     std::size_t most_output = default_output;
+    std::size_t least_checkers = 8; ///< of so many names at once; more for a longer list, see docs/rclone.md
+};
+
+/// How long the slowest line needs for answers about so many names.
+std::chrono::seconds time_for_answers(std::size_t names);
+
+/// What one run of rclone transfers.
+struct TransferRun {
+    unsigned transfers = 1;      ///< objects at once
+    std::uint64_t uploading = 0; ///< see StallRule
+    // What the runs before it have carried of the same work, for the progress line.
+    std::uint64_t objects_before = 0;
+    std::uint64_t bytes_before = 0;
 };
 
 /// Not for several threads at once.
@@ -30,7 +48,7 @@ class Rclone {
     /// `path` is an rclone path; `program` is run with it. Each child inherits the descriptor `lock` (-1: none), so
     /// that the rclone of a killed run still holds it. Runs nothing yet. Throws Error (config) for a path that rclone
     /// would take for an option, or whose own options cannot be read.
-    Rclone(const std::string& path, std::string program, int lock);
+    Rclone(const std::string& path, std::string program, int lock, std::string bandwidth = {});
 
     const std::string& path() const { return connection_.path; }
     /// The path for messages: without the options of a connection string, which may hold passwords.
@@ -38,21 +56,29 @@ class Rclone {
 
     /// Runs to the end or to the deadline. `out` gets stdout as it comes. Throws Error (unavailable) when rclone cannot
     /// be started.
-    Finished run(const RcloneCommand& command, const Deadline& deadline, const Sink& out = {}) const;
+    Finished run(RcloneCommand command, const Deadline& deadline, const Sink& out = {}) const;
 
-    /// run() for a transfer: shows its progress, and ends it when no byte moves for 60 s.
-    Finished run_transfer(RcloneCommand command, const Deadline& deadline) const;
+    /// run() for a transfer: within the bandwidth (TransferSettings), and ended when it stalls (StallRule), as at the
+    /// deadline. Without a sink its progress is shown.
+    Finished run_transfer(RcloneCommand command, const TransferRun& transfer, const Deadline& deadline,
+                          const Sink& out = {}) const;
 
     /// "remote PATH: cannot <action>: <reason>", with the reason that rclone printed and the exit status it stands for.
     Error failure(const std::string& action, const Finished& finished) const;
     Error failure(Exit status, const std::string& action, const std::string& reason) const;
 
   private:
-    Finished run_child(const RcloneCommand& command, const Deadline& deadline, const Sink& out, const Sink& err) const;
+    struct Streams {
+        const Sink& out;
+        const Sink& err;
+        std::function<void(pid_t)> started;
+    };
+    Finished run_child(const RcloneCommand& command, const Deadline& deadline, const Streams& streams) const;
 
     Connection connection_;
     std::string program_;
     int lock_;
+    std::string bandwidth_;
 };
 
 } // namespace pbx

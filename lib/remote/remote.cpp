@@ -24,7 +24,10 @@ constexpr std::size_t names_for_any_storage = 16; // not worth a run to learn th
 
 } // namespace
 
-Remote::Remote(const std::string& path, std::string rclone, int lock) : rclone_{path, std::move(rclone), lock} {}
+Remote::Remote(const std::string& path, std::string rclone, int lock, const TransferSettings& settings)
+    : rclone_{path, std::move(rclone), lock, settings.bandwidth},
+      // The legs of one call are of use only together.
+      upload_pace_{1, settings.transfers}, download_pace_{8, settings.transfers} {}
 
 std::string Remote::path_below(std::string_view folder) const {
     const auto& path = rclone_.path();

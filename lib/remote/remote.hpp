@@ -3,8 +3,10 @@
 
 #include "base/deadline.hpp"
 #include "remote/object.hpp"
+#include "remote/pace.hpp"
 #include "remote/rclone.hpp"
 #include "remote/rclone_output.hpp"
+#include "remote/transfer_settings.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -23,11 +25,13 @@ class Remote {
     static constexpr std::chrono::seconds question_limit{60};
 
     /// See Rclone for the parameters and errors. Runs nothing yet.
-    Remote(const std::string& path, std::string rclone, int lock = -1);
+    Remote(const std::string& path, std::string rclone, int lock = -1, const TransferSettings& settings = {});
 
     const Rclone& rclone() const { return rclone_; }
     const std::string& display_path() const { return rclone_.display_path(); }
     std::string path_of(Shelf shelf) const;
+    Pace& upload_pace() { return upload_pace_; }
+    Pace& download_pace() { return download_pace_; }
 
     /// Which archives this remote may be: the ids that its marker may have. Without this, any marker will do.
     void accept_only(std::vector<std::string> archive_ids) { accepted_ = std::move(archive_ids); }
@@ -59,6 +63,8 @@ class Remote {
     std::string path_below(std::string_view folder) const;
 
     Rclone rclone_;
+    Pace upload_pace_;
+    Pace download_pace_;
     std::optional<rclone_output::StorageFeatures> features_;
     std::optional<std::vector<std::string>> accepted_;
     std::optional<std::string> marker_text_;

@@ -37,6 +37,14 @@ Error damaged(const Rclone& rclone, const std::string& action, const Content& ex
             "pbx-recording-tools(7)"};
 }
 
+std::vector<SizedName> sized(const std::vector<std::string>& names,
+                             const std::map<std::string, RemoteObject>& objects) {
+    std::vector<SizedName> result;
+    for (const auto& name : names)
+        result.push_back({name, objects.at(name).size});
+    return result;
+}
+
 // Objects arrive in a hidden folder beside their final place, are checked there, and are then renamed into place.
 class ObjectFetch {
   public:
@@ -59,18 +67,24 @@ class ObjectFetch {
         }
         progress.expect(objects_.size(), bytes);
         incoming_.emplace(folder_, ".incoming");
-        for (const auto& batch : remote_.batches(present, deadline_))
-            fetch_batch(batch, progress);
+        for (const auto& batch : remote_.batches(present, deadline_)) {
+            const auto run = [&](const std::vector<std::string>& part, const TransferRun& transfer) {
+                return fetch_part(part, transfer.transfers, progress);
+            };
+            const Finished not_begun{0, true, {}, {}};
+            for (const auto& name : run_at_pace(remote_.download_pace(), sized(batch, objects_), deadline_, run))
+                result_.failures.insert_or_assign(name, remote_.rclone().failure("fetch " + shown(name), not_begun));
+        }
         return std::move(result_);
     }
 
   private:
-    void fetch_batch(const std::vector<std::string>& names, Progress& progress) {
+    RunResult fetch_part(const std::vector<std::string>& names, unsigned transfers, Progress& progress) {
         const auto run = remote_.rclone().run_transfer({{"copy", "--error-on-no-transfer"},
                                                         {remote_.path_of(shelf_), local_path(incoming_->folder())},
                                                         names,
                                                         {incoming_->folder().fd()}},
-                                                       deadline_);
+                                                       {transfers}, deadline_);
         const auto errors = rclone_output::parse_object_errors(run.err);
         constexpr std::size_t few = 4; // so few are synced one by one
         std::vector<std::string> good;
@@ -100,6 +114,7 @@ class ObjectFetch {
         }
         rename_into_place(good);
         progress.add(good.size(), arrived);
+        return {good.size(), run.timed_out};
     }
 
     Fd checked(const std::string& name, const Finished& run, const std::map<std::string, std::string>& errors) const {
@@ -170,15 +185,15 @@ bool stream_object(Remote& remote, Shelf shelf, const std::string& name, const C
     Progress progress{"fetching", ""};
     progress.expect(0, expected.size);
     ContentHash hash;
-    const auto run = rclone.run({{"cat", "--buffer-size=1M"}, {remote.path_of(shelf)}, std::vector{name}}, deadline,
-                                [&](std::string_view data) {
-                                    if (data.size() > expected.size - hash.size())
-                                        throw rclone.failure(Exit::data, action,
-                                                             "expected " + describe(expected) + "; found more bytes");
-                                    progress.add(0, data.size());
-                                    hash.add(data);
-                                    sink(data);
-                                });
+    const auto run = rclone.run_transfer(
+        {{"cat", "--buffer-size=1M"}, {remote.path_of(shelf)}, std::vector{name}}, {}, deadline,
+        [&](std::string_view data) {
+            if (data.size() > expected.size - hash.size())
+                throw rclone.failure(Exit::data, action, "expected " + describe(expected) + "; found more bytes");
+            progress.add(0, data.size());
+            hash.add(data);
+            sink(data);
+        });
     if (run.status != 0 || run.timed_out)
         throw remote.read_failure(action, run, deadline);
     if (hash.size() == 0 && expected.size > 0)
@@ -209,34 +224,72 @@ std::string read_beginning(Remote& remote, Shelf shelf, const std::string& name,
     return std::move(run.out);
 }
 
-ObjectFailures upload_files(Remote& remote, const Folder& folder, Shelf shelf, const std::vector<std::string>& names,
-                            const Deadline& deadline) {
-    // The caller has decided what to write: rclone does not compare it with what is there.
-    const auto run = remote.rclone().run_transfer(
-        {{"copy", "--no-check-dest"}, {local_path(folder), remote.path_of(shelf)}, names}, deadline);
+namespace {
+
+// As far as rclone reports it: errors with a name are those of single objects.
+std::size_t count_stored(const std::vector<std::string>& names, const Finished& run) {
+    if (run.timed_out)
+        return 0;
+    if (run.status == 0)
+        return names.size();
+    const auto errors = rclone_output::parse_object_errors(run.err);
+    const auto failed = static_cast<std::size_t>(
+        std::count_if(names.begin(), names.end(), [&](const std::string& name) { return errors.contains(name); }));
+    return failed == 0 ? 0 : names.size() - failed;
+}
+
+// What rclone reported of each object when not all went well.
+ObjectFailures upload_errors(const Rclone& rclone, const std::vector<std::string>& names, const Finished& run) {
     if (run.status == 0 && !run.timed_out)
         return {};
     ObjectFailures failures;
-    const auto general = remote.rclone().failure("store objects", run);
+    const auto general = rclone.failure("store objects", run);
     const auto errors = rclone_output::parse_object_errors(run.err);
     for (const auto& name : names) {
         const auto own = errors.find(name);
         failures.insert_or_assign(
-            name, own == errors.end()
-                      ? general
-                      : remote.rclone().failure("store " + shown(name), {1, run.timed_out, {}, own->second}));
+            name, own == errors.end() ? general
+                                      : rclone.failure("store " + shown(name), {1, run.timed_out, {}, own->second}));
     }
     return failures;
 }
 
-std::map<std::string, std::string> read_back(Remote& remote, Shelf shelf, const std::vector<std::string>& names,
-                                             const Deadline& deadline) {
+} // namespace
+
+ObjectFailures upload_files(Remote& remote, const Folder& folder, Shelf shelf, const std::vector<SizedName>& files,
+                            const Deadline& deadline) {
+    const auto& rclone = remote.rclone();
+    ObjectFailures failures;
+    const auto upload = [&](const std::vector<std::string>& names, const TransferRun& transfer) {
+        // The caller has decided what to write: rclone does not compare it with what is there.
+        const auto run = rclone.run_transfer(
+            {{"copy", "--no-check-dest"}, {local_path(folder), remote.path_of(shelf)}, names}, transfer, deadline);
+        failures.merge(upload_errors(rclone, names, run));
+        return RunResult{count_stored(names, run), run.timed_out};
+    };
+    const Finished not_begun{0, true, {}, {}};
+    for (const auto& name : run_at_pace(remote.upload_pace(), files, deadline, upload))
+        failures.insert_or_assign(name, rclone.failure("store objects", not_begun));
+    return failures;
+}
+
+std::map<std::string, std::string>
+read_back(Remote& remote, Shelf shelf, const std::map<std::string, RemoteObject>& objects, const Deadline& deadline) {
+    std::vector<std::string> all;
+    for (const auto& [name, object] : objects)
+        all.push_back(name);
     std::map<std::string, std::string> result;
-    for (const auto& batch : remote.batches(names, deadline)) {
-        const auto run =
-            remote.rclone().run_transfer({{"hashsum", "MD5", "--download"}, {remote.path_of(shelf)}, batch}, deadline);
-        result.merge(rclone_output::parse_hashes(run.out, batch));
-    }
+    const auto read = [&](const std::vector<std::string>& names, const TransferRun& transfer) {
+        RcloneCommand command{{"hashsum", "MD5", "--download"}, {remote.path_of(shelf)}, names};
+        command.least_checkers = transfer.transfers; // it reads as many objects at once as there are checkers
+        const auto run = remote.rclone().run_transfer(std::move(command), {transfer.transfers}, deadline);
+        auto hashes = rclone_output::parse_hashes(run.out, names);
+        const auto read_whole = hashes.size();
+        result.merge(hashes);
+        return RunResult{read_whole, run.timed_out};
+    };
+    for (const auto& batch : remote.batches(all, deadline))
+        run_at_pace(remote.download_pace(), sized(batch, objects), deadline, read);
     return result;
 }
 

@@ -6,6 +6,7 @@
 #include "base/folder.hpp"
 #include "base/subprocess.hpp"
 #include "remote/object.hpp"
+#include "remote/paced_runs.hpp"
 #include "remote/remote.hpp"
 
 #include <cstddef>
@@ -38,15 +39,15 @@ bool stream_object(Remote& remote, Shelf shelf, const std::string& name, const C
 std::string read_beginning(Remote& remote, Shelf shelf, const std::string& name, const RemoteObject& object,
                            std::size_t length, const Deadline& deadline);
 
-/// Copies files of `folder` to the remote, over what has their names there. Returns the files that rclone reported an
-/// error for; whether the others arrived must be asked with find_objects() or read_back(). Throws Error when rclone
-/// cannot be run.
-ObjectFailures upload_files(Remote& remote, const Folder& folder, Shelf shelf, const std::vector<std::string>& names,
+/// Copies files of `folder` to the remote, over what has their names there, at the pace of the line. Returns the files
+/// that rclone reported an error for, or that were not tried; whether the others arrived must be asked with
+/// find_objects() or read_back(). Throws Error when rclone cannot be run.
+ObjectFailures upload_files(Remote& remote, const Folder& folder, Shelf shelf, const std::vector<SizedName>& files,
                             const Deadline& deadline);
 
 /// MD5 of objects as read back byte by byte, for remotes without hashes of their own. Few rclone runs. A name that
 /// could not be read is not in the result. Throws Error when rclone cannot be run.
-std::map<std::string, std::string> read_back(Remote& remote, Shelf shelf, const std::vector<std::string>& names,
-                                             const Deadline& deadline);
+std::map<std::string, std::string>
+read_back(Remote& remote, Shelf shelf, const std::map<std::string, RemoteObject>& objects, const Deadline& deadline);
 
 } // namespace pbx
