@@ -198,12 +198,12 @@ class Reserve(Room):
         work = self.workdir()
         self.disk(work, '60m')
         calls = {}
-        at_once = 1 if LONG else 4  # hours of calls between two runs
+        at_once = 1 if LONG else 6  # hours of calls between two runs
         for hour in range(0, 48, at_once):
             newest = {}
             for number in range(2 * at_once):
                 linkedid = f'1776{hour:02}0000.{number}'
-                legs = [(f'2026041{8 + hour // 24}-{hour % 24:02}00{number:02}-100-{leg}.wav', pcm(ramp(45, 100 * hour + 10 * number + leg)))
+                legs = [(f'2026041{8 + hour // 24}-{hour % 24:02}00{number:02}-100-{leg}.wav', pcm(ramp(0.5, 100 * hour + 10 * number + leg) * 90))
                         for leg in range(2)]  # 720 kB each
                 try:
                     work.call(linkedid, legs)
