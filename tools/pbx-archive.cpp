@@ -22,7 +22,8 @@ int main(int argc, char** argv) {
     auto* json = app.add_flag("--json", options.json, "Print a report as one JSON document");
     app.add_metrics(options.metrics);
     auto* audit = app.add_subcommand(
-        "audit", "Report where the leg of each CDR row is, what its audio is worth, and which calls were not recorded");
+        "audit",
+        "Report where the leg of each CDR row is, whether its audio is sound, and which calls were not recorded");
     audit->add_option("--since", report.since, "Only CDR rows from this time on: 25h, yesterday, 2026-04-18")
         ->type_name("WHEN");
     auto* account =
@@ -30,10 +31,12 @@ int main(int argc, char** argv) {
     audit->add_option("--org", report.organization, "Only CDR rows of this organization, given by name, prefix or id")
         ->type_name("ORG")
         ->excludes(account);
-    audit->add_flag("--summary", report.summary, "Leave out rows without a problem");
+    audit->add_flag("--summary", report.summary,
+                    "Leave out legs that are sound or unjudged, and calls that are unjudged");
     app.add_csv(*audit, report.csv, report.raw_csv)->excludes(json);
     auto* init = app.add_subcommand("init", "Make the remote an archive, once, before the first run");
-    init->add_flag("--replace", begin.replace, "Replace what the database remembers of an archive there");
+    init->add_flag("--replace", begin.replace,
+                   "Accept another marker than the database remembers, or replace one that is gone or damaged");
     return app.run(argc, argv, [&] {
         pbx::become_owner_of(options.places.spool);
         options.timeout = report.timeout = begin.timeout = app.timeout();

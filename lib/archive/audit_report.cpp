@@ -60,7 +60,7 @@ std::optional<std::chrono::sys_seconds> start_of(const cdr::Orphan& orphan) {
         return parse_time(
             fmt::format("{}-{}-{}T{}:{}:{}Z", part(0, 4), part(4, 2), part(6, 2), part(9, 2), part(11, 2), part(13, 2)),
             {});
-    } catch (const Error&) { // digits that are no time
+    } catch (const Error&) { // the digits are not a valid time
         return std::nullopt;
     }
 }

@@ -37,7 +37,7 @@ void judge(cdr::ListedFile& file, Fd content) {
     } catch (const Error& error) {
         if (error.status() != Exit::data)
             throw;
-        file.cut = true; // what is no header was never finished
+        file.cut = true; // a file without a valid header was never finished
     }
 }
 

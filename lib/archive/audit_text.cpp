@@ -73,7 +73,7 @@ void print_header(const AuditReport& report) {
         account = printable(*report.organization) + " (" + account + ")";
     output::write("\nRecording audit\n\n");
     line("made", fmt::format("{} by pbx-archive {}", iso_time(report.now), version));
-    line("calls", report.since ? "since " + iso_time(*report.since) : "of all times");
+    line("calls", report.since ? "since " + iso_time(*report.since) : "at any time");
     line("account", account);
     line("spool", printable(report.options.places.spool));
     line("archive", printable(report.remote));
@@ -91,7 +91,8 @@ constexpr std::array<Explanation, 5> of_calls{{
     {"unrecorded", &cdr::AccountSummary::unrecorded, "no CDR row names a leg"},
     {"faulty", &cdr::AccountSummary::faulty, "a leg is ambiguous, missing, different, or damaged"},
     {"pending", &cdr::AccountSummary::pending, "another node may still bring a leg: audit again in an hour"},
-    {"unproven", &cdr::AccountSummary::unproven, "the audio of an archived leg was never read"},
+    {"unproven", &cdr::AccountSummary::unproven,
+     "little is known of the audio of a leg, or Asterisk is still writing it"},
 }};
 
 constexpr std::array<Explanation, 7> of_places{{
@@ -171,10 +172,10 @@ void print_conclusion(const cdr::AccountSummary& total) {
     if (exit_of(total) != Exit::ok)
         return;
     if (total.awaited > 0)
-        output::print("None of {} is missing, but {} cannot be vouched for yet: audit again in an hour.\n",
-                      legs(total.legs), legs(total.awaited));
+        output::print("Of {}, none is missing, but {} may still arrive: audit again in an hour.\n", legs(total.legs),
+                      legs(total.awaited));
     else
-        output::print("All {} legs exist, {:.1f} MB.\n", total.legs, static_cast<double>(total.bytes) / 1e6);
+        output::print("Of {}, none is missing; {:.1f} MB.\n", legs(total.legs), static_cast<double>(total.bytes) / 1e6);
 }
 
 } // namespace

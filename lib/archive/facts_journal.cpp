@@ -32,7 +32,7 @@ constexpr std::chrono::seconds patience{60}; // for a thousand rows
 // Stores facts in parts, so that memory stays bounded.
 class FactsLoader {
   public:
-    using Refused = std::function<void(const Error&)>;
+    using Refused = std::function<void(const Error&, std::string_view line)>;
 
     FactsLoader(const std::string& database, const Deadline& deadline, Refused refused)
         : deadline_{deadline}, refused_{std::move(refused)} {
@@ -68,7 +68,8 @@ class FactsLoader {
             if (rows.size() == 1)
                 refused_({Exit::data,
                           "facts of " + shown(rows[0]["name"].get_ref<const std::string&>()) + ": " + error.what(),
-                          error.hint()});
+                          error.hint()},
+                         rows[0].dump());
             return false;
         }
     }
@@ -98,7 +99,8 @@ void FactsJournal::record(Shelf shelf, const std::vector<SourceFile>& files) {
     log::note("{}; the facts go to the database", appended.disk_full->what());
     try {
         const auto deadline = Deadline::after(patience);
-        FactsLoader loader{options_.database, deadline, [](const Error& error) { throw Error{error}; }};
+        FactsLoader loader{options_.database, deadline,
+                           [](const Error& error, std::string_view) { throw Error{error}; }};
         for (auto& row : rows)
             loader.add(std::move(row));
         loader.store();
@@ -129,13 +131,26 @@ void FactsJournal::load(const Deadline& deadline) {
     spool_.sync();
 }
 
+// Whoever finds out why they were refused can append them to the journal again.
+void FactsJournal::keep_refused(std::string_view lines) {
+    constexpr const char* file = ".facts.refused";
+    if (lines.empty())
+        return;
+    if (const auto appended = spool::append_lines(spool_, file, lines); appended.disk_full)
+        throw Error{*appended.disk_full};
+    report_.add_run_failure({Exit::data, fmt::format("{} lines of facts were refused so far", refused_),
+                             "they are kept in " + spool_.path_of(file)});
+}
+
 void FactsJournal::load_lines(int fd, const Deadline& deadline) {
     constexpr std::size_t block = 1U << 18U;
     const auto path = spool_.path_of(journal);
-    const auto refuse = [&](const Error& error) {
+    std::string refused;
+    const auto refuse = [&](const Error& error, std::string_view line) {
         constexpr int most_named = 10;
         if (++refused_ <= most_named)
             report_.add_run_failure({error.status(), path + ": " + error.what(), error.hint()});
+        refused.append(line).append("\n");
     };
     FactsLoader loader{options_.database, deadline, refuse};
     std::string text;
@@ -151,13 +166,14 @@ void FactsJournal::load_lines(int fd, const Deadline& deadline) {
                 if (auto facts = line.size() <= longest_line ? parse_facts(line) : nlohmann::json{}; !facts.is_null())
                     loader.add(std::move(facts));
             } catch (const Error& error) {
-                refuse(error);
+                refuse(error, line);
             }
         }
         if (text.size() > longest_line)
             text.erase(0, text.size() - longest_line - 1); // not one of ours: only its end is still looked for
     }
     loader.store();
+    keep_refused(refused);
     log::note("stored the facts of {} archived recordings", loader.count());
 }
 

@@ -30,6 +30,7 @@ class FactsJournal {
 
   private:
     void load_lines(int fd, const Deadline& deadline);
+    void keep_refused(std::string_view lines);
 
     const Folder& spool_;
     const ArchiveOptions& options_;

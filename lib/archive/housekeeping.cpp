@@ -73,11 +73,15 @@ class CachedLegs {
         const auto objects = ask_remote(context_, Shelf::legs, legs);
         for (auto& leg : legs) {
             const auto object = objects.find(leg.name);
-            if (object == objects.end() || object->second.size != leg.size())
+            if (object == objects.end()) {
+                log::note("left {}: the remote does not have it", source_.folder.path_of(leg.name));
                 continue;
+            }
             const auto md5 = md5_of_file(leg.fd.get(), leg.size(), source_.folder.path_of(leg.name));
             if (md5 == object->second.md5)
                 remove(leg);
+            else
+                log::note("left {}: the remote has a different object of this name", source_.folder.path_of(leg.name));
         }
     }
 
@@ -122,9 +126,10 @@ void trim_stitched(ArchiveContext& context, const Folder& spool, const Folder& s
     const recording::Eviction eviction{stitched, context.remote, context.options.places.remote};
     const auto freed = eviction.run(goal, {add, context.options.dry_run}, context.deadline);
     if (freed < goal.bytes && space.missing() > 0 && !context.options.dry_run)
-        log::warn("less than the reserve is free on the disk of {}: {} bytes are missing, and no stitched recording is "
-                  "left that the archive has",
-                  spool.path().native(), space.missing());
+        log::warn(
+            "the disk of {} is {} bytes short of the reserve, and the archive has none of the stitched recordings "
+            "that are left on it",
+            spool.path().native(), space.missing());
 }
 
 } // namespace
@@ -135,8 +140,6 @@ void make_room(ArchiveContext& context, const Folder& spool) {
     const auto stitched = open_if_there(context.options.places.stitched);
     if (!stitched)
         return;
-    if (!context.options.dry_run)
-        stitched->for_each_name([&](const std::string& name) { recording::remove_old_header(*stitched, name); });
     trim_stitched(context, spool, *stitched);
 }
 

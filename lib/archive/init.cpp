@@ -49,7 +49,7 @@ class ArchiveInit {
         if (record_.id() && !options_.replace)
             throw Error{Exit::unavailable,
                         shown_ + " has no marker " + archive_marker_name +
-                            ", and the database remembers it as the archive " + *record_.id(),
+                            ", but the database remembers it as the archive " + *record_.id(),
                         "check that its disk is mounted and that --remote is right; if a new archive begins there, run "
                         "pbx-archive init --replace"};
         create();
@@ -64,9 +64,10 @@ class ArchiveInit {
             return;
         }
         if (known && !options_.replace)
-            throw Error{Exit::config, is + ", but the database remembers " + *known + " there",
-                        "check which disk is mounted there, --remote and --database; if it is the right archive, run "
-                        "pbx-archive init --replace"};
+            throw Error{
+                Exit::config, is + ", but the database remembers " + *known + " there",
+                "check which disk is mounted there, and that --remote and --database are right; if it is the right "
+                "archive, run pbx-archive init --replace"};
         remember(marker.id);
         log::warn("{}, made {}; the database {} it{}", is, marker.made,
                   options_.dry_run ? "would remember" : "remembers", known ? " instead of " + *known : std::string{});

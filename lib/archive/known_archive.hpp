@@ -13,7 +13,7 @@ namespace pbx::archive {
 /// path without options. Throws Error as open_trusted() does.
 std::optional<std::string> known_archive(const Folder& spool, const std::string& remote);
 
-/// Keeps the id for known_archive(). Without an effect when the file says the same already. Throws Error (cant_create,
+/// Keeps the id for known_archive(). Does nothing if the file already has this id. Throws Error (cant_create,
 /// no_permission, temporary).
 void keep_known_archive(const Folder& spool, const std::string& remote, const std::string& id,
                         const Deadline& deadline);

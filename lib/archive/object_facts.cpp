@@ -146,8 +146,8 @@ json parse_facts(std::string_view line) {
         const auto value = stated.is_object() ? stated.find(column.name) : stated.end();
         const bool is_absent = !stated.is_object() || value == stated.end() || value->is_null();
         if (is_absent ? column.is_required : !column.accepts(*value))
-            throw Error{Exit::data, fmt::format("facts of \"{}\" refused: they have no {} that makes sense",
-                                                name_in(stated), column.name)};
+            throw Error{Exit::data, fmt::format("facts of \"{}\" refused: {} is missing or not valid", name_in(stated),
+                                                column.name)};
         if (!is_absent)
             facts[column.name] = *value;
     }

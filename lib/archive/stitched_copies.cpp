@@ -9,6 +9,7 @@
 #include "base/log.hpp"
 #include "base/name.hpp"
 #include "recording/damage.hpp"
+#include "recording/evicted_header.hpp"
 #include "remote/transfer.hpp"
 #include "spool/archived_mark.hpp"
 
@@ -59,9 +60,12 @@ class StitchedCopies {
     }
 
     std::optional<SourceFile> select(const std::string& name) const {
-        // The call's next builder would remove a dead temporary file, but there may never be one.
-        if (!context_.options.dry_run && !AtomicFile::final_name(name).empty())
-            AtomicFile::remove_if_dead(source_.folder, name);
+        // The call's next builder would remove what is out of date, but there may never be one.
+        if (!context_.options.dry_run) {
+            if (!AtomicFile::final_name(name).empty())
+                AtomicFile::remove_if_dead(source_.folder, name);
+            recording::remove_old_header(source_.folder, name);
+        }
         return find_unmarked(name) ? open_source(source_.folder, name) : std::nullopt;
     }
 

@@ -12,11 +12,12 @@ namespace {
 // earlier one. Verdicts are in the order of their gravity: the first of a call's legs speaks for the call.
 constexpr const char* due_calls = R"(
     create temporary table pbx_audit_calls as
-    select account, linkedid,
+    select account, linkedid, call, first,
         case when not named then 'unrecorded' else (array['ambiguous', 'missing', 'differs', 'empty', 'silent', 'cut',
             'one-sided', 'short', 'awaited', 'unjudged', 'sound'])[gravity] end as verdict
     from (
-        select r.account, r.linkedid, bool_or(r.answered) as answered,
+        select r.account, r.call, min(r.linkedid) as linkedid,
+            (array_agg(r.id order by r.calldate, r.sequence, r.id))[1] as first, bool_or(r.answered) as answered,
             bool_or(p.account is not null and (r.answered or p.answers)) as wanted,
             bool_or(r.recordingfile <> '') as named,
             min(case l.verdict when 'ambiguous' then 1 when 'missing' then 2 when 'differs' then 3 when 'empty' then 4
@@ -26,23 +27,20 @@ constexpr const char* due_calls = R"(
             left join pbx_audit_policy p on p.account = r.account and p.dcontext = r.dcontext and p.dst = r.dst
             left join pbx_audit_legs l on l.account = r.account and l.recordingfile = r.recordingfile
         group by 1, 2
-    ) call
+    ) due
     where answered and wanted{since})";
 
 constexpr const char* began_in_window = R"(
-    and not exists (select from asterisk_cdr o where o.linkedid = call.linkedid and o.linkedid <> ''
-        and coalesce(o.accountcode, '') = call.account and o.calldate < to_timestamp({since})))";
+    and not exists (select from asterisk_cdr o where o.linkedid = due.call
+        and coalesce(o.accountcode, '') = due.account and o.calldate < to_timestamp({since})))";
 
-// OFFSET 0 makes the planner look up each linkedid in the index.
 constexpr const char* faulty_calls = R"(
     select c.linkedid, c.account, o.name, cast(floor(extract(epoch from f.calldate)) as bigint), f.src, f.dst, c.verdict
     from pbx_audit_calls c
-        cross join lateral (
-            select least(greatest(r.calldate, to_timestamp(0)), to_timestamp(253370764800)) as calldate,
-                coalesce(r.src, '') as src, coalesce(r.dst, '') as dst
-            from (select * from asterisk_cdr where coalesce(asterisk_cdr.linkedid, '') = c.linkedid offset 0) r
-            where coalesce(r.accountcode, '') = c.account
-            order by r.calldate, coalesce(r.sequence, 0), r.id limit 1) f
+        join (
+            select id, least(greatest(calldate, to_timestamp(0)), to_timestamp(253370764800)) as calldate,
+                coalesce(src, '') as src, coalesce(dst, '') as dst
+            from asterisk_cdr) f on f.id = c.first
         left join organizations o on cast(o.id as text) = c.account
     where c.verdict <> 'sound'
     order by f.calldate, c.linkedid collate "C", c.account collate "C")";

@@ -12,10 +12,12 @@ namespace pbx::cdr {
 
 namespace {
 
-// The rows in question. Times are limited as in legs.cpp. An answered row began to talk at `answer`.
+// The rows in question. Times are limited as in legs.cpp. A row without a linkedid is a call of its own. An answered
+// row began to talk at `answer`.
 constexpr const char* audited_rows = R"(
     create temporary view pbx_audit_rows as
     select c.id, t.calldate, coalesce(c.sequence, 0) as sequence, coalesce(c.linkedid, '') as linkedid,
+        coalesce(nullif(c.linkedid, ''), ' ' || c.id) as call,
         coalesce(c.accountcode, '') as account, coalesce(c.recordingfile, '') as recordingfile,
         coalesce(c.dcontext, '') as dcontext, coalesce(c.dst, '') as dst,
         coalesce(c.disposition, '') = 'ANSWERED' as answered, coalesce(c.billsec, 0) as billsec,
@@ -39,7 +41,7 @@ constexpr const char* found_files = R"(
                 when f.unfinished then 'cut'
                 when f.channels = 2 and f.heard = 1 and f.frames >= {least} * f.rate then 'one-sided'
                 else 'sound' end
-            when f.seconds = 0 or coalesce(f.local, f.remote) <= 60 then 'empty'
+            when f.seconds = 0 or (f.local is null and f.remote <= 60) or (f.cut and f.local <= 60) then 'empty'
             when f.cut then 'cut'
             when f.seconds is not null then 'sound'
             else 'unjudged' end as worth
@@ -58,7 +60,7 @@ constexpr const char* found_files = R"(
 // The calls of which another node may still hold a leg; computed once, so that rows and summary agree.
 constexpr const char* recent_calls = R"(
     create temporary table pbx_audit_recent as
-    select distinct linkedid, account from pbx_audit_rows where ended > now() - {patience} * interval '1 second')";
+    select distinct call, account from pbx_audit_rows where ended > now() - {patience} * interval '1 second')";
 
 // The rows of all accounts and times decide, whatever account and time are audited.
 constexpr const char* ambiguous_legs = R"(
@@ -69,35 +71,44 @@ constexpr const char* ambiguous_legs = R"(
 
 // How long a leg should be: the talk time of the first answered row that names it, but only until the next answer in
 // its call. The recorder of a DID or a queue stops there, while its row goes on to the end of the call; and a recorder
-// that continues after a transfer makes a leg longer, never shorter.
+// that continues after a transfer makes a leg longer, never shorter. Of a leg that a row from before the window names
+// too, that row is not known here, and so is no talk time.
 constexpr const char* talk_times = R"(
     create temporary table pbx_audit_talk as
     select distinct on (account, recordingfile) account, recordingfile,
         least(billsec, extract(epoch from next_answer - answer)) as talk
     from (
         select account, recordingfile, calldate, sequence, id, billsec, answer,
-            lead(answer) over (partition by linkedid, account order by answer, sequence, id) as next_answer
+            lead(answer) over (partition by call, account order by answer, sequence, id) as next_answer
         from pbx_audit_rows where answered) r
-    where recordingfile <> ''
+    where recordingfile <> ''{known}
     order by account, recordingfile, calldate, sequence, id)";
 
-// A leg without audio is no fault where nobody had time to talk.
+constexpr const char* not_named_earlier = R"(
+    and not exists (select from asterisk_cdr o where o.recordingfile = r.recordingfile
+        and coalesce(o.accountcode, '') = r.account and o.calldate < to_timestamp({since})))";
+
+// A leg without audio is no fault where nobody had time to talk. Of an ambiguous leg an account learns nothing: the
+// file may be another's.
 constexpr const char* judged_legs = R"(
     create temporary table pbx_audit_legs as
     select l.account, l.recordingfile, l.local, l.remote, l.seconds, l.talk, l.state, l.worth,
         case when l.state in ('both', 'local', 'remote') then l.worth else l.state end as verdict
     from (
-        select n.account, n.recordingfile, f.local, f.remote, f.seconds, t.talk,
+        select n.account, n.recordingfile, t.talk,
+            case when a.recordingfile is null then f.local end as local,
+            case when a.recordingfile is null then f.remote end as remote,
+            case when a.recordingfile is null then f.seconds end as seconds,
             case when a.recordingfile is not null then 'ambiguous' when f.differs then 'differs'
                 when f.local is not null and f.remote is not null then 'both' when f.local is not null then 'local'
                 when f.remote is not null then 'remote' when n.recent then 'awaited' else 'missing' end as state,
-            case when f.differs then null
+            case when f.differs or a.recordingfile is not null then null
                 when f.worth = 'empty' and coalesce(t.talk, 0) <= {slack} then 'sound'
                 when f.worth = 'sound' and f.seconds + greatest({slack}, 0.1 * t.talk) < t.talk then 'short'
                 else f.worth end as worth
         from (
-            select r.account, r.recordingfile, bool_or(c.linkedid is not null) as recent
-            from pbx_audit_rows r left join pbx_audit_recent c using (linkedid, account)
+            select r.account, r.recordingfile, bool_or(c.call is not null) as recent
+            from pbx_audit_rows r left join pbx_audit_recent c using (call, account)
             where r.recordingfile <> '' group by 1, 2
         ) n left join pbx_audit_files f on f.name = n.recordingfile
             left join pbx_audit_talk t on t.account = n.account and t.recordingfile = n.recordingfile
@@ -211,7 +222,10 @@ void LegAudit::compare(const FindDiffering& find_differing, const Decide& decide
     session_.execute(
         fmt::format(ambiguous_legs, fmt::arg("named_by_others", named_by_others("leg.recordingfile", "leg.account"))));
     session_.execute(fmt::format(found_files, fmt::arg("least", least)));
-    session_.execute(talk_times);
+    const auto known = scope_.since
+                           ? fmt::format(not_named_earlier, fmt::arg("since", scope_.since->time_since_epoch().count()))
+                           : std::string{};
+    session_.execute(fmt::format(talk_times, fmt::arg("known", known)));
     session_.execute("analyze pbx_audit_files, pbx_audit_recent, pbx_audit_ambiguous, pbx_audit_talk");
     mark_differing(find_differing);
     session_.execute(fmt::format(judged_legs, fmt::arg("slack", slack)));

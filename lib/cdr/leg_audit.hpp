@@ -50,7 +50,7 @@ struct FaultyCall {
     std::optional<std::string> organization;
     std::chrono::sys_seconds start;
     std::string from, to; ///< of its first row
-    /// "unrecorded", or of its legs the worst state or worth, in the order of leg_verdicts.
+    /// "unrecorded", or the gravest state or worth of its legs, in the order of due_calls (call_audit.cpp).
     std::string verdict;
 };
 

@@ -167,7 +167,8 @@ CLI::Option* App::add_duration(CLI::App& where, const std::string& flag, std::ch
 CLI::Option* App::add_csv(CLI::App& where, bool& csv, bool& raw) {
     return where.add_flag("--csv", csv_, "Print CSV; --csv=raw does not disarm cells that a spreadsheet would run")
         ->check([](const std::string& form) {
-            return form == "true" || form == "false" || form == "raw" ? std::string{} : "\"" + form + "\" is not raw";
+            const bool fits = form == "true" || form == "false" || form == "raw";
+            return fits ? std::string{} : "\"" + form + "\" is not a form of CSV: give --csv or --csv=raw";
         })
         ->each([&csv, &raw](const std::string& form) {
             raw = form == "raw";

@@ -50,7 +50,7 @@ void add_places(App& app, recording::Places& places) {
         ->type_name("REMOTE:PATH");
     app.add_setting("--rclone", "PBX_RCLONE", places.rclone, "rclone program (default rclone)")->type_name("PROGRAM");
     add_space_rule(app, "--reserve", "PBX_RESERVE", places.space, recording::set_reserve,
-                   "Free space on the spool's file system that the recorders keep: 5% (default), 2G");
+                   "Space to leave free for Asterisk on the spool's file system: 5% (default), 2G");
     app.add_setting("--bandwidth", "PBX_BANDWIDTH", places.transfers.bandwidth,
                     "Limit transfers to this rate, as bwlimit of rclone does: 1M is a megabyte per second")
         ->type_name("RATE")
@@ -65,7 +65,7 @@ void add_places(App& app, recording::Places& places) {
 
 void add_keep_stitched(App& app, recording::SpaceRules& rules) {
     add_space_rule(app, "--keep-stitched", "PBX_KEEP_STITCHED", rules, recording::set_keep_stitched,
-                   "How long, or how much of, the stitched recordings that the archive has stay here: 30d, 20G "
+                   "Keep stitched recordings that the archive has for this time, or up to this total size: 30d, 20G "
                    "(default: for ever)");
 }
 

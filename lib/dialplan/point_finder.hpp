@@ -21,7 +21,8 @@ struct PassedPoint {
 
 class PointFinder {
   public:
-    /// Rows that are switched off by their status count too: they were active when the calls were made.
+    /// Users, queues and DIDs that are switched off by their status count too: they may have been active when the calls
+    /// were made. Of routes, only those count that the dialplan has now.
     explicit PointFinder(std::vector<tenants::Organization> organizations);
 
     /// `context` and `number` are a CDR row's dcontext and dst. Nothing for an account without an organization, and

@@ -1,4 +1,4 @@
-// A recording on this disk needs no facts, so serving one costs no query.
+// A recording on this disk needs neither facts nor the archive, so serving one costs no query.
 #include "recording/archived_facts.hpp"
 
 #include "db/recordings.hpp"
@@ -15,8 +15,9 @@ constexpr std::string_view stitched_folder = "stitched/";
 
 } // namespace
 
-ArchivedFacts::ArchivedFacts(const std::string& database, std::chrono::seconds timeout)
-    : session_{std::make_unique<soci::session>()} {
+ArchivedFacts::ArchivedFacts(const std::string& database, std::chrono::seconds timeout, LegSources& sources,
+                             const Deadline& deadline)
+    : sources_{sources}, deadline_{deadline}, session_{std::make_unique<soci::session>()} {
     db::connect(*session_, database, std::min(timeout, std::chrono::seconds{60}));
 }
 
@@ -25,9 +26,22 @@ void ArchivedFacts::expect(const std::string& recording, const std::vector<std::
     legs_ = legs;
 }
 
-void ArchivedFacts::read() {
+void ArchivedFacts::prepare_archive() {
+    if (failure_)
+        throw Error{*failure_};
     if (std::exchange(is_read_, true) || !session_)
         return;
+    try {
+        read();
+    } catch (const Error& error) {
+        failure_ = error;
+        throw;
+    }
+    close();
+}
+
+void ArchivedFacts::read() {
+    sources_.recognize_archive(*session_, deadline_);
     auto paths = legs_;
     if (!recording_.empty())
         paths.push_back(std::string{stitched_folder} + recording_);
@@ -37,17 +51,16 @@ void ArchivedFacts::read() {
         else
             of_legs_.emplace(path, content);
     }
-    close();
 }
 
 std::optional<Content> ArchivedFacts::of_recording(const std::string& name) {
-    read();
+    prepare_archive();
     const auto found = recordings_.find(name);
     return found == recordings_.end() ? std::nullopt : std::optional{found->second};
 }
 
 const KnownContents& ArchivedFacts::of_legs() {
-    read();
+    prepare_archive();
     return of_legs_;
 }
 

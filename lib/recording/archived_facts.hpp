@@ -2,7 +2,9 @@
 #pragma once
 
 #include "base/content.hpp"
+#include "base/deadline.hpp"
 #include "db/session.hpp"
+#include "recording/leg_sources.hpp"
 #include "remote/object.hpp"
 
 #include <chrono>
@@ -15,14 +17,19 @@ namespace pbx::recording {
 
 class ArchivedFacts {
   public:
-    /// Connects to the database. Throws Error.
-    ArchivedFacts(const std::string& database, std::chrono::seconds timeout);
+    /// Connects to the database. `sources` must outlive it. Throws Error.
+    ArchivedFacts(const std::string& database, std::chrono::seconds timeout, LegSources& sources,
+                  const Deadline& deadline);
 
     /// The database, until the facts have been read or close() was called.
     soci::session& session() { return *session_; }
 
     /// Names the objects that may be needed: one query reads the facts of all. `recording` may be empty.
     void expect(const std::string& recording, const std::vector<std::string>& legs);
+
+    /// Reads the facts, and which archive the remote of `sources` must be: once, before the remote is asked for
+    /// anything. Throws Error when the database fails, then and at every later call.
+    void prepare_archive();
 
     /// Nothing for an object without facts. Throws Error when the database fails.
     std::optional<Content> of_recording(const std::string& name);
@@ -35,10 +42,13 @@ class ArchivedFacts {
   private:
     void read();
 
+    LegSources& sources_;
+    Deadline deadline_;
     std::unique_ptr<soci::session> session_;
     std::string recording_;
     std::vector<std::string> legs_;
     bool is_read_ = false;
+    std::optional<Error> failure_; ///< without facts nothing from the archive may be used as if it had none
     KnownContents recordings_;
     KnownContents of_legs_;
 };

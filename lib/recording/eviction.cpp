@@ -6,17 +6,14 @@
 #include "base/hash.hpp"
 #include "base/log.hpp"
 #include "base/name.hpp"
-#include "base/trust.hpp"
 #include "recording/damage.hpp"
+#include "recording/evicted_header.hpp"
 #include "remote/query.hpp"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <cstring>
 #include <optional>
 #include <string_view>
 #include <tuple>
@@ -26,14 +23,8 @@ namespace pbx::recording {
 
 namespace {
 
-constexpr std::size_t at_once = 256; // the names of one question to the remote
-constexpr std::string_view header_suffix = ".evicted";
-
-// Empty when the hidden name would be too long.
-std::string header_name(const std::string& recording) {
-    auto name = "." + recording + std::string{header_suffix};
-    return name.size() <= 255 ? name : std::string{};
-}
+constexpr std::size_t at_once = 256;         // the names of one question to the remote
+constexpr std::size_t of_one_listing = 4096; // candidates that the memory holds
 
 std::optional<struct stat> look_at_recording(const Folder& stitched, const std::string& name) {
     if (name.front() == '.' || !name.ends_with(".wav"))
@@ -70,14 +61,19 @@ std::uint64_t Eviction::run(const EvictionGoal& goal, const EvictionSteps& steps
     const auto may_stay = [&](const Candidate& each) {
         return each.modified >= goal.older_than && freed >= goal.bytes;
     };
+    remote_.require_archive(deadline);
     Candidate last;
-    while (!deadline.passed()) {
-        auto oldest = find_oldest(last);
+    for (std::vector<Candidate> oldest; !deadline.passed();) {
+        if (oldest.empty())
+            oldest = find_oldest(last);
         std::erase_if(oldest, may_stay);
         if (oldest.empty())
             break;
-        last = oldest.back();
-        for (const auto& candidate : confirmed(std::move(oldest), deadline)) {
+        const auto end = oldest.begin() + static_cast<std::ptrdiff_t>(std::min(at_once, oldest.size()));
+        std::vector<Candidate> asked{oldest.begin(), end};
+        oldest.erase(oldest.begin(), end);
+        last = asked.back();
+        for (const auto& candidate : confirmed(std::move(asked), steps.dry_run, deadline)) {
             if (may_stay(candidate))
                 break;
             if (!steps.dry_run && !remove(candidate))
@@ -104,7 +100,7 @@ std::vector<Eviction::Candidate> Eviction::find_oldest(const Candidate& last) co
             return;
         oldest.push_back(std::move(candidate));
         std::push_heap(oldest.begin(), oldest.end(), is_older);
-        if (oldest.size() > at_once) {
+        if (oldest.size() > of_one_listing) {
             std::pop_heap(oldest.begin(), oldest.end(), is_older);
             oldest.pop_back();
         }
@@ -113,8 +109,8 @@ std::vector<Eviction::Candidate> Eviction::find_oldest(const Candidate& last) co
     return oldest;
 }
 
-// Those of which the remote has just the same.
-std::vector<Eviction::Candidate> Eviction::confirmed(std::vector<Candidate> candidates,
+// The candidates that the remote has with the same size and MD5.
+std::vector<Eviction::Candidate> Eviction::confirmed(std::vector<Candidate> candidates, bool dry_run,
                                                      const Deadline& deadline) const {
     std::vector<std::string> names;
     names.reserve(candidates.size());
@@ -126,23 +122,26 @@ std::vector<Eviction::Candidate> Eviction::confirmed(std::vector<Candidate> cand
         const auto object = found.objects.find(candidate.name);
         return object == found.objects.end() || !is_confirmed(candidate, object->second);
     });
+    // What was uploaded to a folder of this machine may still wait in its memory.
+    if (!candidates.empty() && !dry_run)
+        remote_.sync(deadline);
     return candidates;
 }
 
-// The file's mark has the MD5 with which it was archived. A file system without marks leaves the MD5 of the file, which
-// says nothing about a remote that reports none.
+// Only a recording that has the mark: its facts are known, and a copy in a remote without hashes was read back. The
+// mark of a recording that the remote has with more legs has the MD5 of that one.
 bool Eviction::is_confirmed(const Candidate& candidate, const RemoteObject& object) const {
     const auto file = stitched_.find(candidate.name);
     if (!file || object.size != candidate.size)
         return false;
-    const auto status = status_of(file->get(), stitched_.path_of(candidate.name));
-    if (static_cast<std::uint64_t>(status.st_size) != candidate.size || modification_time(status) != candidate.modified)
-        return false;
     const auto path = stitched_.path_of(candidate.name);
-    const auto archived = mark_.is_set(path, status) ? mark_.earlier_copy(file->get()) : std::nullopt;
-    if (object.md5.empty())
-        return archived.has_value();
-    return object.md5 == (archived ? archived->md5 : md5_of_file(file->get(), candidate.size, path));
+    const auto status = status_of(file->get(), path);
+    if (static_cast<std::uint64_t>(status.st_size) != candidate.size ||
+        modification_time(status) != candidate.modified || !mark_.is_set(path, status))
+        return false;
+    const auto archived = mark_.earlier_copy(file->get());
+    const auto md5 = md5_of_file(file->get(), candidate.size, path);
+    return archived && archived->md5 == md5 && (object.md5.empty() || object.md5 == md5);
 }
 
 bool Eviction::remove(const Candidate& candidate) const {
@@ -156,63 +155,9 @@ bool Eviction::remove(const Candidate& candidate) const {
     if (!named || !is_same_file(*named, opened) || modification_time(opened) != candidate.modified ||
         static_cast<std::uint64_t>(opened.st_size) != candidate.size)
         return false;
-    stitched_.remove(candidate.name);
-    keep_header(file->get(), candidate);
+    stitched_.remove(candidate.name); // first, since it makes the room for the header
+    keep_evicted_header(stitched_, candidate.name, file->get(), candidate.modified);
     return true;
-}
-
-// After the removal, which makes the room for it. Without it the next pbx-stitch builds the recording once more.
-void Eviction::keep_header(int recording, const Candidate& candidate) const {
-    const auto hidden = header_name(candidate.name);
-    try {
-        const auto header = audio::read_wav_header(recording, candidate.name);
-        if (hidden.empty() || !audio::Manifest::from(header))
-            return;
-        stitched_.remove(hidden);
-        const Fd out{
-            ::openat(stitched_.fd(), hidden.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640)};
-        if (!out)
-            throw system_error(Exit::cant_create, "cannot write " + stitched_.path_of(hidden), errno);
-        stitched_.give_to_owner(out.get());
-        copy_bytes(recording, 0, header.data_offset, out.get(), stitched_.path_of(hidden));
-        const auto whole = std::chrono::floor<std::chrono::seconds>(candidate.modified);
-        const timespec moment{whole.time_since_epoch().count(), (candidate.modified - whole).count()};
-        const std::array<timespec, 2> times{moment, moment};
-        if (::futimens(out.get(), times.data()) != 0)
-            throw system_error(Exit::cant_create, "cannot set the time of " + stitched_.path_of(hidden), errno);
-    } catch (const Error& error) {
-        log::note("{}; the next pbx-stitch builds {} again", error.what(), candidate.name);
-        stitched_.remove(hidden);
-    }
-}
-
-Freshness check_evicted(const ResolvedCall& call, const LocalLegs& legs, const Folder& stitched, Overlap overlap) {
-    const auto hidden = header_name(call.recording);
-    if (hidden.empty())
-        return {};
-    try {
-        const auto file = open_trusted(stitched, hidden);
-        if (!file)
-            return {};
-        const auto status = status_of(file->get(), stitched.path_of(hidden));
-        const auto header = audio::read_wav_header(file->get(), hidden);
-        return check_freshness(call, legs, {header, header.data_offset + header.data_size, modification_time(status)},
-                               overlap);
-    } catch (const Error& error) {
-        if (error.status() != Exit::data)
-            throw;
-        return {};
-    }
-}
-
-void remove_old_header(const Folder& stitched, const std::string& hidden) {
-    constexpr std::chrono::days kept{8}; // pbx-stitch looks back 25 hours, and seldom further
-    if (!hidden.starts_with('.') || !hidden.ends_with(header_suffix))
-        return;
-    const auto found = stitched.look(hidden);
-    const auto now = std::chrono::system_clock::now();
-    if (found && now - std::chrono::system_clock::from_time_t(found->st_ctim.tv_sec) > kept)
-        stitched.remove(hidden);
 }
 
 } // namespace pbx::recording

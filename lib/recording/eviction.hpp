@@ -3,7 +3,7 @@
 
 #include "base/deadline.hpp"
 #include "base/folder.hpp"
-#include "recording/freshness.hpp"
+#include "recording/local_legs.hpp"
 #include "remote/remote.hpp"
 #include "spool/archived_mark.hpp"
 
@@ -26,8 +26,8 @@ struct EvictionSteps {
     bool dry_run = false; ///< call `removed`, and remove nothing
 };
 
-/// A recording is removed only after the remote has reported an object of the same size and MD5. Its header stays, in
-/// the hidden file .NAME.evicted: with it the next pbx-stitch knows that nothing has to be built.
+/// A recording is removed only if it is marked as archived, and after the remote has reported an object of the same
+/// size and MD5. Its header stays (evicted_header.hpp): with it the next pbx-stitch knows that nothing has to be built.
 class Eviction {
   public:
     /// `remote_path` is the path of `remote`. All must outlive it.
@@ -35,7 +35,7 @@ class Eviction {
         : stitched_{stitched}, remote_{remote}, mark_{remote_path + " stitched"} {}
 
     /// Removes the oldest first, and returns how many bytes that freed. What the remote does not confirm stays. Throws
-    /// Error when the remote does not answer, or the folder cannot be changed.
+    /// Error when the remote does not answer or is not the archive, or the folder cannot be changed.
     std::uint64_t run(const EvictionGoal& goal, const EvictionSteps& steps, const Deadline& deadline) const;
 
   private:
@@ -46,10 +46,9 @@ class Eviction {
     };
 
     std::vector<Candidate> find_oldest(const Candidate& last) const;
-    std::vector<Candidate> confirmed(std::vector<Candidate> candidates, const Deadline& deadline) const;
+    std::vector<Candidate> confirmed(std::vector<Candidate> candidates, bool dry_run, const Deadline& deadline) const;
     bool is_confirmed(const Candidate& candidate, const RemoteObject& object) const;
     bool remove(const Candidate& candidate) const;
-    void keep_header(int recording, const Candidate& candidate) const;
 
     const Folder& stitched_;
     Remote& remote_;
@@ -58,12 +57,5 @@ class Eviction {
 
 /// Bytes of all stitched recordings in the folder.
 std::uint64_t size_of_recordings(const Folder& stitched);
-
-/// check_freshness() for a recording that was removed here and is in the archive. Not current where there is none.
-/// Throws Error (io, no_permission).
-Freshness check_evicted(const ResolvedCall& call, const LocalLegs& legs, const Folder& stitched, Overlap overlap);
-
-/// Removes the header of an evicted recording, `hidden`, when no pbx-stitch can need it any more; ignores other names.
-void remove_old_header(const Folder& stitched, const std::string& hidden);
 
 } // namespace pbx::recording

@@ -105,9 +105,9 @@ Exit fetch(const FetchOptions& options) {
                     "name it by its CDR id, uniqueid or linkedid, or a leg with --file"};
     Answer answer{options.answer};
     LegSources sources{options.places, LegSources::WithoutCache::use_private_folder};
-    ArchivedFacts facts{options.database, options.timeout};
-    FetchWork work{options, Deadline::of_run(options.timeout), sources, answer, facts};
-    sources.recognize_archive(facts.session(), work.deadline);
+    const auto deadline = Deadline::of_run(options.timeout);
+    ArchivedFacts facts{options.database, options.timeout, sources, deadline};
+    FetchWork work{options, deadline, sources, answer, facts};
     if (!options.file.empty()) {
         serve_file(work);
         return Exit::ok;

@@ -15,7 +15,7 @@ namespace {
 // Ends the stream of an object that is not to be served.
 struct NotCurrent {
     std::string reason;
-    bool may_be_damaged = false; ///< the object is not what it should be, rather than the call or this machine
+    bool may_be_damaged = false; ///< the fault may be in the object, not in the call or on this machine
 };
 
 std::optional<audio::WavHeader> parse_beginning(std::string_view beginning, bool is_all, bool& is_enough) {
@@ -82,7 +82,7 @@ bool send_recording_object(FetchWork& work, const ResolvedCall& call, const Remo
         return true;
     if (!find_object(*work.sources.archive(), Shelf::stitched, call.recording, work.deadline))
         return false;
-    throw Error{Exit::unavailable, call.recording + " in the archive: the remote gave no byte of it", "try again"};
+    throw Error{Exit::unavailable, call.recording + " in the archive: the remote returned no data", "try again"};
 }
 
 } // namespace

@@ -62,11 +62,11 @@ Content ask_for_leg(FetchWork& work, const cdr::Call& call, const std::string& n
     return {object->size, object->md5, {}};
 }
 
-// The remote answered well, and gave no byte of the leg.
+// The remote reported no failure, and returned nothing of the leg.
 Error gave_nothing(FetchWork& work, const cdr::Call& call, const std::string& name) {
     if (!find_object(*work.sources.archive(), Shelf::legs, name, work.deadline))
         return not_found(call, name);
-    return {Exit::unavailable, "leg " + name + " in the archive: the remote gave no byte of it", "try again"};
+    return {Exit::unavailable, "leg " + name + " in the archive: the remote returned no data", "try again"};
 }
 
 } // namespace

@@ -33,6 +33,8 @@ LocalAttempt serve_local_recording(FetchWork& work, const ResolvedCall& call) {
         return {false, freshness.reason, Error{Exit::data, path + ": " + freshness.reason, cannot_be_rebuilt}};
     if (!freshness.current)
         return {false, freshness.exists ? "stitched recording here: " + freshness.reason : none, {}};
+    if (!freshness.manifest.missing.empty())
+        work.facts.prepare_archive();
     if (!work.sources.find_archived(freshness.manifest.missing, work.deadline).empty())
         return {false, "stitched recording here: a leg that was missing is in the archive now", {}};
     if (freshness.manifest.audible() == 0)

@@ -17,7 +17,7 @@ namespace pbx::recording {
 
 namespace {
 
-// Bytes; the recording takes as many.
+// The size of the legs in bytes; the recording is about as large.
 std::uint64_t size_of_legs(const ResolvedCall& call) {
     std::uint64_t bytes = 0;
     for (const auto& leg : call.legs)
@@ -51,8 +51,9 @@ class Target {
         const auto& spool = work.sources.local().spool();
         try {
             stitched_ = Folder::create(work.options.places.stitched, &spool);
-            if (SpoolSpace{spool, work.options.places.space}.available(*stitched_) < size_of_legs(call))
-                throw Error{Exit::cant_create, "the space is reserved for the recorders"};
+            const SpoolSpace space{spool, work.options.places.space};
+            if (space.holds(*stitched_) && space.available() < size_of_legs(call))
+                throw Error{Exit::cant_create, "the remaining space is reserved for Asterisk"};
             file_.emplace(*stitched_, call.recording, 0640, work.deadline);
         } catch (const Error& error) {
             if (error.status() != Exit::cant_create && error.status() != Exit::no_permission)

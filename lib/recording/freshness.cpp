@@ -3,6 +3,7 @@
 
 #include "base/error.hpp"
 #include "recording/damage.hpp"
+#include "recording/evicted_header.hpp"
 
 #include <cerrno>
 #include <optional>
@@ -90,8 +91,28 @@ Freshness check_file(const ResolvedCall& call, const LocalLegs& legs, const Fold
     }
 }
 
+Freshness check_evicted(const ResolvedCall& call, const LocalLegs& legs, const Folder& stitched, Overlap overlap) {
+    try {
+        const auto file = find_evicted_header(stitched, call.recording);
+        if (!file)
+            return {};
+        struct stat status {};
+        if (::fstat(file->get(), &status) != 0)
+            throw system_error(Exit::io, "cannot look at the header of " + stitched.path_of(call.recording), errno);
+        const auto header = audio::read_wav_header(file->get(), call.recording);
+        return check_freshness(call, legs, {header, header.data_offset + header.data_size, modification_time(status)},
+                               overlap);
+    } catch (const Error& error) {
+        if (error.status() != Exit::data)
+            throw;
+        return {};
+    }
+}
+
 std::string find_last_copy(const ResolvedCall& call, const Folder& stitched, const audio::Manifest& built) {
-    const auto file = stitched.find(call.recording);
+    auto file = stitched.find(call.recording);
+    if (!file)
+        file = find_evicted_header(stitched, call.recording);
     if (!file)
         return {};
     const auto manifest = read_manifest(file->get());

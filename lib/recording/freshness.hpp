@@ -40,9 +40,14 @@ Freshness check_freshness(const ResolvedCall& call, const LocalLegs& legs, const
 Freshness check_file(const ResolvedCall& call, const LocalLegs& legs, const Folder& stitched, Overlap overlap,
                      Fd* keep = nullptr);
 
-/// A leg of the call that the recording in `stitched` holds, and `built` lacks because it is nowhere else any more:
-/// that recording must then not be replaced. Empty when there is none. Where the recording's manifest cannot be read,
-/// it could hold any leg that `built` lists as missing. Throws Error (io, no_permission).
+/// check_freshness() for a recording that was removed here to make room, and is in the archive. Not current where there
+/// is none. Throws Error (io, no_permission).
+Freshness check_evicted(const ResolvedCall& call, const LocalLegs& legs, const Folder& stitched, Overlap overlap);
+
+/// A leg of the call that the recording in `stitched`, or the archive's where that was removed to make room, holds, and
+/// `built` lacks because it is nowhere else any more: that recording must then not be replaced. Empty when there is
+/// none. Where the recording's manifest cannot be read, it could hold any leg that `built` lists as missing. Throws
+/// Error (io, no_permission).
 std::string find_last_copy(const ResolvedCall& call, const Folder& stitched, const audio::Manifest& built);
 
 } // namespace pbx::recording

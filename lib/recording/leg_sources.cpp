@@ -75,17 +75,23 @@ void LegSources::find_in_caches(std::vector<LocatedLeg>& legs, const KnownConten
         const auto known = expected.find(leg.name);
         if (leg.place != LocatedLeg::Place::cache || known == expected.end() || compared_.contains(leg.name))
             continue;
-        const auto file = local_.open(leg);
-        if (!file)
-            continue;
-        const auto path = leg.folder->path_of(leg.name);
-        const auto found = content_of_file(file->get(), path);
-        if (known->second.matches(found)) {
+        if (const auto fault = find_fault(leg, known->second); fault.empty()) {
             compared_.insert(leg.name);
-            continue;
+        } else {
+            log::warn("{}, and is fetched again", fault);
+            local_.ignore_in_cache(leg);
         }
-        log::warn("{} is damaged, and is fetched again: {}", path, describe_difference(known->second, found));
-        local_.drop_from_cache(leg);
+    }
+}
+
+std::string LegSources::find_fault(const LocatedLeg& leg, const Content& expected) const {
+    const auto path = leg.folder->path_of(leg.name);
+    try {
+        const auto file = local_.open(leg);
+        const auto found = file ? content_of_file(file->get(), path) : Content{};
+        return expected.matches(found) ? std::string{} : path + " is damaged: " + describe_difference(expected, found);
+    } catch (const Error& error) {
+        return std::string{error.what()} + ": it cannot be used";
     }
 }
 
@@ -100,7 +106,11 @@ FetchedObjects LegSources::bring_back(const std::vector<std::string>& names, con
 
 FetchedObjects LegSources::bring_where_there_is_room(const std::vector<std::string>& names,
                                                      const KnownContents& expected, const Deadline& deadline) {
-    if (without_cache_ == WithoutCache::use_private_folder && SpoolSpace{local_.spool(), space_}.missing() > 0) {
+    std::uint64_t bytes = 0;
+    for (const auto& name : names)
+        if (const auto known = expected.find(name); known != expected.end())
+            bytes += known->second.size;
+    if (without_cache_ == WithoutCache::use_private_folder && SpoolSpace{local_.spool(), space_}.available() <= bytes) {
         log::note("legs are not cached: less than the reserve is free on the disk");
         return bring_into_private_folder(names, expected, deadline);
     }
@@ -127,9 +137,11 @@ FetchedObjects LegSources::bring_into_cache(const std::vector<std::string>& name
     use_cache(cache);
     // rclone writes by paths, and the user who owns the cache could redirect those: root lets it write into a folder of
     // root's own, and copies the legs from there.
-    if (::geteuid() == 0 && cache.owner().st_uid != 0)
-        return bring_through_private_folder(names, expected, cache, deadline);
-    return fetch_objects(*archive_, Shelf::legs, names, cache, deadline, expected);
+    const bool is_redirectable = ::geteuid() == 0 && cache.owner().st_uid != 0;
+    auto fetched = is_redirectable ? bring_through_private_folder(names, expected, cache, deadline)
+                                   : fetch_objects(*archive_, Shelf::legs, names, cache, deadline, expected);
+    local_.use_again(cache, fetched.present);
+    return fetched;
 }
 
 FetchedObjects LegSources::bring_through_private_folder(const std::vector<std::string>& names,

@@ -30,8 +30,8 @@ class LegSources {
     /// Null when no remote is configured.
     Remote* archive() { return archive_ ? &*archive_ : nullptr; }
 
-    /// Lets nothing count as absent in another archive than the database remembers. A database whose schema is older
-    /// remembers none. Throws Error (unavailable, no_permission).
+    /// From now on a leg counts as absent only in the archive that the database remembers. A database whose schema is
+    /// older remembers none. Throws Error (unavailable, no_permission).
     void recognize_archive(soci::session& session, const Deadline& deadline);
 
     /// Those of `names` that the archive has now. What it does not answer for is not among them, with a note: the
@@ -39,7 +39,8 @@ class LegSources {
     std::set<std::string> find_archived(const std::vector<std::string>& names, const Deadline& deadline);
 
     /// Looks in the caches for those of `legs` that were elsewhere, and compares what is there with `expected`, once in
-    /// the life of this object. A leg that differs is dropped from the cache, with a warning, and is elsewhere again.
+    /// the life of this object. A leg that differs or cannot be read is ignored from then on, with a warning, and is
+    /// elsewhere again.
     void find_in_caches(std::vector<LocatedLeg>& legs, const KnownContents& expected);
 
     /// Brings legs from the archive to this machine, where find_in_caches() then sees them. A leg that is not there
@@ -49,6 +50,7 @@ class LegSources {
                               const Deadline& deadline);
 
   private:
+    std::string find_fault(const LocatedLeg& leg, const Content& expected) const;
     FetchedObjects bring_where_there_is_room(const std::vector<std::string>& names, const KnownContents& expected,
                                              const Deadline& deadline);
     FetchedObjects bring_into_private_folder(const std::vector<std::string>& names, const KnownContents& expected,

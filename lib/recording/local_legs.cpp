@@ -45,19 +45,21 @@ void LocalLegs::find_in_caches(std::vector<LocatedLeg>& legs) const {
 
 const Folder* LocalLegs::cache_of(const std::string& name) const {
     const auto cache = std::find_if(caches_.begin(), caches_.end(), [&](const Folder& folder) {
-        return folder.look(name).has_value() && !dropped_.contains({&folder, name});
+        return folder.look(name).has_value() && !ignored_.contains({&folder, name});
     });
     return cache == caches_.end() ? nullptr : &*cache;
 }
 
-void LocalLegs::drop_from_cache(LocatedLeg& leg) {
-    try {
-        leg.folder->remove(leg.name);
-    } catch (const Error&) {
-        dropped_.emplace(leg.folder, leg.name); // of another user's cache: not used by this run
-    }
+void LocalLegs::ignore_in_cache(LocatedLeg& leg) {
+    ignored_.emplace(leg.folder, leg.name);
     leg.place = Place::elsewhere;
     leg.folder = nullptr;
+}
+
+void LocalLegs::use_again(const Folder& cache, const std::set<std::string>& names) {
+    std::erase_if(ignored_, [&](const auto& entry) {
+        return entry.first->path() == cache.path() && names.contains(entry.second);
+    });
 }
 
 bool LocalLegs::has(const std::string& name) const {
@@ -67,12 +69,6 @@ bool LocalLegs::has(const std::string& name) const {
 std::optional<Fd> LocalLegs::open(const LocatedLeg& leg) const {
     require_safe_name(leg.name, "leg");
     return leg.folder == nullptr ? std::nullopt : leg.folder->find(leg.name);
-}
-
-std::optional<Fd> LocalLegs::find(const std::string& name) const {
-    auto legs = find_in_spool({name});
-    find_in_caches(legs);
-    return open(legs.front());
 }
 
 bool can_be_archived(const std::string& name) {

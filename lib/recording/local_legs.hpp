@@ -56,21 +56,22 @@ class LocalLegs {
     void find_in_caches(std::vector<LocatedLeg>& legs) const;
     /// Whether there is a file of this name in the spool or a cache.
     bool has(const std::string& name) const;
-    /// Removes a leg that was found in a cache, and does not find it there again. Not for several threads at once.
-    void drop_from_cache(LocatedLeg& leg);
+    /// Finds a leg that was found in a cache there no more: it is bad. The file stays until a good one replaces it. Not
+    /// for several threads at once, like use_again().
+    void ignore_in_cache(LocatedLeg& leg);
+    /// Good legs were written to `cache`.
+    void use_again(const Folder& cache, const std::set<std::string>& names);
 
     /// Opens a leg where it was found; nothing when it is gone since, or was elsewhere. Throws Error: data when its
     /// name is refused or it is not a regular file; no_permission, io.
     std::optional<Fd> open(const LocatedLeg& leg) const;
-    /// Finds and opens one leg; nothing when it is not on this machine. Throws the same.
-    std::optional<Fd> find(const std::string& name) const;
 
   private:
     const Folder* cache_of(const std::string& name) const;
 
     Folder spool_;
     std::deque<Folder> caches_;                               ///< a deque, because LocatedLeg points at its elements
-    std::set<std::pair<const Folder*, std::string>> dropped_; ///< legs that could not be removed from a cache
+    std::set<std::pair<const Folder*, std::string>> ignored_; ///< bad legs in a cache
 };
 
 /// Whether the archive can be asked for a leg of this name.

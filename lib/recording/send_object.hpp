@@ -23,10 +23,11 @@ struct ServedObject {
 /// are needed. Throws when it must not be served.
 using ObjectDecision = std::function<std::optional<ServedObject>(std::string_view beginning, bool is_all)>;
 
-/// Nothing is sent before `decide` has decided, and the end of the object only after all of it was compared with its
-/// size, its hashes and its manifest: a reader never gets the whole of a bad object, and of a short one nothing. False
-/// when the remote gave no byte although some were expected: the object may be absent. Throws Error: no_input for an
-/// empty object, data, unavailable, no_permission, and what `decide` throws.
+/// Nothing is sent before `decide` has decided. The end of the object is sent only after the whole object has been
+/// compared with its size, its hashes and its manifest, so a reader never gets a complete damaged object, and gets
+/// nothing at all of a small one. Returns false when the remote returned no data although some was expected: the object
+/// may be absent. Throws Error: no_input for an empty object, data, unavailable, no_permission, and what `decide`
+/// throws.
 bool send_object(FetchWork& work, Shelf shelf, const std::string& name, const Content& expected,
                  const ObjectDecision& decide);
 

@@ -14,7 +14,7 @@ namespace pbx::recording {
 
 namespace {
 
-// Nothing for anything but a number followed by one of K, M, G and T.
+// Returns nothing unless the text is a number followed by K, M, G or T.
 std::optional<std::uint64_t> parse_size(std::string_view text) {
     constexpr std::array<std::pair<char, unsigned>, 4> units{{{'K', 10U}, {'M', 20U}, {'G', 30U}, {'T', 40U}}};
     std::uint64_t number = 0;
@@ -28,7 +28,7 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
     return std::nullopt;
 }
 
-// Nothing for anything but "0%" to "90%".
+// Returns nothing unless the text is "0%" to "90%".
 std::optional<double> parse_share(std::string_view text) {
     constexpr unsigned most = 90;
     unsigned percent = 0;

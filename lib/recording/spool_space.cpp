@@ -5,8 +5,8 @@
 
 #include <sys/statvfs.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <limits>
 
 namespace pbx::recording {
 
@@ -31,12 +31,15 @@ bool SpoolSpace::holds(const Folder& folder) const {
     return folder.owner().st_dev == spool_.owner().st_dev;
 }
 
-std::uint64_t SpoolSpace::available(const Folder& folder) const {
-    if (!holds(folder))
-        return std::numeric_limits<std::uint64_t>::max();
+std::uint64_t SpoolSpace::available() const {
     const auto space = space_of(spool_);
     const auto reserve = rules_.reserve_of(space.total);
     return space.free > reserve ? space.free - reserve : 0;
+}
+
+std::uint64_t SpoolSpace::most_available() const {
+    const auto total = space_of(spool_).total;
+    return total - std::min(total, rules_.reserve_of(total));
 }
 
 std::uint64_t SpoolSpace::missing() const {

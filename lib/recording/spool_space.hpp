@@ -19,9 +19,10 @@ class SpoolSpace {
     /// Whether what is written to `folder` takes space from the recorders. Throws Error (io).
     bool holds(const Folder& folder) const;
 
-    /// Bytes that may be written to `folder` before less than the reserve is free; no limit for a folder on another
-    /// file system, which no recorder needs. Throws Error (io).
-    std::uint64_t available(const Folder& folder) const;
+    /// Bytes that may be written before less than the reserve is free. Throws Error (io).
+    std::uint64_t available() const;
+    /// The same of an empty file system. Throws Error (io).
+    std::uint64_t most_available() const;
 
     /// Bytes that are missing to the reserve now; 0 when there are none. Throws Error (io).
     std::uint64_t missing() const;

@@ -13,7 +13,6 @@
 #include "db/nodes.hpp"
 #include "db/recordings.hpp"
 #include "db/session.hpp"
-#include "recording/eviction.hpp"
 #include "recording/freshness.hpp"
 #include "recording/leg_sources.hpp"
 #include "recording/metrics.hpp"
@@ -174,25 +173,21 @@ class StitchRun {
                 results_.would_stitch(task.call.call, task.reason);
             return;
         }
-        StitchRoom room{options_.places, *workplace_.stitched, sources_};
+        const auto expected = find_facts(tasks, session);
+        if (!room_)
+            room_.emplace(options_.places, *workplace_.stitched, sources_);
         while (!tasks.empty()) {
-            auto fitting = room.take_fitting(tasks, deadline_);
+            auto fitting = room_->take_fitting(tasks, expected, deadline_);
             if (fitting.empty()) {
-                leave_for_want_of_room(tasks, room.no_room());
+                for (const auto& task : tasks)
+                    results_.held_up(task.call.call, room_->no_room());
                 return;
             }
-            complete(fitting, session);
+            complete(fitting, expected);
             const StitchBatch batch{*workplace_.stitched, sources_.local(), options_.overlap, options_.jobs};
             for (std::size_t at = 0; at < fitting.size(); at += batch_size)
                 build_batch(batch, {fitting.data() + at, std::min(batch_size, fitting.size() - at)}, results_);
         }
-    }
-
-    void leave_for_want_of_room(const std::vector<StitchTask>& tasks, const Error& error) {
-        if (!std::exchange(no_room_, true))
-            results_.failed(error);
-        for (const auto& task : tasks)
-            results_.not_saved(task.call.call, error);
     }
 
     std::vector<StitchTask> take_own_tasks() {
@@ -228,12 +223,16 @@ class StitchRun {
             results_.failed(fault);
     }
 
-    // Brings back legs that left for the archive. Removes the calls that cannot be completed now.
-    void complete(std::vector<StitchTask>& tasks, soci::session& session) {
+    // Of the legs that are not in the spool.
+    static KnownContents find_facts(const std::vector<StitchTask>& tasks, soci::session& session) {
         std::set<std::string> archived;
         for (const auto& task : tasks)
             archived.merge(as_set(names_elsewhere(task.call.legs)));
-        const auto expected = db::find_recordings(session, {archived.begin(), archived.end()});
+        return db::find_recordings(session, {archived.begin(), archived.end()});
+    }
+
+    // Brings back legs that left for the archive. Removes the calls that cannot be completed now.
+    void complete(std::vector<StitchTask>& tasks, const KnownContents& expected) {
         std::set<std::string> wanted;
         for (auto& task : tasks) {
             sources_.find_in_caches(task.call.legs, expected);
@@ -262,7 +261,7 @@ class StitchRun {
             const auto failure = failures.find(name);
             if (failure == failures.end() && !general_failure)
                 continue;
-            results_.not_fetched(task.call.call, failure == failures.end() ? *general_failure : failure->second);
+            results_.held_up(task.call.call, failure == failures.end() ? *general_failure : failure->second);
             return false;
         }
         if (absent.empty() || other_nodes_are_done(task.call.call))
@@ -280,9 +279,9 @@ class StitchRun {
     Workplace workplace_;
     LegSources sources_;
     StitchResults results_;
+    std::optional<StitchRoom> room_;        ///< not in a dry run
     std::optional<spool::MovedLegs> moved_; ///< legs that this node held
     std::vector<StitchTask> due_;
-    bool no_room_ = false;               ///< reported already
     std::vector<StitchTask> incomplete_; ///< up to date, but for legs that were missing
 };
 

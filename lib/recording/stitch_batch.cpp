@@ -33,9 +33,11 @@ void require_no_last_copy(const StitchTask& task, const Folder& stitched, const 
     const auto leg = find_last_copy(task.call, stitched, built);
     if (leg.empty())
         return;
+    const auto recording = stitched.look(task.call.recording) ? stitched.path_of(task.call.recording)
+                                                              : "the archive's " + task.call.recording;
     throw Error{Exit::data,
-                "leg " + shown(leg) + " exists only in " + stitched.path_of(task.call.recording) +
-                    ", which is therefore kept although " + task.reason,
+                "leg " + shown(leg) + " exists only in " + recording + ", which is therefore kept although " +
+                    task.reason,
                 "put the leg back into the spool or the archive; or, to do without it, move that file away"};
 }
 

@@ -77,7 +77,7 @@ void StitchResults::failed(const Error& error) {
     record_status(error.status());
 }
 
-void StitchResults::not_fetched(const cdr::Call& call, const Error& error) {
+void StitchResults::held_up(const cdr::Call& call, const Error& error) {
     // An archive that does not answer now may do so at the next run.
     const bool is_away = error.status() == Exit::unavailable;
     const auto status = is_away ? Exit::temporary : error.status();

@@ -32,8 +32,9 @@ class StitchResults {
     /// The next run will do it.
     void left(const cdr::Call& call, const std::string& reason);
     void failed(const cdr::Call& call, const Error& error);
-    /// The archive did not give a leg. Many calls can have the same error, so the message comes once, from finish().
-    void not_fetched(const cdr::Call& call, const Error& error);
+    /// The archive did not give a leg, or there is no room for the recording. Many calls can have the same error, so
+    /// the message comes once, from finish().
+    void held_up(const cdr::Call& call, const Error& error);
     /// A failure of many calls at once, each of which also gets not_saved().
     void failed(const Error& error);
     void not_saved(const cdr::Call& call, const Error& error) { add(call, "failed", error.what()); }
@@ -44,7 +45,7 @@ class StitchResults {
     Exit finish();
 
   private:
-    // Calls that one error of the archive holds up.
+    // Calls that have one error.
     struct HeldUp {
         Exit status;
         std::size_t calls;

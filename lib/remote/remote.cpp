@@ -85,7 +85,7 @@ void Remote::require_archive(const Deadline& deadline) {
     if (text.empty())
         throw Error{Exit::unavailable, remote + " is not an archive: it has no marker " + archive_marker_name,
                     "check that its disk is mounted, that its bucket exists and that --remote is right; if the archive "
-                    "is new, or from before markers, run pbx-archive init once"};
+                    "is new, or was used before there were markers, run pbx-archive init once"};
     const auto marker = parse_archive_marker(text);
     if (!marker)
         throw Error{Exit::unavailable, remote + ": its marker " + archive_marker_name + " is damaged",
@@ -93,9 +93,9 @@ void Remote::require_archive(const Deadline& deadline) {
     if (!accepted_ || std::find(accepted_->begin(), accepted_->end(), marker->id) != accepted_->end())
         return;
     throw Error{Exit::unavailable,
-                remote + " is another archive than the one that is known: its marker has the id " + marker->id,
-                "check which disk is mounted there, --remote and --database; if it is the right archive, run "
-                "pbx-archive init"};
+                remote + " is not the archive that is known here: its marker has the id " + marker->id,
+                "check which disk is mounted there, and that --remote and --database are right; if it is the right "
+                "archive, run pbx-archive init, with --replace if the database remembers another one"};
 }
 
 void Remote::require_bucket(const Deadline& deadline) {
@@ -107,7 +107,7 @@ void Remote::require_bucket(const Deadline& deadline) {
         throw Error{Exit::unavailable, "remote " + display_path() + ": its bucket does not exist",
                     "create the bucket, or correct --remote"};
     if (run.status != 0 || run.timed_out)
-        throw rclone_.failure("see its bucket", run);
+        throw rclone_.failure("check whether its bucket exists", run);
 }
 
 Error Remote::read_failure(const std::string& action, const Finished& finished, const Deadline& deadline) {
@@ -137,6 +137,10 @@ void Remote::sync(const Deadline& deadline) {
     const Fd fd{::open(storage.local_folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
     if (!fd || ::syncfs(fd.get()) != 0)
         throw system_error(Exit::cant_create, "cannot sync the remote's file system at " + storage.local_folder, errno);
+    // The disk may have been unmounted since the marker was read.
+    if (::faccessat(fd.get(), archive_marker_name, F_OK, 0) != 0)
+        throw Error{Exit::unavailable, "remote " + display_path() + " is not an archive any more: its marker is gone",
+                    "check that its disk is mounted; what was stored beneath its mount point must be moved there"};
 }
 
 } // namespace pbx

@@ -55,7 +55,7 @@ class Remote {
     std::vector<std::vector<std::string>> batches(const std::vector<std::string>& names, const Deadline& deadline);
 
     /// Makes what was uploaded durable where the remote is a folder of this machine: rclone does not sync what it
-    /// writes. Throws Error (cant_create).
+    /// writes. Throws Error: cant_create; unavailable when the marker is no longer in that folder.
     void sync(const Deadline& deadline);
 
   private:

@@ -9,7 +9,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto longest_standstill = 60s;
-constexpr std::int64_t standstill = 6'000; // bytes in that time that are no transfer: a server's words, Go's own pipes
+constexpr std::int64_t standstill = 6'000; // bytes in that time: a server's replies alone are not a transfer
 constexpr auto longest_without_object = 30s;
 constexpr std::int64_t attempts = 3;
 

@@ -179,7 +179,7 @@ class Init(Marker):
 
 
 class WithoutMarker(Marker):
-    """What a run does where the archive is not."""
+    """What a run does in a place that is not the archive."""
 
     def unchanged(self, work, *, status=69, env=None, why='remote', prepare=lambda: None):
         """Each kind of run ends with this status, and nothing is created, concluded or moved; with and without work to do."""
@@ -289,7 +289,7 @@ class WithoutMarker(Marker):
 
 
 class Readers(Marker):
-    """pbx-stitch and pbx-recording-fetch call a leg missing only if the archive says so."""
+    """pbx-stitch and pbx-recording-fetch call a leg missing only if the archive confirms it."""
 
     def without_marker(self, change):
         work = self.workdir(remote='local')
@@ -301,12 +301,12 @@ class Readers(Marker):
         for change in (lambda work: work.remote.remove(MARKER), lambda work: work.remote.put(MARKER, OTHER_MARKER)):
             work = self.without_marker(change)
             result = self.status(work.run('pbx-stitch'), 75)
-            self.says(result, 'is not an archive|is another archive', 'hint: .*pbx-archive init')
+            self.says(result, 'is not an archive|is not the archive that is known', 'hint: .*pbx-archive init')
             self.assertFalse(work.stitched_file(CALL).exists())
             for arguments in ((CALL,), (CALL, '--leg', '2'), ('--file', 'c.wav')):
                 with self.subTest(arguments):
                     result = self.status(work.run('pbx-recording-fetch', *arguments), 69)
-                    self.says(result, 'is not an archive|is another archive')
+                    self.says(result, 'is not an archive|is not the archive that is known')
                     self.assertEqual(result.out, b'')
             work.remote.put(MARKER, MARKER_TEXT)
             self.status(work.run('pbx-stitch'), 0)

@@ -69,7 +69,7 @@ class InTheArchive(Damaged):
                     self.damage(work, 'single.wav', at)
                     for out in ((), ('-o', str(work.path / 'out.wav'))):
                         result = work.run('pbx-recording-fetch', SINGLE, *out)
-                        self.assertIn(result.status, (65, 69) if kind == 'crypt' else (65,), f'\n{result}')
+                        self.status(result, 65)
                         if kind != 'crypt':
                             self.names_difference(result, 'single.wav')
                             self.hints(result)
@@ -97,8 +97,8 @@ class InTheArchive(Damaged):
                 whole, _ = self.archived(work, seconds=20)
                 self.damage(work, f'stitched/{CALL}.wav')
                 result = work.run('pbx-recording-fetch', CALL)
-                self.assertTrue(result.status in (65, 69) or (result.status, result.out) == (0, whole), f'{result}'[:2000])
-                self.assertNotEqual(len(result.out), len(whole) if result.status else 0)
+                self.status(result, 65)
+                self.assertLess(len(result.out), len(whole))
                 self.fetch(work, CALL, '-o', str(work.path / 'out.wav'))
                 self.assertEqual((work.path / 'out.wav').read_bytes(), whole)
 

@@ -1,6 +1,6 @@
 """A thin line: a TCP proxy on loopback whose connections share so many bytes per second, each way.
 
-In a test:      with ThinLine(cloud.port, 20_000) as line: ... line.port ...
+In a test:      with contextlib.closing(ThinLine(cloud.port, 20_000)) as line: ... line.port ...
 From a shell:   python3 thin_line.py SERVER_PORT BYTES_PER_SECOND      prints "ready PORT"
 
 Its receive buffers are small and its packets are those of Ethernet, so that a sender whose bytes do not get through has to
@@ -45,12 +45,6 @@ class ThinLine:
         self.port = self.listener.getsockname()[1]
         self.thread = threading.Thread(target=self._accept, daemon=True)
         self.thread.start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
 
     def close(self):
         with contextlib.suppress(OSError):

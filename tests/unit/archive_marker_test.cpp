@@ -28,7 +28,7 @@ TEST_CASE("each marker has an id of 128 random bits") {
     }
 }
 
-TEST_CASE("a text without a well-formed id is no marker") {
+TEST_CASE("a text without a well-formed id is not a marker") {
     const std::string id(32, 'a');
     CHECK(parse_archive_marker(R"({"id":")" + id + R"(","later":"versions may add more"})"));
     for (const std::string& text :

@@ -240,7 +240,7 @@ TEST_CASE("a leg that changed after it was examined is not joined") {
     CHECK_THROWS_WITH(join(shapes, open, manifest, out.get(), "joined.wav"), ContainsSubstring("changed"));
 }
 
-TEST_CASE("a manifest whose numbers are no counts of frames is none") {
+TEST_CASE("a manifest whose numbers are not valid counts of frames is refused") {
     WavHeader header;
     const auto is_manifest = [&](const std::string& start, const std::string& frames) {
         header.info.comment = R"({"empty":[],"missing":[],"unreadable":[],"legs":[{"name":"a.wav","start":)" + start +
