@@ -197,6 +197,32 @@ class InTheCache(Damaged):
         path = work.stitch_src / name
         path.write_bytes(flipped(path.read_bytes(), -100))
 
+    def test_while_the_facts_cannot_be_read_nothing_is_served_uncompared(self):
+        work = self.workdir()
+        self.cached(work)
+        self.change(work, 'b.wav')
+        work.db.sql("""create function refuse() returns boolean language plpgsql volatile as $$
+                begin raise exception 'refused' using errcode = '53100'; end $$;
+            alter table recordings rename to hidden; create view recordings as select * from hidden where refuse()""")
+        self.assertEqual(self.fetch(work, CALL, status=69).out, b'')
+        self.assertFalse(work.stitched_file(CALL).exists())
+
+    def test_a_leg_in_the_cache_that_cannot_be_opened_is_fetched_again_and_holds_up_no_other_call(self):
+        work = self.workdir()
+        whole, _ = self.cached(work)
+        (work.stitch_src / 'b.wav').unlink()
+        (work.stitch_src / 'b.wav').symlink_to('/etc/passwd')
+        self.says(self.status(work.run('pbx-stitch'), 0), 'b.wav.*it cannot be used, and is fetched again')
+        self.assertEqual(work.stitched_file(CALL).read_bytes()[-1000:], whole[-1000:])
+
+    def test_a_damaged_leg_stays_in_the_cache_while_the_archive_has_no_better_one(self):
+        work = self.workdir()
+        self.cached(work)
+        self.change(work, 'b.wav')
+        work.remote.remove('b.wav')
+        work.run('pbx-recording-fetch', CALL)
+        self.assertTrue((work.stitch_src / 'b.wav').exists())
+
     def test_a_damaged_leg_in_the_cache_is_fetched_again(self):
         for tool in ('pbx-recording-fetch', 'pbx-stitch'):
             with self.subTest(tool):

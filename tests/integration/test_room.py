@@ -103,6 +103,27 @@ class KeepStitched(Room):
                 self.assertEqual(self.here(work, calls), [first])
                 self.assertNotIn(second, self.here(work, calls))
 
+    def test_a_recording_of_which_the_archive_has_more_than_this_disk_stays(self):
+        work = self.workdir()
+        calls = self.stitched_calls(work, 1)
+        self.archive(work)
+        path = work.stitched_file(*calls)
+        mark = os.getxattr(path, 'user.pbx.archived')  # with the MD5 of what the archive has
+        os.setxattr(path, 'user.pbx.archived', mark[:-32] + b'0' * 32)
+        self.archive(work, '--keep-stitched', '1s')
+        self.assertEqual(self.here(work, calls), list(calls))
+
+    def test_the_last_copy_of_a_leg_in_a_recording_that_left_is_not_replaced_by_a_recording_without_it(self):
+        work = self.workdir()
+        legs = [(f'20260418-15000{leg}-100-{leg}.wav', pcm(ramp(1, leg))) for leg in range(2)]
+        work.call(CALL, legs, ago=7200)
+        self.status(work.run('pbx-stitch'), 0)
+        set_age(work.stitched_file(CALL), DAY)
+        self.archive(work, '--keep-stitched', '1h')
+        work.remote.remove(legs[0][0])
+        self.says(self.status(work.run('pbx-stitch', CALL), 65), f"exists only in the archive's {CALL}.wav")
+        self.assertFalse(work.stitched_file(CALL).exists())
+
     def test_nothing_leaves_while_the_archive_does_not_answer(self):
         work = self.workdir()
         calls = self.stitched_calls(work, 2)
