@@ -174,7 +174,7 @@ void FactsJournal::load_lines(int fd, const Deadline& deadline) {
     }
     loader.store();
     keep_refused(refused);
-    log::note("stored the facts of {} archived recordings", loader.count());
+    log::note("stored the facts of {} archived {}", loader.count(), loader.count() == 1 ? "object" : "objects");
 }
 
 } // namespace pbx::archive

@@ -32,7 +32,8 @@ std::string bandwidth_fault(const std::string& text) {
     const auto is_fit = [](unsigned char c) {
         return std::isalnum(c) != 0 || std::string_view{".,:- "}.find(static_cast<char>(c)) != std::string_view::npos;
     };
-    const bool fits = !text.empty() && text.front() != '-' && std::all_of(text.begin(), text.end(), is_fit);
+    const bool has_number = text == "off" || text.find_first_of("0123456789") != std::string::npos;
+    const bool fits = has_number && text.front() != '-' && std::all_of(text.begin(), text.end(), is_fit);
     return fits ? std::string{} : "\"" + text + "\" is not a rate such as 512k, 1M or 10M:512k";
 }
 

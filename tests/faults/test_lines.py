@@ -151,7 +151,7 @@ class Settings(Lines, Fetching):
 
     def test_a_rate_or_a_number_that_makes_no_sense_is_a_usage_error(self):
         work = self.workdir(database=False)
-        for arguments in (('--bandwidth', '-1'), ('--bandwidth', '1M$'), ('--bandwidth', '1M/s'),
+        for arguments in (('--bandwidth', '-1'), ('--bandwidth', '1M$'), ('--bandwidth', '1M/s'), ('--bandwidth', 'fast'),
                           ('--transfers', '0'), ('--transfers', '65'), ('--transfers', 'many')):
             with self.subTest(arguments):
                 self.archive(work, *arguments, status=64)
