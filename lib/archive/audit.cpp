@@ -138,7 +138,7 @@ Exit audit_recordings(const AuditOptions& options) {
     if (options.places.remote.empty())
         throw Error{Exit::config, "no remote is configured, so there is no archive to audit",
                     "set --remote or PBX_REMOTE to an rclone path such as gcs:bucket/recordings; see pbx.conf(5)"};
-    const auto now = std::chrono::floor<seconds>(std::chrono::system_clock::now());
+    const auto now = current_second();
     const auto since = options.since.empty() ? std::nullopt : std::optional{parse_time(options.since, now)};
     const auto deadline = Deadline::of_run(options.timeout);
     const auto spool = Folder::open(options.places.spool);

@@ -4,6 +4,7 @@
 #include "audio/leg_audio.hpp"
 #include "base/lease.hpp"
 #include "base/log.hpp"
+#include "base/moment.hpp"
 #include "base/name.hpp"
 #include "spool/leg_file.hpp"
 
@@ -24,7 +25,7 @@ bool may_be_written(int fd, sys_seconds modified) {
     const ReadLease lease{fd};
     if (lease.writer() != Writer::unknown)
         return lease.writer() == Writer::some;
-    return modified > std::chrono::system_clock::now() - settled;
+    return modified > current_second() - settled;
 }
 
 void judge(cdr::ListedFile& file, Fd content) {

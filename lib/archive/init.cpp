@@ -8,6 +8,7 @@
 #include "base/folder.hpp"
 #include "base/lock.hpp"
 #include "base/log.hpp"
+#include "base/moment.hpp"
 #include "base/private_folder.hpp"
 #include "db/archives.hpp"
 #include "db/session.hpp"
@@ -79,8 +80,7 @@ class ArchiveInit {
             log::warn("would make {} an archive", shown_);
             return;
         }
-        const auto marker =
-            make_archive_marker(std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
+        const auto marker = make_archive_marker(current_second());
         store(marker);
         remote_.sync(deadline_);
         require_stored(marker);

@@ -8,6 +8,7 @@
 #include "archive/writers.hpp"
 #include "base/hash.hpp"
 #include "base/log.hpp"
+#include "base/moment.hpp"
 #include "base/name.hpp"
 #include "spool/archived_mark.hpp"
 #include "spool/leg_file.hpp"
@@ -73,7 +74,7 @@ class LegMoves {
     }
 
     bool is_young(const struct stat& file) const {
-        const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+        const auto now = current_second();
         const sys_seconds modified{std::chrono::seconds{file.st_mtim.tv_sec}};
         const sys_seconds changed{std::chrono::seconds{file.st_ctim.tv_sec}};
         // A modification time in the future proves nothing; nobody can set the time of change.

@@ -6,6 +6,7 @@
 #include "archive/shared_names.hpp"
 #include "archive/uploads.hpp"
 #include "base/log.hpp"
+#include "base/moment.hpp"
 #include "spool/moved_journal.hpp"
 
 #include <algorithm>
@@ -113,10 +114,7 @@ std::vector<SourceFile> LegRelease::ask_again(std::vector<SourceFile> legs) {
 // then the leg at `next` goes without, and `next` is the one after it. Throws Error.
 void LegRelease::record(const std::vector<SourceFile>& legs, std::vector<SourceFile>::iterator& next) {
     const auto names = names_of(legs);
-    const auto write_journal = [&] {
-        return spool::record_moved_legs(spool_, names,
-                                        std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
-    };
+    const auto write_journal = [&] { return spool::record_moved_legs(spool_, names, current_second()); };
     const auto disk_full = write_journal();
     if (!disk_full)
         return;

@@ -15,7 +15,7 @@ namespace pbx {
 namespace {
 
 std::tm local(std::chrono::sys_seconds time) {
-    const auto seconds = std::chrono::system_clock::to_time_t(time);
+    const std::time_t seconds = time.time_since_epoch().count();
     std::tm result{};
     ::localtime_r(&seconds, &result);
     return result;
@@ -95,6 +95,17 @@ std::chrono::sys_seconds parse_time(std::string_view text, std::chrono::sys_seco
         return now - parse_duration(text);
     throw Error{Exit::usage, "\"" + shown(text) + "\" is not a valid time",
                 "give a time ago (25h, 7d), a day (2026-04-18, yesterday) or a time (2026-04-18T14:40)"};
+}
+
+std::chrono::sys_seconds current_second() {
+    return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+}
+
+std::string utc_time(std::chrono::sys_seconds time) {
+    const std::time_t seconds = time.time_since_epoch().count();
+    std::tm parts{};
+    ::gmtime_r(&seconds, &parts);
+    return formatted("%Y-%m-%dT%H:%M:%SZ", parts);
 }
 
 std::string iso_time(std::chrono::sys_seconds time) {

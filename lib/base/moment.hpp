@@ -12,6 +12,13 @@ namespace pbx {
 /// another zone. Throws Error (usage).
 std::chrono::sys_seconds parse_time(std::string_view text, std::chrono::sys_seconds now);
 
+/// The system's clock in whole seconds. Times from a database, a disk or a remote must be compared with this one: C++
+/// would convert them to the clock's nanoseconds, which end in 2262.
+std::chrono::sys_seconds current_second();
+
+/// "2026-04-18T14:40:05Z"
+std::string utc_time(std::chrono::sys_seconds time);
+
 /// "2026-04-18T14:40:05+05:30"
 std::string iso_time(std::chrono::sys_seconds time);
 

@@ -188,7 +188,7 @@ void print_json(const std::vector<Journey>& calls) {
 } // namespace
 
 Exit list_calls(const CallsRequest& request) {
-    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+    const auto now = current_second();
     CallFilter filter;
     filter.since = parse_time(request.since, now);
     if (!request.until.empty())

@@ -5,6 +5,7 @@
 #include "base/hash.hpp"
 #include "base/interrupt.hpp"
 #include "base/log.hpp"
+#include "base/moment.hpp"
 #include "base/progress.hpp"
 #include "cdr/cdr_file.hpp"
 #include "cdr/import_store.hpp"
@@ -98,7 +99,7 @@ class FileImport {
 
     // Asterisk may still be storing this row itself. A time in the future comes from a clock that was wrong.
     bool is_young(const FileRow& row) const {
-        const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+        const auto now = current_second();
         return row.written > now - request_.min_age && row.written <= now + request_.min_age;
     }
 

@@ -3,9 +3,8 @@
 
 #include "audio/join.hpp"
 #include "base/lease.hpp"
+#include "base/moment.hpp"
 
-#include <fmt/chrono.h>
-#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -49,8 +48,7 @@ class Builder {
     Builder(const ResolvedCall& call, const LocalLegs& legs) : call_{call}, legs_{legs} {
         result_.manifest.linkedid = call.call.linkedid;
         result_.manifest.accountcode = call.call.accountcode;
-        result_.manifest.started =
-            fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(call.call.started)));
+        result_.manifest.started = utc_time(call.call.started);
     }
 
     BuildResult build(Overlap overlap, int out, const std::string& what) {
@@ -220,7 +218,7 @@ class Builder {
 } // namespace
 
 bool other_nodes_are_done(const cdr::Call& call) {
-    return std::chrono::system_clock::now() - call.ended >= patience_for_other_nodes;
+    return current_second() - call.ended >= patience_for_other_nodes;
 }
 
 BuildResult build_recording(const ResolvedCall& call, const LocalLegs& legs, Overlap overlap, int out,

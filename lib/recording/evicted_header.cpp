@@ -4,6 +4,7 @@
 #include "audio/manifest.hpp"
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "base/moment.hpp"
 #include "base/trust.hpp"
 
 #include <fcntl.h>
@@ -69,8 +70,7 @@ void remove_old_header(const Folder& stitched, const std::string& hidden) {
     if (!hidden.starts_with('.') || !hidden.ends_with(suffix))
         return;
     const auto found = stitched.look(hidden);
-    const auto now = std::chrono::system_clock::now();
-    if (found && now - std::chrono::system_clock::from_time_t(found->st_ctim.tv_sec) > kept)
+    if (found && current_second() - std::chrono::sys_seconds{std::chrono::seconds{found->st_ctim.tv_sec}} > kept)
         stitched.remove(hidden);
 }
 

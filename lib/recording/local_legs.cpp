@@ -12,7 +12,13 @@ namespace pbx::recording {
 using Place = LocatedLeg::Place;
 
 FileTime modification_time(const struct stat& status) {
-    return FileTime{std::chrono::seconds{status.st_mtim.tv_sec} + std::chrono::nanoseconds{status.st_mtim.tv_nsec}};
+    // A file may have any time, of which nanoseconds reach until 2262.
+    const std::chrono::sys_seconds second{std::chrono::seconds{status.st_mtim.tv_sec}};
+    if (second >= std::chrono::floor<std::chrono::seconds>(FileTime::max()))
+        return FileTime::max();
+    if (second <= std::chrono::ceil<std::chrono::seconds>(FileTime::min()))
+        return FileTime::min();
+    return second + std::chrono::nanoseconds{status.st_mtim.tv_nsec};
 }
 
 std::vector<LocatedLeg> LocalLegs::find_in_spool(const std::vector<std::string>& names) const {

@@ -7,6 +7,7 @@
 #include "base/folder.hpp"
 #include "base/interrupt.hpp"
 #include "base/log.hpp"
+#include "base/moment.hpp"
 #include "base/trust.hpp"
 
 #include <sys/stat.h>
@@ -110,7 +111,7 @@ class MetricsRun {
                         "give --metrics a file"};
         AtomicFile next{folder, name, 0644, Deadline::after(std::chrono::seconds{10})};
         const auto before = read_own(folder, name, next.fd());
-        const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+        const auto now = current_second();
         const auto length = std::chrono::steady_clock::now() - began_;
         write_all(next.fd(), metrics_.text(before, options_.tool, status, length, now), options_.file);
         next.commit();

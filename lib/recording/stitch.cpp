@@ -5,6 +5,7 @@
 #include "base/deadline.hpp"
 #include "base/lock.hpp"
 #include "base/log.hpp"
+#include "base/moment.hpp"
 #include "base/name.hpp"
 #include "base/output.hpp"
 #include "base/parallel.hpp"
@@ -217,7 +218,7 @@ class StitchRun {
 
     // A journal that cannot be read hides only which calls were this node's; the others are stitched all the same.
     void read_journal() {
-        const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+        const auto now = current_second();
         moved_ = spool::MovedLegs::since(sources_.local().spool(), now - options_.since - patience_for_other_nodes);
         for (const auto& fault : moved_->faults())
             results_.failed(fault);

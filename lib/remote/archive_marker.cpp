@@ -1,10 +1,9 @@
 // Only the id decides anything; the rest is for whoever finds the file.
 #include "remote/archive_marker.hpp"
 
+#include "base/moment.hpp"
 #include "base/random.hpp"
 
-#include <fmt/chrono.h>
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <version.hpp>
 
@@ -27,8 +26,7 @@ std::string string_at(const Json& object, const char* key) {
 } // namespace
 
 ArchiveMarker make_archive_marker(std::chrono::sys_seconds now) {
-    return {random_text(hex_digits, id_length),
-            fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(now))), version};
+    return {random_text(hex_digits, id_length), utc_time(now), version};
 }
 
 bool is_archive_id(std::string_view text) {

@@ -128,7 +128,9 @@ std::chrono::sys_seconds parse_time(const std::string& text) {
         const auto offset = std::chrono::hours{zone.tm_hour} + std::chrono::minutes{zone.tm_min};
         time += *rest == '+' ? -offset : offset;
     }
-    return time;
+    // Later times are compared in nanoseconds, which end in 2262.
+    constexpr std::chrono::sys_days latest{std::chrono::year{2262} / 1 / 1};
+    return time < latest ? time : std::chrono::sys_seconds{};
 }
 
 std::optional<ListEntry> parse_list_line(std::string_view line) {

@@ -2,6 +2,7 @@
 #include "spool/moved_journal.hpp"
 
 #include "base/lines.hpp"
+#include "base/moment.hpp"
 #include "base/trust.hpp"
 #include "spool/journal_file.hpp"
 
@@ -55,7 +56,7 @@ std::optional<Error> record_moved_legs(const Folder& spool, const std::vector<st
 
 MovedLegs MovedLegs::since(const Folder& spool, sys_seconds since) {
     MovedLegs result;
-    const auto now = std::max(std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()), since);
+    const auto now = std::max(current_second(), since);
     // A day more on either side: clocks are set.
     const auto first = std::max(since, now - days_kept) - days{1};
     for (auto time = first; time <= now + days{2}; time += days{1}) {

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import sound
 import sweep
 from sound import Wav
-from workdir import LONG, SLOW, Case, processes_with
+from workdir import LONG, NO_LEAK_CHECK, SLOW, Case, processes_with
 
 PAIRS = int(os.environ.get('PBX_PAIRS') or (1000 if LONG else 4))  # of pbx-archive
 ROUNDS = 50 if LONG else 2
@@ -128,7 +128,7 @@ class Concurrency(Case):
         work = self.workdir()
         calls = sweep.many_calls(work, range(10, 20), ago=7200)
         # Slow when it begins a file: all calls have been examined by then.
-        work.env['ASAN_OPTIONS'] = os.environ.get('ASAN_OPTIONS', '') + ':detect_leaks=0'
+        work.env.update(NO_LEAK_CHECK)
         process = subprocess.Popen(['strace', '-f', '-o', '/dev/null', '-e', 'trace=fchmod', '-e',
                                     'inject=fchmod:delay_enter=100000', *work.command('pbx-stitch', '--jobs', '1')],
                                    env=work.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -148,7 +148,7 @@ class Concurrency(Case):
     def test_a_leg_that_the_archive_takes_while_its_call_is_fetched_is_served_all_the_same(self):
         work = self.workdir()
         legs = work.three_legs(ago=7200, age=7000)
-        work.env['ASAN_OPTIONS'] = os.environ.get('ASAN_OPTIONS', '') + ':detect_leaks=0'
+        work.env.update(NO_LEAK_CHECK)
         process = subprocess.Popen(['strace', '-f', '-o', '/dev/null', '-e', 'trace=fchmod', '-e',
                                     'inject=fchmod:delay_enter=1000000:when=1',
                                     *work.command('pbx-recording-fetch', '1776500000.1', '-D', '/dev/stderr')],

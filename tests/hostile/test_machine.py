@@ -9,7 +9,7 @@ import subprocess
 import time
 
 import sound
-from workdir import ACCOUNT, BIN, SLOW, Case, as_nobody, main
+from workdir import ACCOUNT, BIN, NO_LEAK_CHECK, SLOW, Case, as_nobody, main
 
 NOBODY = 65534
 OTHER = 1234  # a third user, without an entry in the passwd database
@@ -174,7 +174,7 @@ class PlantedFiles(RootCase):
         work = self.workdir(remote=None)
         work.three_legs(CALL)
         work.stitched.mkdir()
-        env = {**work.env, 'ASAN_OPTIONS': os.environ.get('ASAN_OPTIONS', '') + ':detect_leaks=0'}  # LeakSanitizer fails under a tracer
+        env = {**work.env, **NO_LEAK_CHECK}
         with subprocess.Popen(['strace', '-f', '-o', '/dev/null', '-e', 'trace=linkat', '-e', 'inject=linkat:delay_exit=3000000',
                                BIN / 'pbx-stitch'], env=env, stderr=subprocess.PIPE, text=True) as tool:
             until = time.monotonic() + 20 * SLOW

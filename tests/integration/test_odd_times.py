@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
 """CDR rows whose times Asterisk never writes: they stop no run, and hide no other call."""
+import os
+
 from sound import pcm, ramp
 from workdir import Case, main
 
@@ -28,6 +30,20 @@ class OddTimes(Case):
                 self.says_out(work.run('pbx-calls'), CALL)
                 self.status(work.run('pbx-calls', 'show', ODD), 0)
                 self.status(work.run('pbx-recording-fetch', ODD, '-o', work.path / 'odd.wav'), 0)
+
+    def test_a_leg_whose_file_has_a_time_that_nanoseconds_cannot_hold_is_stitched_and_archived(self):
+        work = self.workdir()
+        name = 'a.wav'
+        work.call(CALL, [(name, pcm(ramp(0.1))), ('b.wav', pcm(ramp(0.1, 2)))])
+        far_away = 13_000_000_000  # in the year 2381
+        os.utime(work.spool / name, (far_away, far_away))
+        self.status(work.run('pbx-stitch'), 0)
+        first = work.stitched_file(CALL).stat().st_ino
+        self.status(work.run('pbx-stitch'), 0)
+        self.assertEqual(work.stitched_file(CALL).stat().st_ino, first)
+        self.status(work.run('pbx-archive', '--min-age', '0s'), 0)
+        self.assertEqual(work.legs_in_spool(), [])
+        self.status(work.run('pbx-recording-fetch', CALL, '-o', work.path / 'call.wav'), 0)
 
     def says_out(self, result, text):
         self.assertIn(text, self.status(result, 0).text)

@@ -39,6 +39,7 @@ LONG = bool(os.environ.get('PBX_LONG'))
 SANITIZER = re.compile(rb'ERROR: (Address|Leak)Sanitizer|SUMMARY: \w+Sanitizer|: runtime error: ')
 SANITIZED = bool(os.environ.get('PBX_SANITIZED'))
 SLOW = 4 if SANITIZED else 1  # factor on time limits
+NO_LEAK_CHECK = {'ASAN_OPTIONS': os.environ.get('ASAN_OPTIONS', '') + ':detect_leaks=0'}  # which needs a thread, and to be no tracee
 
 ACCOUNT = '6f1e1a52-9a0c-4d0e-8a3c-6b0f5c1d2e3f'
 OTHER_ACCOUNT = 'c0ffee00-1111-4222-8333-444455556666'
@@ -335,7 +336,7 @@ class Workdir:
         """Run a built tool to its end. `env` adds to the environment (None removes), `before` is put before the command."""
         command = [*before, *self.command(tool, *arguments)]
         if before and os.path.basename(before[0]) == 'strace':  # LeakSanitizer cannot work under a tracer
-            env = {'ASAN_OPTIONS': os.environ.get('ASAN_OPTIONS', '') + ':detect_leaks=0', **(env or {})}
+            env = {**NO_LEAK_CHECK, **(env or {})}
         try:
             done = subprocess.run(command, env=self.environment(env), cwd=cwd or self.path, timeout=timeout * SLOW,
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
@@ -356,13 +357,14 @@ class Workdir:
         self.stack.callback(_end, process)
         return process
 
-    def start_traced(self, calls, inject, tool, *arguments):
-        """Start a built tool under strace, which delays or fails the system `calls` as `inject` says. Returns the process
-        and strace's log of these calls, which has a line once a call has returned."""
+    def start_traced(self, calls, inject, tool, *arguments, path=None):
+        """Start a built tool under strace, which delays or fails the system `calls` (with `path`: those at that path) as
+        `inject` says. Returns the process and strace's log of these calls, which has a line once a call has returned."""
         log = self.path / 'strace.log'
-        return self.start('/usr/bin/strace', '-f', '-y', '-o', log, '-e', f'trace={calls}', '-e', f'inject={inject}',
+        only = ('-P', path) if path else ()
+        return self.start('/usr/bin/strace', '-f', '-y', '-o', log, *only, '-e', f'trace={calls}', '-e', f'inject={inject}',
                           *self.command(tool, *arguments),
-                          env={'ASAN_OPTIONS': os.environ.get('ASAN_OPTIONS', '') + ':detect_leaks=0'}), log
+                          env=NO_LEAK_CHECK), log
 
     def finish(self, process, timeout=120):
         """Wait for a started tool."""
@@ -543,5 +545,5 @@ def main(*tools):
     unittest.main(module='__main__', verbosity=2)
 
 
-__all__ = ['ACCOUNT', 'ARCHIVE_ID', 'as_nobody', 'BELOW', 'BIN', 'Case', 'Database', 'LONG', 'OTHER_ACCOUNT', 'Result', 'SANITIZED', 'SLOW', 'SOURCE',
+__all__ = ['ACCOUNT', 'ARCHIVE_ID', 'as_nobody', 'BELOW', 'BIN', 'Case', 'Database', 'LONG', 'NO_LEAK_CHECK', 'OTHER_ACCOUNT', 'Result', 'SANITIZED', 'SLOW', 'SOURCE',
            'Workdir', 'cluster', 'MARKER', 'MARKER_TEXT', 'main', 'migrated', 'processes_with', 'quoted', 'wait_until']

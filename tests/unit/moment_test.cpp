@@ -94,3 +94,11 @@ TEST_CASE("a text that is not a time is refused, and so is a day that the calend
                              "1h2"})
         CHECK_THROWS_AS(parse_time(text, now), pbx::Error);
 }
+
+TEST_CASE("a time that nanoseconds cannot hold is printed as it is") {
+    const Zone india{"IST-5:30"};
+    const std::chrono::sys_seconds late{std::chrono::sys_days{std::chrono::year{9999} / 12 / 31}};
+    CHECK(pbx::utc_time(late) == "9999-12-31T00:00:00Z");
+    CHECK(iso_time(late) == "9999-12-31T05:30:00+05:30");
+    CHECK(pbx::shown_time(late) == "9999-12-31 05:30:00");
+}

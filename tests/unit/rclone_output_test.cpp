@@ -24,6 +24,7 @@ TEST_CASE("an object's time is read in every zone that rclone prints") {
     CHECK(parse_time("2026-04-18T09:40:04-05:00") == at(1776523204));
     CHECK(parse_time("") == at(0));
     CHECK(parse_time("yesterday") == at(0));
+    CHECK(parse_time("9999-12-31T00:00:00Z") == at(0)); // its nanoseconds have no number
 }
 
 TEST_CASE("an entry of a listing has a path, a size, and an MD5 where the remote has one") {
