@@ -42,7 +42,7 @@ Matches matches_of(const tenants::Route& route, const Rules& rules, const std::s
 
 Fault changing_route(const tenants::Route& route, const Matches& matches, const Rules& rules) {
     return {fmt::format("dial_pattern {} matches emergency numbers and would change them: {}",
-                        quoted(route.dial_pattern), matches.changes),
+                        in_quotes(route.dial_pattern), matches.changes),
             fmt::format("set \"emergency\" in pbx.conf to the emergency numbers of the places where the phones are (it "
                         "is {}), or add a route with a lower priority that sends {} unchanged",
                         fmt::join(rules.emergency, ","), matches.changed)};

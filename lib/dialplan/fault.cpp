@@ -1,4 +1,4 @@
-// Texts from the database appear in messages only through quoted().
+// Texts from the database appear in messages only through in_quotes().
 #include "dialplan/fault.hpp"
 
 #include "dialplan/text.hpp"
@@ -10,7 +10,7 @@ void require(bool condition, const std::string& message, const std::string& hint
         throw Fault{message, hint};
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     return '"' + harmless(text) + '"';
 }
 

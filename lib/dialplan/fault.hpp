@@ -19,7 +19,7 @@ struct Fault {
 void require(bool condition, const std::string& message, const std::string& hint = {});
 
 /// `text` in quotes for a message: printable, on one line, at most 60 characters.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 
 /// The faults of organizations and rows, by their address, which must not change meanwhile.
 class Faults {

@@ -52,7 +52,7 @@ void leave_out_rows(Checked& checked, Plan& plan, const OperatorNames& names) {
                 checked.refusals.push_back(
                     {plan.prefix(), fmt::format("{} {} of {}", kind.word, harmless(row.*kind.name), organization),
                      fmt::format("{} {} is already a section of the operator's {}", section.column,
-                                 quoted(row.*section.name), found->second)});
+                                 in_quotes(row.*section.name), found->second)});
                 return true;
             });
         }

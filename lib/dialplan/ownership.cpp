@@ -89,7 +89,7 @@ void Ownership::hold_name(Holders& holders, const Claim& claim, const WantedName
     const auto prefix = claim.owner->context_prefix + '_';
     const auto rename = fmt::format("to name it {}: update {} set {} = null where id = '{}'", wanted.standard,
                                     wanted.table, wanted.column, *wanted.id);
-    const auto what = fmt::format("{} {}", wanted.column, quoted(name));
+    const auto what = fmt::format("{} {}", wanted.column, in_quotes(name));
     require(consists_of(name, "0-9A-Za-z_.-", longest_name) && consists_of(name.substr(0, 1), "0-9A-Za-z", 1),
             fmt::format("{} may hold only letters, digits, dot, dash and underscore, and at most {} of them", what,
                         longest_name),
@@ -98,7 +98,7 @@ void Ownership::hold_name(Holders& holders, const Claim& claim, const WantedName
     require(std::find(reserved_names.begin(), reserved_names.end(), key) == reserved_names.end(),
             what + " is a name that Asterisk reserves", rename);
     require(name.size() > prefix.size() && name.starts_with(prefix),
-            fmt::format("{} does not begin with {}", what, quoted(prefix)), rename);
+            fmt::format("{} does not begin with {}", what, in_quotes(prefix)), rename);
     const auto* owner = owner_of(name, claim.owner);
     if (owner != claim.owner && is_older(owner->held_since, owner->id, claim.held_since, *claim.id))
         throw Fault{fmt::format("{} begins with the prefix of another organization, {}", what, harmless(owner->name)),
@@ -153,7 +153,7 @@ void Ownership::share_out_hosts(Faults& faults) {
         const auto [found, added] = hosts.emplace(canonical_host(trunk->host), claim);
         if (!added && found->second->owner != claim->owner)
             faults.add(trunk,
-                       {fmt::format("host {} is held by {}", quoted(trunk->host), description_of(*found->second)),
+                       {fmt::format("host {} is held by {}", in_quotes(trunk->host), description_of(*found->second)),
                         "calls from a host belong to one organization; trunks of type register can share one", true});
     }
 }

@@ -42,14 +42,14 @@ void require_value(std::string_view text, const std::string& column) {
 // meaning of their own.
 void require_extension(std::string_view text, const std::string& column) {
     require(consists_of(text, alphanumeric, longest_number) && consists_of(text.substr(0, 1), digits, 1),
-            fmt::format("{} {} is not a digit followed by digits and letters, at most {}", column, quoted(text),
+            fmt::format("{} {} is not a digit followed by digits and letters, at most {}", column, in_quotes(text),
                         longest_number));
 }
 
 // A number to dial, of the characters on a phone's keys.
 void require_dialable(std::string_view text, const std::string& column) {
     require(consists_of(text, "0-9*#+", longest_number),
-            fmt::format("{} {} is not a number of at most {} digits", column, quoted(text), longest_number));
+            fmt::format("{} {} is not a number of at most {} digits", column, in_quotes(text), longest_number));
 }
 
 void require_destination(const std::string& type, const std::string& destination, const std::string& column) {
@@ -58,11 +58,11 @@ void require_destination(const std::string& type, const std::string& destination
     else if (type == "extension" || type == "queue")
         require_extension(destination, column);
     else
-        throw Fault{fmt::format("{} type {} is not extension, queue or external", column, quoted(type))};
+        throw Fault{fmt::format("{} type {} is not extension, queue or external", column, in_quotes(type))};
 }
 
 void refuse_emergency(const std::string& number, const char* column, const Rules& rules) {
-    require(!is_among(number, rules.emergency), fmt::format("{} {} is an emergency number", column, quoted(number)),
+    require(!is_among(number, rules.emergency), fmt::format("{} {} is an emergency number", column, in_quotes(number)),
             "choose another number, or set \"emergency\" in pbx.conf to the emergency numbers of your country");
 }
 
@@ -70,7 +70,7 @@ void require_host(std::string_view host) {
     const bool brackets = host.size() > 2 && host.front() == '[' && host.back() == ']';
     const bool v6 = brackets && consists_of(host.substr(1, host.size() - 2), "0-9A-Fa-f:.", 45);
     const bool named = consists_of(host, "0-9A-Za-z.-", 253) && host.front() != '-' && host.front() != '.';
-    require(v6 || named, fmt::format("host {} is not a host name or an address", quoted(host)));
+    require(v6 || named, fmt::format("host {} is not a host name or an address", in_quotes(host)));
 }
 
 std::string checked_pattern(const std::string& pattern) {
@@ -78,7 +78,7 @@ std::string checked_pattern(const std::string& pattern) {
     require(pattern.size() <= longest_pattern && std::regex_match(pattern, shape) &&
                 pattern.find_first_of("0123456789XZNxzn[*#") != std::string::npos,
             fmt::format("dial_pattern {} is not a pattern of digits, X, Z, N, [ranges] and a final . or !",
-                        quoted(pattern)));
+                        in_quotes(pattern)));
     if (pattern.front() != '_' && pattern.find_first_of("XZNxzn[.!") != std::string::npos)
         return '_' + pattern;
     return pattern;
@@ -89,9 +89,9 @@ std::string checked_pattern(const std::string& pattern) {
 void check_columns(const tenants::Organization& organization) {
     const auto& prefix = organization.context_prefix;
     require(consists_of(prefix, "a-z0-9_", longest_prefix),
-            fmt::format("context_prefix {} is not 1 to {} of a-z, 0-9 and _", quoted(prefix), longest_prefix));
+            fmt::format("context_prefix {} is not 1 to {} of a-z, 0-9 and _", in_quotes(prefix), longest_prefix));
     static const std::regex uuid{"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"};
-    require(std::regex_match(organization.id, uuid), fmt::format("id {} is not a UUID", quoted(organization.id)));
+    require(std::regex_match(organization.id, uuid), fmt::format("id {} is not a UUID", in_quotes(organization.id)));
     require(!is_among(prefix, reserved_prefixes),
             fmt::format("context_prefix {0} is reserved: pjsip_{0}.conf is one of Asterisk's own files", prefix),
             "give the organization another context_prefix");
@@ -105,7 +105,7 @@ void check_columns(tenants::User& user, const Rules& rules) {
     require_extension(user.extension, "extension");
     refuse_emergency(user.extension, "extension", rules);
     require(user.ring_target == "ext" || user.ring_target == "phone",
-            fmt::format("ring_target {} is neither ext nor phone", quoted(user.ring_target)));
+            fmt::format("ring_target {} is neither ext nor phone", in_quotes(user.ring_target)));
     if (user.ring_target == "phone")
         require_dialable(user.phone_number, "phone_number");
     if (!has_phone(user))
@@ -119,15 +119,15 @@ void check_columns(tenants::User& user, const Rules& rules) {
 void check_columns(tenants::Trunk& trunk, const Rules& /*rules*/) {
     require_host(trunk.host);
     require(trunk.approved_at.has_value(),
-            fmt::format("host {} has not been approved by an operator", quoted(trunk.host)),
+            fmt::format("host {} has not been approved by an operator", in_quotes(trunk.host)),
             "pbx-provision trunk approve approves it");
     require(trunk.port >= 1 && trunk.port <= 65535, "port is not from 1 to 65535");
     require(trunk.transport == "udp" || trunk.transport == "tcp" || trunk.transport == "tls",
-            fmt::format("transport {} is not udp, tcp or tls", quoted(trunk.transport)));
+            fmt::format("transport {} is not udp, tcp or tls", in_quotes(trunk.transport)));
     if (trunk.trunk_type == "registration")
         trunk.trunk_type = "register";
     require(trunk.trunk_type == "peer" || trunk.trunk_type == "register",
-            fmt::format("trunk_type {} is neither peer nor register", quoted(trunk.trunk_type)));
+            fmt::format("trunk_type {} is neither peer nor register", in_quotes(trunk.trunk_type)));
     if (!trunk.username.empty())
         require(consists_of(trunk.username, "0-9A-Za-z._+*#@~!=-", longest_name),
                 "username may hold only letters, digits and . _ + * # @ ~ ! = -, and at most 79 of them");
@@ -151,13 +151,13 @@ void check_columns(tenants::Queue& queue, const Rules& rules) {
     require_extension(queue.number, "number");
     refuse_emergency(queue.number, "number", rules);
     require(is_among(queue.strategy, strategies),
-            fmt::format("strategy {} is not one of Asterisk's strategies", quoted(queue.strategy)));
+            fmt::format("strategy {} is not one of Asterisk's strategies", in_quotes(queue.strategy)));
     require(queue.timeout >= 0 && queue.retry >= 0 && queue.max_wait_time >= 0, "a time is negative");
     if (queue.music_on_hold.empty())
         queue.music_on_hold = "default";
     require(consists_of(queue.music_on_hold, "0-9A-Za-z_.-", longest_name),
             fmt::format("music_on_hold {} may hold only letters, digits, dot, dash and underscore",
-                        quoted(queue.music_on_hold)));
+                        in_quotes(queue.music_on_hold)));
     if (queue.timeout_destination_type.empty() || queue.timeout_destination_type == "hangup") {
         queue.timeout_destination_type.clear();
         queue.timeout_destination.clear();
@@ -169,7 +169,7 @@ void check_columns(tenants::Queue& queue, const Rules& rules) {
 std::string did_digits(const tenants::Did& did) {
     const auto number = did.number.starts_with('+') ? did.number.substr(1) : did.number;
     require(consists_of(number, digits, longest_number),
-            fmt::format("number {} is not a number of at most {} digits", quoted(did.number), longest_number));
+            fmt::format("number {} is not a number of at most {} digits", in_quotes(did.number), longest_number));
     return number;
 }
 
@@ -181,7 +181,7 @@ void check_columns(tenants::Did& did, const Rules& rules) {
 std::string limit_fault(const std::string& limit) {
     if (limit.empty() || limit == "null" || (consists_of(limit, digits, longest_limit) && limit.front() != '0'))
         return {};
-    return fmt::format("{} is not a whole number from 1 to 999999; calls are not limited", quoted(limit));
+    return fmt::format("{} is not a whole number from 1 to 999999; calls are not limited", in_quotes(limit));
 }
 
 int limit_value(const std::string& limit) {
