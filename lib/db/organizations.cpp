@@ -172,10 +172,13 @@ class Loader {
 
     void load_dids() {
         tenants::Did row;
+        int answers = 0;
         load_rows(
             &Organization::dids, "did_numbers", R"(
-            coalesce(number, ''), coalesce(routing_type, ''), coalesce(routing_destination, ''), coalesce(status, ''))",
-            row, [] {}, row.number, row.routing_type, row.routing_destination, row.status);
+            coalesce(number, ''), coalesce(routing_type, ''), coalesce(routing_destination, ''), coalesce(status, ''),
+            cast(coalesce(answers, false) as integer))",
+            row, [&] { row.answers = answers == 1; }, row.number, row.routing_type, row.routing_destination, row.status,
+            answers);
     }
 
     void load_members() {

@@ -20,7 +20,7 @@ constexpr std::size_t surely_whole = 30;
 Names extensions_in(const std::vector<File>& files) {
     Names names;
     for (const auto& file : files) {
-        if (!file.name.starts_with(dialplan::extension_files.name_begin))
+        if (!file.name.starts_with(dialplan::extension_files.name_begin) && file.name != dialplan::recorder_file)
             continue;
         std::string context;
         for (auto line : Lines{file.text}) {

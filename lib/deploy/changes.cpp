@@ -16,6 +16,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
 namespace pbx::deploy {
 
@@ -43,7 +44,7 @@ bool can_be_prefix(std::string_view prefix) {
 // The new file keeps the mode and owner of the old one, or takes those of the folder, so that Asterisk can read it.
 AtomicFile begin(const Folder& folder, const std::string& name, const Deadline& deadline) {
     const auto old = folder.look(name);
-    const bool kept = old && dialplan::prefix_of_file(name).empty();
+    const bool kept = old && !dialplan::is_deployed_name(name);
     AtomicFile file{folder, name, kept ? old->st_mode & 07777 : private_mode, deadline};
     struct stat parent {};
     if (::fstat(folder.fd(), &parent) != 0)
@@ -58,7 +59,7 @@ AtomicFile begin(const Folder& folder, const std::string& name, const Deadline& 
     return file;
 }
 
-void write(const Folder& folder, const std::vector<Change>& changes, const Deadline& deadline) {
+void write(const Folder& folder, std::span<const Change> changes, const Deadline& deadline) {
     for (std::size_t first = 0; first < changes.size(); first += batch) {
         std::vector<AtomicFile> files;
         const auto last = std::min(first + batch, changes.size());
@@ -80,7 +81,7 @@ void remove_half_written(const Folder& folder) {
         const auto final_name = AtomicFile::final_name(name);
         const bool main = std::any_of(dialplan::file_types.begin(), dialplan::file_types.end(),
                                       [&](const auto& type) { return final_name == type.main_file; });
-        if (main || can_be_prefix(dialplan::prefix_of_file(final_name)))
+        if (main || final_name == dialplan::recorder_file || can_be_prefix(dialplan::prefix_of_file(final_name)))
             left.push_back(name);
     });
     for (const auto& name : left)
@@ -121,6 +122,15 @@ std::string diff_of(const Folder& folder, const Change& change) {
     }
     const auto path = folder.path_of(change.name);
     return dialplan::unified_diff(before, after, change.before ? path : "/dev/null", change.after ? path : "/dev/null");
+}
+
+// extensions.conf as it is, with the line that includes the recorder; nothing when it has that line.
+std::optional<Change> enlist_recorder(const Folder& folder, const std::optional<std::string>& main) {
+    auto after = dialplan::maintain_includes(main.value_or(""), folder.path().native(), {dialplan::recorder_file},
+                                             [](const std::string&) { return false; });
+    if (after == main.value_or(""))
+        return std::nullopt;
+    return Change{dialplan::extension_files.main_file, main, std::move(after)};
 }
 
 } // namespace
@@ -166,10 +176,13 @@ Changes compare(const Folder& folder, std::vector<File> wanted, const std::set<s
     std::set<std::string> written;
     for (auto& file : wanted) {
         for (std::size_t i = 0; i < names.size(); ++i)
-            if (file.name.starts_with(dialplan::file_types[i].name_begin))
+            if (dialplan::main_file_of(file.name) == dialplan::file_types[i].main_file)
                 names[i].push_back(file.name);
         written.insert(file.name);
         auto before = read(folder, file.name);
+        if (before && file.name == dialplan::recorder_file && !dialplan::is_ours(*before))
+            throw Error{Exit::config, folder.path_of(file.name) + " was not written by pbx-dialplan-gen",
+                        "rename it: the recorder needs this name"};
         if (before != file.text)
             changes.files.push_back({std::move(file.name), std::move(before), std::move(file.text)});
     }
@@ -182,6 +195,8 @@ Changes compare(const Folder& folder, std::vector<File> wanted, const std::set<s
     for (std::size_t i = 0; i < names.size(); ++i) {
         const auto* main_file = dialplan::file_types[i].main_file;
         auto before = read(folder, main_file);
+        if (i == 0 && written.contains(dialplan::recorder_file))
+            changes.enlist = enlist_recorder(folder, before);
         auto after = dialplan::maintain_includes(before.value_or(""), folder.path().native(), names[i], stale);
         if (before.value_or("") != after)
             changes.mains.push_back({main_file, std::move(before), std::move(after)});
@@ -198,7 +213,12 @@ Changes compare(const Folder& folder, std::vector<File> wanted, const std::set<s
 
 void apply(const Folder& folder, const Changes& changes, const Deadline& deadline) {
     remove_half_written(folder);
-    write(folder, changes.files, deadline);
+    const std::span files{changes.files};
+    const bool has_recorder = !files.empty() && files.front().name == dialplan::recorder_file;
+    write(folder, files.first(has_recorder ? 1 : 0), deadline);
+    if (changes.enlist)
+        write(folder, std::span{&*changes.enlist, 1}, deadline);
+    write(folder, files.subspan(has_recorder ? 1 : 0), deadline);
     write(folder, changes.mains, deadline);
     for (const auto& change : changes.removals) {
         folder.remove(change.name);

@@ -11,7 +11,7 @@
 
 namespace pbx::deploy {
 
-/// A file of an organization as it should be.
+/// A file as it should be.
 struct File {
     std::string name;
     std::string text;
@@ -24,7 +24,8 @@ struct Change {
 };
 
 struct Changes {
-    std::vector<Change> files;    ///< organizations' files, written
+    std::vector<Change> files;    ///< the recorder's file and those of organizations, written
+    std::optional<Change> enlist; ///< extensions.conf with the line that includes the recorder, if it had none
     std::vector<Change> mains;    ///< extensions.conf, pjsip.conf, queues.conf
     std::vector<Change> removals; ///< files of organizations that are gone
 
@@ -40,15 +41,15 @@ void add_others(const Folder& folder, const std::set<std::string>& active, std::
 
 /// Compares `folder` with what it should contain. `active` has the prefixes of all active organizations; `wanted` may
 /// have the files of only some of them, and those of the others stay. Files that we did not write are never removed.
-/// Throws Error.
+/// Throws Error: config when somebody else wrote the recorder's file.
 Changes compare(const Folder& folder, std::vector<File> wanted, const std::set<std::string>& active);
 
 /// The prefixes of the organizations whose dialplan, written by us, is in `folder`. Throws Error (io).
 std::set<std::string> deployed_prefixes(const Folder& folder);
 
-/// Makes the changes: organizations' files first, then the lines that include them, and the removals last, so that
-/// every included file exists at every instant. A run that is killed leaves a folder that Asterisk loads, and the next
-/// run completes it. The caller holds the lock. Throws Error.
+/// Makes the changes: the recorder first, which the organizations' dialplan needs, then their files, then the lines
+/// that include them, and the removals last, so that every included file exists at every instant. A run that is killed
+/// leaves a folder that Asterisk loads, and the next run completes it. The caller holds the lock. Throws Error.
 void apply(const Folder& folder, const Changes& changes, const Deadline& deadline);
 
 /// All changes as diff -u prints them, passwords hidden.

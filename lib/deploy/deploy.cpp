@@ -21,6 +21,7 @@
 #include "dialplan/includes.hpp"
 #include "dialplan/plan.hpp"
 #include "dialplan/policy.hpp"
+#include "dialplan/recorder.hpp"
 #include "dialplan/render.hpp"
 #include "dialplan/text.hpp"
 
@@ -80,7 +81,7 @@ class Deployment {
             deploy();
         else if (!options_.validate)
             for (const auto* plan : selected_)
-                output::write(extensions_text(*plan));
+                output::write(dialplan::extensions_text(*plan, machine()));
         output::flush();
         return status_;
     }
@@ -101,6 +102,7 @@ class Deployment {
         for (const auto& plan : checked_.plans)
             active_.insert(plan.prefix());
         read_operators_files();
+        require_free_contexts();
         dialplan::leave_out(checked_, operator_.names);
     }
 
@@ -117,6 +119,14 @@ class Deployment {
                 throw;
             log::warn("names are not compared with the operator's sections, which cannot be read: {}", error.what());
         }
+    }
+
+    void require_free_contexts() const {
+        for (const auto& [context, file] : operator_.names.contexts)
+            if (dialplan::is_recorder_context(context))
+                throw Error{Exit::config,
+                            fmt::format("context {} is already a section of the operator's {}", context, file),
+                            "rename that section: the recorder's subroutines need this name"};
     }
 
     // The dialplan names the recordings, whose names must differ from those of other machines.
@@ -189,18 +199,17 @@ class Deployment {
         output::write(options_.json ? document.dump(2) + '\n' : table);
     }
 
-    std::string extensions_text(const Plan& plan) const {
-        return dialplan::extensions_text(plan, {options_.spool, options_.node, options_.rules.emergency});
-    }
+    dialplan::Machine machine() const { return {options_.spool, options_.node, options_.rules.emergency}; }
 
     std::vector<File> files() const {
         std::vector<File> result;
-        result.reserve(selected_.size() * dialplan::file_types.size());
+        result.reserve(1 + selected_.size() * dialplan::file_types.size());
+        result.push_back({dialplan::recorder_file, dialplan::recorder_text(machine())});
         for (const auto* plan : selected_) {
             const auto name = [&](const dialplan::FileType& type) {
                 return type.name_begin + plan->prefix() + ".conf";
             };
-            result.push_back({name(dialplan::extension_files), extensions_text(*plan)});
+            result.push_back({name(dialplan::extension_files), dialplan::extensions_text(*plan, machine())});
             result.push_back({name(dialplan::endpoint_files), dialplan::pjsip_text(*plan)});
             result.push_back({name(dialplan::queue_files), dialplan::queues_text(*plan)});
         }

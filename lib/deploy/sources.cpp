@@ -62,7 +62,7 @@ class SourceReader {
         } else {
             struct stat found {};
             // A deployed file is read for Asterisk, whoever owns the line that includes it.
-            const bool deployed = !dialplan::prefix_of_file(name).empty();
+            const bool deployed = dialplan::is_deployed_name(name);
             auto text = read_whole(base_ / name, deployed ? owner_ : reader, found);
             if (!text)
                 return;
@@ -70,7 +70,7 @@ class SourceReader {
             if (owner_.user == 0 && (found.st_uid != 0 || (found.st_mode & (S_IWGRP | S_IWOTH)) != 0))
                 next = found.st_uid == 0 ? no_rights : identity_of(found.st_uid, found.st_gid);
         }
-        source.ours = !dialplan::prefix_of_file(name).empty() && dialplan::is_ours(source.text);
+        source.ours = dialplan::is_deployed_name(name) && dialplan::is_ours(source.text);
         bytes_ += source.text.size();
         if (seen_.size() > most_files || bytes_ > most_bytes)
             throw Error{Exit::config, folder_.path().native() + ": the configuration includes too many files",

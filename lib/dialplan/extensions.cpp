@@ -1,7 +1,8 @@
 // The dialplan of an organization. Its legs follow one another: each recording ends where the next begins, so that the
 // legs of a call, joined, are the whole call once, and each leg has a CDR row of its own.
 //
-//   DID         on the caller, from the answer until the call is routed on or somebody answers
+//   DID         on the caller, from the answer until the call is routed on or somebody answers. Only a number that
+//               answers has such a leg: one that leads to a queue, or whose row wants it. Nobody pays for ringing
 //   queue       on the caller, from the answer until an agent answers
 //   extension,  on the channel that answers, from its answer on: an unanswered ring leaves no file, and the recording
 //   route       stays with the conversation when the caller transfers it
@@ -9,8 +10,12 @@
 // The channel of a caller who waits in Queue() or Dial() cannot run dialplan when the other side answers. The one hook
 // that Asterisk calls then is CONNECTED_LINE_SEND_SUB, which acts when the answering channel has set a SHARED flag. If
 // that failed, two legs would overlap, but no audio would be lost.
+//
+// The text is the same whatever is recorded, but for [<prefix>__policy] and comments: a call in progress continues at
+// its next step in the new text.
 #include "dialplan/fixed_contexts.hpp"
 #include "dialplan/policy.hpp"
+#include "dialplan/recorder.hpp"
 #include "dialplan/render.hpp"
 #include "dialplan/routing.hpp"
 #include "dialplan/text.hpp"
@@ -24,7 +29,7 @@ namespace pbx::dialplan {
 
 namespace {
 
-constexpr std::string_view ours = "; Written by pbx-dialplan-gen for organization \"";
+constexpr std::string_view ours = "; Written by pbx-dialplan-gen for ";
 
 // How long a phone rings: longer than any sensible timeout of a queue.
 constexpr std::string_view ring_seconds = "60";
@@ -35,8 +40,9 @@ constexpr std::string_view no_route = "exten => i,1,Hangup(3)\n";
 class DialplanWriter {
   public:
     DialplanWriter(const Plan& plan, const Machine& machine)
-        : plan_{plan}, organization_{plan.organization}, prefix_{plan.prefix()}, machine_{machine},
-          records_{records(plan)}, limited_{plan.max_channels > 0} {}
+        : plan_{plan},
+          organization_{plan.organization}, prefix_{plan.prefix()}, machine_{machine}, limited_{plan.max_channels > 0} {
+    }
 
     std::string text() {
         text_ = first_line(plan_);
@@ -45,9 +51,7 @@ class DialplanWriter {
         write_outbound();
         write_queues();
         write_transfer();
-        text_ += fallback_contexts(plan_) + call_limit_contexts(plan_, machine_);
-        if (records_)
-            text_ += recorder_contexts(plan_, machine_);
+        text_ += fallback_contexts(plan_) + call_limit_contexts(plan_, machine_) + policy_context(plan_);
         return std::move(text_);
     }
 
@@ -57,7 +61,7 @@ class DialplanWriter {
     void begin_context(std::string_view name) { text_ += "\n[" + prefix_ + "__" + std::string{name} + "]\n"; }
 
     void mark_point(const char* kind, const std::string& name, tenants::RecordingFlag row, std::string_view how) {
-        text_ += marker({kind, harmless(name), recorded(row), {}, {}}) + '\n';
+        text_ += marker({kind, harmless(name), {}, recorded(row), {}, {}}) + '\n';
         if (recorded(row))
             text_ += "; MixMonitor " + std::string{how} + '\n';
     }
@@ -79,29 +83,23 @@ class DialplanWriter {
         text_ += '\n';
     }
 
-    void call_recorder(std::string_view what) {
-        if (records_)
-            add_step("Gosub(~P__rec,~W,1)", {{'P', prefix_}, {'W', what}});
-    }
+    void call_recorder(std::string_view what) { add_step("Gosub(pbx-recorder,~W,1)", {{'W', what}}); }
 
-    void start_recording(std::string_view tag) { add_step("Gosub(~P__rec,start,1(~T))", {{'P', prefix_}, {'T', tag}}); }
+    void start_recording(std::string_view tag, const std::string& point) {
+        add_step("Gosub(pbx-recorder,start,1(~T,,~P,~I))", {{'T', tag}, {'P', prefix_}, {'I', point}});
+    }
 
     // Dial's options. The called side may transfer by keys when it is one of our phones (`called`), and so may the
     // caller, unless the call comes from outside: such a caller could dial out at the organization's cost.
-    std::string dial_options(std::string_view called, std::string_view tag) const {
-        auto options = std::string{called} + R"(${IF($["x${PBX_OUTSIDE}"="x"]?T)})";
-        if (records_)
-            options += fill("U(~P__rec-up^~T^${FILTER(0-9A-Za-z,${CALLERID(num)}):0:32}^${PBX_WAITING})",
-                            {{'P', prefix_}, {'T', tag}});
-        else if (limited_)
-            options += fill("U(~P__calls-up)", {{'P', prefix_}});
-        return options;
+    std::string dial_options(std::string_view called, std::string_view tag, std::string_view point) const {
+        return std::string{called} + R"(${IF($["x${PBX_OUTSIDE}"="x"]?T)})" +
+               fill("U(pbx-recorder-up^~T^${FILTER(0-9A-Za-z,${CALLERID(num)}):0:32}^${PBX_WAITING}^~P^~I)",
+                    {{'T', tag}, {'P', prefix_}, {'I', point}});
     }
 
     // Queue() and an outer Dial() inform the caller's channel of an answer only when the connected line changes.
     void update_connected_line(std::string_view number) {
-        if (records_)
-            add_step(R"(ExecIf($["x${PBX_WAITING}"!="x"]?Set(CONNECTEDLINE(num)=~N)))", {{'N', number}});
+        add_step(R"(ExecIf($["x${PBX_WAITING}"!="x"]?Set(CONNECTEDLINE(num)=~N)))", {{'N', number}});
     }
 
     void go_to(std::string_view type, std::string_view destination) {
@@ -125,18 +123,18 @@ class DialplanWriter {
 
     void write_user(const tenants::User& user) {
         mark_point("extension", user.extension, user.recording_enabled, "on the side that answers");
-        const std::string_view tag = recorded(user.recording_enabled) ? std::string_view{user.extension} : "";
         begin_extension(user.extension);
         count_call();
         call_recorder("stop");
         update_connected_line(user.extension);
         if (user.ring_target == "phone") {
             // The call goes out by a route, but the extension decides whether it is recorded.
-            add_step("Gosub(~P__outbound,~N,1(~T))",
-                     {{'P', prefix_}, {'N', user.phone_number}, {'T', tag.empty() ? "-" : tag}});
+            add_step("Gosub(~P__outbound,~N,1(~T))", {{'P', prefix_}, {'N', user.phone_number}, {'T', user.extension}});
         } else {
-            const auto options = dial_options("t", tag);
+            const auto options = dial_options("t", user.extension, point_id(user));
             add_step("Dial(PJSIP/~E,~R,~O)", {{'E', user.asterisk_endpoint}, {'R', ring_seconds}, {'O', options}});
+            // No phone is registered, or it is unreachable: 20 becomes 480 in SIP. Asterisk's own cause becomes 404.
+            add_step(R"(ExecIf($["${DIALSTATUS}"="CHANUNAVAIL"]?Hangup(20)))");
         }
         add_step("Hangup()");
     }
@@ -158,25 +156,34 @@ class DialplanWriter {
         const bool to_user = did.routing_type == "extension" && plan_.user(destination) != nullptr;
         const bool to_queue = did.routing_type == "queue" && plan_.queue(destination) != nullptr;
         const bool to_outside = did.routing_type == "external";
-        if (!recorded(did.recording_enabled) || !(to_user || to_queue || to_outside)) {
-            go_to(did.routing_type, destination);
-            return;
-        }
-        // There is nothing to record before the answer.
-        add_step("Answer()");
-        start_recording(did.number);
         if (to_queue) {
+            add_step("Answer()");
+            start_recording(did.number, point_id(did));
             // Media takes a second to flow in both directions.
-            add_step("Wait(1)");
+            add_step(R"(ExecIf($["x${PBX_FILE}"!="x"]?Wait(1)))");
             call_recorder("next");
-            go_to(did.routing_type, destination);
+        } else if (to_user || to_outside) {
+            ring_destination(did, to_user);
             return;
         }
-        // The ringing belongs to this leg. The Local channel gives the next leg a CDR row of its own, as in a queue.
-        call_recorder("arm");
-        // Dial() informs the caller's channel of an answer only when it rings more than one side, hence "nobody".
-        add_step("Dial(Local/~D@~P__~C/n&Local/nobody@~P__rec/n)",
-                 {{'D', destination}, {'P', prefix_}, {'C', to_user ? "internal" : "outbound"}});
+        go_to(did.routing_type, destination);
+    }
+
+    // The Local channel gives the next leg a CDR row of its own, as in a queue, and the DID's row keeps the number that
+    // was dialled.
+    void ring_destination(const tenants::Did& did, bool is_user) {
+        std::string_view second;
+        if (did.answers) {
+            // The ringing belongs to this leg.
+            add_step("Answer()");
+            start_recording(did.number, point_id(did));
+            call_recorder("arm");
+            // Dial() informs the caller's channel of an answer only when it rings more than one side.
+            second = "&Local/nobody@pbx-recorder/n";
+        }
+        add_step(
+            "Dial(Local/~D@~P__~C/n~S)",
+            {{'D', did.routing_destination}, {'P', prefix_}, {'C', is_user ? "internal" : "outbound"}, {'S', second}});
         add_step("Hangup()");
     }
 
@@ -221,15 +228,12 @@ class DialplanWriter {
         add_step("Set(PBX_NUMBER=${FILTER(0-9*#+,${EXTEN})})");
         const auto* trunk = plan_.trunk_by_id(route.trunk_id);
         if (trunk != nullptr) {
-            // With an argument the call belongs to that extension, which has decided whether it is recorded.
-            if (records_)
-                add_step(
-                    recorded(route.recording_enabled)
-                        ? R"(Set(PBX_TAG=${FILTER(0-9A-Za-z,${IF($["x${ARG1}"="x"]?${PBX_NUMBER}:${ARG1})}):0:32}))"
-                        : "Set(PBX_TAG=${FILTER(0-9A-Za-z,${ARG1})})");
+            // With an argument the call belongs to that extension, which decides whether it is recorded.
+            add_step(R"(Set(PBX_TAG=${FILTER(0-9A-Za-z,${IF($["x${ARG1}"="x"]?${PBX_NUMBER}:${ARG1})}):0:32}))");
+            add_step(R"(Set(PBX_DECIDES=${IF($["x${ARG1}"="x"]?~R:extension-${ARG1})}))", {{'R', point_id(route)}});
             call_recorder("stop");
             update_connected_line("${PBX_NUMBER}");
-            auto options = dial_options("", "${PBX_TAG}");
+            auto options = dial_options("", "${PBX_TAG}", "${PBX_DECIDES}");
             if (!route.caller_id_override.empty())
                 options += fill("b(~P__caller-id^~R^1)", {{'P', prefix_}, {'R', std::to_string(place + 1)}});
             add_step(
@@ -291,17 +295,14 @@ class DialplanWriter {
         add_step("Answer()");
         // A caller may have been transferred from another queue.
         call_recorder("disarm");
-        if (recorded(queue.recording_enabled)) {
-            start_recording("queue-" + queue.number);
-            call_recorder("arm");
-        }
+        start_recording("queue-" + queue.number, point_id(queue));
+        call_recorder("arm");
         const auto wait = queue.max_wait_time > 0 ? ",,," + std::to_string(queue.max_wait_time) : std::string{};
         // Never option I: it would keep the connected-line hook of the caller's channel from running at the answer.
         add_step(R"(Queue(~Q,t${IF($["x${PBX_OUTSIDE}"="x"]?T)}~W))", {{'Q', queue.asterisk_queue_name}, {'W', wait}});
         if (!queue.timeout_destination_type.empty()) {
             call_recorder("disarm");
-            if (recorded(queue.recording_enabled))
-                call_recorder("next");
+            call_recorder("next");
             go_to(queue.timeout_destination_type, queue.timeout_destination);
         } else {
             add_step("Hangup()");
@@ -312,7 +313,6 @@ class DialplanWriter {
     const tenants::Organization& organization_;
     const std::string& prefix_;
     const Machine& machine_;
-    bool records_;
     bool limited_;
     std::string text_;
 };
@@ -332,7 +332,8 @@ std::string_view spool_fault(std::string_view spool) {
 }
 
 std::string first_line(const Plan& plan) {
-    return std::string{ours} + harmless(plan.organization.name) + "\". Changes made here are lost.\n";
+    return std::string{ours} + "organization \"" + harmless(plan.organization.name) +
+           "\". Changes made here are lost.\n";
 }
 
 bool is_ours(std::string_view text) {

@@ -8,9 +8,6 @@
 
 namespace pbx::dialplan {
 
-/// [<prefix>__rec] and [<prefix>__rec-up]: the subroutines that start and end recordings.
-std::string recorder_contexts(const Plan& plan, const Machine& machine);
-
 /// [<prefix>__incoming]: the calls from trunks.
 std::string incoming_context(const Plan& plan);
 

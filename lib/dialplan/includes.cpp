@@ -49,7 +49,13 @@ std::string_view prefix_of_file(std::string_view name) {
     return {};
 }
 
+bool is_deployed_name(std::string_view name) {
+    return name == recorder_file || !prefix_of_file(name).empty();
+}
+
 std::string main_file_of(std::string_view name) {
+    if (name == recorder_file)
+        return extension_files.main_file;
     for (const auto& type : file_types)
         if (name.starts_with(type.name_begin))
             return type.main_file;

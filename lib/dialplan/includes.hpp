@@ -19,6 +19,12 @@ inline constexpr FileType endpoint_files{"pjsip_", "pjsip.conf"};
 inline constexpr FileType queue_files{"queues_", "queues.conf"};
 inline constexpr std::array file_types{extension_files, endpoint_files, queue_files};
 
+/// The file of the recorder, which extensions.conf includes as well.
+inline constexpr const char* recorder_file = "pbx-recorder.conf";
+
+/// Whether `name` is a name that a deployment uses: an organization's file, or the recorder's.
+bool is_deployed_name(std::string_view name);
+
 /// The organization's prefix if `name` is the name of an organization's file ("acme" for "queues_acme.conf"), else an
 /// empty text.
 std::string_view prefix_of_file(std::string_view name);

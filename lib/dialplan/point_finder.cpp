@@ -52,7 +52,8 @@ PointFinder::Tenant PointFinder::tenant_of(const tenants::Organization& organiza
     for (const auto& queue : organization.queues)
         tenant.queues[queue.number] = recorded(queue.recording_enabled);
     for (const auto& did : organization.dids)
-        tenant.dids[canonical_number(did.number)] = recorded(did.recording_enabled);
+        if (did.answers || did.routing_type == "queue")
+            tenant.dids[canonical_number(did.number)] = recorded(did.recording_enabled);
     return tenant;
 }
 

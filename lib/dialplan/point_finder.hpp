@@ -40,7 +40,8 @@ class PointFinder {
 
     struct Tenant {
         std::string prefix;
-        Switches users, queues, dids;
+        Switches users, queues;
+        Switches dids;   ///< those that answer: the others have no leg of their own
         Switches phones; ///< numbers of users whose calls go out by a route, although the extension decides
         std::vector<Route> routes;
 

@@ -9,8 +9,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <type_traits>
+#include <utility>
 
 namespace pbx::dialplan {
 
@@ -25,10 +27,13 @@ std::string value_of(tenants::RecordingFlag recording) {
     return *recording ? "true" : "false";
 }
 
-Point point(const char* kind, const char* table, const std::string& name, tenants::RecordingFlag master,
+Point point(const char* kind, const char* table, const std::string& name, std::string id, tenants::RecordingFlag master,
             tenants::RecordingFlag row) {
     const bool by_master = !master.value_or(true);
-    return {kind, harmless(name), allows(master, row),
+    return {kind,
+            harmless(name),
+            std::move(id),
+            allows(master, row),
             by_master ? "organizations.settings.recording_enabled" : std::string{table} + ".recording_enabled",
             value_of(by_master ? master : row)};
 }
@@ -45,6 +50,26 @@ std::map<std::string, bool> points_in(std::string_view text) {
 
 } // namespace
 
+std::string point_id(const tenants::User& user) {
+    return "extension-" + user.extension;
+}
+
+std::string point_id(const tenants::Did& did) {
+    return "did-" + did.number;
+}
+
+std::string point_id(const tenants::Queue& queue) {
+    return "queue-" + queue.number;
+}
+
+std::string point_id(const tenants::Route& route) {
+    std::string id = "route-";
+    std::copy_if(route.id.begin(), route.id.end(), std::back_inserter(id), [](char c) {
+        return consists_of(std::string_view{&c, 1}, "0-9A-Za-z-", 1);
+    });
+    return id;
+}
+
 std::vector<Point> points(const Plan& plan) {
     const auto& organization = plan.organization;
     std::vector<Point> result;
@@ -53,14 +78,10 @@ std::vector<Point> points(const Plan& plan) {
         if constexpr (tenants::has_recording_switch<Row>)
             for (const auto& row : rows)
                 result.push_back(point(kind.kind == tenants::RowKind::user ? "extension" : kind.word, kind.table,
-                                       row.*kind.name, organization.recording_enabled, row.recording_enabled));
+                                       row.*kind.name, point_id(row), organization.recording_enabled,
+                                       row.recording_enabled));
     });
     return result;
-}
-
-bool records(const Plan& plan) {
-    const auto all = points(plan);
-    return std::any_of(all.begin(), all.end(), [](const Point& each) { return each.recorded; });
 }
 
 std::string marker(const Point& point) {

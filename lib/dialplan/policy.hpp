@@ -13,6 +13,7 @@ namespace pbx::dialplan {
 struct Point {
     std::string kind; ///< "extension", "did", "queue", "route"
     std::string name;
+    std::string id; ///< point_id()
     bool recorded = false;
     std::string decided_by; ///< "organizations.settings.recording_enabled", "queues.recording_enabled", ...
     std::string value;      ///< "true", "false", "not set"
@@ -23,11 +24,14 @@ inline bool allows(tenants::RecordingFlag master, tenants::RecordingFlag row) {
     return master.value_or(true) && row.value_or(true);
 }
 
+/// What the dialplan calls a point: its kind, and the number or, for a route, the id of its row.
+std::string point_id(const tenants::User& user);
+std::string point_id(const tenants::Did& did);
+std::string point_id(const tenants::Queue& queue);
+std::string point_id(const tenants::Route& route);
+
 /// Every recording point of an organization: extensions, DIDs and queues by name, routes by priority.
 std::vector<Point> points(const Plan& plan);
-
-/// Whether anything at all is recorded.
-bool records(const Plan& plan);
 
 /// The comment line of a point in extensions text: "; recorded: queue 5001", "; not recorded: queue 5001".
 std::string marker(const Point& point);

@@ -139,17 +139,19 @@ Exit add_did(const Context& context, const std::string& organization, const tena
     const auto trunk_key = trunk_id(owner, trunk);
     work.try_change(owner, [&] { owner.dids.push_back(did); });
     const auto on = sql_boolean(did.recording_enabled);
+    const auto answers = sql_boolean(did.answers);
     work.execute("add did " + did.number, R"(
-        insert into did_numbers (org_id, trunk_id, number, routing_type, routing_destination, recording_enabled)
+        insert into did_numbers (org_id, trunk_id, number, routing_type, routing_destination, recording_enabled, answers)
         values (cast(:org as uuid), cast(nullif(:trunk, '') as uuid), :number, :type, :destination,
-            cast(:recording as boolean)))",
-                 owner.id, trunk_key, did.number, did.routing_type, did.routing_destination, on);
+            cast(:recording as boolean), cast(:answers as boolean)))",
+                 owner.id, trunk_key, did.number, did.routing_type, did.routing_destination, on, answers);
     warn_if_unrecorded(RowKind::did, did.number, owner, did.recording_enabled);
     if (context.json)
         print_json({{"organization", owner.name},
                     {"number", did.number},
                     {"leads_to", did.routing_type},
                     {"destination", did.routing_destination},
+                    {"answers", did.answers},
                     {"recording", did.recording_enabled.value_or(true)}});
     return Exit::ok;
 }

@@ -40,6 +40,7 @@ Cells cells_of(const Organization& /*owner*/, const tenants::Did& did) {
     return {{"number", did.number},
             {"leads_to", did.routing_type},
             {"destination", did.routing_destination},
+            {"answers", did.answers ? "true" : "false"},
             {"status", did.status},
             {"recording", json_of(did.recording_enabled)}};
 }

@@ -93,6 +93,7 @@ struct Did {
     std::string status;
     RecordingFlag recording_enabled;
     Timestamp held_since = not_stored;
+    bool answers = false; ///< at once, before the destination rings, which the caller pays for
 };
 
 struct Organization {

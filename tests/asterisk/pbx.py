@@ -55,13 +55,14 @@ class Organization:
         return self._insert('outbound_routes', trunk_id=self.trunk_id, recording_enabled=recorded,
                             **{'name': 'out', **more})
 
-    def user(self, extension, recorded=None, party='B', **more):
-        """A user with a phone; its on_call decides what the phone does with a call."""
+    def user(self, extension, recorded=None, party='B', registers=True, **more):
+        """A user with a phone, which registers or not; its on_call decides what the phone does with a call."""
         phone = sip.Line(f'{self.prefix}_{extension}', password=f'secret-{extension};x', party=party)
         phone.extension = str(extension)
         phone.id = self._insert('users', username=f'user{extension}', extension=extension, full_name=f'User {extension}',
                                 sip_password=phone.password, recording_enabled=recorded, **more)
-        self.phones[str(extension)] = phone
+        if registers:
+            self.phones[str(extension)] = phone
         return phone
 
     def queue(self, number, members, recorded=None, **more):
@@ -70,9 +71,9 @@ class Organization:
         for member in members:
             self.pbx.insert('queue_members', queue_id=queue, user_id=member.id)
 
-    def did(self, number, kind, destination, recorded=None):
+    def did(self, number, kind, destination, recorded=None, answers=False):
         self._insert('did_numbers', number=number, routing_type=kind, routing_destination=destination,
-                     trunk_id=self.trunk_id, recording_enabled=recorded)
+                     trunk_id=self.trunk_id, recording_enabled=recorded, answers=answers)
 
     async def start_phones(self):
         for phone in self.phones.values():

@@ -421,7 +421,7 @@ class WhatLegsAreCalled(TenantCase):
 
     def test_a_name_that_is_taken_gets_the_unique_id_without_the_systems_name(self):
         self.was('twins', [200, 200])
-        names = leg_names(PBX.rows("recordingfile like '%-493077-74980021-%'"))
+        names = leg_names(PBX.rows("recordingfile like '%-493077-2001-%'"))
         self.assertEqual(len(names), 2)
         self.assertEqual(sorted(re.sub(r'\d+\.\d+', 'ID', name.split('-', 4)[4]) for name in names), ['n1-ID.wav', 'n1.wav'])
 

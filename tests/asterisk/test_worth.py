@@ -104,8 +104,8 @@ class Worth(Case):
         report = self.audit(0)
         self.assertEqual(report['calls'], [], json.dumps(report, indent=1))
         self.assertEqual({row['worth'] for row in report['rows']}, {'sound'})
-        # DID and extension; DID, queue and extension; extension; DID, extension and the target of the transfer; the silent one
-        self.assertEqual((report['total']['calls'], report['total']['legs']), (5, 10))
+        # extension behind a DID; DID, queue and extension; extension; extension and the target of the transfer; the silent one
+        self.assertEqual((report['total']['calls'], report['total']['legs']), (5, 8))
         orphan, = report['orphans']
         self.assertEqual([orphan[field] for field in ('name', 'worth', 'from', 'extension')], [self.orphan, 'cut', '1005', '1006'])
 

@@ -49,7 +49,7 @@ class AuditCase(Case):
         work = self.workdir(**{'remote': 'local', **how})
         work.db.sql(f"""
             insert into organizations (id, name, context_prefix) values ('{ACME}', 'Acme', 'org_acme');
-            insert into did_numbers (org_id, number) values ('{ACME}', '+49 30 1234');
+            insert into did_numbers (org_id, number, routing_type, routing_destination) values ('{ACME}', '+49 30 1234', 'queue', '5001');
             insert into queues (org_id, number, name) values ('{ACME}', '5001', 'Sales');
             insert into users (org_id, extension) values ('{ACME}', '1003'); {rows}""")
         return work

@@ -13,6 +13,7 @@ import uuid
 from workdir import SANITIZED, Case, cluster, main, quoted
 
 MAINS = {'extensions.conf': 'ext_', 'pjsip.conf': 'pjsip_', 'queues.conf': 'queues_'}
+RECORDER = 'pbx-recorder.conf'
 
 
 class DialplanCase(Case):
@@ -153,12 +154,13 @@ class Deploying(DialplanCase):
         self.organization(work, 'acme')
         self.generate(work, '--deploy')
         files = self.visible(work)
-        self.assertEqual(set(files), {*MAINS, 'ext_acme.conf', 'pjsip_acme.conf', 'queues_acme.conf'})
+        self.assertEqual(set(files), {*MAINS, RECORDER, 'ext_acme.conf', 'pjsip_acme.conf', 'queues_acme.conf'})
         self.assertIn(b'secret', files['pjsip_acme.conf'])
         for name in files:
             self.assertEqual(stat.S_IMODE((work.etc / name).stat().st_mode), 0o640, name)
         for main_file, begin in MAINS.items():
-            self.assertEqual(files[main_file], f'#tryinclude "{begin}acme.conf"\n'.encode())
+            recorder = f'#tryinclude "{RECORDER}"\n' if main_file == 'extensions.conf' else ''
+            self.assertEqual(files[main_file], f'{recorder}#tryinclude "{begin}acme.conf"\n'.encode())
         self.assertEqual(files['ext_acme.conf'], self.generate(work).out)
 
     def test_a_second_run_touches_nothing(self):
@@ -196,7 +198,8 @@ class Deploying(DialplanCase):
         (work.etc / 'my-own.conf').write_text('[x]\n')
         self.generate(work, '--deploy')
         stale = b'  #include   ext_gone.conf   ; stale\n'
-        self.assertEqual(main_file.read_bytes(), foreign.replace(stale, b'') + b'\r\n#tryinclude "ext_acme.conf"')
+        self.assertEqual(main_file.read_bytes(), foreign.replace(stale, b'') +
+                         b'\r\n#tryinclude "pbx-recorder.conf"\r\n#tryinclude "ext_acme.conf"')
         self.assertEqual(stat.S_IMODE(main_file.stat().st_mode), 0o664)
         if os.geteuid() == 0:
             self.assertEqual((main_file.stat().st_uid, main_file.stat().st_gid), (12345, 54321))
@@ -226,7 +229,30 @@ class Deploying(DialplanCase):
         self.generate(work, '--deploy')
         files = self.visible(work)
         self.assertIn('ext_theirs.conf', files)
-        self.assertEqual(files['extensions.conf'], b'#include "ext_My-Own.conf"\n#tryinclude "ext_acme.conf"\n')
+        self.assertEqual(files['extensions.conf'], b'#include "ext_My-Own.conf"\n#tryinclude "pbx-recorder.conf"\n#tryinclude "ext_acme.conf"\n')
+
+    def test_the_recorder_stays_when_the_last_organization_that_it_recorded_is_gone(self):
+        work = self.pbx()
+        self.organization(work, 'acme')
+        self.generate(work, '--deploy')
+        recorder = self.visible(work)[RECORDER]
+        self.assertIn(b'MixMonitor(', recorder)
+        self.assertNotIn(b'MixMonitor(', self.visible(work)['ext_acme.conf'])
+        work.db.sql("update organizations set status = 'suspended'")
+        self.generate(work, '--deploy', '--force')
+        self.assertEqual(self.visible(work), {'extensions.conf': b'#tryinclude "pbx-recorder.conf"\n', 'pjsip.conf': b'',
+                                              'queues.conf': b'', RECORDER: recorder})
+
+    def test_a_file_or_a_context_of_the_operator_with_the_recorders_name_stops_the_deployment(self):
+        for name, text in ((RECORDER, '[mine]\n'), ('extensions.conf', '[pbx-recorder-up]\n'), ('extensions.conf', '[PBX-Recorder]\n')):
+            with self.subTest(name=name, text=text):
+                work = self.pbx()
+                self.organization(work, 'acme')
+                (work.etc / name).write_text(text)
+                before = self.visible(work)
+                result = self.generate(work, '--deploy', expect=78)
+                self.hints(result)
+                self.assertEqual(self.visible(work), before)
 
     def test_deploying_one_organization_keeps_the_files_and_lines_of_the_others(self):
         work = self.pbx()
@@ -267,7 +293,7 @@ class Deploying(DialplanCase):
         self.hints(result)
         self.assertEqual(self.visible(work), {})
         self.generate(work, '--deploy', '--node', 'n1')
-        self.assertIn(b'-${ARG1}-n1)', self.visible(work)['ext_acme.conf'])
+        self.assertIn(b'-${ARG1}-n1)', self.visible(work)[RECORDER])
         self.generate(work, '--deploy', '--node', 'N 1', expect=64)
 
     def test_a_trunk_is_written_only_while_an_operator_approves_its_host(self):
@@ -359,7 +385,9 @@ class SafetyStop(DialplanCase):
         self.hints(result)
         self.assertEqual(self.visible(work), before)
         self.generate(work, '--deploy', '--force')
-        self.assertEqual(self.visible(work), {name: b'' for name in MAINS})
+        files = self.visible(work)
+        self.assertEqual(set(files), {*MAINS, RECORDER})
+        self.assertEqual(files['extensions.conf'], b'#tryinclude "pbx-recorder.conf"\n')
 
     def test_a_database_with_under_half_of_what_is_deployed_changes_nothing_without_force(self):
         work = self.pbx()

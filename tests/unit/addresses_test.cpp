@@ -1,5 +1,6 @@
 // Which trunk an address belongs to, which trunks are generated, and the other limits that an operator sets.
 #include "deploy/addresses.hpp"
+#include "dialplan/recorder.hpp"
 #include "dialplan_fixture.hpp"
 
 #include <dlfcn.h>
@@ -146,9 +147,8 @@ TEST_CASE("the default route takes numbers with a plus too, and sends them as th
 }
 
 TEST_CASE("a recording's name is in UTC, and ends with the node's name where it has one") {
-    const auto plan = fixture::plan(fixture::organization());
-    const auto plain = extensions_text(plan, {fixture::spool, ""});
-    CHECK_THAT(plain, ContainsSubstring("${STRFTIME(${EPOCH},UTC,%Y%m%d-%H%M%S)}-${src}-${ARG1})\n"));
-    CHECK_THAT(extensions_text(plan, {fixture::spool, "n1"}),
+    CHECK_THAT(recorder_text({fixture::spool, ""}),
+               ContainsSubstring("${STRFTIME(${EPOCH},UTC,%Y%m%d-%H%M%S)}-${src}-${ARG1})\n"));
+    CHECK_THAT(recorder_text({fixture::spool, "n1"}),
                ContainsSubstring("${STRFTIME(${EPOCH},UTC,%Y%m%d-%H%M%S)}-${src}-${ARG1}-n1)\n"));
 }

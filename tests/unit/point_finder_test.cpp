@@ -27,10 +27,20 @@ TEST_CASE("a row's context and number lead to the point whose switch decides") {
     CHECK(found(acme, "acme__internal", "0301234") == "recorded");
     CHECK(found(acme, "acme__internal", "+49301234") == "recorded");
     CHECK(found(acme, "acme__queue", "1001") == "nothing");
-    CHECK(found(acme, "acme__rec", "1001") == "nothing");
+    CHECK(found(acme, "acme__policy", "1001") == "nothing");
     CHECK(found(acme, "acme", "1001") == "nothing");
     CHECK(found(acme, "other__internal", "1001") == "nothing");
     acme.dids.front().number = "+7 (495) 0001";
+    CHECK(found(acme, "acme__incoming_sub", "74950001") == "recorded from the start");
+}
+
+TEST_CASE("a DID that rings its destination before it answers has no leg of its own") {
+    auto acme = fixture::organization();
+    auto& did = acme.dids.front();
+    did.routing_type = "extension";
+    did.routing_destination = "1001";
+    CHECK(found(acme, "acme__incoming_sub", "74950001") == "nothing");
+    did.answers = true;
     CHECK(found(acme, "acme__incoming_sub", "74950001") == "recorded from the start");
 }
 

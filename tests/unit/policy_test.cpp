@@ -1,9 +1,11 @@
 // Who is recorded: every combination of the organization's and a row's switch, at each of the four points.
+#include "base/lines.hpp"
 #include "dialplan/policy.hpp"
 #include "dialplan_fixture.hpp"
 
 #include <array>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 using namespace pbx::dialplan;
@@ -14,20 +16,26 @@ namespace {
 
 constexpr std::array<RecordingFlag, 3> words{RecordingFlag{true}, RecordingFlag{false}, RecordingFlag{}};
 
-// Whether the dialplan starts a recorder at a point, judged by its text alone.
+// Whether the recorder finds a point in the policy, judged by the dialplan's text alone.
 bool starts_at(const std::string& text, const std::string& point) {
-    const auto starts = [](const std::string& lines, const std::string& what) {
-        REQUIRE_FALSE(lines.empty());
-        return lines.find(what) != std::string::npos;
-    };
-    if (point == "extension")
-        return starts(extension(text, "acme__internal", "1001"), "U(acme__rec-up^1001^");
-    if (point == "did")
-        return starts(extension(text, "acme__incoming_sub", "74950001"), "Gosub(acme__rec,start,1(74950001))");
-    if (point == "queue")
-        return starts(extension(text, "acme__queue", "5001"), "Gosub(acme__rec,start,1(queue-5001))");
-    // Only a route that records turns the dialled number into a tag.
-    return starts(extension(text, "acme__outbound", "_X."), "?${PBX_NUMBER}:${ARG1})");
+    const std::string name = point == "extension" ? "1001"
+                             : point == "did"     ? "74950001"
+                             : point == "queue"   ? "5001"
+                                                  : "r1";
+    return !extension(text, "acme__policy", point + '-' + name).empty();
+}
+
+// The text without its comments and its policy.
+std::string steps(const std::string& text) {
+    std::string result;
+    std::string context;
+    for (const auto line : pbx::Lines{text}) {
+        if (line.starts_with('['))
+            context = line;
+        if (!line.starts_with(';') && context != "[acme__policy]")
+            result.append(line).append("\n");
+    }
+    return result;
 }
 
 RecordingFlag& switch_of(Organization& organization, const std::string& point) {
@@ -71,70 +79,67 @@ TEST_CASE("a point records unless its row or the master says false, at each of t
             }
 }
 
-TEST_CASE("with the master off there is not one MixMonitor in the organization's text") {
+TEST_CASE("with the master off the policy is empty, and nothing mentions a recorder's command") {
     auto organization = fixture::organization();
     organization.recording_enabled = false;
     for (const std::string point : {"extension", "did", "queue", "route"})
         switch_of(organization, point) = true;
     const auto text = fixture::extensions(organization);
+    CHECK(text.ends_with("[acme__policy]\n"));
     CHECK(text.find("MixMonitor") == std::string::npos);
-    CHECK(text.find("__rec") == std::string::npos);
-    CHECK(text.find("U(") == std::string::npos);
     // The calls still go through.
     CHECK(extension(text, "acme__internal", "1001").find("Dial(PJSIP/acme_1001,") != std::string::npos);
     CHECK(extension(text, "acme__queue", "5001").find("Queue(acme__5001,") != std::string::npos);
 }
 
-TEST_CASE("with every row off there is no MixMonitor either, and with any one on there is") {
-    for (const std::string on : {"", "extension", "did", "queue", "route"}) {
+TEST_CASE("a change of policy moves no step under a call in progress") {
+    const auto before = steps(fixture::extensions(fixture::organization()));
+    CHECK(before.find("Gosub(pbx-recorder,start,1(74950001,,acme,did-74950001))") != std::string::npos);
+    for (const std::string point : {"extension", "did", "queue", "route"}) {
         auto organization = fixture::organization();
-        for (const std::string point : {"extension", "did", "queue", "route"})
-            switch_of(organization, point) = point == on;
-        const auto text = fixture::extensions(organization);
-        INFO("on: " << on);
-        CHECK((text.find("MixMonitor(/var/spool/asterisk/monitor/") != std::string::npos) == !on.empty());
-        CHECK(records(fixture::plan(organization)) == !on.empty());
+        switch_of(organization, point) = false;
+        CHECK(steps(fixture::extensions(organization)) == before);
+    }
+    auto organization = fixture::organization();
+    organization.recording_enabled = false;
+    CHECK(steps(fixture::extensions(organization)) == before);
+}
+
+TEST_CASE("only a number that leads to a queue, or whose row wants it, answers") {
+    auto organization = fixture::organization();
+    auto& did = organization.dids.front();
+    const auto text = [&] { return extension(fixture::extensions(organization), "acme__incoming_sub", "74950001"); };
+    CHECK(text().find("Answer()") != std::string::npos);
+    for (const auto& [type, destination, rings] :
+         {std::tuple{"extension", "1001", "Dial(Local/1001@acme__internal/n"},
+          std::tuple{"external", "4930123", "Dial(Local/4930123@acme__outbound/n"}}) {
+        did.routing_type = type;
+        did.routing_destination = destination;
+        did.answers = false;
+        CHECK(text().find("Answer()") == std::string::npos);
+        CHECK(text().find(std::string{rings} + ")") != std::string::npos);
+        did.answers = true;
+        CHECK(text().find("Answer()") < text().find("start,1(74950001"));
+        CHECK(text().find(std::string{rings} + "&Local/nobody@pbx-recorder/n)") != std::string::npos);
     }
 }
 
-TEST_CASE("an extension that is off, rung from a recorded queue, ends the queue's recording and starts none") {
+TEST_CASE("the id of a route is written without what Asterisk would understand") {
+    Route route;
+    route.id = "1f-A,1)]\n${x}";
+    CHECK(point_id(route) == "route-1f-A1x");
+}
+
+TEST_CASE("for a user whose calls ring a telephone the extension decides, not the route") {
     auto organization = fixture::organization();
-    organization.users.front().recording_enabled = false;
+    auto& user = organization.users.front();
+    user.ring_target = "phone";
+    user.phone_number = "+4930123";
     const auto text = fixture::extensions(organization);
-    CHECK(extension(text, "acme__internal", "1001").find("U(acme__rec-up^^") != std::string::npos);
-    CHECK(extension(text, "acme__queue", "5001").find("Gosub(acme__rec,arm,1)") != std::string::npos);
-}
-
-TEST_CASE("a queue that is off arms no recorder, and disarms the one that another queue armed") {
-    auto organization = fixture::organization();
-    organization.queues.front().recording_enabled = false;
-    const auto queue = extension(fixture::extensions(organization), "acme__queue", "5001");
-    CHECK(queue.find("acme__rec,arm") == std::string::npos);
-    CHECK(queue.find("acme__rec,start") == std::string::npos);
-    CHECK(queue.find("Gosub(acme__rec,disarm,1)") < queue.find("Queue("));
-}
-
-TEST_CASE("a DID that is off does not answer the call") {
-    auto organization = fixture::organization();
-    organization.dids.front().recording_enabled = false;
-    const auto did = extension(fixture::extensions(organization), "acme__incoming_sub", "74950001");
-    CHECK(did.find("Answer()") == std::string::npos);
-    CHECK(did.find("Goto(acme__queue,5001,1)") != std::string::npos);
-}
-
-TEST_CASE("a user whose calls ring a telephone is recorded as the extension says, whatever the route says") {
-    for (const auto extension_word : words)
-        for (const auto route_word : words) {
-            auto organization = fixture::organization();
-            auto& user = organization.users.front();
-            user.ring_target = "phone";
-            user.phone_number = "+4930123";
-            user.recording_enabled = extension_word;
-            organization.routes.front().recording_enabled = route_word;
-            const auto* tag = extension_word.value_or(true) ? "1001" : "-";
-            CHECK(extension(fixture::extensions(organization), "acme__internal", "1001")
-                      .find(std::string{"Gosub(acme__outbound,+4930123,1("} + tag + "))") != std::string::npos);
-        }
+    CHECK(extension(text, "acme__internal", "1001").find("Gosub(acme__outbound,+4930123,1(1001))") !=
+          std::string::npos);
+    CHECK(extension(text, "acme__outbound", "_X.")
+              .find(R"(Set(PBX_DECIDES=${IF($["x${ARG1}"="x"]?route-r1:extension-${ARG1})}))") != std::string::npos);
 }
 
 TEST_CASE("the master decides when it is false, otherwise the row does") {

@@ -125,6 +125,7 @@ void dids(CLI::App& app, CommandLine& line) {
             ->type_name("NUMBER");
     target->require_option(1);
     add->add_option("--trunk", line.trunk, "Trunk that its calls come from")->type_name("NAME");
+    add->add_flag("--answers", line.did.answers, "Answer at once; the caller then pays for the ringing");
     take_unrecorded(add, line);
 }
 

@@ -1,0 +1,124 @@
+// Asterisk's behaviour that these subroutines work around was measured: docs/asterisk.md.
+#include "dialplan/recorder.hpp"
+
+#include "dialplan/text.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace pbx::dialplan {
+
+namespace {
+
+// Marks for fill(): ~S the spool, ~N "-" and the node's name, if it has one.
+//
+// start: ARG1 is the last part of the file's name before the node, ARG2 the caller, if that is not the channel's own
+// caller ID, ARG3 the organization's prefix, ARG4 the point that decides. The name must not be that of another
+// recording. The time is UTC, since local time repeats an hour in autumn; the node separates machines; GROUP_COUNT
+// finds a name that another channel uses at this moment, STAT one that is on disk. The caller ID comes from the
+// network, and FILTER leaves letters and digits of it. A unique id is [systemname-]epoch.sequence, and the system name
+// may contain anything.
+//
+// again: Asterisk decodes for all recorders of a channel in one place, where it drops RTP packets whose sequence
+// numbers are lower than the last one's. After an attended transfer those of the new party are lower half of the time.
+// Stopping the channel's last recorder resets that place at the next frame: the pause is for that frame.
+constexpr std::string_view recorder =
+    R"(; Written by pbx-dialplan-gen for all organizations. Changes made here are lost.
+[pbx-recorder]
+; start(tag,caller,prefix,point): records this channel into a file of its own, if policy wants that at this moment
+exten => start,1,StopMixMonitor()
+ same => n,Set(PBX_FILE=)
+ same => n,GotoIf($[${DIALPLAN_EXISTS(${ARG3}__policy,${ARG4},1)}=0]?off)
+ same => n,Set(PBX_PREFIX=${ARG3})
+ same => n,Set(PBX_POINT=${ARG4})
+ same => n,Set(LOCAL(src)=${FILTER(0-9A-Za-z,${CALLERID(num)})})
+ same => n,ExecIf($["x${ARG2}"!="x"]?Set(LOCAL(src)=${FILTER(0-9A-Za-z,${ARG2})}))
+ same => n,Set(LOCAL(src)=${IF($["x${src}"="x"]?anonymous:${src:0:32})})
+ same => n,Set(LOCAL(file)=${STRFTIME(${EPOCH},UTC,%Y%m%d-%H%M%S)}-${src}-${ARG1}~N)
+ same => n,Set(GROUP(pbxrec)=${file})
+ same => n,GotoIf($[${GROUP_COUNT(${file}@pbxrec)}<2 & ${STAT(e,~S/${file}.wav)}=0]?free)
+ same => n,Set(LOCAL(file)=${file}-${FILTER(0-9.,${CUT(UNIQUEID,-,${FIELDQTY(UNIQUEID,-)})})})
+ same => n,GotoIf($[${STAT(e,~S/${file}.wav)}=0]?free)
+ same => n,Set(LOCAL(file)=${file}.${RAND(100000,999999)})
+ same => n(free),MixMonitor(~S/${file}.wav)
+ same => n,Set(CDR(recordingfile)=${file}.wav)
+ same => n,Set(PBX_FILE=${file}.wav)
+ same => n(off),Return()
+; stop: ends the recording on this channel. A channel that answered a call and was then transferred still has that call's
+; file in its CDR variables, where it would hide the next file. It has no CDR row yet, so ResetCDR removes nothing else.
+exten => stop,1,StopMixMonitor()
+ same => n,Set(PBX_FILE=)
+ same => n,ExecIf($["${PBX_ANSWERER}"="1"]?ResetCDR())
+ same => n,Set(PBX_ANSWERER=)
+ same => n,Set(CONNECTED_LINE_SEND_SUB=)
+ same => n,Return()
+; again: another party is on the line after an attended transfer; the recording continues in the same file
+exten => again,1,StopMixMonitor()
+ same => n,GotoIf($[${DIALPLAN_EXISTS(${PBX_PREFIX}__policy,${PBX_POINT},1)}=0]?carry)
+ same => n,Wait(0.1)
+ same => n,MixMonitor(~S/${PBX_FILE},a)
+ same => n(carry),GosubIf($[${DIALPLAN_EXISTS(${PBX_PREFIX}__calls,carry,1)}]?${PBX_PREFIX}__calls,carry,1)
+ same => n,Return()
+; next: ends the recording and its leg, which gets a CDR row of its own; the call continues
+exten => next,1,StopMixMonitor()
+ same => n,Set(PBX_FILE=)
+ same => n,ForkCDR(er)
+ same => n,Return()
+; arm: the recording will end when the side that this channel waits for answers
+exten => arm,1,GotoIf($["x${PBX_FILE}"="x"]?none)
+ same => n,Set(SHARED(PBX_ANSWERED)=)
+ same => n,Set(__PBX_WAITING=${CHANNEL})
+ same => n,Set(CONNECTED_LINE_SEND_SUB=pbx-recorder,answered,1)
+ same => n(none),Return()
+; disarm: nobody answered
+exten => disarm,1,Set(__PBX_WAITING=)
+ same => n,Set(CONNECTED_LINE_SEND_SUB=)
+ same => n,Set(SHARED(PBX_ANSWERED)=)
+ same => n,Goto(stop,1)
+exten => answered,1,GotoIf($["${SHARED(PBX_ANSWERED)}"!="1"]?done)
+ same => n,StopMixMonitor()
+ same => n,Set(SHARED(PBX_ANSWERED)=)
+ same => n,Set(__PBX_WAITING=)
+ same => n,Set(CONNECTED_LINE_SEND_SUB=)
+ same => n(done),Return()
+; nobody: a call that ends at once and leaves no CDR row
+exten => nobody,1,Set(CDR_PROP(disable)=1)
+ same => n,Hangup()
+
+; For Dial's option U(tag^caller^waiting channel^prefix^point): runs on the channel that answered. Where policy wants no
+; recording, that of the waiting channel ends all the same. The other half of a Local channel has a leg of its own.
+[pbx-recorder-up]
+exten => s,1,ExecIf($["x${ARG3}"!="x"]?Set(SHARED(PBX_ANSWERED,${ARG3})=1))
+ same => n,GotoIf($["${CHANNEL(channeltype)}"="Local"]?done)
+ same => n,GosubIf($[${DIALPLAN_EXISTS(${ARG4}__calls-up,s,1)}]?${ARG4}__calls-up,s,1)
+ same => n,Gosub(pbx-recorder,start,1(${ARG1},${IF($["x${ARG2}"="x"]?anonymous:${ARG2})},${ARG4},${ARG5}))
+ same => n,GotoIf($["x${PBX_FILE}"="x"]?done)
+ same => n,Set(PBX_ANSWERER=1)
+ same => n,Set(CONNECTED_LINE_SEND_SUB=pbx-recorder,again,1)
+ same => n(done),Return()
+)";
+
+constexpr std::array<std::string_view, 2> contexts{"pbx-recorder", "pbx-recorder-up"};
+
+} // namespace
+
+std::string recorder_text(const Machine& machine) {
+    const auto node = machine.node.empty() ? std::string{} : '-' + machine.node;
+    return fill(recorder, {{'S', machine.spool}, {'N', node}});
+}
+
+bool is_recorder_context(std::string_view context) {
+    return std::find(contexts.begin(), contexts.end(), context) != contexts.end();
+}
+
+std::string policy_context(const Plan& plan) {
+    auto text = fill("\n; Where calls are recorded: the recorder asks when a call passes one of these points.\n"
+                     "[~P__policy]\n",
+                     {{'P', plan.prefix()}});
+    for (const auto& point : points(plan))
+        if (point.recorded)
+            text += fill("exten => ~N,1,Return()\n", {{'N', point.id}});
+    return text;
+}
+
+} // namespace pbx::dialplan
