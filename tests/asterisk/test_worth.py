@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The audit's verdicts about real calls: clean ones and transferred ones get none, and a call in which nobody could be heard or during
-which Asterisk died gets exactly its own."""
+which Asterisk died gets exactly its own. Of packets that the network loses Asterisk 22 records silence in their place."""
 import asyncio
 import json
 import os
@@ -10,7 +10,9 @@ from pbx import leg_names, pbx_of_module, picks_up, wait_for
 from private_asterisk import main_with_asterisk
 from workdir import Case
 
-TALK = 8  # long enough for a verdict
+TALK = 8        # long enough for a verdict
+LONG_TALK = 40  # for one about a recording that lacks 15 %
+LANES, ROUNDS = 20, 10  # clean calls at once, and one after the other
 
 
 class Calls:
@@ -22,26 +24,35 @@ class Calls:
     async def provision(self):
         acme = self.acme = await self.pbx.organization('acme')
         acme.route(dial_pattern='_9X.')
-        for extension in range(1001, 1011):
+        for extension in range(1001, 1015):
             acme.user(str(extension))
         acme.queue('5001', [acme.phones['1002']])
         acme.did('74950001', 'extension', '1001')
         acme.did('74950002', 'queue', '5001')
         acme.did('74950003', 'extension', '1003')
+        beta = self.beta = await self.pbx.organization('beta')
+        for lane in range(LANES):
+            beta.user(f'20{lane:02}')
+            callee = beta.user(f'21{lane:02}')
+            beta.queue(f'50{lane:02}', [callee])
+            beta.did(f'749510{lane:02}', 'extension', f'21{lane:02}')
+            beta.did(f'749511{lane:02}', 'queue', f'50{lane:02}')
         self.pbx.configure()
         if (deployed := self.pbx.deploy()).status != 0:
             raise AssertionError(deployed)
 
     async def begin(self, line, number, extension, speak=True, **more):
         """A call that has been answered by an extension; both ends."""
-        taken = picks_up(self.acme.phones[extension], speak=speak)
+        taken = picks_up((self.beta if extension.startswith('2') else self.acme).phones[extension], speak=speak)
         call = await line.call(number, wait=False, **more)
         call.media.speaking = speak
         return call, await asyncio.wait_for(taken, 20)
 
-    async def whole_call(self, *how, **more):
+    async def whole_call(self, *how, seconds=TALK, loss=0, **more):
+        """`loss` is that of what the one who was called says."""
         call, callee = await self.begin(*how, **more)
-        await asyncio.sleep(TALK)
+        callee.media.loss = loss
+        await asyncio.sleep(seconds)
         await call.hang_up()
         await wait_for(callee.ended, 10, 'the other side hung up')
 
@@ -64,13 +75,26 @@ class Calls:
         await asyncio.sleep(2)
         await call.hang_up()
 
+    async def clean_calls(self, lane):
+        """One after the other: between extensions, over a DID, and over a DID and a queue."""
+        beta, callee = self.beta, f'21{lane:02}'
+        for number in range(ROUNDS):
+            line, dialled = ((beta.phones[f'20{lane:02}'], callee), (beta.trunk, f'749510{lane:02}'),
+                             (beta.trunk, f'749511{lane:02}'))[(lane + number) % 3]
+            more = {} if line is not beta.trunk else {'user': f'79200{lane:02}{number:04}'}
+            await self.whole_call(line, dialled, callee, seconds=2, **more)
+
     async def place(self):
         trunk, phones = self.acme.trunk, self.acme.phones
         await asyncio.gather(self.whole_call(trunk, '74950001', '1001', user='79100000001'),
                              self.whole_call(trunk, '74950002', '1002', user='79100000002'),
                              self.whole_call(phones['1005'], '1006', '1006'),
                              self.blind_transfer(), self.unanswered(),
-                             self.whole_call(phones['1007'], '1010', '1010', speak=False))
+                             self.whole_call(phones['1007'], '1010', '1010', speak=False),
+                             self.whole_call(phones['1011'], '1012', '1012', seconds=LONG_TALK, loss=0.15),
+                             self.whole_call(phones['1013'], '1014', '1014', seconds=LONG_TALK, loss=1))
+        await self.pbx.quiet()
+        await asyncio.gather(*(self.clean_calls(lane) for lane in range(LANES)))
         await self.pbx.quiet()
         await self.begin(phones['1005'], '1006', '1006')
         await asyncio.sleep(TALK)
@@ -104,8 +128,14 @@ class Worth(Case):
         report = self.audit(0)
         self.assertEqual(report['calls'], [], json.dumps(report, indent=1))
         self.assertEqual({row['worth'] for row in report['rows']}, {'sound'})
-        # extension behind a DID; DID, queue and extension; extension; extension and the target of the transfer; the silent one
-        self.assertEqual((report['total']['calls'], report['total']['legs']), (5, 8))
+        # extension behind a DID; DID, queue and extension; extension; extension and the target of the transfer; the silent one; that
+        # of a call whose packets are lost, and of one in a dead direction
+        accounts = {account['accountcode']: account for account in report['organizations']}
+        acme, beta = (accounts[organization.id] for organization in self.pbx.organizations)
+        self.assertEqual((acme['calls'], acme['legs']), (7, 10))
+        over_queues = sum((lane + number) % 3 == 2 for lane in range(LANES) for number in range(ROUNDS))
+        self.assertEqual((beta['calls'], beta['legs']), (LANES * ROUNDS, LANES * ROUNDS + 2 * over_queues))
+        self.assertEqual(beta['sound'], LANES * ROUNDS)
         orphan, = report['orphans']
         self.assertEqual([orphan[field] for field in ('name', 'worth', 'from', 'extension')], [self.orphan, 'cut', '1005', '1006'])
 
@@ -118,6 +148,12 @@ class Worth(Case):
             self.assertEqual(report['orphans'], [])
         finally:
             self.pbx.work.db.sql(f'delete from asterisk_cdr where id = {row}')
+
+    def test_2_a_recording_of_a_call_with_lost_packets_is_as_long_as_the_call(self):
+        for caller in ('1011', '1013'):
+            leg, = leg_names(self.pbx.call_rows(caller))
+            length = (self.pbx.work.spool / leg).stat().st_size / 16000
+            self.assertAlmostEqual(length, LONG_TALK, delta=1.5, msg=f'{caller}: {leg}')
 
     def test_3_a_call_in_which_nobody_speaks_is_silent_once_its_audio_was_read(self):
         self.status(self.pbx.work.run('pbx-archive', '--min-age', '0s'), 0)
