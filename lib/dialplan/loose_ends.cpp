@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace pbx::dialplan {
@@ -20,8 +21,16 @@ class LooseEnds {
         const auto& rows = plan_.organization;
         for (const auto& did : rows.dids)
             check_destination("did " + did.number, did.routing_type, did.routing_destination);
-        for (const auto& queue : rows.queues)
+        for (const auto& queue : rows.queues) {
+            if (std::none_of(queue.members.begin(), queue.members.end(),
+                             [&](const auto& member) { return plan_.user_by_id(member.user_id) != nullptr; }))
+                // Asterisk may have members of its own.
+                warnings_.push_back({plan_.prefix(),
+                                     fmt::format("queue {} of {} has no active member: nobody can take its calls",
+                                                 queue.number, name()),
+                                     true});
             check_destination("queue " + queue.number, queue.timeout_destination_type, queue.timeout_destination);
+        }
         for (const auto& route : rows.routes)
             if (plan_.trunk_by_id(route.trunk_id) == nullptr)
                 add(fmt::format("route {} of {} has no active trunk: its calls fail", harmless(route.name), name()));

@@ -26,11 +26,17 @@ Exit remove_row(const Context& context, RowKind kind, const std::string& organiz
     Provisioner work{context};
     auto& owner = work.organization(organization);
     const auto stored = stored_name(owner, kind, name);
+    const auto queues = kind == RowKind::user ? queues_of(owner, user_of(owner, stored)) : std::vector<std::string>{};
     work.try_change(owner, [&] { remove_from(owner, kind, stored); });
     const auto [word, table, column] = tenants::names_of(kind);
     work.execute(fmt::format("remove {} {}", word, printable(stored)),
                  fmt::format("delete from {} where org_id = cast(:org as uuid) and {} = :name", table, column),
                  owner.id, stored);
+    for (const auto& queue : queues)
+        log::warn("user {} is no longer a member of queue {} of {}; a new user of this extension must join it with "
+                  "pbx-provision "
+                  "queue join",
+                  printable(stored), printable(queue), name_of(owner));
     return Exit::ok;
 }
 

@@ -46,6 +46,9 @@ Exit approve_trunk(const Context& context, const std::string& organization, cons
 /// `calls`: how many simultaneous calls an organization may have, or "none".
 Exit limit_organization(const Context& context, const std::string& organization, const std::string& calls);
 
+/// One user, with what a phone needs to log in.
+Exit show_user(const Context& context, const std::string& organization, const std::string& extension);
+
 /// Rows of one organization, or of all when it is empty. Passwords are not shown.
 Exit list_rows(const Context& context, RowKind kind, const std::string& organization);
 Exit remove_row(const Context& context, RowKind kind, const std::string& organization, const std::string& name);

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 
 namespace pbx::provision {
@@ -49,11 +50,13 @@ void require_new_name(const Organization& owner, RowKind kind, const std::string
 
 void warn_if_unrecorded(RowKind kind, const std::string& name, const Organization& owner, tenants::RecordingFlag own) {
     const auto* word = tenants::names_of(kind).word;
+    // Who is called decides: a user's own calls are recorded as the other extension or the route says.
+    const auto calls = fmt::format("calls {} {} {} of {} will not be recorded", kind == RowKind::route ? "over" : "to",
+                                   word, printable(name), name_of(owner));
     if (!own.value_or(true))
-        log::warn("calls at {} {} of {} will not be recorded", word, printable(name), name_of(owner));
+        log::warn("{}", calls);
     else if (!owner.recording_enabled.value_or(true))
-        log::warn("calls at {} {} of {} will not be recorded: recording is off for the whole organization", word,
-                  printable(name), name_of(owner));
+        log::warn("{}: recording is off for the whole organization", calls);
 }
 
 std::string sql_boolean(tenants::RecordingFlag recording) {
@@ -81,6 +84,16 @@ const tenants::Queue& queue_of(const Organization& owner, const std::string& num
     if (queue == nullptr)
         throw not_found(RowKind::queue, number, owner);
     return *queue;
+}
+
+std::vector<std::string> queues_of(const Organization& owner, const tenants::User& user) {
+    std::vector<std::string> numbers;
+    for (const auto& queue : owner.queues)
+        if (std::any_of(queue.members.begin(), queue.members.end(),
+                        [&](const tenants::Member& member) { return member.user_id == user.id; }))
+            numbers.push_back(queue.number);
+    std::sort(numbers.begin(), numbers.end());
+    return numbers;
 }
 
 std::string stored_name(const Organization& owner, RowKind kind, const std::string& name) {

@@ -42,6 +42,9 @@ Error already_exists(RowKind kind, const std::string& name, const Organization& 
 /// Throws it when `owner` has a row of this kind with this name.
 void require_new_name(const Organization& owner, RowKind kind, const std::string& name);
 
+/// The numbers of the queues that a user is a member of.
+std::vector<std::string> queues_of(const Organization& owner, const tenants::User& user);
+
 /// Warns when calls at a row will not be recorded.
 void warn_if_unrecorded(RowKind kind, const std::string& name, const Organization& owner, tenants::RecordingFlag own);
 

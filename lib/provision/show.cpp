@@ -4,6 +4,8 @@
 #include "provision/provisioner.hpp"
 #include "provision/rows.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <type_traits>
 #include <vector>
@@ -25,6 +27,10 @@ std::string trunk_name(const Organization& owner, const std::string& id) {
     return trunk == nullptr ? std::string{} : trunk->name;
 }
 
+std::string endpoint_of(const Organization& owner, const tenants::User& user) {
+    return user.asterisk_endpoint.empty() ? owner.context_prefix + "_" + user.extension : user.asterisk_endpoint;
+}
+
 Cells cells_of(const Organization& owner, const tenants::User& user) {
     return {{"extension", user.extension},
             {"name", user.full_name},
@@ -32,17 +38,12 @@ Cells cells_of(const Organization& owner, const tenants::User& user) {
             {"recording", json_of(user.recording_enabled)},
             {"rings", user.ring_target},
             {"phone", user.phone_number},
-            {"endpoint",
-             user.asterisk_endpoint.empty() ? owner.context_prefix + "_" + user.extension : user.asterisk_endpoint}};
+            {"endpoint", endpoint_of(owner, user)}};
 }
 
 Cells cells_of(const Organization& /*owner*/, const tenants::Did& did) {
-    return {{"number", did.number},
-            {"leads_to", did.routing_type},
-            {"destination", did.routing_destination},
-            {"answers", did.answers ? "true" : "false"},
-            {"status", did.status},
-            {"recording", json_of(did.recording_enabled)}};
+    return {{"number", did.number},   {"leads_to", did.routing_type}, {"destination", did.routing_destination},
+            {"answers", did.answers}, {"status", did.status},         {"recording", json_of(did.recording_enabled)}};
 }
 
 Cells cells_of(const Organization& owner, const tenants::Queue& queue) {
@@ -124,6 +125,20 @@ Exit list_rows(const Context& context, RowKind kind, const std::string& organiza
             }
         });
     print_rows(table, context.json);
+    return Exit::ok;
+}
+
+Exit show_user(const Context& context, const std::string& organization, const std::string& extension) {
+    Provisioner work{context};
+    const auto& owner = work.organization(organization);
+    const auto& user = user_of(owner, extension);
+    print_rows({{{"extension", user.extension},
+                 {"login", endpoint_of(owner, user)},
+                 {"password", user.sip_password},
+                 {"name", user.full_name},
+                 {"status", user.status},
+                 {"queues", fmt::format("{}", fmt::join(queues_of(owner, user), ","))}}},
+               context.json);
     return Exit::ok;
 }
 

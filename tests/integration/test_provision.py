@@ -152,9 +152,21 @@ class Provision(Case):
         for arguments, row in ((('user', 'add', '1003', *org), 'user 1003'), (('queue', 'add', '5002', *org), 'queue 5002'),
                                (('did', 'add', '12', *org, '--extension', '1002'), 'did 12'),
                                (('route', 'add', 'r', *org, '--trunk', 'carrier'), 'route r')):
-            self.says(self.do(*arguments), f'calls at {row} of Acme will not be recorded')
+            self.says(self.do(*arguments), f'calls {"over" if row == "route r" else "to"} {row} of Acme will not be recorded')
         self.assertEqual(len([row for row in self.listed('recording', 'show', '--org', 'acme') if row['own'] is False]), 4)
         self.says(self.do('user', 'add', '1', '--org', 'quiet'), "will not be recorded: recording is off for the whole organization")
+
+    def test_a_phones_login_is_shown_with_the_queues_of_its_user(self):
+        self.acme()
+        login, = json.loads(self.do('user', 'show', '1002', '--org', 'acme', '--json').out)
+        self.assertEqual((login['login'], login['password'], login['queues']),
+                         ('acme_1002', self.value("select sip_password from users where extension = '1002'"), '5001'))
+        self.says(self.do('user', 'show', '9999', '--org', 'acme', status=66), 'has no user 9999')
+
+    def test_who_removes_a_user_learns_which_queues_lose_a_member(self):
+        self.acme()
+        result = self.do('user', 'remove', '1002', '--org', 'acme')
+        self.says(result, 'user 1002 is no longer a member of queue 5001 of Acme', 'pbx-provision queue join')
 
     def test_a_password_is_generated_given_or_read_but_never_listed(self):
         self.acme()

@@ -103,6 +103,10 @@ void users(CLI::App& app, CommandLine& line) {
         ->type_name("TEXT");
     take_password(add, line.user.sip_password);
     take_unrecorded(add, line);
+    auto* show = command(*rows, line, "show", "Print what a user's phone needs to log in, and the user's queues",
+                         [&line] { return show_user(line.context, line.organization, line.name); });
+    show->add_option("EXTENSION", line.name, "Its extension")->required();
+    take_org(show, line);
 }
 
 void dids(CLI::App& app, CommandLine& line) {
