@@ -28,6 +28,26 @@ constexpr const char* journal = ".facts";
 constexpr std::size_t longest_line = 8192; // three texts of 255 bytes, each of six characters in JSON
 
 constexpr std::chrono::seconds patience{60}; // for a thousand rows
+constexpr std::chrono::hours owners_wanted{8 * 24};
+
+// The complete lines of the open journal that are not too long.
+void for_each_line(int fd, const std::string& path, const std::function<void(std::string_view line)>& each) {
+    constexpr std::size_t block = 1U << 18U;
+    std::string text;
+    std::uint64_t offset = 0;
+    for (std::size_t got = block; got == block; offset += got) {
+        const auto before = text.size();
+        text.resize(before + block);
+        got = read_at(fd, std::span{text}.subspan(before), offset, path);
+        text.resize(before + got);
+        const auto complete = take_complete_lines(text);
+        for (const auto line : Lines{complete})
+            if (line.size() <= longest_line)
+                each(line);
+        if (text.size() > longest_line)
+            text.erase(0, text.size() - longest_line - 1); // not one of ours: only its end is still looked for
+    }
+}
 
 // Stores facts in parts, so that memory stays bounded.
 class FactsLoader {
@@ -83,6 +103,20 @@ class FactsLoader {
 
 } // namespace
 
+void for_each_journaled_fact(const Folder& spool, const std::function<void(const nlohmann::json& facts)>& each) {
+    const auto fd = open_trusted(spool, journal);
+    if (!fd)
+        return;
+    for_each_line(fd->get(), spool.path_of(journal), [&](std::string_view line) {
+        try {
+            if (const auto facts = parse_facts(line); !facts.is_null())
+                each(facts);
+        } catch (const Error& error) {
+            log::note("{}: {}", spool.path_of(journal), error.what()); // the next run of pbx-archive reports it
+        }
+    });
+}
+
 void FactsJournal::record(Shelf shelf, const std::vector<SourceFile>& files) {
     if (files.empty())
         return;
@@ -131,6 +165,17 @@ void FactsJournal::load(const Deadline& deadline) {
     spool_.sync();
 }
 
+void FactsJournal::name_owners(const Deadline& deadline) {
+    try {
+        const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+        soci::session session;
+        db::connect(session, options_.database, patience);
+        db::name_owners(session, now - owners_wanted, deadline.at_most(patience));
+    } catch (const Error& error) {
+        log::note("owners of archived recordings are not looked for: {}", error.what());
+    }
+}
+
 // Whoever finds out why they were refused can append them to the journal again.
 void FactsJournal::keep_refused(std::string_view lines) {
     constexpr const char* file = ".facts.refused";
@@ -143,35 +188,22 @@ void FactsJournal::keep_refused(std::string_view lines) {
 }
 
 void FactsJournal::load_lines(int fd, const Deadline& deadline) {
-    constexpr std::size_t block = 1U << 18U;
-    const auto path = spool_.path_of(journal);
     std::string refused;
     const auto refuse = [&](const Error& error, std::string_view line) {
         constexpr int most_named = 10;
         if (++refused_ <= most_named)
-            report_.add_run_failure({error.status(), path + ": " + error.what(), error.hint()});
+            report_.add_run_failure({error.status(), spool_.path_of(journal) + ": " + error.what(), error.hint()});
         refused.append(line).append("\n");
     };
     FactsLoader loader{options_.database, deadline, refuse};
-    std::string text;
-    std::uint64_t offset = 0;
-    for (std::size_t got = block; got == block; offset += got) {
-        const auto before = text.size();
-        text.resize(before + block);
-        got = read_at(fd, std::span{text}.subspan(before), offset, path);
-        text.resize(before + got);
-        const auto complete = take_complete_lines(text);
-        for (const auto line : Lines{complete}) {
-            try {
-                if (auto facts = line.size() <= longest_line ? parse_facts(line) : nlohmann::json{}; !facts.is_null())
-                    loader.add(std::move(facts));
-            } catch (const Error& error) {
-                refuse(error, line);
-            }
+    for_each_line(fd, spool_.path_of(journal), [&](std::string_view line) {
+        try {
+            if (auto facts = parse_facts(line); !facts.is_null())
+                loader.add(std::move(facts));
+        } catch (const Error& error) {
+            refuse(error, line);
         }
-        if (text.size() > longest_line)
-            text.erase(0, text.size() - longest_line - 1); // not one of ours: only its end is still looked for
-    }
+    });
     loader.store();
     keep_refused(refused);
     log::note("stored the facts of {} archived {}", loader.count(), loader.count() == 1 ? "object" : "objects");

@@ -7,11 +7,18 @@
 #include "base/deadline.hpp"
 #include "base/folder.hpp"
 
+#include <nlohmann/json_fwd.hpp>
+
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace pbx::archive {
+
+/// Calls `each` with the facts that are still in the journal, in their order (object_facts.hpp), for readers without
+/// the run's lock. Throws Error as open_trusted() does.
+void for_each_journaled_fact(const Folder& spool, const std::function<void(const nlohmann::json& facts)>& each);
 
 /// Under the run's lock, which makes this process the only one that writes the journal.
 class FactsJournal {
@@ -27,6 +34,10 @@ class FactsJournal {
     /// which changes nothing. A database that does not answer leaves it too, which is no failure. Lines that make no
     /// sense go to the report; the others are loaded.
     void load(const Deadline& deadline);
+
+    /// Fills in the owners of objects of the last eight days whose CDR rows came after their facts. A database that
+    /// does not answer is no failure.
+    void name_owners(const Deadline& deadline);
 
   private:
     void load_lines(int fd, const Deadline& deadline);

@@ -111,18 +111,12 @@ std::string name_in(const json& line) {
 
 } // namespace
 
-json facts_of(const SourceFile& file, Shelf shelf, const std::string& node,
-              std::chrono::sys_time<std::chrono::microseconds> archived_at) {
-    const auto& content = file.facts.content;
-    json facts{{"shelf", name_of(shelf)},
-               {"name", file.name},
-               {"size", content.size},
-               {"md5", content.md5},
-               {"sha256", content.sha256},
-               {"archived_at", static_cast<std::uint64_t>(archived_at.time_since_epoch().count())}};
-    if (!node.empty())
-        facts["node"] = node;
-    if (const auto& audio = file.facts.audio) {
+json facts_of(Shelf shelf, const std::string& name, const audio::FileFacts& found) {
+    const auto& content = found.content;
+    json facts{{"shelf", name_of(shelf)}, {"name", name}, {"size", content.size}, {"md5", content.md5}};
+    if (!content.sha256.empty())
+        facts["sha256"] = content.sha256;
+    if (const auto& audio = found.audio) {
         facts["frames"] = audio->frames;
         facts["rate"] = audio->rate;
         facts["channels"] = audio->channels;
@@ -130,6 +124,15 @@ json facts_of(const SourceFile& file, Shelf shelf, const std::string& node,
         facts["levels"] = levels_of(audio->levels);
         facts["unfinished"] = audio->unfinished;
     }
+    return facts;
+}
+
+json facts_of(const SourceFile& file, Shelf shelf, const std::string& node,
+              std::chrono::sys_time<std::chrono::microseconds> archived_at) {
+    auto facts = facts_of(shelf, file.name, file.facts);
+    facts["archived_at"] = static_cast<std::uint64_t>(archived_at.time_since_epoch().count());
+    if (!node.empty())
+        facts["node"] = node;
     if (!file.linkedid.empty() && is_plain_text(file.linkedid) && is_plain_text(file.accountcode)) {
         facts["linkedid"] = file.linkedid;
         facts["accountcode"] = file.accountcode;

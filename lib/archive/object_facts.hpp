@@ -12,6 +12,9 @@
 
 namespace pbx::archive {
 
+/// What an object is, as JSON: the columns of the table `recordings` from its bytes alone.
+nlohmann::json facts_of(Shelf shelf, const std::string& name, const audio::FileFacts& found);
+
 /// The facts of a file that the remote has now, as JSON: the columns of the table `recordings`, with archived_at in
 /// microseconds since 1970. `node` may be empty. Numbers, names and texts are such that parse_facts() accepts them.
 nlohmann::json facts_of(const SourceFile& file, Shelf shelf, const std::string& node,

@@ -8,36 +8,38 @@
 
 namespace pbx::archive {
 
-struct ArchiveOptions {
+/// What all commands have.
+struct CommonOptions {
     recording::Places places;
-    std::string database; ///< asked for other nodes if it answers; archiving itself does not need it
+    std::string database; ///< archiving itself does not need it: it is asked for other nodes if it answers
     std::string node;     ///< this machine's name among several; empty: none
-    std::chrono::seconds min_age = std::chrono::minutes{5};
     std::chrono::seconds timeout = std::chrono::minutes{50};
-    bool dry_run = false;
-    bool json = false;   ///< print a report on stdout
+    bool dry_run = false; ///< change nothing, and for verify, write nothing to the database
+    bool json = false;    ///< print a report on stdout as JSON
+};
+
+struct ArchiveOptions : CommonOptions {
+    std::chrono::seconds min_age = std::chrono::minutes{5};
     std::string metrics; ///< a file for monitoring, see metrics.hpp; a dry run does not write it
 };
 
-struct InitOptions {
-    recording::Places places;
-    std::string database;
-    std::chrono::seconds timeout = std::chrono::minutes{50};
-    bool dry_run = false;
+struct InitOptions : CommonOptions {
     bool replace = false; ///< the marker that the database remembers there may be another one, or gone
 };
 
-struct AuditOptions {
-    recording::Places places;
-    std::string database;
+struct VerifyOptions : CommonOptions {
+    std::string since;  ///< a time, see parse_time(); empty: everything
+    std::string read;   ///< the share of the objects whose bytes are read: "5%"; empty: none
+    bool adopt = false; ///< add facts of objects that have none
+};
+
+struct AuditOptions : CommonOptions {
     std::string since;        ///< a time, see parse_time(); empty: all rows
     std::string account;      ///< only this accountcode; empty: all
     std::string organization; ///< only the organization of this name, prefix or id; empty: all
-    bool json = false;
     bool csv = false;
     bool raw_csv = false; ///< with csv: do not disarm cells that a spreadsheet would run
     bool summary = false; ///< leave out the rows without a problem
-    std::chrono::seconds timeout = std::chrono::minutes{50};
 };
 
 } // namespace pbx::archive

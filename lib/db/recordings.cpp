@@ -5,15 +5,27 @@
 #include "db/patient_query.hpp"
 #include "db/session.hpp"
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <soci/postgresql/soci-postgresql.h>
+
+#include <cstdlib>
 
 namespace pbx::db {
 
 namespace {
 
-// Sorted, so that two machines that store the same objects cannot wait for each other. The owner of a leg is the only
-// account that names it; rows without an account claim nothing (leg_owner.cpp).
+// The owner of an object g, if it is a leg: the only account that names it; rows without an account claim nothing
+// (leg_owner.cpp).
+constexpr const char* owner_of_leg = R"(
+        select coalesce(a.least, '') as accountcode, n.linkedid
+        from (select min(o.accountcode) as least, max(o.accountcode) as greatest
+              from asterisk_cdr o where o.recordingfile = g.name and o.accountcode > '') a
+        cross join lateral (select c.linkedid from asterisk_cdr c
+              where c.recordingfile = g.name and (a.least is null or c.accountcode = a.least) limit 1) n
+        where g.shelf = 'legs' and a.least is not distinct from a.greatest)";
+
+// Sorted, so that two machines that store the same objects cannot wait for each other.
 constexpr const char* storing = R"(
     insert into recordings (shelf, name, accountcode, linkedid, node, size, md5, sha256, frames, rate, channels, codec,
         levels, unfinished, archived_at)
@@ -26,12 +38,7 @@ constexpr const char* storing = R"(
             archived_at bigint)
         order by shelf, name, archived_at desc, line desc
     ) g left join lateral (
-        select coalesce(a.least, '') as accountcode, n.linkedid
-        from (select min(o.accountcode) as least, max(o.accountcode) as greatest
-              from asterisk_cdr o where o.recordingfile = g.name and o.accountcode > '') a
-        cross join lateral (select c.linkedid from asterisk_cdr c
-              where c.recordingfile = g.name and (a.least is null or c.accountcode = a.least) limit 1) n
-        where g.shelf = 'legs' and a.least is not distinct from a.greatest
+{leg}
         union all
         select g.accountcode, g.linkedid
         where g.shelf = 'stitched' and exists (select from asterisk_cdr c where c.linkedid = g.linkedid
@@ -54,12 +61,127 @@ constexpr const char* finding = R"(
             and recordings.name = case when path like 'stitched/%' then substr(path, 10) else path end
         offset 0) r)";
 
+constexpr const char* finding_all = R"(
+    select case r.shelf when 'stitched' then 'stitched/' else '' end || r.name, r.size, r.md5, coalesce(r.sha256, ''),
+        cast(floor(extract(epoch from r.archived_at) * 1000000) as bigint), coalesce(r.accountcode, ''),
+        coalesce(r.linkedid, '')
+    from json_array_elements_text(cast($1 as json)) as wanted(path) cross join lateral (
+        select * from recordings
+        where recordings.shelf = case when path like 'stitched/%' then 'stitched' else 'legs' end
+            and recordings.name = case when path like 'stitched/%' then substr(path, 10) else path end
+        offset 0) r)";
+
+// The owner of an object g (shelf, name), where only CDR rows and its name decide. A stitched recording is named
+// LINKEDID.wav, or LINKEDID.ACCOUNT.wav where several accounts share the linkedid.
+constexpr const char* owner_by_name = R"(
+        select l.accountcode, l.linkedid from ({leg}) l where l.linkedid > ''
+        union all
+        (select s.accountcode, s.linkedid
+        from (select min(coalesce(c.accountcode, '')) as accountcode, max(coalesce(c.accountcode, '')) as greatest,
+                  left(g.name, -4) as linkedid
+              from asterisk_cdr c where c.linkedid = left(g.name, -4) and c.recordingfile <> '') s
+        where g.shelf = 'stitched' and s.accountcode = s.greatest
+        union all
+        select p.parts[2], p.parts[1]
+        from (select regexp_match(g.name, '^(.+)[.]([^.]+)[.]wav$') as parts) p
+        where g.shelf = 'stitched' and p.parts is not null and exists (select from asterisk_cdr c
+              where c.linkedid = p.parts[1] and c.accountcode = p.parts[2] and c.recordingfile <> '')
+        limit 1))";
+
+constexpr const char* adopting = R"(
+    insert into recordings (shelf, name, accountcode, linkedid, size, md5, sha256, frames, rate, channels, codec,
+        levels, unfinished, archived_at)
+    select g.shelf, g.name, owner.accountcode, owner.linkedid, g.size, g.md5, g.sha256, g.frames, g.rate, g.channels,
+        g.codec, g.levels, g.unfinished, to_timestamp(g.archived_at / 1000000.0)
+    from json_to_recordset(cast($1 as json)) as g(shelf text, name text, size bigint, md5 text, sha256 text,
+        frames bigint, rate integer, channels integer, codec text, levels jsonb, unfinished boolean, archived_at bigint)
+    left join lateral ({owner}) owner on true
+    order by g.shelf, g.name
+    on conflict (shelf, name) do nothing returning 1)";
+
+// The rows are locked in the order of `storing`, as there.
+constexpr const char* verifying = R"(
+    update recordings r set verified_at = now(), sha256 = coalesce(r.sha256, v.sha256),
+        frames = coalesce(r.frames, v.frames), rate = coalesce(r.rate, v.rate),
+        channels = coalesce(r.channels, v.channels), codec = coalesce(r.codec, v.codec),
+        levels = coalesce(r.levels, v.levels), unfinished = coalesce(r.unfinished, v.unfinished)
+    from (
+        select g.* from recordings l join json_to_recordset(cast($1 as json)) as g(shelf text, name text, size bigint,
+            md5 text, sha256 text, frames bigint, rate integer, channels integer, codec text, levels jsonb,
+            unfinished boolean) on g.shelf = l.shelf and g.name = l.name
+        where g.size = l.size and g.md5 = l.md5 and coalesce(l.sha256 = g.sha256, true)
+        order by l.shelf, l.name for update of l) v
+    where r.shelf = v.shelf and r.name = v.name)";
+
+// A row that another machine holds is left to that machine.
+constexpr const char* naming = R"(
+    with lacking as (
+        select shelf, name, archived_at from recordings
+        where linkedid is null and archived_at >= to_timestamp(cast($1 as double precision))
+            and (archived_at, shelf, name) > (cast($2 as timestamptz), $3, $4)
+        order by archived_at, shelf, name limit 1000
+    ), named as (
+        select g.shelf, g.name, owner.accountcode, owner.linkedid from lacking g cross join lateral ({owner}) owner
+    ), free as (
+        select r.shelf, r.name from recordings r join named n on n.shelf = r.shelf and n.name = r.name
+        where r.linkedid is null order by r.shelf, r.name for update of r skip locked
+    ), filled as (
+        update recordings r set accountcode = n.accountcode, linkedid = n.linkedid
+        from named n join free f on f.shelf = n.shelf and f.name = n.name
+        where r.shelf = n.shelf and r.name = n.name
+    )
+    select cast(archived_at as text), shelf, name from lacking
+    order by lacking.archived_at desc, shelf desc, name desc limit 1)";
+
 constexpr const char* undefined_table = "42P01";
+
+std::string with_owner(const char* sql) {
+    const auto owner = fmt::format(fmt::runtime(owner_by_name), fmt::arg("leg", owner_of_leg));
+    return fmt::format(fmt::runtime(sql), fmt::arg("owner", owner), fmt::arg("leg", owner_of_leg));
+}
 
 } // namespace
 
 void store_recordings(soci::session& session, const std::string& rows, const Deadline& deadline) {
-    ask_patiently(connection(session), "store the facts of archived objects", storing, {rows}, deadline);
+    ask_patiently(connection(session), "store the facts of archived objects", with_owner(storing), {rows}, deadline);
+}
+
+std::map<std::string, RecordedFacts> recorded_facts(soci::session& session, const std::vector<std::string>& paths,
+                                                    const Deadline& deadline) {
+    const auto rows = ask_patiently(connection(session), "read the facts of archived objects", finding_all,
+                                    {nlohmann::json(paths).dump()}, deadline);
+    std::map<std::string, RecordedFacts> found;
+    for (int row = 0; row < PQntuples(rows.get()); ++row) {
+        const auto text = [&](int column) { return std::string{PQgetvalue(rows.get(), row, column)}; };
+        const auto number = [&](int column) { return std::strtoll(PQgetvalue(rows.get(), row, column), nullptr, 10); };
+        found.insert_or_assign(text(0), RecordedFacts{Content{static_cast<std::uint64_t>(number(1)), text(2), text(3)},
+                                                      number(4), text(5), text(6)});
+    }
+    return found;
+}
+
+std::int64_t adopt_recordings(soci::session& session, const std::string& rows, const Deadline& deadline) {
+    const auto added = ask_patiently(connection(session), "store the facts of objects in the archive",
+                                     with_owner(adopting), {rows}, deadline);
+    return PQntuples(added.get());
+}
+
+void mark_verified(soci::session& session, const std::string& rows, const Deadline& deadline) {
+    ask_patiently(connection(session), "note which objects were verified", verifying, {rows}, deadline);
+}
+
+void name_owners(soci::session& session, std::optional<std::chrono::sys_seconds> since, const Deadline& deadline) {
+    const auto sql = with_owner(naming);
+    std::vector<std::string> parameters{since ? std::to_string(since->time_since_epoch().count()) : "-infinity",
+                                        "-infinity", "", ""};
+    for (;;) {
+        const auto last =
+            ask_patiently(connection(session), "find the owners of archived objects", sql, parameters, deadline);
+        if (PQntuples(last.get()) == 0)
+            return;
+        for (int column = 0; column < 3; ++column)
+            parameters[static_cast<std::size_t>(column) + 1] = PQgetvalue(last.get(), 0, column);
+    }
 }
 
 KnownContents find_recordings(soci::session& session, const std::vector<std::string>& paths) {

@@ -6,6 +6,10 @@
 
 #include <soci/soci.h>
 
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,5 +27,32 @@ void store_recordings(soci::session& session, const std::string& rows, const Dea
 /// stitched recording. One query; objects without facts are not in the result, and there are none while the table does
 /// not exist. Throws Error.
 KnownContents find_recordings(soci::session& session, const std::vector<std::string>& paths);
+
+/// The facts of one object, as verify reports them.
+struct RecordedFacts {
+    Content content;
+    std::int64_t archived_at = 0; ///< microseconds since 1970; other facts of the object have another time
+    std::string accountcode;      ///< empty, like linkedid, where no owner is known
+    std::string linkedid;
+};
+
+/// By path, as find_recordings() has them. Throws Error as store_recordings() does.
+std::map<std::string, RecordedFacts> recorded_facts(soci::session& session, const std::vector<std::string>& paths,
+                                                    const Deadline& deadline);
+
+/// Adds the facts in `rows`, as for store_recordings() and without a line, of objects that have none; facts that exist
+/// are never changed. The owner of a stitched recording is the call that its name states, if CDR rows confirm it.
+/// Returns how many were added. Throws Error as store_recordings() does.
+std::int64_t adopt_recordings(soci::session& session, const std::string& rows, const Deadline& deadline);
+
+/// Notes that the bytes of objects were just read and are those of their facts; `rows` are what was read, with size and
+/// MD5, so that facts which were replaced meanwhile are not touched. Fills in what the facts lack: SHA-256 and sound.
+/// Throws Error as store_recordings() does.
+void mark_verified(soci::session& session, const std::string& rows, const Deadline& deadline);
+
+/// Fills in the owners of objects archived at `since` or later, if it is given, that had none, where CDR rows that
+/// arrived meanwhile name exactly one. Costs a look-up in an index for each such object. Throws Error as
+/// store_recordings() does.
+void name_owners(soci::session& session, std::optional<std::chrono::sys_seconds> since, const Deadline& deadline);
 
 } // namespace pbx::db

@@ -76,13 +76,9 @@ std::optional<RemoteObject> find_recording(FetchWork& work, const ResolvedCall& 
 // False when the archive has no such object after all.
 bool send_recording_object(FetchWork& work, const ResolvedCall& call, const RemoteObject& object,
                            const Content& expected) {
-    if (send_object(work, Shelf::stitched, call.recording, expected, [&](std::string_view beginning, bool is_all) {
-            return decide_on_recording(work, call, object, beginning, is_all);
-        }))
-        return true;
-    if (!find_object(*work.sources.archive(), Shelf::stitched, call.recording, work.deadline))
-        return false;
-    throw Error{Exit::unavailable, call.recording + " in the archive: the remote returned no data", "try again"};
+    return send_object(work, Shelf::stitched, call.recording, expected, [&](std::string_view beginning, bool is_all) {
+        return decide_on_recording(work, call, object, beginning, is_all);
+    });
 }
 
 } // namespace

@@ -62,13 +62,6 @@ Content ask_for_leg(FetchWork& work, const cdr::Call& call, const std::string& n
     return {object->size, object->md5, {}};
 }
 
-// The remote reported no failure, and returned nothing of the leg.
-Error gave_nothing(FetchWork& work, const cdr::Call& call, const std::string& name) {
-    if (!find_object(*work.sources.archive(), Shelf::legs, name, work.deadline))
-        return not_found(call, name);
-    return {Exit::unavailable, "leg " + name + " in the archive: the remote returned no data", "try again"};
-}
-
 } // namespace
 
 std::optional<Fd> find_leg_here(FetchWork& work, const std::string& name) {
@@ -95,7 +88,7 @@ void serve_leg(FetchWork& work, const cdr::Call& call, const std::string& name) 
         if (!send_object(work, Shelf::legs, name, expected, [&](std::string_view beginning, bool is_all) {
                 return decide_on_leg(call, beginning, is_all);
             }))
-            throw gave_nothing(work, call, name);
+            throw not_found(call, name);
     } catch (const NotAWav& fault) {
         if (is_known)
             require_undamaged(work, Shelf::legs, name, expected);

@@ -25,9 +25,8 @@ using ObjectDecision = std::function<std::optional<ServedObject>(std::string_vie
 
 /// Nothing is sent before `decide` has decided. The end of the object is sent only after the whole object has been
 /// compared with its size, its hashes and its manifest, so a reader never gets a complete damaged object, and gets
-/// nothing at all of a small one. Returns false when the remote returned no data although some was expected: the object
-/// may be absent. Throws Error: no_input for an empty object, data, unavailable, no_permission, and what `decide`
-/// throws.
+/// nothing at all of a small one. Returns false when the object is definitely absent. Throws Error: no_input for an
+/// empty object, data, unavailable, no_permission, and what `decide` throws.
 bool send_object(FetchWork& work, Shelf shelf, const std::string& name, const Content& expected,
                  const ObjectDecision& decide);
 

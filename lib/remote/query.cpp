@@ -218,15 +218,18 @@ std::optional<RemoteObject> find_object(Remote& remote, Shelf shelf, const std::
 }
 
 void list_objects(Remote& remote, const std::function<void(const std::string&, const RemoteObject&)>& each,
-                  const Deadline& deadline) {
+                  const Deadline& deadline, ListedHashes hashes) {
     Listing listing{each};
     // The server's own time: rclone's own needs a question per object on some remotes.
-    const auto run = remote.rclone().run(
-        {{"lsjson", "-R", "--files-only", "--no-mimetype", "--use-server-modtime"}, {remote.rclone().path()}}, deadline,
-        [&](std::string_view data) {
-            if (!listing.add(data))
-                throw remote.rclone().failure(Exit::unavailable, "list it", "a line of the answer does not end");
-        });
+    RcloneCommand command{{"lsjson", "-R", "--files-only", "--no-mimetype", "--use-server-modtime"},
+                          {remote.rclone().path()}};
+    if (hashes == ListedHashes::wanted)
+        for (const char* flag : {"--hash", "--hash-type=MD5"})
+            command.arguments.emplace_back(flag);
+    const auto run = remote.rclone().run(std::move(command), deadline, [&](std::string_view data) {
+        if (!listing.add(data))
+            throw remote.rclone().failure(Exit::unavailable, "list it", "a line of the answer does not end");
+    });
     constexpr int not_found = 3;
     if (run.status == 0 && !run.timed_out && !listing.is_whole())
         throw remote.rclone().failure(Exit::unavailable, "list it", not_a_list);

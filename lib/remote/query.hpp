@@ -27,10 +27,13 @@ FoundObjects find_objects(Remote& remote, Shelf shelf, std::vector<std::string> 
 /// find_objects() for one name; nothing when it is definitely absent. Throws its failure.
 std::optional<RemoteObject> find_object(Remote& remote, Shelf shelf, const std::string& name, const Deadline& deadline);
 
+/// Whether a listing is to have the MD5 of each object. Only buckets keep it: other remotes would read every file.
+enum class ListedHashes { not_wanted, wanted };
+
 /// Calls `each` for everything in the remote, in one listing, as it comes; paths are relative to the remote
 /// ("stitched/x.wav"). Skips paths that cannot be a leg or a stitched recording. Throws Error when the listing did not
 /// come to its end.
 void list_objects(Remote& remote, const std::function<void(const std::string& path, const RemoteObject&)>& each,
-                  const Deadline& deadline);
+                  const Deadline& deadline, ListedHashes hashes = ListedHashes::not_wanted);
 
 } // namespace pbx

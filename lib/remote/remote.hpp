@@ -44,6 +44,9 @@ class Remote {
     /// bucket that does not exist look absent, and so do files on a disk that is not mounted.
     void require_archive(const Deadline& deadline);
 
+    /// Whether it keeps the MD5 of its objects, so that a listing has it at no cost. Throws Error.
+    bool lists_hashes(const Deadline& deadline) { return features(deadline).is_bucket; }
+
     /// Throws Error (unavailable) for a bucket that does not exist: an upload would create it. A folder may be missing.
     void require_bucket(const Deadline& deadline);
 

@@ -197,12 +197,15 @@ bool stream_object(Remote& remote, Shelf shelf, const std::string& name, const C
         });
     if (run.status != 0 || run.timed_out)
         throw remote.read_failure(action, run, deadline);
-    if (hash.size() == 0 && expected.size > 0)
-        return false;
     const auto found = hash.finish();
-    if (found.size != expected.size)
-        throw rclone.failure(Exit::unavailable, action,
-                             fmt::format("it ended after {} of {} bytes", found.size, expected.size));
+    if (found.size < expected.size) {
+        const auto object = find_object(remote, shelf, name, deadline);
+        if (!object)
+            return false;
+        if (object->size == expected.size)
+            throw rclone.failure(Exit::unavailable, action,
+                                 fmt::format("it ended after {} of {} bytes", found.size, expected.size));
+    }
     if (!expected.matches(found))
         throw damaged(rclone, action, expected, found);
     return true;

@@ -30,8 +30,8 @@ FetchedObjects fetch_objects(Remote& remote, Shelf shelf, const std::vector<std:
                              const Deadline& deadline, const KnownContents& expected = {});
 
 /// Passes one object to `sink`, and compares it with `expected` as it flows. Throws Error when it is not that: data
-/// (other bytes), unavailable (cut short), no_permission. A sink that throws ends it. Returns false when rclone ended
-/// well without a byte where some were expected: the object is absent, or was cut short at once.
+/// (other bytes, or the remote itself reports another size), unavailable (cut short on its way), no_permission. A sink
+/// that throws ends it. Returns false when the object is definitely absent.
 bool stream_object(Remote& remote, Shelf shelf, const std::string& name, const Content& expected, const Sink& sink,
                    const Deadline& deadline);
 

@@ -1,28 +1,13 @@
 #!/usr/bin/env python3
 """A byte that changed in the archive or in the cache: it is noticed on each read, and never served as if nothing were wrong."""
 import re
-import subprocess
 
+from archiving import crypt, flipped
 from fetching import CALL, Fetching
 from sound import Wav, pcm, ramp
 from workdir import main
 
 SINGLE = '1776500000.5'
-
-
-def flipped(data, at):
-    at %= len(data)
-    return data[:at] + bytes([data[at] ^ 0x10]) + data[at + 1:]
-
-
-def crypt(work):
-    """Put crypt above the workdir's local remote; names stay readable, so that a test finds its object."""
-    secret = subprocess.run(['rclone', 'obscure', 'secret'], stdout=subprocess.PIPE, check=True, text=True).stdout.strip()
-    work.rclone_conf.write_text(f'[secret]\ntype = crypt\nremote = {work.remote.folder}\nfilename_encryption = off\n'
-                                f'directory_name_encryption = false\npassword = {secret}\n', encoding='utf-8')
-    work.env['PBX_REMOTE'] = 'secret:'
-    assert work.run('pbx-archive', 'init').status == 0
-    return work
 
 
 class Damaged(Fetching):
@@ -89,6 +74,24 @@ class InTheArchive(Damaged):
                         self.names_difference(result, f'{CALL}.wav')
                     work.stitched_file(CALL).unlink()
                     self.damage(work, f'stitched/{CALL}.wav', at)
+
+    def test_an_object_that_became_shorter_or_empty_is_damaged_and_one_that_a_line_cuts_is_unavailable(self):
+        for kind in ('local', 'gcs', 'sftp'):
+            work = self.workdir(remote=kind)
+            whole, legs = self.archived(work)
+            for left in (5000, 0):
+                with self.subTest(f'{kind} {left}'):
+                    work.remote.put('single.wav', legs['single.wav'][:left])
+                    self.names_difference(self.fetch(work, SINGLE, status=65), 'single.wav')
+                    work.remote.put(f'stitched/{CALL}.wav', whole[:left])
+                    result = self.fetch(work, CALL, '-o', str(work.path / 'out.wav'))
+                    self.names_difference(result, f'{CALL}.wav')
+                    self.assertEqual((work.path / 'out.wav').read_bytes(), whole)
+                    work.stitched_file(CALL).unlink()
+        work = self.workdir(remote='gcs')
+        self.archived(work)
+        work.cloud.fault(match='single.*alt=media', truncate=5000)
+        self.fetch(work, SINGLE, status=69)
 
     def test_a_long_damaged_recording_gives_a_file_its_good_audio_and_a_pipe_an_error(self):
         for kind in ('local', 'gcs'):

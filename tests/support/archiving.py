@@ -1,8 +1,25 @@
 """What the suites of pbx-archive share: running it, legs to archive, and the check that none is lost."""
+import subprocess
+
 from sound import pcm, ramp
 from workdir import Case, wait_until
 
 CALL = '1776500000.1'
+
+
+def flipped(data, at):
+    at %= len(data)
+    return data[:at] + bytes([data[at] ^ 0x10]) + data[at + 1:]
+
+
+def crypt(work):
+    """Put crypt above the workdir's local remote; names stay readable, so that a test finds its object."""
+    secret = subprocess.run(['rclone', 'obscure', 'secret'], stdout=subprocess.PIPE, check=True, text=True).stdout.strip()
+    work.rclone_conf.write_text(f'[secret]\ntype = crypt\nremote = {work.remote.folder}\nfilename_encryption = off\n'
+                                f'directory_name_encryption = false\npassword = {secret}\n', encoding='utf-8')
+    work.env['PBX_REMOTE'] = 'secret:'
+    assert work.run('pbx-archive', 'init').status == 0
+    return work
 
 
 class Archiving(Case):
