@@ -71,6 +71,9 @@ const char* hint_for(Exit status, const std::string& reason) {
                "its configuration file";
     if (reason.find("RCLONE_CONFIG_PASS") != std::string::npos)
         return "rclone's configuration is encrypted: set RCLONE_CONFIG_PASS or RCLONE_PASSWORD_COMMAND";
+    // After an upload over FTP rclone looks for the file in the folder's listing.
+    if (reason.find("update getinfo: object not found") != std::string::npos)
+        return "let the server list names that begin with a dot; for vsftpd, set force_dot_files=YES";
     return "try again later; if it fails again, run rclone itself with the same path";
 }
 

@@ -60,6 +60,18 @@ std::string_view without_command(std::string_view text) {
     return text;
 }
 
+// "create file system for "x:y": NewFs: z": the z. A message names the remote already.
+std::string_view without_file_system(std::string_view text) {
+    constexpr std::string_view begin = "create file system for \"";
+    constexpr std::string_view name_ends = "\": ";
+    if (const auto at = text.find(name_ends, begin.size()); text.starts_with(begin) && at != std::string_view::npos)
+        text.remove_prefix(at + name_ends.size());
+    for (const std::string_view prefix : {"NewFs: ", "couldn't connect SSH: "})
+        if (text.starts_with(prefix))
+            text.remove_prefix(prefix.size());
+    return text;
+}
+
 // The SDK for S3 puts the HTTP status into a second line, which begins with a tab.
 std::string in_one_line(std::string_view text) {
     std::string result;
@@ -240,6 +252,9 @@ std::string failure_reason(std::string_view err) {
     for (const std::string_view prefix : {"Failed to ", "error in ListJSON: "})
         if (reason.starts_with(prefix))
             reason.remove_prefix(prefix.size());
+    reason = without_file_system(reason);
+    if (reason.ends_with('.') && !reason.ends_with("..")) // an FTP server's sentence
+        reason.remove_suffix(1);
     constexpr std::size_t longest = 240;
     return reason.size() <= longest ? std::string{reason} : std::string{reason.substr(0, longest)} + "...";
 }

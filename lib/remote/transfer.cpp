@@ -80,7 +80,11 @@ class ObjectFetch {
 
   private:
     RunResult fetch_part(const std::vector<std::string>& names, unsigned transfers, Progress& progress) {
-        const auto run = remote_.rclone().run_transfer({{"copy", "--error-on-no-transfer"},
+        std::vector<std::string> command{"copy", "--error-on-no-transfer"};
+        // rclone would remove a damaged file before find_damage() can tell what was found.
+        if (std::all_of(names.begin(), names.end(), [&](const auto& name) { return expected_.count(name) != 0; }))
+            command.emplace_back("--ignore-checksum");
+        const auto run = remote_.rclone().run_transfer({std::move(command),
                                                         {remote_.path_of(shelf_), local_path(incoming_->folder())},
                                                         names,
                                                         {incoming_->folder().fd()}},

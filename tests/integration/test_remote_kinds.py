@@ -141,7 +141,7 @@ class Damaged(Kinds):
         bad = legs[1][0]
         self.flip(folder / f'{bad}.bin', -1)
         result = self.fetch(work, CALL, status=65)
-        self.says(result, f'call {CALL}: .*{bad}.*cannot be decrypted')
+        self.says(result, f'call {CALL}: .*{bad}.*(cannot be decrypted|failed to authenticate decrypted block)')
         self.assertEqual(Wav(result.out).samples, legs[0][1][44:] + legs[2][1][44:])
         self.assertFalse(work.stitched_file(CALL).exists(), 'a recording without the damaged leg was kept')
 
@@ -152,7 +152,8 @@ class Damaged(Kinds):
         for name, _ in legs[:2]:
             work.cloud.fault(match=rf'GET .*{name}.*alt=media', corrupt=True)
         result = self.fetch(work, CALL, status=65)
-        self.says(result, f'{legs[0][0]}.*corrupt', f'{legs[1][0]}.*corrupt')
+        for name, _ in legs[:2]:
+            self.says(result, rf'{name}: it is damaged: expected .* MD5 .*; found .* MD5 ')
         self.assertEqual(Wav(result.out).samples, legs[2][1][44:])
         work.cloud.clear()
         self.assertEqual(Wav(self.fetch(work, CALL).out).samples, b''.join(data[44:] for _, data in legs))

@@ -150,8 +150,19 @@ TEST_CASE("the reason for a failure does not depend on how a version of rclone l
         CHECK(failure_reason(err) == "no such host");
     }
     CHECK(failure_reason("2026/11/22 20:38:01 CRITICAL: Failed to create file system for \"x:\": unknown\n") ==
-          "create file system for \"x:\": unknown");
+          "unknown");
     CHECK(failure_reason("2026/11/22 20:38:01 NOTICE: Config file not found - using defaults\n").empty());
+}
+
+TEST_CASE("the reason for a failure does not name the remote or rclone's functions, and has no full stop") {
+    CHECK(failure_reason("2026/11/22 20:38:01 Failed to create file system for \"x:a/b\": NewFs: failed to make FTP "
+                         "connection to \"h:21\": 530 Login incorrect.\n") ==
+          "failed to make FTP connection to \"h:21\": 530 Login incorrect");
+    CHECK(
+        failure_reason("2026/11/22 20:38:01 CRITICAL: Failed to create file system for \"x:\": NewFs: couldn't connect "
+                       "SSH: ssh: handshake failed\n") == "ssh: handshake failed");
+    CHECK(failure_reason("Failed to create file system for \"x:\n") == "create file system for \"x:");
+    CHECK(failure_reason("Failed to cat: wait...\n") == "wait...");
 }
 
 TEST_CASE("a reason of two lines is read whole, also in a transfer's log") {
