@@ -4,6 +4,7 @@
 #include "archive/object_facts.hpp"
 #include "base/lines.hpp"
 #include "base/log.hpp"
+#include "base/moment.hpp"
 #include "base/name.hpp"
 #include "base/trust.hpp"
 #include "db/recordings.hpp"
@@ -167,7 +168,7 @@ void FactsJournal::load(const Deadline& deadline) {
 
 void FactsJournal::name_owners(const Deadline& deadline) {
     try {
-        const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+        const auto now = current_second();
         soci::session session;
         db::connect(session, options_.database, patience);
         db::name_owners(session, now - owners_wanted, deadline.at_most(patience));

@@ -191,7 +191,7 @@ Exit verify_archive(const VerifyOptions& options) {
     if (options.places.remote.empty())
         throw Error{Exit::config, "no remote is configured, so there is no archive to verify",
                     "set --remote or PBX_REMOTE to an rclone path such as gcs:bucket/recordings; see pbx.conf(5)"};
-    const auto now = std::chrono::floor<seconds>(std::chrono::system_clock::now());
+    const auto now = current_second();
     const auto since = options.since.empty() ? std::nullopt : std::optional{parse_time(options.since, now)};
     const auto share = parse_share(options.read);
     const auto deadline = Deadline::of_run(options.timeout);

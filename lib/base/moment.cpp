@@ -64,7 +64,7 @@ std::optional<std::chrono::sys_seconds> parse_as(const char* format, const std::
     auto calendar = given;
     const std::chrono::sys_seconds as_utc{std::chrono::seconds{::timegm(&calendar)}};
     // strptime() accepts 30 February, one-digit days and blanks. Formatting the result again detects them.
-    if (as_utc.time_since_epoch().count() < 0 || formatted(format, calendar) != text.substr(0, rest - text.c_str()))
+    if (as_utc.time_since_epoch().count() < 0 || formatted(format, calendar) != std::string_view{text.c_str(), rest})
         return std::nullopt;
     return zone ? as_utc - *zone : from_local(given);
 }
