@@ -107,7 +107,11 @@ Finished Rclone::run_child(const RcloneCommand& command, const Deadline& deadlin
         arguments.push_back("--checkers=" +
                             std::to_string(std::max(command.least_checkers, command.names->size() / 2 + 1)));
     }
-    arguments.insert(arguments.end(), command.paths.begin(), command.paths.end());
+    // Without the slash rclone asks S3 whether the path is an object. When both that question and a listing are
+    // refused, 1.75 takes it for one, and the status is no longer that of a refusal.
+    for (const auto& path : command.paths)
+        arguments.push_back(
+            path + (path.starts_with(connection_.path) && !path.ends_with(':') && !path.ends_with('/') ? "/" : ""));
     // One attempt: a second one that finds nothing left to do would end with 0. We look for what was missed ourselves.
     for (const char* flag :
          {"--retries=1", "--low-level-retries=3", "--contimeout=5s", "--ask-password=false", "--no-traverse"})
