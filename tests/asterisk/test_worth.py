@@ -12,7 +12,7 @@ from workdir import Case
 
 TALK = 8        # long enough for a verdict
 LONG_TALK = 40  # for one about a recording that lacks 15 %
-LANES, ROUNDS = 20, 10  # clean calls at once, and one after the other
+LANES, ROUNDS = 10, 20  # clean calls at once, and one after the other
 
 
 class Calls:
