@@ -104,7 +104,7 @@ class Hostile(Case):
                 self.no_escape(result, result.text, '' if command[0] == 'pbx-dialplan-gen' else '\u202a-\u202e')
             self.no_escape(result, result.err)
         self.assertEqual({file.name: file.read_bytes() for file in folder.glob('*_acme.conf')}, before, 'the neighbour stays as it was')
-        mains = {'extensions.conf', 'pjsip.conf', 'queues.conf'}
+        mains = {'extensions.conf', 'pjsip.conf', 'queues.conf', 'pbx-recorder.conf'}
         for file in folder.iterdir():
             if file.name.startswith('.'):
                 continue
