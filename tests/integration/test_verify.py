@@ -9,11 +9,12 @@ import signal
 import subprocess
 import sys
 import time
+import unittest
 
 import sound
 from archiving import CALL, Archiving, crypt, flipped
 from sound import pcm, ramp
-from workdir import ACCOUNT, OTHER_ACCOUNT, SOURCE, main, wait_until
+from workdir import ACCOUNT, OTHER_ACCOUNT, SANITIZED, SOURCE, main, wait_until
 
 VERDICTS = ('damaged', 'missing', 'unknown')
 
@@ -395,6 +396,7 @@ class Size(VerifyCase):
         self.status(work.finish(run), 65)
         return json.loads((work.path / 'report').read_text(encoding='utf-8'))['total'], most
 
+    @unittest.skipIf(SANITIZED, 'the sanitizers have memory of their own')
     def test_twenty_thousand_objects_need_no_more_memory_than_two_thousand(self):
         peaks = []
         for count in (2000, 20000):
