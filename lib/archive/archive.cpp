@@ -48,8 +48,6 @@ Exit archive_with_metrics(const ArchiveOptions& options, recording::Metrics& met
             facts.load(deadline);
     };
     run_part(load_facts);
-    if (!options.dry_run)
-        facts.name_owners(deadline);
     if (run_part([&] { require_archive(remote, nodes, spool, options.dry_run, deadline); })) {
         run_part([&] { copy_stitched(context); });
         // At once: until then a recording that replaces an older one differs from the facts that the database has.
@@ -58,6 +56,9 @@ Exit archive_with_metrics(const ArchiveOptions& options, recording::Metrics& met
         run_part(load_facts);
         run_part([&] { make_room(context, spool); });
     }
+    // Last, since a database that does not answer must not hold up the legs.
+    if (!options.dry_run)
+        facts.name_owners(deadline);
     return report.finish();
 }
 

@@ -125,7 +125,7 @@ std::string diff_of(const Folder& folder, const Change& change) {
 }
 
 // extensions.conf as it is, with the line that includes the recorder; nothing when it has that line.
-std::optional<Change> enlist_recorder(const Folder& folder, const std::optional<std::string>& main) {
+std::optional<Change> include_recorder(const Folder& folder, const std::optional<std::string>& main) {
     auto after = dialplan::maintain_includes(main.value_or(""), folder.path().native(), {dialplan::recorder_file},
                                              [](const std::string&) { return false; });
     if (after == main.value_or(""))
@@ -196,7 +196,7 @@ Changes compare(const Folder& folder, std::vector<File> wanted, const std::set<s
         const auto* main_file = dialplan::file_types[i].main_file;
         auto before = read(folder, main_file);
         if (i == 0 && written.contains(dialplan::recorder_file))
-            changes.enlist = enlist_recorder(folder, before);
+            changes.main_with_recorder = include_recorder(folder, before);
         auto after = dialplan::maintain_includes(before.value_or(""), folder.path().native(), names[i], stale);
         if (before.value_or("") != after)
             changes.mains.push_back({main_file, std::move(before), std::move(after)});
@@ -213,11 +213,12 @@ Changes compare(const Folder& folder, std::vector<File> wanted, const std::set<s
 
 void apply(const Folder& folder, const Changes& changes, const Deadline& deadline) {
     remove_half_written(folder);
+    // An organization's dialplan without the recorder would drop its calls.
     const std::span files{changes.files};
     const bool has_recorder = !files.empty() && files.front().name == dialplan::recorder_file;
     write(folder, files.first(has_recorder ? 1 : 0), deadline);
-    if (changes.enlist)
-        write(folder, std::span{&*changes.enlist, 1}, deadline);
+    if (changes.main_with_recorder)
+        write(folder, std::span{&*changes.main_with_recorder, 1}, deadline);
     write(folder, files.subspan(has_recorder ? 1 : 0), deadline);
     write(folder, changes.mains, deadline);
     for (const auto& change : changes.removals) {

@@ -24,8 +24,9 @@ struct Change {
 };
 
 struct Changes {
-    std::vector<Change> files;    ///< the recorder's file and those of organizations, written
-    std::optional<Change> enlist; ///< extensions.conf with the line that includes the recorder, if it had none
+    std::vector<Change> files; ///< the recorder's file, then those of organizations, written
+    /// extensions.conf as it was but for the line that includes the recorder; nothing when it had that line.
+    std::optional<Change> main_with_recorder;
     std::vector<Change> mains;    ///< extensions.conf, pjsip.conf, queues.conf
     std::vector<Change> removals; ///< files of organizations that are gone
 

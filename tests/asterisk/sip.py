@@ -106,6 +106,7 @@ class Media(asyncio.DatagramProtocol):
         self.source = random.randrange(1 << 32)
         self.speaking = False
         self.loss = 0        # the share of packets that the network loses, by chance; 1: nothing arrives
+        self.sent = self.lost = 0  # packets
         self.said = 0        # frames of speech sent
         self.since = None    # when the first of them was sent
         self.digits = []     # the parts of digits that are still to be sent: (event, volume and end bit, duration, begin stamp)
@@ -177,7 +178,9 @@ class Media(asyncio.DatagramProtocol):
             self.said += 1
         self.sequence = (self.sequence + 1) & 0xffff
         if random.random() < self.loss:
+            self.lost += 1
             return
+        self.sent += 1
         header = struct.pack('!BBHII', 0x80, kind, self.sequence, stamp, self.source)
         with contextlib.suppress(OSError):
             self.transport.sendto(header + payload, self.remote)

@@ -243,6 +243,15 @@ class Deploying(DialplanCase):
         self.assertEqual(self.visible(work), {'extensions.conf': b'#tryinclude "pbx-recorder.conf"\n', 'pjsip.conf': b'',
                                               'queues.conf': b'', RECORDER: recorder})
 
+    def test_the_recorder_is_there_before_the_dialplan_that_needs_it(self):
+        work = self.pbx()
+        self.organization(work, 'acme')
+        (work.etc / 'extensions.conf').write_text('#tryinclude "ext_acme.conf"\n')  # as before there was a recorder
+        log = work.path / 'strace.log'
+        self.generate(work, '--deploy', before=('strace', '-f', '-o', log, '-e', 'trace=renameat,renameat2'))
+        renamed = re.findall(r'"([^".]+\.conf)"', log.read_text())
+        self.assertEqual(renamed[:3], [RECORDER, 'extensions.conf', 'ext_acme.conf'], log.read_text())
+
     def test_a_file_or_a_context_of_the_operator_with_the_recorders_name_stops_the_deployment(self):
         for name, text in ((RECORDER, '[mine]\n'), ('extensions.conf', '[pbx-recorder-up]\n'), ('extensions.conf', '[PBX-Recorder]\n')):
             with self.subTest(name=name, text=text):
