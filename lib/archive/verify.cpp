@@ -35,7 +35,7 @@ double parse_share(const std::string& text) {
     const auto* const end = text.data() + text.size();
     const auto [rest, fault] = std::from_chars(text.data(), end, percent, std::chars_format::fixed);
     if (fault != std::errc{} || rest + 1 != end || *rest != '%' || !(percent > 0 && percent <= 100))
-        throw Error{Exit::usage, "--read \"" + shown(text) + "\" is not a percentage from 0% to 100%",
+        throw Error{Exit::usage, "--read \"" + shown(text) + "\" is not a percentage above 0% and up to 100%",
                     "write --read 5% to read a twentieth of the objects"};
     return percent / 100;
 }
@@ -170,12 +170,12 @@ void print_problem(std::int64_t objects, const char* one, const char* several, c
 void print_problems(const VerifyCounts& counts) {
     print_problem(
         counts.damaged, "object in the archive is damaged", "objects in the archive are damaged",
-        "they are marked \"damaged\" in the report; look for the expected hashes in a backup and in old versions "
+        "see the lines \"damaged\" in the report; look for the expected hashes in a backup and in old versions "
         "of the object");
     print_problem(counts.missing, "object is missing in the archive", "objects are missing in the archive",
-                  "they are marked \"missing\" in the report; look at deleted versions in the bucket");
+                  "see the lines \"missing\" in the report; look at deleted versions in the bucket");
     print_problem(counts.unknown, "object in the archive has no facts", "objects in the archive have no facts",
-                  "they are marked \"unknown\" in the report; pbx-archive verify --adopt takes their facts");
+                  "see the lines \"unknown\" in the report; pbx-archive verify --adopt takes their facts");
 }
 
 void print(db::ArchiveComparison& comparison, const VerifyReport& report) {

@@ -129,9 +129,8 @@ void print_text(db::ArchiveComparison& comparison, const VerifyReport& report) {
     for (const auto& [name, count, meaning] : lines)
         output::print("  {:<10}{:>10}  {}\n", name, report.counts.*count, meaning);
     if (!report.options.read.empty())
-        output::print("\nOf the right ones, {} were to be read ({}), and {} were read as archived; {:.1f} MB.\n",
-                      report.counts.drawn, report.options.read, report.counts.read,
-                      static_cast<double>(report.counts.bytes_read) / 1e6);
+        output::print("\nObjects read ({}): {} of {} were as archived; {:.1f} MB.\n", report.options.read,
+                      report.counts.read, report.counts.drawn, static_cast<double>(report.counts.bytes_read) / 1e6);
 }
 
 } // namespace pbx::archive

@@ -442,7 +442,7 @@ class Report(VerifyCase):
         self.archived(work)
         text = self.status(work.run('pbx-archive', 'verify', '--read', '5%'), 0).text
         self.assertLessEqual(max(map(len, text.splitlines())), 100)
-        self.assertIn('Of the right ones, 1 were to be read (5%), and 1 were read as archived', text)
+        self.assertIn('Objects read (5%): 1 of 1 were as archived; ', text)
 
 
 if __name__ == '__main__':
