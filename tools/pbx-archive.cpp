@@ -49,8 +49,9 @@ int main(int argc, char** argv) {
     return app.run(argc, argv, [&] {
         pbx::become_owner_of(options.places.spool);
         options.timeout = app.timeout();
+        const CommonOptions& common = options;
         for (CommonOptions* each : std::initializer_list<CommonOptions*>{&report, &verification, &begin})
-            *each = options;
+            *each = common;
         return init->parsed()     ? init_archive(begin)
                : verify->parsed() ? verify_archive(verification)
                : audit->parsed()  ? audit_recordings(report)

@@ -76,6 +76,7 @@ class Verification {
                 return context_.fail({Exit::temporary, "time was up before all differences were looked at",
                                       "give it more time with --timeout"});
             std::vector<OpenCase> cases;
+            cases.reserve(suspects.size());
             for (auto& suspect : suspects)
                 cases.push_back({std::move(suspect), std::nullopt});
             judge_.judge(std::move(cases));

@@ -167,7 +167,7 @@ void check_columns(tenants::Queue& queue, const Rules& rules) {
 }
 
 std::string did_digits(const tenants::Did& did) {
-    const auto number = did.number.starts_with('+') ? did.number.substr(1) : did.number;
+    auto number = did.number.starts_with('+') ? did.number.substr(1) : did.number;
     require(consists_of(number, digits, longest_number),
             fmt::format("number {} is not a number of at most {} digits", in_quotes(did.number), longest_number));
     return number;

@@ -33,12 +33,12 @@ std::string name_of(const Organization& organization) {
     return printable(organization.name);
 }
 
-Error already_exists(RowKind kind, const std::string& name, const Organization& wanting, const Organization& owner) {
+Error already_exists(RowKind kind, const std::string& name, const Organization& wanting, const Organization& holder) {
     const auto* word = tenants::names_of(kind).word;
-    return {&wanting == &owner ? Exit::usage : Exit::data,
-            fmt::format("{} {} exists already, in {}{}", word, printable(name), name_of(owner),
-                        owner.status == "active" ? "" : fmt::format(" ({})", owner.status)),
-            fmt::format("pbx-provision {} list --org {} shows it", word, owner.context_prefix)};
+    return {&wanting == &holder ? Exit::usage : Exit::data,
+            fmt::format("{} {} exists already, in {}{}", word, printable(name), name_of(holder),
+                        holder.status == "active" ? "" : fmt::format(" ({})", holder.status)),
+            fmt::format("pbx-provision {} list --org {} shows it", word, holder.context_prefix)};
 }
 
 void require_new_name(const Organization& owner, RowKind kind, const std::string& name) {

@@ -38,7 +38,7 @@ std::string sql_boolean(tenants::RecordingFlag recording);
 
 /// The Error for a row that `wanting` cannot have because `owner` has it: usage where they are one organization, else
 /// data.
-Error already_exists(RowKind kind, const std::string& name, const Organization& wanting, const Organization& owner);
+Error already_exists(RowKind kind, const std::string& name, const Organization& wanting, const Organization& holder);
 /// Throws it when `owner` has a row of this kind with this name.
 void require_new_name(const Organization& owner, RowKind kind, const std::string& name);
 

@@ -81,7 +81,7 @@ class Builder {
             return;
         }
         try {
-            if (auto file = legs_.open(leg))
+            if (auto file = LocalLegs::open(leg))
                 examine(leg, *std::move(file));
             else
                 (leg.folder == nullptr ? result_.manifest.missing : result_.gone).push_back(leg.name);
@@ -129,24 +129,24 @@ class Builder {
     void trim() {
         constexpr auto one_second = std::chrono::nanoseconds{seconds{1}}.count();
         auto limit = FileTime::max();
-        for (auto each = audible_.rbegin(); each != audible_.rend(); ++each) {
-            auto& shape = each->shape;
+        std::for_each(audible_.rbegin(), audible_.rend(), [&](AudibleLeg& leg) {
+            auto& shape = leg.shape;
             const auto rate = shape.format.rate;
-            const auto began = each->modified - nanoseconds{shape.frames * one_second / rate};
-            const auto span = std::max(std::min(limit, each->modified) - began, nanoseconds{0});
+            const auto began = leg.modified - nanoseconds{shape.frames * one_second / rate};
+            const auto span = std::max(std::min(limit, leg.modified) - began, nanoseconds{0});
             const auto kept = static_cast<audio::Frames>(span.count());
             // Whole seconds apart, since frames times nanoseconds would overflow; rounded, so that a whole leg stays
             // whole.
             shape.frames = std::min(shape.frames, kept / one_second * rate +
                                                       (kept % one_second * rate + one_second / 2) / one_second);
             limit = std::min(limit, began);
-        }
+        });
     }
 
     // The audio of manifest.legs[index]. Throws LegChanged when the file is not the one whose header was read.
     audio::LegAudio open_again(std::size_t index) const {
         const auto& known = audible_[index];
-        auto file = legs_.open(*known.leg);
+        auto file = LocalLegs::open(*known.leg);
         if (!file)
             throw LegChanged{known.leg->name, true};
         const auto status = look_at(*file, known.leg->name);

@@ -68,7 +68,7 @@ std::optional<Fd> find_leg_here(FetchWork& work, const std::string& name) {
     auto legs = work.sources.local().find_in_spool({name});
     if (legs.front().place == LocatedLeg::Place::elsewhere && work.sources.local().has(name))
         work.sources.find_in_caches(legs, work.facts.of_legs());
-    return work.sources.local().open(legs.front());
+    return LocalLegs::open(legs.front());
 }
 
 void serve_leg(FetchWork& work, const cdr::Call& call, const std::string& name) {

@@ -84,10 +84,10 @@ void LegSources::find_in_caches(std::vector<LocatedLeg>& legs, const KnownConten
     }
 }
 
-std::string LegSources::find_fault(const LocatedLeg& leg, const Content& expected) const {
+std::string LegSources::find_fault(const LocatedLeg& leg, const Content& expected) {
     const auto path = leg.folder->path_of(leg.name);
     try {
-        const auto file = local_.open(leg);
+        const auto file = LocalLegs::open(leg);
         const auto found = file ? content_of_file(file->get(), path) : Content{};
         return expected.matches(found) ? std::string{} : path + " is damaged: " + describe_difference(expected, found);
     } catch (const Error& error) {

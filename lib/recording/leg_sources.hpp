@@ -50,7 +50,7 @@ class LegSources {
                               const Deadline& deadline);
 
   private:
-    std::string find_fault(const LocatedLeg& leg, const Content& expected) const;
+    static std::string find_fault(const LocatedLeg& leg, const Content& expected);
     FetchedObjects bring_where_there_is_room(const std::vector<std::string>& names, const KnownContents& expected,
                                              const Deadline& deadline);
     FetchedObjects bring_into_private_folder(const std::vector<std::string>& names, const KnownContents& expected,

@@ -12,12 +12,12 @@ namespace pbx::recording {
 using Place = LocatedLeg::Place;
 
 FileTime modification_time(const struct stat& status) {
-    // A file may have any time, of which nanoseconds reach until 2262.
+    // A file may have any time, but nanoseconds reach only from 1677 to 2262; the length of a leg is subtracted.
+    constexpr std::chrono::sys_seconds earliest = std::chrono::sys_days{std::chrono::year{1900} / 1 / 1};
+    constexpr std::chrono::sys_seconds latest = std::chrono::sys_days{std::chrono::year{2262} / 1 / 1};
     const std::chrono::sys_seconds second{std::chrono::seconds{status.st_mtim.tv_sec}};
-    if (second >= std::chrono::floor<std::chrono::seconds>(FileTime::max()))
-        return FileTime::max();
-    if (second <= std::chrono::ceil<std::chrono::seconds>(FileTime::min()))
-        return FileTime::min();
+    if (second < earliest || second >= latest)
+        return second < earliest ? earliest : latest;
     return second + std::chrono::nanoseconds{status.st_mtim.tv_nsec};
 }
 
@@ -72,7 +72,7 @@ bool LocalLegs::has(const std::string& name) const {
     return name_fault(name).empty() && (spool_.look(name) || cache_of(name) != nullptr);
 }
 
-std::optional<Fd> LocalLegs::open(const LocatedLeg& leg) const {
+std::optional<Fd> LocalLegs::open(const LocatedLeg& leg) {
     require_safe_name(leg.name, "leg");
     return leg.folder == nullptr ? std::nullopt : leg.folder->find(leg.name);
 }

@@ -64,7 +64,7 @@ class LocalLegs {
 
     /// Opens a leg where it was found; nothing when it is gone since, or was elsewhere. Throws Error: data when its
     /// name is refused or it is not a regular file; no_permission, io.
-    std::optional<Fd> open(const LocatedLeg& leg) const;
+    static std::optional<Fd> open(const LocatedLeg& leg);
 
   private:
     const Folder* cache_of(const std::string& name) const;

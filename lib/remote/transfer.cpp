@@ -40,6 +40,7 @@ Error damaged(const Rclone& rclone, const std::string& action, const Content& ex
 std::vector<SizedName> sized(const std::vector<std::string>& names,
                              const std::map<std::string, RemoteObject>& objects) {
     std::vector<SizedName> result;
+    result.reserve(names.size());
     for (const auto& name : names)
         result.push_back({name, objects.at(name).size});
     return result;
@@ -284,6 +285,7 @@ ObjectFailures upload_files(Remote& remote, const Folder& folder, Shelf shelf, c
 std::map<std::string, std::string>
 read_back(Remote& remote, Shelf shelf, const std::map<std::string, RemoteObject>& objects, const Deadline& deadline) {
     std::vector<std::string> all;
+    all.reserve(objects.size());
     for (const auto& [name, object] : objects)
         all.push_back(name);
     std::map<std::string, std::string> result;
