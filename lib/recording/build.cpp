@@ -45,7 +45,7 @@ struct stat look_at(const Fd& file, const std::string& name) {
 
 class Builder {
   public:
-    Builder(const ResolvedCall& call, const LocalLegs& legs) : call_{call}, legs_{legs} {
+    explicit Builder(const ResolvedCall& call) : call_{call} {
         result_.manifest.linkedid = call.call.linkedid;
         result_.manifest.accountcode = call.call.accountcode;
         result_.manifest.started = utc_time(call.call.started);
@@ -209,7 +209,6 @@ class Builder {
     }
 
     const ResolvedCall& call_;
-    const LocalLegs& legs_;
     BuildResult result_;
     std::vector<AudibleLeg> audible_; ///< those of manifest.legs
     FileTime newest_{};               ///< modification time of the newest leg
@@ -221,9 +220,8 @@ bool other_nodes_are_done(const cdr::Call& call) {
     return current_second() - call.ended >= patience_for_other_nodes;
 }
 
-BuildResult build_recording(const ResolvedCall& call, const LocalLegs& legs, Overlap overlap, int out,
-                            const std::string& what) {
-    return Builder{call, legs}.build(overlap, out, what);
+BuildResult build_recording(const ResolvedCall& call, Overlap overlap, int out, const std::string& what) {
+    return Builder{call}.build(overlap, out, what);
 }
 
 } // namespace pbx::recording

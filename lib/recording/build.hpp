@@ -33,7 +33,6 @@ struct BuildResult {
 /// archive must have been asked for them; damaged ones are listed as unreadable. Sets the file's modification time to
 /// when reading began, or to the newest leg's where that is later, so that a leg which changes from now on is newer.
 /// Throws Error (cant_create, io, no_permission).
-BuildResult build_recording(const ResolvedCall& call, const LocalLegs& legs, Overlap overlap, int out,
-                            const std::string& what);
+BuildResult build_recording(const ResolvedCall& call, Overlap overlap, int out, const std::string& what);
 
 } // namespace pbx::recording

@@ -124,7 +124,7 @@ Exit serve_rebuilt_recording(FetchWork& work, ResolvedCall call, std::optional<E
             return Exit::ok;
         local_damage.swap(local.damage);
     }
-    const auto built = build_recording(call, work.sources.local(), work.options.overlap, target.fd(),
+    const auto built = build_recording(call, work.options.overlap, target.fd(),
                                        "the stitched recording of call " + display_name(call.call));
     if (!built.being_written.empty())
         throw Error{Exit::temporary,

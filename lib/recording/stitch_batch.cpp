@@ -55,8 +55,7 @@ void build_one(const StitchBatch& batch, StitchTask& task, Written& written, Sti
         results.up_to_date(call);
         return;
     }
-    auto built =
-        build_recording(task.call, batch.legs, batch.overlap, file->fd(), batch.stitched.path_of(task.call.recording));
+    auto built = build_recording(task.call, batch.overlap, file->fd(), batch.stitched.path_of(task.call.recording));
     if (const auto reason = reason_to_wait(built); !reason.empty()) {
         results.left(call, reason);
         return;

@@ -21,7 +21,7 @@ int main(int argc, char** argv) {
     const auto began = std::chrono::steady_clock::now();
     const pbx::recording::LocalLegs legs{pbx::Folder::open(argv[1])};
     const pbx::Fd out{::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0640)};
-    pbx::recording::build_recording(pbx::recording::resolve_call(call, legs), legs, pbx::recording::Overlap::keep,
+    pbx::recording::build_recording(pbx::recording::resolve_call(call, legs), pbx::recording::Overlap::keep,
                                     out.get(), "the result");
     fmt::print("{:.6f}\n", std::chrono::duration<double>{std::chrono::steady_clock::now() - began}.count());
 }

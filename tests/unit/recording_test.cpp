@@ -49,7 +49,7 @@ struct World {
 
     BuildResult build(const pbx::cdr::Call& call) const {
         const Fd out{::open(recording.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
-        auto result = build_recording(resolve_call(call, legs), legs, Overlap::keep, out.get(), recording);
+        auto result = build_recording(resolve_call(call, legs), Overlap::keep, out.get(), recording);
         set_time(recording, 2000);
         return result;
     }
@@ -181,7 +181,7 @@ TEST_CASE("a leg that leaves the spool after it was found counts as gone, not as
     const auto call = resolve_call(call_of({"a.wav", "b.wav"}), world.legs);
     std::filesystem::remove(world.folder.path() / "b.wav");
     const Fd out{::open(world.recording.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
-    const auto built = build_recording(call, world.legs, Overlap::keep, out.get(), world.recording);
+    const auto built = build_recording(call, Overlap::keep, out.get(), world.recording);
     CHECK(built.gone == std::vector<std::string>{"b.wav"});
     CHECK(built.manifest.missing.empty());
     CHECK(pbx::size_of(out.get(), "the recording") == 0);
