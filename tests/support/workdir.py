@@ -256,9 +256,10 @@ class Workdir:
     def remote_down(self):
         """From now on the remote refuses connections; remote_up() ends that."""
         self.healthy = self.rclone_conf.read_text(encoding='utf-8')
-        with socket.socket() as closed:
-            closed.bind(('127.0.0.1', 0))
-            port = closed.getsockname()[1]
+        # Bound for as long as this Workdir lives: another test's server on this port would answer in the remote's place.
+        closed = self.stack.enter_context(socket.socket())
+        closed.bind(('127.0.0.1', 0))
+        port = closed.getsockname()[1]
         self.rclone_conf.write_text(re.sub(r'127\.0\.0\.1:\d+', f'127.0.0.1:{port}', self.healthy), encoding='utf-8')
 
     def remote_up(self):
