@@ -273,6 +273,10 @@ std::map<std::string, std::string> parse_object_errors(std::string_view err) {
     return errors;
 }
 
+bool is_corruption(std::string_view reason) {
+    return contains_any(reason, {"corrupted on transfer", "Object Corrupted"}); // the latter is Swift's
+}
+
 Exit exit_for_reason(std::string_view reason) {
     // Google answers 403 also when it is asked too often.
     if (contains_any(reason,
@@ -282,9 +286,10 @@ Exit exit_for_reason(std::string_view reason) {
                       "Authorization Failed", "Operation forbidden", "unable to authenticate", "Login incorrect"}) &&
         !contains_any(reason, {"ateLimitExceeded", "uotaExceeded", "rate limit", "quota"}))
         return Exit::no_permission;
-    // The others are crypt's; see Remote::read_failure() for its "unexpected EOF".
-    if (contains_any(reason, {"corrupted on transfer", "failed to authenticate decrypted block",
-                              "not an encrypted file", "too short to be encrypted", "truncated block header"}))
+    // These are crypt's; see Remote::read_failure() for its "unexpected EOF".
+    if (is_corruption(reason) ||
+        contains_any(reason, {"failed to authenticate decrypted block", "not an encrypted file",
+                              "too short to be encrypted", "truncated block header"}))
         return Exit::data;
     if (contains_any(reason, {"no space left on device", "disk quota exceeded"}))
         return Exit::cant_create;

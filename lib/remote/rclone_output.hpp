@@ -82,6 +82,9 @@ std::string failure_reason(std::string_view err);
 /// The errors that rclone printed about single objects: "ERROR : name: message".
 std::map<std::string, std::string> parse_object_errors(std::string_view err);
 
+/// Whether rclone found that an object has another hash than the server states.
+bool is_corruption(std::string_view reason);
+
 /// Which exit status a reason stands for: no_permission, data (corrupted in transfer or at rest), cant_create (disk
 /// full), else unavailable.
 Exit exit_for_reason(std::string_view reason);

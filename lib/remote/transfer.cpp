@@ -130,9 +130,11 @@ class ObjectFetch {
         const bool whole =
             file && ::fstat(file->get(), &now) == 0 && static_cast<std::uint64_t>(now.st_size) == object.size;
         if (!whole && (run.status != 0 || run.timed_out)) {
-            if (run.err.find(name + ": corrupted on transfer") != std::string::npos)
-                throw remote_.rclone().failure(Exit::data, action, "it arrived corrupted");
             const auto own = errors.find(name);
+            if (own != errors.end() && rclone_output::is_corruption(own->second)) {
+                compare_with_facts(name);
+                throw remote_.rclone().failure(Exit::data, action, "it arrived corrupted");
+            }
             throw remote_.read_failure(
                 action, own == errors.end() ? run : Finished{run.status, run.timed_out, {}, own->second}, deadline_);
         }
@@ -143,6 +145,21 @@ class ObjectFetch {
         if (!object.md5.empty() && !is_hashed_later && md5_of_file(file->get(), object.size, name) != object.md5)
             throw remote_.rclone().failure(Exit::data, action, "what arrived has another MD5");
         return *std::move(file);
+    }
+
+    // rclone keeps nothing of an object that differs from the server's own hash. Throws Error (data) when what the
+    // server gives is not what was archived.
+    void compare_with_facts(const std::string& name) const {
+        const auto expected = expected_.find(name);
+        if (expected == expected_.end())
+            return;
+        try {
+            stream_object(
+                remote_, shelf_, name, expected->second, [](std::string_view) {}, deadline_);
+        } catch (const Error& error) {
+            if (error.status() == Exit::data)
+                throw;
+        }
     }
 
     // Nothing when what arrived, which is what the remote reports, is also what was archived.

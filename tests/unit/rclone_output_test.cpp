@@ -187,6 +187,7 @@ TEST_CASE("forbidden, corrupted, full and unavailable are distinguished by the r
     CHECK(exit_for_reason("googleapi: Error 403: Rate Limit Exceeded, userRateLimitExceeded") == Exit::unavailable);
     CHECK(exit_for_reason("open /x: permission denied") == Exit::no_permission);
     CHECK(exit_for_reason("corrupted on transfer: md5 hash differ") == Exit::data);
+    CHECK(exit_for_reason("Object Corrupted") == Exit::data);
     for (const char* reason : {"SignatureDoesNotMatch: x, status code: 403, request id: 7", "x: status code: 401",
                                "operation error S3: HeadObject, https response error StatusCode: 403, RequestID: 7",
                                "InvalidAccessKeyId: x", "Authorization Failed", "Operation forbidden",
