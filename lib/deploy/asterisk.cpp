@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "base/lines.hpp"
 #include "base/log.hpp"
+#include "base/printable.hpp"
 #include "base/subprocess.hpp"
 #include "deploy/asterisk_account.hpp"
 #include "deploy/asterisk_listings.hpp"
@@ -14,7 +15,6 @@
 #include "deploy/private_asterisk.hpp"
 #include "dialplan/conf_lines.hpp"
 #include "dialplan/includes.hpp"
-#include "dialplan/text.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -131,6 +131,15 @@ void show_operators_complaints(const LoadedConfiguration& without, const Candida
             log::warn("asterisk, about the operator's files alone: {}", complaint);
 }
 
+// Warnings about its configuration precede the reason for which `asterisk -rx` failed.
+std::string_view last_line_of(std::string_view text) {
+    std::string_view last;
+    for (const auto line : Lines{text})
+        if (line.find_first_not_of(" \t\r") != std::string_view::npos)
+            last = line;
+    return last;
+}
+
 void require_names_first(const LoadedConfiguration& loaded, bool peers) {
     const auto fault = order_fault(setting_shown(loaded.settings, "endpoint_identifier_order"));
     if (!fault.empty() && peers)
@@ -188,7 +197,7 @@ std::string Asterisk::ask_running(const std::string& question, const Deadline& d
     if (finished.status != 0 || finished.timed_out || out.find("Unable to connect") != std::string::npos)
         throw Error{Exit::unavailable,
                     fmt::format("asterisk -rx \"{}\" failed: {}", question,
-                                finished.timed_out ? "no answer" : dialplan::harmless(out + finished.err)),
+                                finished.timed_out ? "no answer" : printable(last_line_of(out + finished.err), 200)),
                     "the files are in place: is Asterisk running, and may this user talk to it? The next run with "
                     "--reload tries again"};
     log::note("asterisk -rx \"{}\"", question);

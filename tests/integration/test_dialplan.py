@@ -555,6 +555,18 @@ class WhatGoesWrong(DialplanCase):
         self.hints(result)
         self.assertEqual(set(self.visible(work)), {'pjsip.conf'})
 
+    def test_a_reload_without_asterisk_gives_the_reason_and_not_the_warnings_before_it(self):
+        work = self.pbx()
+        self.organization(work, 'acme')
+        program = work.path / 'asterisk'
+        program.write_text('#!/bin/sh\necho "Privilege escalation protection disabled!"\necho "See the documentation." >&2\n'
+                           'echo "Unable to connect to remote asterisk (does /run/asterisk.ctl exist?)" >&2\nexit 1\n')
+        program.chmod(0o755)
+        result = self.generate(work, '--deploy', '--reload', '--asterisk', program, expect=69)
+        self.says(result, r'asterisk -rx "dialplan reload" failed: Unable to connect to remote asterisk \(does /run/asterisk.ctl exist')
+        self.assertNotIn('documentation', result.err)
+        self.hints(result)
+
     def test_a_reload_that_failed_is_repeated_by_the_next_run(self):
         work = self.pbx()
         self.organization(work, 'acme')
