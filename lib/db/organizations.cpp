@@ -106,7 +106,8 @@ class Loader {
             select cast(id as text), coalesce(name, ''), coalesce(context_prefix, ''), coalesce(status, ''),
                 case settings->'recording_enabled' when 'true' then 1 when 'false' then 0 else -1 end,
                 coalesce(cast(case jsonb_typeof(limits) when 'object' then limits->'max_channels' else limits end
-                    as text), ''), {}
+                    as text), ''),
+                coalesce(cast(settings->'max_contacts' as text), ''), coalesce(cast(settings->'codecs' as text), ''), {}
             from organizations
             order by context_prefix, id)",
                                      held_since);
@@ -118,7 +119,8 @@ class Loader {
                 places_[row.id] = organizations_.size();
                 organizations_.push_back(row);
             },
-            row.id, row.name, row.context_prefix, row.status, flag, row.max_channels, held);
+            row.id, row.name, row.context_prefix, row.status, flag, row.max_channels, row.max_contacts, row.codecs,
+            held);
     }
 
     void load_users() {

@@ -19,7 +19,7 @@ type=endpoint
 context=~P__internal
 message_context=~P__message
 disallow=all
-allow=ulaw,alaw
+allow=~D
 auth=~E
 aors=~E
 callerid=~C
@@ -36,7 +36,7 @@ password=~W
 
 [~E]
 type=aor
-max_contacts=1
+max_contacts=~N
 remove_existing=yes
 )";
 
@@ -50,7 +50,7 @@ message_context=~P__message
 identify_by=ip
 allow_subscribe=no
 disallow=all
-allow=ulaw,alaw
+allow=~D
 aors=~E
 accountcode=~A
 set_var=__PBX_OUTSIDE=1
@@ -107,7 +107,9 @@ void write_phone(std::string& text, const Plan& plan, const tenants::User& user)
                          {'P', plan.prefix()},
                          {'C', caller},
                          {'A', plan.accountcode()},
-                         {'W', escaped_value(user.sip_password)}});
+                         {'W', escaped_value(user.sip_password)},
+                         {'D', plan.codecs},
+                         {'N', std::to_string(plan.max_contacts)}});
 }
 
 void write_trunk(std::string& text, const Plan& plan, const tenants::Trunk& trunk) {
@@ -116,7 +118,7 @@ void write_trunk(std::string& text, const Plan& plan, const tenants::Trunk& trun
     auto address = fmt::format("{}:{}", v6 ? '[' + trunk.host + ']' : trunk.host, trunk.port);
     if (trunk.transport != "udp")
         address += escaped_value(";transport=" + trunk.transport);
-    text += fill(trunk_endpoint, {{'E', name}, {'P', plan.prefix()}, {'A', plan.accountcode()}});
+    text += fill(trunk_endpoint, {{'E', name}, {'P', plan.prefix()}, {'A', plan.accountcode()}, {'D', plan.codecs}});
     const bool authenticates = !trunk.username.empty() && !trunk.password.empty();
     if (authenticates)
         text += "outbound_auth=" + name + '\n';

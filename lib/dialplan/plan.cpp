@@ -7,6 +7,7 @@
 #include "dialplan/identity.hpp"
 #include "dialplan/loose_ends.hpp"
 #include "dialplan/ownership.hpp"
+#include "dialplan/phone_settings.hpp"
 #include "dialplan/routing_loops.hpp"
 #include "dialplan/row_checks.hpp"
 #include "dialplan/text.hpp"
@@ -126,6 +127,17 @@ class Check {
         rows = std::move(kept);
     }
 
+    // An invalid setting must not disable the organization's phones.
+    void refuse_settings(const Organization& organization) {
+        const auto check_setting = [&](const char* name, const std::string& fault) {
+            if (!fault.empty())
+                refuse(organization, fmt::format("{} of {}", name, harmless(organization.name)), {fault});
+        };
+        check_setting("limit max_channels", limit_fault(organization.max_channels));
+        check_setting("setting max_contacts", contacts_fault(organization.max_contacts));
+        check_setting("setting codecs", codecs_fault(organization.codecs));
+    }
+
     void add_plan(Organization& organization) {
         if (organization.status != "active")
             return;
@@ -138,11 +150,11 @@ class Check {
         for (auto& did : organization.dids)
             did.number = canonical_number(did.number);
         sort_rows(organization.dids, &tenants::Did::number);
-        // An invalid limit must not disable the organization's phones.
-        if (const auto fault = limit_fault(organization.max_channels); !fault.empty())
-            refuse(organization, "limit max_channels of " + harmless(organization.name), {fault});
+        refuse_settings(organization);
         const int limit = limit_value(organization.max_channels);
-        Plan plan{std::move(organization), limit};
+        const int contacts = contacts_value(organization.max_contacts);
+        auto codecs = codecs_value(organization.codecs);
+        Plan plan{std::move(organization), limit, contacts, std::move(codecs)};
         warn_of_loose_ends(plan, result_.warnings);
         result_.plans.push_back(std::move(plan));
     }

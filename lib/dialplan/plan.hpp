@@ -16,6 +16,8 @@ namespace pbx::dialplan {
 struct Plan {
     tenants::Organization organization;
     int max_channels = 0; ///< calls at once; 0: no limit
+    int max_contacts = 1; ///< devices that may register as one phone at the same time
+    std::string codecs;   ///< of phones and trunks, between commas, the preferred one first
 
     const std::string& prefix() const { return organization.context_prefix; }
     const std::string& accountcode() const { return organization.id; }

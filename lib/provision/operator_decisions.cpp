@@ -1,5 +1,5 @@
-// Decisions that only the operator makes, not a tenant: which hosts trunks may have, and how many calls an organization
-// may have at once.
+// Decisions that only the operator makes, not a tenant: which hosts trunks may have, how many calls an organization may
+// have at once, and what its phones may do.
 #include "base/log.hpp"
 #include "base/output.hpp"
 #include "base/printable.hpp"
@@ -48,6 +48,30 @@ Exit limit_organization(const Context& context, const std::string& organization,
                 || jsonb_build_object('max_channels', cast(nullif(:calls, '') as integer)) end
         where id = cast(:id as uuid))",
                  wanted, wanted, owner.id);
+    return Exit::ok;
+}
+
+Exit set_phones(const Context& context, const std::string& organization, const PhoneChange& change) {
+    if (change.max_contacts.empty() && change.codecs.empty())
+        throw Error{Exit::usage, "nothing is to be changed", "give --max-contacts, --codecs or both"};
+    Provisioner work{context};
+    auto& owner = work.organization(organization);
+    work.try_change(owner, [&] {
+        if (!change.max_contacts.empty())
+            owner.max_contacts = change.max_contacts == "default" ? "" : change.max_contacts;
+        if (!change.codecs.empty())
+            owner.codecs = change.codecs == "default" ? "" : Json(change.codecs).dump();
+    });
+    const auto json = [](const std::string& value) { return value.empty() ? "null" : value; };
+    const auto contacts = json(owner.max_contacts);
+    const auto codecs = json(owner.codecs);
+    work.execute("set the phones of " + name_of(owner), R"(
+        update organizations set settings = (case jsonb_typeof(settings) when 'object' then settings else '{}' end
+                - 'max_contacts' - 'codecs')
+            || jsonb_strip_nulls(jsonb_build_object('max_contacts', cast(:contacts as jsonb),
+                                                    'codecs', cast(:codecs as jsonb)))
+        where id = cast(:id as uuid))",
+                 contacts, codecs, owner.id);
     return Exit::ok;
 }
 

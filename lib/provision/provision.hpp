@@ -46,6 +46,13 @@ Exit approve_trunk(const Context& context, const std::string& organization, cons
 /// `calls`: how many simultaneous calls an organization may have, or "none".
 Exit limit_organization(const Context& context, const std::string& organization, const std::string& calls);
 
+/// For each setting: its value, "default", or empty for no change.
+struct PhoneChange {
+    std::string max_contacts; ///< with how many devices one phone may register at the same time
+    std::string codecs;       ///< of phones and trunks, between commas, the preferred one first
+};
+Exit set_phones(const Context& context, const std::string& organization, const PhoneChange& change);
+
 /// One user, with what a phone needs to log in.
 Exit show_user(const Context& context, const std::string& organization, const std::string& extension);
 

@@ -102,6 +102,7 @@ Cells recording_cells(const Organization& owner, const char* word, const std::st
 
 Exit list_organizations(const Context& context) {
     const Provisioner work{context};
+    const auto setting = [](const std::string& json) { return json.empty() ? Json{} : Json::parse(json); };
     std::vector<Cells> rows;
     for (const auto& each : work.all())
         rows.push_back({{"name", each.name},
@@ -109,7 +110,9 @@ Exit list_organizations(const Context& context) {
                         {"status", each.status},
                         {"recording", json_of(each.recording_enabled)},
                         {"id", each.id},
-                        {"max_channels", each.max_channels.empty() ? Json{} : Json::parse(each.max_channels)}});
+                        {"max_channels", setting(each.max_channels)},
+                        {"max_contacts", setting(each.max_contacts)},
+                        {"codecs", setting(each.codecs)}});
     print_rows(rows, context.json);
     return Exit::ok;
 }

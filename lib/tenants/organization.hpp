@@ -108,6 +108,8 @@ struct Organization {
     std::vector<Queue> queues;
     std::vector<Did> dids;
     std::string max_channels; ///< limits.max_channels as JSON; empty or null: no limit
+    std::string max_contacts; ///< settings.max_contacts as JSON; empty or null: one device a phone
+    std::string codecs;       ///< settings.codecs as JSON; empty or null: ulaw and alaw
     Timestamp held_since = not_stored;
 };
 

@@ -69,6 +69,25 @@ class Provision(Case):
         self.do('org', 'limit', 'acme', 'none')
         self.assertEqual(self.value('select limits from organizations'), '{"kept": 1}')
 
+    def test_the_phones_of_an_organization_get_devices_and_codecs_and_lose_them(self):
+        self.acme()
+        self.do('org', 'phones', 'acme', '--max-contacts', '3', '--codecs', 'g722, alaw')
+        self.assertEqual(self.value('select settings from organizations'),
+                         '{"codecs": "g722, alaw", "max_contacts": 3, "recording_enabled": true}')
+        row = self.listed('org', 'list')[0]
+        self.assertEqual((row['max_contacts'], row['codecs']), (3, 'g722, alaw'))
+        etc = self.w.path / 'etc'
+        etc.mkdir()
+        self.status(self.w.run('pbx-dialplan-gen', '--deploy', '--asterisk-dir', etc), 0)
+        generated = (etc / 'pjsip_acme.conf').read_text(encoding='utf-8')
+        self.assertIn('max_contacts=3\n', generated)
+        self.assertIn('allow=g722,alaw\n', generated)
+        for wrong in (('--max-contacts', '0'), ('--max-contacts', 'many'), ('--codecs', 'mp3'), ('--codecs', 'alaw,alaw'), ()):
+            self.hints(self.do('org', 'phones', 'acme', *wrong, status=64))
+        self.do('org', 'phones', 'acme', '--codecs', 'default')
+        self.do('org', 'phones', 'acme', '--max-contacts', 'default')
+        self.assertEqual(self.value('select settings from organizations'), '{"recording_enabled": true}')
+
     # --- organizations
 
     def test_an_organization_gets_a_prefix_and_is_recorded(self):
@@ -78,7 +97,7 @@ class Provision(Case):
                          [[identity, 'Acme Ltd', prefix, 'active', '{"recording_enabled": true}']])
         row, = self.listed('org', 'list')
         self.assertEqual(row, {'name': 'Acme Ltd', 'context_prefix': prefix, 'status': 'active', 'recording': True, 'id': identity,
-                               'max_channels': None})
+                               'max_channels': None, 'max_contacts': None, 'codecs': None})
 
     def test_an_organization_is_suspended_resumed_and_deleted_without_losing_anything(self):
         self.acme()

@@ -132,6 +132,40 @@ TEST_CASE("a limit that is not a positive whole number is reported, and calls ar
     }
 }
 
+TEST_CASE("phones register with as many devices as their organization allows, by default one") {
+    auto organization = fixture::organization();
+    CHECK_THAT(pjsip_text(fixture::plan(organization)), ContainsSubstring("\nmax_contacts=1\n"));
+    organization.max_contacts = "3";
+    CHECK_THAT(pjsip_text(fixture::plan(organization)), ContainsSubstring("\nmax_contacts=3\n"));
+    for (const std::string bad : {"0", "33", "-1", "1.5", "\"3\"", "true", "[1]", "03"}) {
+        organization.max_contacts = bad;
+        const auto checked = check({organization});
+        INFO(bad);
+        CHECK_THAT(refused(checked), ContainsSubstring("setting max_contacts of acme: "));
+        CHECK_THAT(pjsip_text(checked.plans.front()), ContainsSubstring("\nmax_contacts=1\n"));
+    }
+}
+
+TEST_CASE("phones and trunks have the codecs of their organization, by default ulaw and alaw") {
+    auto organization = fixture::organization();
+    CHECK_THAT(pjsip_text(fixture::plan(organization)), ContainsSubstring("\nallow=ulaw,alaw\n"));
+    for (const std::string good : {R"(["g722","alaw"])", R"("g722, alaw")", R"("g722,alaw")"}) {
+        organization.codecs = good;
+        const auto text = pjsip_text(fixture::plan(organization));
+        INFO(good);
+        CHECK(text.find("allow=g722,alaw\n") != text.rfind("allow=g722,alaw\n")); // of the phone and of the trunk
+        CHECK(text.find("allow=ulaw") == std::string::npos);
+    }
+    for (const std::string bad : {R"("mp3")", R"(["ulaw","ulaw"])", "[]", "7", R"("ulaw\nauth=x")", R"(["ulaw",7])",
+                                  "{}", "\"\"", R"("ULAW")", "not JSON"}) {
+        organization.codecs = bad;
+        const auto checked = check({organization});
+        INFO(bad);
+        CHECK_THAT(refused(checked), ContainsSubstring("setting codecs of acme: "));
+        CHECK_THAT(pjsip_text(checked.plans.front()), ContainsSubstring("\nallow=ulaw,alaw\n"));
+    }
+}
+
 TEST_CASE("the default route takes numbers with a plus too, and sends them as they are") {
     auto organization = fixture::organization();
     organization.routes.front().strip_digits = 1;

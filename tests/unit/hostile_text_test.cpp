@@ -204,6 +204,8 @@ std::map<std::string, std::function<std::string&(Organization&)>> columns() {
         {"did_numbers.routing_type", did(&Did::routing_type)},
         {"did_numbers.routing_destination", did(&Did::routing_destination)},
         {"organizations.limits", [](Organization& each) -> std::string& { return each.max_channels; }},
+        {"settings.max_contacts", [](Organization& each) -> std::string& { return each.max_contacts; }},
+        {"settings.codecs", [](Organization& each) -> std::string& { return each.codecs; }},
     };
 }
 

@@ -85,6 +85,17 @@ void organizations(CLI::App& app, CommandLine& line) {
                           [&line] { return limit_organization(line.context, line.organization, line.name); });
     limit->add_option("NAME", line.organization, "Its name, prefix or id")->required();
     limit->add_option("CALLS", line.name, "Number of calls, or none")->required();
+    auto* phones = command(*org, line, "phones", "Set what its phones may do",
+                           [&line] { return set_phones(line.context, line.organization, line.phones); });
+    phones->add_option("NAME", line.organization, "Its name, prefix or id")->required();
+    phones
+        ->add_option("--max-contacts", line.phones.max_contacts,
+                     "With how many devices one phone may register at the same time, or default (1)")
+        ->type_name("N");
+    phones
+        ->add_option("--codecs", line.phones.codecs,
+                     "Codecs of phones and trunks between commas, the preferred one first, or default (ulaw,alaw)")
+        ->type_name("LIST");
 }
 
 void users(CLI::App& app, CommandLine& line) {

@@ -20,6 +20,7 @@ struct CommandLine {
     tenants::Queue queue;
     tenants::Route route;
     tenants::Trunk peer;
+    PhoneChange phones;
     std::function<Exit()> work;
 
     tenants::RecordingFlag recording() const { return !unrecorded; }
