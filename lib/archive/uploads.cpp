@@ -38,6 +38,7 @@ void read_back_hashes(ArchiveContext& context, Shelf shelf, FoundObjects& found)
 ObjectFailures upload_sized(ArchiveContext& context, const ShelfFolder& source, const std::vector<SourceFile>& files,
                             const Deadline& deadline) {
     std::vector<SizedName> sized;
+    sized.reserve(files.size());
     for (const auto& file : files)
         sized.push_back({file.name, file.size()});
     return upload_files(context.remote, source.folder, source.shelf, sized, deadline);

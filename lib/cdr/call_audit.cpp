@@ -132,8 +132,10 @@ std::vector<AccountSummary> LegAudit::summary() {
     const auto only =
         scope_.account.empty() ? std::string{} : " and cast(id as text) = " + session_.literal(scope_.account);
     const auto answer = session_.execute(fmt::format(summary_query, fmt::arg("only", only)));
+    const int rows = PQntuples(answer.get());
     std::vector<AccountSummary> result;
-    for (int row = 0; row < PQntuples(answer.get()); ++row)
+    result.reserve(static_cast<std::size_t>(rows));
+    for (int row = 0; row < rows; ++row)
         result.push_back(summary_of({answer.get(), row}));
     return result;
 }

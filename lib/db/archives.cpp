@@ -19,6 +19,7 @@ std::vector<std::string> accepted_archives(soci::session& session, const std::st
                                 "or not exists (select from archives where remote = $1)";
     const auto rows = ask_patiently(connection(session), asking, sql, {printable(remote)}, deadline);
     std::vector<std::string> ids;
+    ids.reserve(static_cast<std::size_t>(PQntuples(rows.get())));
     for (int row = 0; row < PQntuples(rows.get()); ++row)
         ids.emplace_back(PQgetvalue(rows.get(), row, 0));
     return ids;
