@@ -12,11 +12,12 @@ from workdir import Case
 
 TALK = 8        # long enough for a verdict
 LONG_TALK = 40  # for one about a recording that lacks 15 %
-LANES, ROUNDS = 10, 20  # clean calls at once, and one after the other
+KINDS = ('extension', 'did', 'queue', 'outbound')
+LANES, ROUNDS = 10, 20  # organizations with clean calls, all at once; calls of each, one after the other
 
 
 class Calls:
-    """Provisions one organization and places the calls; the last one ends with Asterisk."""
+    """Provisions the organizations and places the calls; the last one ends with Asterisk."""
 
     def __init__(self, pbx):
         self.pbx = pbx
@@ -31,20 +32,24 @@ class Calls:
         acme.did('74950001', 'extension', '1001')
         acme.did('74950002', 'queue', '5001')
         acme.did('74950003', 'extension', '1003')
-        beta = self.beta = await self.pbx.organization('beta')
-        for lane in range(LANES):
-            beta.user(f'20{lane:02}')
-            callee = beta.user(f'21{lane:02}')
-            beta.queue(f'50{lane:02}', [callee])
-            beta.did(f'749510{lane:02}', 'extension', f'21{lane:02}')
-            beta.did(f'749511{lane:02}', 'queue', f'50{lane:02}')
+        self.lanes = [await self.lane(f'lane{number}', f'749510{number:02}') for number in range(LANES)]
         self.pbx.configure()
         if (deployed := self.pbx.deploy()).status != 0:
             raise AssertionError(deployed)
 
-    async def begin(self, line, number, extension, speak=True, **more):
-        """A call that has been answered by an extension; both ends."""
-        taken = picks_up((self.beta if extension.startswith('2') else self.acme).phones[extension], speak=speak)
+    async def lane(self, prefix, number):
+        lane = await self.pbx.organization(prefix)
+        lane.route(dial_pattern='_9X.')
+        lane.user('2001')
+        lane.queue('5001', [lane.user('2002')])
+        lane.did(number + '1', 'extension', '2002')
+        lane.did(number + '2', 'queue', '5001')
+        lane.numbers = number + '1', number + '2'
+        return lane
+
+    async def begin(self, line, number, callee, speak=True, **more):
+        """A call that `callee` has answered; both ends."""
+        taken = picks_up(callee, speak=speak)
         call = await line.call(number, wait=False, **more)
         call.media.speaking = speak
         return call, await asyncio.wait_for(taken, 20)
@@ -60,7 +65,7 @@ class Calls:
         await wait_for(callee.ended, 10, 'the other side hung up')
 
     async def blind_transfer(self):
-        caller, agent = await self.begin(self.acme.trunk, '74950003', '1003', user='79100000003')
+        caller, agent = await self.begin(self.acme.trunk, '74950003', self.acme.phones['1003'], user='79100000003')
         target = picks_up(self.acme.phones['1004'])
         await asyncio.sleep(TALK)
         await agent.transfer('1004')
@@ -78,29 +83,31 @@ class Calls:
         await asyncio.sleep(2)
         await call.hang_up()
 
-    async def clean_calls(self, lane):
-        """One after the other: between extensions, over a DID, and over a DID and a queue."""
-        beta, callee = self.beta, f'21{lane:02}'
+    async def clean_calls(self, lane, place):
+        """One after the other: to an extension, over a DID, over a DID and a queue, and to an outside number."""
+        caller, callee, (did, queue_did) = lane.phones['2001'], lane.phones['2002'], lane.numbers
         for number in range(ROUNDS):
-            line, dialled = ((beta.phones[f'20{lane:02}'], callee), (beta.trunk, f'749510{lane:02}'),
-                             (beta.trunk, f'749511{lane:02}'))[(lane + number) % 3]
-            more = {} if line is not beta.trunk else {'user': f'79200{lane:02}{number:04}'}
+            kind = KINDS[(place + number) % len(KINDS)]
+            line, dialled, other = {'extension': (caller, '2002', callee), 'did': (lane.trunk, did, callee),
+                                    'queue': (lane.trunk, queue_did, callee),
+                                    'outbound': (caller, '979300000000', lane.trunk)}[kind]
+            more = {'user': f'79200{place:02}{number:04}'} if line is lane.trunk else {}
             # Most are short, since they take their time; a verdict needs more than three seconds that are missing.
-            await self.whole_call(line, dialled, callee, seconds=2 if number % 5 else TALK, **more)
+            await self.whole_call(line, dialled, other, seconds=2 if number % 5 else TALK, **more)
 
     async def place(self):
         trunk, phones = self.acme.trunk, self.acme.phones
-        await asyncio.gather(self.whole_call(trunk, '74950001', '1001', user='79100000001'),
-                             self.whole_call(trunk, '74950002', '1002', user='79100000002'),
-                             self.whole_call(phones['1005'], '1006', '1006'),
+        await asyncio.gather(self.whole_call(trunk, '74950001', phones['1001'], user='79100000001'),
+                             self.whole_call(trunk, '74950002', phones['1002'], user='79100000002'),
+                             self.whole_call(phones['1005'], '1006', phones['1006']),
                              self.blind_transfer(), self.unanswered(),
-                             self.whole_call(phones['1007'], '1010', '1010', speak=False),
-                             self.whole_call(phones['1011'], '1012', '1012', seconds=LONG_TALK, loss=0.15),
-                             self.whole_call(phones['1013'], '1014', '1014', seconds=LONG_TALK, loss=1))
+                             self.whole_call(phones['1007'], '1010', phones['1010'], speak=False),
+                             self.whole_call(phones['1011'], '1012', phones['1012'], seconds=LONG_TALK, loss=0.15),
+                             self.whole_call(phones['1013'], '1014', phones['1014'], seconds=LONG_TALK, loss=1))
         await self.pbx.quiet()
-        await asyncio.gather(*(self.clean_calls(lane) for lane in range(LANES)))
+        await asyncio.gather(*(self.clean_calls(lane, place) for place, lane in enumerate(self.lanes)))
         await self.pbx.quiet()
-        await self.begin(phones['1005'], '1006', '1006')
+        await self.begin(phones['1005'], '1006', phones['1006'])
         await asyncio.sleep(TALK)
         self.pbx.asterisk.kill()
 
@@ -136,13 +143,14 @@ class Worth(Case):
         # extension behind a DID; DID, queue and extension; extension; extension and the target of the transfer; the silent one; that
         # of a call whose packets are lost, and of one in a dead direction
         accounts = {account['accountcode']: account for account in report['organizations']}
-        acme, beta = (accounts[organization.id] for organization in self.pbx.organizations)
+        acme = accounts[self.pbx.organizations[0].id]
         self.assertEqual((acme['calls'], acme['legs']), (7, 10))
         for row in report['rows']:  # also of calls that are too short for a verdict
             self.assertGreater(row['seconds'], row['talk'] - 1.5, row)
-        over_queues = sum((lane + number) % 3 == 2 for lane in range(LANES) for number in range(ROUNDS))
-        self.assertEqual((beta['calls'], beta['legs']), (LANES * ROUNDS, LANES * ROUNDS + 2 * over_queues))
-        self.assertEqual(beta['sound'], LANES * ROUNDS)
+        for place, lane in enumerate(self.calls.lanes):
+            over_queues = sum(KINDS[(place + number) % len(KINDS)] == 'queue' for number in range(ROUNDS))
+            account = accounts[lane.id]
+            self.assertEqual((account['calls'], account['sound'], account['legs']), (ROUNDS, ROUNDS, ROUNDS + 2 * over_queues))
         orphan, = report['orphans']
         self.assertEqual([orphan[field] for field in ('name', 'worth', 'from', 'extension')], [self.orphan, 'cut', '1005', '1006'])
 
