@@ -7,6 +7,7 @@ find_package(nlohmann_json REQUIRED)
 find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 pkg_check_modules(SNDFILE REQUIRED IMPORTED_TARGET sndfile)
 pkg_check_modules(SAMPLERATE REQUIRED IMPORTED_TARGET samplerate)
+pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(PQ REQUIRED IMPORTED_TARGET libpq)
 
 # UTF-8: headers only, and no CMake file in Debian 12.
@@ -24,5 +25,5 @@ target_link_libraries(soci INTERFACE ${SOCI_CORE} ${SOCI_POSTGRESQL} PkgConfig::
 
 add_library(pbx_dependencies INTERFACE)
 target_include_directories(pbx_dependencies SYSTEM INTERFACE ${UTF8_INCLUDE})
-target_link_libraries(pbx_dependencies INTERFACE soci PkgConfig::SNDFILE PkgConfig::SAMPLERATE PkgConfig::PQ
-                      nlohmann_json::nlohmann_json fmt::fmt CLI11::CLI11 OpenSSL::Crypto Threads::Threads)
+target_link_libraries(pbx_dependencies INTERFACE soci PkgConfig::SNDFILE PkgConfig::SAMPLERATE PkgConfig::XXHASH
+                      PkgConfig::PQ nlohmann_json::nlohmann_json fmt::fmt CLI11::CLI11 OpenSSL::Crypto Threads::Threads)

@@ -1,5 +1,5 @@
-// One reading of a recording gives its facts, for the comparison with the remote, and the SHA-256 of its audio, for the
-// comparison with its own manifest.
+// One reading of a recording gives its facts, for the comparison with the remote, and the checksum of its audio, for
+// the comparison with its own manifest.
 #include "archive/stitched_copies.hpp"
 
 #include "archive/batches.hpp"
@@ -80,12 +80,12 @@ class StitchedCopies {
             const auto header = header_of(file);
             const auto manifest = header ? audio::Manifest::from(*header) : std::nullopt;
             const auto path = source_.folder.path_of(file.name);
-            file.facts = audio::take_facts(file.fd.get(), file.size(), path, audio::DataHash::wanted);
+            file.facts = audio::take_facts(file.fd.get(), file.size(), path, audio::DataChecksum::wanted);
             if (manifest) {
                 file.linkedid = manifest->linkedid;
                 file.accountcode = manifest->accountcode;
             }
-            const auto fault = manifest ? recording::find_damage(*manifest, file.facts.data_sha256) : std::string{};
+            const auto fault = manifest ? recording::find_damage(*manifest, file.facts.data_checksum) : std::string{};
             if (fault.empty())
                 return true;
             if (!context_.options.dry_run && !recording::mark_damaged(file.fd.get()))

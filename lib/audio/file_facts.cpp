@@ -3,6 +3,7 @@
 #include "audio/file_facts.hpp"
 
 #include "audio/leg_audio.hpp"
+#include "base/checksum.hpp"
 #include "base/error.hpp"
 #include "base/fd.hpp"
 
@@ -70,18 +71,18 @@ std::vector<ChannelLevels> decoded_levels(const LegAudio& audio) {
 
 class Pass {
   public:
-    Pass(const std::optional<LegAudio>& audio, DataHash data_hash) : audio_{audio} {
+    Pass(const std::optional<LegAudio>& audio, DataChecksum data_checksum) : audio_{audio} {
         if (audio && LevelMeter::decodes(audio->format()))
             meter_.emplace(audio->format());
-        if (audio && data_hash == DataHash::wanted)
-            data_hash_.emplace(Hash::Algorithm::sha256);
+        if (audio && data_checksum == DataChecksum::wanted)
+            data_checksum_.emplace();
     }
 
     void add(std::string_view bytes) {
         const auto offset = hash_.size();
         hash_.add(bytes);
-        if (data_hash_)
-            data_hash_->add(part(bytes, offset, audio_->data_offset(), offset + bytes.size()));
+        if (data_checksum_)
+            data_checksum_->add(part(bytes, offset, audio_->data_offset(), offset + bytes.size()));
         if (meter_)
             meter_->add_bytes(part(bytes, offset, audio_->data_offset(), audio_->data_offset() + audio_->data_bytes()));
     }
@@ -89,8 +90,8 @@ class Pass {
     FileFacts finish() {
         FileFacts facts;
         facts.content = hash_.finish();
-        if (data_hash_)
-            facts.data_sha256 = data_hash_->hex();
+        if (data_checksum_)
+            facts.data_checksum = data_checksum_->hex();
         if (audio_)
             facts.audio = AudioFacts{audio_->frames(),
                                      audio_->format().rate,
@@ -104,25 +105,16 @@ class Pass {
   private:
     const std::optional<LegAudio>& audio_;
     ContentHash hash_;
-    std::optional<Hash> data_hash_;
+    std::optional<Checksum> data_checksum_;
     std::optional<LevelMeter> meter_;
 };
 
 } // namespace
 
-FileFacts take_facts(int fd, std::uint64_t size, const std::string& what, DataHash data_hash) {
+FileFacts take_facts(int fd, std::uint64_t size, const std::string& what, DataChecksum data_checksum) {
     const auto audio = find_audio(fd, what);
-    Pass pass{audio, data_hash};
-    constexpr std::uint64_t most = 1U << 18U;
-    std::vector<char> buffer(std::min(size, most));
-    for (std::uint64_t offset = 0; offset < size;) {
-        const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), size - offset));
-        const auto got = read_at(fd, std::span{buffer}.first(want), offset, what);
-        if (got == 0)
-            throw Error{Exit::io, what + " became shorter while it was read"};
-        pass.add({buffer.data(), got});
-        offset += got;
-    }
+    Pass pass{audio, data_checksum};
+    read_blocks(fd, 0, size, what, [&](std::string_view bytes) { pass.add(bytes); });
     return pass.finish();
 }
 

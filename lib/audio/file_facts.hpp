@@ -24,12 +24,13 @@ struct AudioFacts {
 struct FileFacts {
     Content content;
     std::optional<AudioFacts> audio; ///< nothing where read_wav_header() refuses the file
-    std::string data_sha256;         ///< of the bytes from the data chunk to the end; empty unless it was asked for
+    std::string data_checksum;       ///< of the bytes from the data chunk to the end; empty unless it was asked for
 };
 
-enum class DataHash { not_wanted, wanted };
+enum class DataChecksum { not_wanted, wanted };
 
 /// Reads the first `size` bytes of an open file once. Throws Error (io), also when the file is shorter.
-FileFacts take_facts(int fd, std::uint64_t size, const std::string& what, DataHash data_hash = DataHash::not_wanted);
+FileFacts take_facts(int fd, std::uint64_t size, const std::string& what,
+                     DataChecksum data_checksum = DataChecksum::not_wanted);
 
 } // namespace pbx::audio

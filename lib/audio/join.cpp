@@ -1,8 +1,9 @@
-// Raw copies where formats agree, libsndfile and libsamplerate where they do not.
+// Unchanged bytes where formats agree, libsndfile and libsamplerate where they do not.
 #include "audio/join.hpp"
 
+#include "base/checksum.hpp"
 #include "base/error.hpp"
-#include "base/hash.hpp"
+#include "base/fd.hpp"
 
 #include <fmt/format.h>
 #include <samplerate.h>
@@ -11,13 +12,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <condition_variable>
 #include <cstring>
-#include <exception>
 #include <memory>
-#include <mutex>
-#include <system_error>
-#include <thread>
+#include <string_view>
 
 namespace pbx::audio {
 
@@ -40,115 +37,20 @@ Frames frames_at(std::uint32_t rate, const LegShape& leg, Frames frames) {
     return (frames * rate + leg.format.rate / 2) / leg.format.rate;
 }
 
-// SHA-256 of what is appended to a file. Hashing takes longer than the copy itself, so a second thread reads the bytes
-// back while the next ones are written. Few bytes are hashed without a thread.
-class AppendedHash {
-  public:
-    AppendedHash(int fd, std::uint64_t offset, std::uint64_t expected, std::string what)
-        : fd_{fd}, offset_{offset}, what_{std::move(what)} {
-        constexpr std::uint64_t worth_a_thread = 1U << 20U;
-        if (expected < worth_a_thread)
-            return;
-        try {
-            thread_ = std::jthread{[this] { follow(); }};
-        } catch (const std::system_error&) {
-            // The system has no thread left: hex() does all the work.
-        }
-    }
-    ~AppendedHash() {
-        const std::lock_guard lock{guard_};
-        abandoned_ = true;
-        more_.notify_one();
-    }
-    AppendedHash(const AppendedHash&) = delete;
-    AppendedHash& operator=(const AppendedHash&) = delete;
-
-    void appended(std::uint64_t bytes) {
-        unseen_ += bytes;
-        if (unseen_ < block)
-            return;
-        const std::lock_guard lock{guard_};
-        written_ += std::exchange(unseen_, 0);
-        more_.notify_one();
-    }
-
-    /// Lower-case hex. Throws Error (io).
-    std::string hex() {
-        {
-            const std::lock_guard lock{guard_};
-            written_ += std::exchange(unseen_, 0);
-            finished_ = true;
-            more_.notify_one();
-        }
-        if (thread_.joinable())
-            thread_.join();
-        else
-            follow();
-        if (fault_)
-            std::rethrow_exception(fault_);
-        return hash_.hex();
-    }
-
-  private:
-    static constexpr std::uint64_t block = 1U << 18U;
-
-    // How many more bytes there are to hash; 0 when there will be none.
-    std::uint64_t wait() {
-        std::unique_lock lock{guard_};
-        more_.wait(lock, [&] { return written_ > hashed_ || finished_ || abandoned_; });
-        return abandoned_ ? 0 : written_ - hashed_;
-    }
-
-    void follow() {
-        try {
-            std::vector<char> buffer;
-            while (const auto there = wait()) {
-                buffer.resize(std::min(there, block));
-                if (read_at(fd_, buffer, offset_ + hashed_, what_) != buffer.size())
-                    throw Error{Exit::cant_create,
-                                "cannot write " + what_ + ": the file became shorter while it was written"};
-                hash_.add({buffer.data(), buffer.size()});
-                hashed_ += buffer.size();
-            }
-        } catch (...) {
-            fault_ = std::current_exception();
-        }
-    }
-
-    int fd_;
-    std::uint64_t offset_;
-    std::string what_;
-    Hash hash_{Hash::Algorithm::sha256};
-    std::uint64_t unseen_ = 0; ///< written, but not yet announced to the thread
-    std::uint64_t hashed_ = 0; ///< the thread's own
-    std::exception_ptr fault_;
-    std::mutex guard_;
-    std::condition_variable more_;
-    std::uint64_t written_ = 0;
-    bool finished_ = false;
-    bool abandoned_ = false;
-    std::jthread thread_; ///< the last member, so that it ends before the others are destroyed
-};
-
-// Writes the samples behind room for the header, and then the header, which contains their hash.
+// Writes the samples behind room for the header, and then the header, which contains their checksum.
 class Output {
   public:
     Output(int fd, const WavFormat& format, std::uint64_t bytes, Manifest& manifest, std::string what)
-        : fd_{fd}, format_{format}, bytes_{bytes}, manifest_{manifest}, what_{std::move(what)},
-          header_size_{size_of_header()}, hash_{fd, header_size_, bytes, what_} {
+        : fd_{fd}, format_{format}, bytes_{bytes}, manifest_{manifest}, what_{std::move(what)}, header_size_{
+                                                                                                    size_of_header()} {
         if (::lseek(fd_, static_cast<off_t>(header_size_), SEEK_SET) < 0)
             fail(std::strerror(errno));
     }
 
-    // The kernel copies the bytes.
+    // Read and written rather than copied in the kernel, since the checksum needs the bytes as well.
     void add_raw(const LegAudio& leg) {
-        constexpr std::uint64_t piece = 1U << 18U;
-        for (std::uint64_t done = 0; done < leg.data_bytes();) {
-            const auto some = std::min(piece, leg.data_bytes() - done);
-            copy_bytes(leg.fd(), leg.data_offset() + done, some, fd_, leg.what());
-            hash_.appended(some);
-            done += some;
-        }
+        read_blocks(leg.fd(), leg.data_offset(), leg.data_bytes(), leg.what(),
+                    [this](std::string_view bytes) { append(bytes); });
     }
 
     void add(std::span<const short> samples) {
@@ -158,12 +60,11 @@ class Output {
             buffer_ += static_cast<char>(bits & 0xffU);
             buffer_ += static_cast<char>(bits >> 8U);
         }
-        write_all(fd_, buffer_, what_);
-        hash_.appended(buffer_.size());
+        append(buffer_);
     }
 
     void finish() {
-        manifest_.sha256 = hash_.hex();
+        manifest_.xxh128 = checksum_.hex();
         const auto bytes = header();
         if (::lseek(fd_, 0, SEEK_SET) < 0)
             fail(std::strerror(errno));
@@ -181,10 +82,14 @@ class Output {
         throw Error{Exit::cant_create, "cannot write " + what_ + ": " + why};
     }
 
-    // The hash is known only after the audio is written, but its length is fixed.
+    void append(std::string_view bytes) {
+        write_all(fd_, bytes, what_);
+        checksum_.add(bytes);
+    }
+
+    // The checksum is known only after the audio is written, but its length is fixed.
     std::uint64_t size_of_header() const {
-        constexpr std::size_t digits = 64;
-        manifest_.sha256.assign(digits, '0');
+        manifest_.xxh128.assign(Checksum::digits, '0');
         return header().size();
     }
 
@@ -204,7 +109,7 @@ class Output {
     Manifest& manifest_;
     std::string what_;
     std::uint64_t header_size_;
-    AppendedHash hash_;
+    Checksum checksum_;
     std::string buffer_;
 };
 

@@ -31,7 +31,7 @@ class LegFaults : public std::exception {
 };
 
 /// Writes the legs, none of them empty, one after the other into the empty file `out`, and the manifest before them;
-/// fills in the manifest's SHA-256 and the start and frames of manifest.legs, which name the same legs in the same
+/// fills in the manifest's checksum and the start and frames of manifest.legs, which name the same legs in the same
 /// order. `open` is called for each leg in turn, and returns a leg of the shape in `legs`: one leg is open at a time.
 ///
 /// 16-bit PCM of one format is copied unchanged. Anything else is decoded and brought to the highest rate and the

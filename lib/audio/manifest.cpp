@@ -100,9 +100,10 @@ std::string Manifest::comment() const {
     text += R"(],"missing":)" + text_of(missing);
     if (trimmed)
         text += R"(,"overlap":"trim")";
-    if (!sha256.empty())
-        text += R"(,"sha256":)" + text_of(sha256);
-    return text + R"(,"unreadable":)" + text_of(unreadable) + "}";
+    text += R"(,"unreadable":)" + text_of(unreadable);
+    if (!xxh128.empty())
+        text += R"(,"xxh128":)" + text_of(xxh128);
+    return text + "}";
 }
 
 std::optional<Manifest> Manifest::from(const WavHeader& header) {
@@ -122,7 +123,7 @@ std::optional<Manifest> Manifest::from(const WavHeader& header) {
         json.at("empty").get_to(manifest.empty);
         json.at("missing").get_to(manifest.missing);
         json.at("unreadable").get_to(manifest.unreadable);
-        manifest.sha256 = json.value("sha256", std::string{});
+        manifest.xxh128 = json.value("xxh128", std::string{});
     } catch (const nlohmann::json::exception&) {
         return std::nullopt;
     }

@@ -28,9 +28,9 @@ struct Manifest {
     std::vector<std::string> empty;
     std::vector<std::string> missing;
     std::vector<std::string> unreadable;
-    /// SHA-256 of the audio data, in lower-case hex: of the bytes of the data chunk, without the chunk's own header of
-    /// 8 bytes, and of nothing else. Empty in recordings of older versions.
-    std::string sha256;
+    /// The Checksum of the audio data: of the bytes of the data chunk, without the chunk's own header of 8 bytes, and
+    /// of nothing else. Empty in recordings of older versions.
+    std::string xxh128;
 
     /// Whether it accounts for exactly these legs, in this order.
     bool lists(const std::vector<std::string>& names) const;

@@ -53,6 +53,20 @@ std::size_t read_at(int fd, std::span<char> buffer, std::uint64_t offset, std::s
     return done;
 }
 
+void read_blocks(int fd, std::uint64_t offset, std::uint64_t length, std::string_view what,
+                 const std::function<void(std::string_view)>& each) {
+    constexpr std::uint64_t block = 1U << 18U; // fits into a processor's second cache
+    std::vector<char> buffer(std::min(length, block));
+    while (length > 0) {
+        const auto got = read_at(fd, std::span{buffer}.first(std::min(length, block)), offset, what);
+        if (got == 0)
+            throw Error{Exit::io, std::string{what} + " became shorter while it was read"};
+        each({buffer.data(), got});
+        offset += got;
+        length -= got;
+    }
+}
+
 std::string read_file(const std::filesystem::path& path) {
     const Fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
     if (!fd)

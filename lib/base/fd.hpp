@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <exception>
 #include <filesystem>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -44,6 +45,11 @@ void write_all(int fd, std::string_view data, std::string_view what);
 
 /// Reads up to `buffer.size()` bytes from `offset`; fewer only at the end of the file. Throws Error (io).
 std::size_t read_at(int fd, std::span<char> buffer, std::uint64_t offset, std::string_view what);
+
+/// Reads `length` bytes from `offset`, and calls `each` with every block of them in turn. Throws Error (io), also when
+/// the file is shorter.
+void read_blocks(int fd, std::uint64_t offset, std::uint64_t length, std::string_view what,
+                 const std::function<void(std::string_view)>& each);
 
 /// The whole file at `path`. Throws Error (io, no_permission).
 std::string read_file(const std::filesystem::path& path);

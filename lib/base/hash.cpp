@@ -7,9 +7,7 @@
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
-#include <algorithm>
 #include <array>
-#include <vector>
 
 namespace pbx {
 
@@ -39,25 +37,6 @@ std::string Hash::hex() {
     return text;
 }
 
-namespace {
-
-// Calls `each` for every block of bytes from `offset` to `end`.
-template <typename Each>
-void read_range(int fd, std::uint64_t offset, std::uint64_t end, std::string_view what, const Each& each) {
-    constexpr std::uint64_t most = 1U << 18U;
-    std::vector<char> buffer(std::min(end - std::min(offset, end), most));
-    while (offset < end) {
-        const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), end - offset));
-        const auto got = read_at(fd, std::span{buffer}.first(want), offset, what);
-        if (got == 0)
-            throw Error{Exit::io, std::string{what} + " became shorter while it was read"};
-        each(std::string_view{buffer.data(), got});
-        offset += got;
-    }
-}
-
-} // namespace
-
 std::string sha256_of(std::string_view text) {
     Hash hash{Hash::Algorithm::sha256};
     hash.add(text);
@@ -66,13 +45,13 @@ std::string sha256_of(std::string_view text) {
 
 std::string md5_of_file(int fd, std::uint64_t length, std::string_view what) {
     Hash hash{Hash::Algorithm::md5};
-    read_range(fd, 0, length, what, [&](std::string_view bytes) { hash.add(bytes); });
+    read_blocks(fd, 0, length, what, [&](std::string_view bytes) { hash.add(bytes); });
     return hash.hex();
 }
 
 std::string sha256_of_range(int fd, std::uint64_t offset, std::uint64_t length, std::string_view what) {
     Hash hash{Hash::Algorithm::sha256};
-    read_range(fd, offset, offset + length, what, [&](std::string_view bytes) { hash.add(bytes); });
+    read_blocks(fd, offset, length, what, [&](std::string_view bytes) { hash.add(bytes); });
     return hash.hex();
 }
 

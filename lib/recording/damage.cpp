@@ -1,7 +1,7 @@
 // The mark is a modification time: every file system has one, and the hourly run looks at it in any case.
 #include "recording/damage.hpp"
 
-#include "base/hash.hpp"
+#include "base/checksum.hpp"
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -11,17 +11,17 @@
 namespace pbx::recording {
 
 std::string find_damage(const audio::Manifest& manifest, std::string_view found) {
-    if (manifest.sha256.empty() || manifest.sha256 == found)
+    if (manifest.xxh128.empty() || manifest.xxh128 == found)
         return {};
-    return fmt::format("its audio is damaged: the manifest expects SHA-256 {}, found {}", manifest.sha256, found);
+    return fmt::format("its audio is damaged: the manifest expects XXH128 {}, found {}", manifest.xxh128, found);
 }
 
 std::string find_damage_in_file(int fd, const std::string& what) {
     const auto header = audio::read_wav_header(fd, what);
     const auto manifest = audio::Manifest::from(header);
-    if (!manifest || manifest->sha256.empty())
+    if (!manifest || manifest->xxh128.empty())
         return {};
-    return find_damage(*manifest, sha256_of_range(fd, header.data_offset, header.data_size, what));
+    return find_damage(*manifest, checksum_of_range(fd, header.data_offset, header.data_size, what));
 }
 
 bool mark_damaged(int fd) {

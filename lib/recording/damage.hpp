@@ -9,12 +9,12 @@
 
 namespace pbx::recording {
 
-/// What is wrong with a recording whose audio has the SHA-256 `found`; empty when the manifest expects just that, or
-/// has no hash, as recordings made by older versions.
+/// What is wrong with a recording whose audio has the Checksum `found`; empty when the manifest expects just that, or
+/// has none, as recordings made by older versions.
 std::string find_damage(const audio::Manifest& manifest, std::string_view found);
 
-/// The same for an open recording, whose audio is read where its manifest has a hash. Throws Error (io; data when it is
-/// not a WAV file).
+/// The same for an open recording, whose audio is read where its manifest has a checksum. Throws Error (io; data when
+/// it is not a WAV file).
 std::string find_damage_in_file(int fd, const std::string& what);
 
 /// The modification time of a recording that was found to be damaged and must be rebuilt. No other file has it.

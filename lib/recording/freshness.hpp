@@ -31,7 +31,7 @@ struct RecordingSummary {
 
 /// A recording is current when it is as long as its header states, its manifest is this call's, lists exactly its legs
 /// and fits the audio's length, no leg in the spool is newer, and none that it lists as missing is on this machine now.
-/// The audio is not compared with the manifest's SHA-256, since that means reading all of it: see damage.hpp.
+/// The audio is not compared with the manifest's checksum, since that means reading all of it: see damage.hpp.
 Freshness check_freshness(const ResolvedCall& call, const LocalLegs& legs, const RecordingSummary& recording,
                           Overlap overlap);
 

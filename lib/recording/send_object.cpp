@@ -1,7 +1,7 @@
 // The end of the object waits in memory until everything before it has been checked.
 #include "recording/send_object.hpp"
 
-#include "base/hash.hpp"
+#include "base/checksum.hpp"
 #include "recording/damage.hpp"
 #include "remote/transfer.hpp"
 
@@ -21,12 +21,12 @@ class CheckedStream {
         constexpr std::size_t held_back = 1U << 16U;
         held_ += data;
         if (served_) {
-            hash_.add(data);
+            checksum_.add(data);
         } else {
             served_ = decide_(held_, held_.size() >= size_);
             if (!served_)
                 return;
-            hash_.add(std::string_view{held_}.substr(served_->data_offset));
+            checksum_.add(std::string_view{held_}.substr(served_->data_offset));
         }
         if (held_.size() > held_back) {
             const auto ready = held_.size() - held_back;
@@ -38,7 +38,7 @@ class CheckedStream {
     void finish(const std::string& name) {
         if (!served_)
             throw Error{Exit::no_input, name + " in the archive is empty"};
-        if (const auto fault = find_damage(served_->manifest, hash_.hex()); !fault.empty())
+        if (const auto fault = find_damage(served_->manifest, checksum_.hex()); !fault.empty())
             throw Error{Exit::data, name + " in the archive: " + fault, rebuilt_with_output};
         send(held_);
         answer_.finish();
@@ -60,7 +60,7 @@ class CheckedStream {
     std::string held_;
     std::optional<ServedObject> served_;
     bool has_begun_ = false;
-    Hash hash_{Hash::Algorithm::sha256};
+    Checksum checksum_;
 };
 
 } // namespace

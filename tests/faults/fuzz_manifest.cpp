@@ -15,10 +15,10 @@ void once(const pbx::audio::WavHeader& header) {
     again.info.comment = manifest->comment();
     const auto same = pbx::audio::Manifest::from(again);
     if (!same || same->legs != manifest->legs || same->empty != manifest->empty || same->missing != manifest->missing ||
-        same->unreadable != manifest->unreadable || same->sha256 != manifest->sha256)
+        same->unreadable != manifest->unreadable || same->xxh128 != manifest->xxh128)
         std::abort();
     static_cast<void>(manifest->fits(header));
-    static_cast<void>(manifest->lacking({"a.wav", manifest->sha256}));
+    static_cast<void>(manifest->lacking({"a.wav", manifest->xxh128}));
 }
 
 } // namespace

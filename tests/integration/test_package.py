@@ -92,7 +92,8 @@ class Package(Case):
 
     def test_it_depends_on_the_libraries_that_it_links_and_on_rclone(self):
         depends = self.field('Depends')
-        for wanted in ('rclone', 'libc6', 'libpq5', 'libsndfile1', 'libsamplerate0', 'libsoci-core', 'libsoci-postgresql', 'libssl3'):
+        for wanted in ('rclone', 'libc6', 'libpq5', 'libsndfile1', 'libsamplerate0', 'libsoci-core', 'libsoci-postgresql', 'libssl3',
+                       'libxxhash0'):
             self.assertRegex(depends, rf'(^|, ){wanted}')
 
     def test_the_packaged_tools_work_in_place_and_find_their_migrations(self):

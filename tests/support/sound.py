@@ -154,6 +154,11 @@ def sox_samples(path, *effects, rate=None, channels=None):
     return _sox('-G', path, '-t', 'raw', '-b', '16', '-e', 'signed-integer', *to, '-', *effects)
 
 
+def xxh128(data):
+    """The bytes' XXH3 checksum of 128 bits, by xxhsum."""
+    return subprocess.run(['xxhsum', '-H2'], input=data, stdout=subprocess.PIPE, check=True).stdout.split()[0].decode()
+
+
 def same_audio(one, other):
     """sndfile-cmp's verdict."""
     return subprocess.run(['sndfile-cmp', one, other], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,

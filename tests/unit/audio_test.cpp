@@ -4,8 +4,8 @@
 #include "audio/leg_audio.hpp"
 #include "audio/manifest.hpp"
 #include "audio/wav_header.hpp"
+#include "base/checksum.hpp"
 #include "base/error.hpp"
-#include "base/hash.hpp"
 #include "catch.hpp"
 #include "temporary_folder.hpp"
 #include "wav.hpp"
@@ -53,6 +53,12 @@ std::string joined(const TemporaryFolder& folder, const std::vector<LegAudio>& l
     const Fd out{::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
     join_into(out.get(), legs, manifest);
     return pbx::read_file(path);
+}
+
+std::string checksum_of(const std::string& bytes) {
+    pbx::Checksum checksum;
+    checksum.add(bytes);
+    return checksum.hex();
 }
 
 // While it exists, no file can grow beyond this size.
@@ -157,8 +163,8 @@ TEST_CASE("legs of one format are joined byte for byte, and the manifest states 
     CHECK(found->legs == manifest.legs);
     CHECK(found->missing == manifest.missing);
     CHECK_FALSE(found->trimmed);
-    CHECK(found->sha256 == pbx::sha256_of("aabbccddee"));
-    CHECK(manifest.sha256 == found->sha256);
+    CHECK(found->xxh128 == checksum_of("aabbccddee"));
+    CHECK(manifest.xxh128 == found->xxh128);
     CHECK(found->fits(*parse_wav_header(bytes)));
     CHECK(parse_wav_header(bytes)->info.software.substr(0, 11) == "pbx-stitch ");
 }
@@ -191,7 +197,7 @@ TEST_CASE("a result that cannot be written stays open, since others may have its
     CHECK(::fcntl(full.get(), F_GETFD) >= 0);
 }
 
-TEST_CASE("the hash covers all of the audio even when a second thread computes it") {
+TEST_CASE("the checksum covers all of the audio, however many blocks it has") {
     const TemporaryFolder folder;
     std::vector<LegAudio> legs;
     std::string samples(3'000'000, 'x');
@@ -201,7 +207,7 @@ TEST_CASE("the hash covers all of the audio even when a second thread computes i
     legs.push_back(open_leg(folder, wav::leg("abcd")));
     Manifest manifest;
     CHECK(data_of(joined(folder, legs, manifest)) == samples + "abcd");
-    CHECK(manifest.sha256 == pbx::sha256_of(samples + "abcd"));
+    CHECK(manifest.xxh128 == checksum_of(samples + "abcd"));
 }
 
 TEST_CASE("legs that turn out to be unreadable are reported together, after all legs were tried") {
@@ -409,7 +415,7 @@ TEST_CASE("a manifest's comment is the JSON that nlohmann's own writer would mak
     manifest.legs = {{"a\"\\.wav", 0, 1, 7}, {"caf\xe9.wav", 1, 2, 0}};
     manifest.empty = {"e"};
     manifest.missing = {"m", "n"};
-    manifest.sha256 = std::string(64, 'f');
+    manifest.xxh128 = std::string(32, 'f');
     const auto text = manifest.comment();
     CHECK(text == nlohmann::json::parse(text).dump());
     manifest.legs.clear();
