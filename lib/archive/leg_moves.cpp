@@ -17,6 +17,7 @@
 #include <chrono>
 #include <cstddef>
 #include <ctime>
+#include <future>
 #include <iterator>
 #include <optional>
 #include <utility>
@@ -82,32 +83,35 @@ class LegMoves {
     }
 
     void move(std::vector<SourceFile> legs) {
-        std::erase_if(legs, [&](SourceFile& leg) { return !read(leg); });
+        auto found = read_and_ask(legs);
         if (context_.options.dry_run)
-            return announce(std::move(legs));
+            return announce(std::move(legs), std::move(found));
         std::vector<SourceFile> shared;
         if (nodes_.is_named()) {
             const auto others = std::stable_partition(legs.begin(), legs.end(),
                                                       [&](const SourceFile& leg) { return nodes_.is_ours(leg.name); });
             shared = take_last(legs, static_cast<std::size_t>(legs.end() - others));
         }
-        move_unshared(std::move(legs));
+        move_unshared(std::move(legs), std::move(found));
         move_shared(std::move(shared));
     }
 
-    // Fills in the facts.
-    bool read(SourceFile& leg) {
-        try {
-            leg.facts = audio::take_facts(leg.fd.get(), leg.size(), source_.folder.path_of(leg.name));
-            return true;
-        } catch (const Error& error) {
-            fail(leg, error);
-            return false;
-        }
+    // What the remote has under the names of the legs; it is asked while they are read.
+    FoundObjects read_and_ask(std::vector<SourceFile>& legs) {
+        auto reading = std::async([&] { return take_facts(source_.folder, legs); });
+        auto found = find_objects(context_.remote, Shelf::legs, names_of(legs), context_.deadline);
+        const auto unreadable = reading.get();
+        std::erase_if(legs, [&](const SourceFile& leg) {
+            const auto error = unreadable.find(leg.name);
+            if (error != unreadable.end())
+                fail(leg, error->second);
+            return error != unreadable.end();
+        });
+        return found;
     }
 
-    void announce(std::vector<SourceFile> legs) {
-        const auto compared = compare_all(std::move(legs));
+    void announce(std::vector<SourceFile> legs, FoundObjects found) {
+        const auto compared = compare_all(std::move(legs), std::move(found));
         const auto announce_one = [&](const SourceFile& leg, const char* more) {
             log::warn("would move {} ({} bytes){}", source_.folder.path_of(leg.name), leg.size(), more);
             auto& counts = context_.report.counts(Shelf::legs);
@@ -138,9 +142,9 @@ class LegMoves {
     };
 
     // A leg under whose name the remote has a different object becomes a failure.
-    Compared compare_all(std::vector<SourceFile> legs) {
+    Compared compare_all(std::vector<SourceFile> legs, FoundObjects found) {
         Compared result;
-        const auto objects = ask_remote(context_, Shelf::legs, legs);
+        const auto objects = take_answer(context_, Shelf::legs, legs, std::move(found));
         for (auto& leg : legs) {
             const auto object = objects.find(leg.name);
             try {
@@ -175,8 +179,8 @@ class LegMoves {
             fail(rejected.file, replaced_leg(context_, source_.folder, rejected.file, *rejected.object));
     }
 
-    void move_unshared(std::vector<SourceFile> legs) {
-        auto compared = compare_all(std::move(legs));
+    void move_unshared(std::vector<SourceFile> legs, FoundObjects found) {
+        auto compared = compare_all(std::move(legs), std::move(found));
         const auto deadline = context_.transfer_deadline(total_size(compared.to_upload));
         auto result = upload(context_, source_, std::move(compared.to_upload), deadline);
         for (const auto& rejected : result.rejected)
@@ -220,7 +224,8 @@ class LegMoves {
     // Returns the legs that were not stored within the window, by us or by anybody else.
     std::vector<SourceFile> move_within_window(std::vector<SourceFile> legs) {
         const auto window_ends = context_.deadline.at_most(upload_window);
-        auto compared = compare_all(std::move(legs));
+        auto found = find_objects(context_.remote, Shelf::legs, names_of(legs), context_.deadline);
+        auto compared = compare_all(std::move(legs), std::move(found));
         auto result = upload(context_, source_, std::move(compared.to_upload), window_ends);
         std::vector<SourceFile> late;
         for (auto& rejected : result.rejected) {

@@ -1,11 +1,12 @@
 // The status is taken from the descriptor, never from the name: another file may lie under it a moment later.
 #include "archive/source_file.hpp"
 
-#include "base/error.hpp"
+#include "base/parallel.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <iterator>
+#include <mutex>
 #include <numeric>
 #include <utility>
 
@@ -18,6 +19,21 @@ bool is_same_time(const timespec& a, const timespec& b) {
 }
 
 } // namespace
+
+std::map<std::string, Error> take_facts(const Folder& folder, std::vector<SourceFile>& files) {
+    std::map<std::string, Error> errors;
+    std::mutex guard;
+    parallel_for(files.size(), default_jobs(), [&](std::size_t i) {
+        auto& file = files[i];
+        try {
+            file.facts = audio::take_facts(file.fd.get(), file.size(), folder.path_of(file.name));
+        } catch (const Error& error) {
+            const std::lock_guard lock{guard};
+            errors.insert_or_assign(file.name, error);
+        }
+    });
+    return errors;
+}
 
 const char* name_of(Shelf shelf) {
     return shelf == Shelf::legs ? "legs" : "stitched";

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "audio/file_facts.hpp"
+#include "base/error.hpp"
 #include "base/fd.hpp"
 #include "base/folder.hpp"
 #include "remote/object.hpp"
@@ -10,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -35,6 +37,9 @@ struct ShelfFolder {
     const Folder& folder;
     Shelf shelf;
 };
+
+/// Fills in the facts of all files, on all processors. Returns the errors of those that cannot be read, by name.
+std::map<std::string, Error> take_facts(const Folder& folder, std::vector<SourceFile>& files);
 
 /// "legs" or "stitched".
 const char* name_of(Shelf shelf);

@@ -3,7 +3,6 @@
 
 #include "archive/batches.hpp"
 #include "base/log.hpp"
-#include "remote/query.hpp"
 #include "remote/transfer.hpp"
 
 #include <utility>
@@ -53,7 +52,11 @@ auto value_at(const Map& map, const std::string& name) {
 } // namespace
 
 std::map<std::string, RemoteObject> ask_remote(ArchiveContext& context, Shelf shelf, std::vector<SourceFile>& files) {
-    auto found = find_objects(context.remote, shelf, names_of(files), context.deadline);
+    return take_answer(context, shelf, files, find_objects(context.remote, shelf, names_of(files), context.deadline));
+}
+
+std::map<std::string, RemoteObject> take_answer(ArchiveContext& context, Shelf shelf, std::vector<SourceFile>& files,
+                                                FoundObjects found) {
     read_back_hashes(context, shelf, found);
     std::erase_if(files, [&](const SourceFile& file) {
         const auto failure = found.failures.find(file.name);

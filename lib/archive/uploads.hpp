@@ -5,6 +5,7 @@
 #include "archive/source_file.hpp"
 #include "base/deadline.hpp"
 #include "base/error.hpp"
+#include "remote/query.hpp"
 
 #include <map>
 #include <optional>
@@ -16,6 +17,9 @@ namespace pbx::archive {
 /// What the remote has under the names of `files`, each with an MD5: objects without one are read back. A file about
 /// which the remote gives no answer becomes a failure and leaves `files`.
 std::map<std::string, RemoteObject> ask_remote(ArchiveContext& context, Shelf shelf, std::vector<SourceFile>& files);
+/// The same with what find_objects() has found already.
+std::map<std::string, RemoteObject> take_answer(ArchiveContext& context, Shelf shelf, std::vector<SourceFile>& files,
+                                                FoundObjects found);
 
 /// A file that the remote does not have after its upload.
 struct RejectedUpload {
