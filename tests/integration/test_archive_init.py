@@ -214,6 +214,14 @@ class WithoutMarker(Marker):
         self.quiet(self.archive(work))
         self.assertEqual(work.legs_in_spool(), [])
 
+    def test_a_place_with_other_recordings_is_not_the_archive_either(self):
+        work = self.workdir(remote='local')
+        def other_place():
+            shutil.rmtree(work.remote.folder)
+            work.remote.folder.mkdir()
+            (work.remote.folder / 'other.wav').write_bytes(pcm(ramp(0.1)))
+        self.unchanged(work, prepare=other_place, why=f'remote {work.remote.path} is not an archive: it has no marker {MARKER}')
+
     def test_a_folder_that_is_gone_is_not_created(self):
         for remote in ('local', 'webdav'):
             with self.subTest(remote):
