@@ -11,6 +11,7 @@
 #include "deploy/asterisk_listings.hpp"
 #include "deploy/asterisk_log.hpp"
 #include "deploy/candidate.hpp"
+#include "deploy/cdr_settings.hpp"
 #include "deploy/identifier_order.hpp"
 #include "deploy/private_asterisk.hpp"
 #include "dialplan/conf_lines.hpp"
@@ -148,6 +149,39 @@ void require_names_first(const LoadedConfiguration& loaded, bool peers) {
         log::warn("pjsip.conf: {}", fault);
 }
 
+void warn_about_cdr(const std::string& where, const std::string& status) {
+    const auto faults = cdr_faults(status);
+    for (const auto& fault : faults)
+        log::warn("{}: {}", where, fault.text);
+    if (!faults.empty())
+        log::warn("hint: {}", cdr_hint(status));
+}
+
+// Of the files that config_options.c reads, the private Asterisk has only cdr.conf. Some of its complaints name no
+// file.
+void show_complaints_about_cdr(const LoadedConfiguration& loaded) {
+    for (const auto& complaint : Names{loaded.complaints.begin(), loaded.complaints.end()})
+        if (complaint.starts_with("config_options.c:") && complaint.find("Unable to load") == std::string::npos)
+            log::warn("asterisk, about cdr.conf: {}", complaint);
+}
+
+void require_cdr_rows(const LoadedConfiguration& loaded, const Candidate& candidate) {
+    const auto faults = cdr_faults(loaded.cdr_status);
+    const bool missing =
+        std::any_of(faults.begin(), faults.end(), [](const auto& fault) { return fault.rows_missing; });
+    // A folder without cdr.conf is not all that Asterisk will have: its defaults are no reason to refuse a dialplan.
+    const bool configured = candidate.files.contains(cdr_file);
+    if (!missing || !configured) {
+        warn_about_cdr(configured ? "cdr.conf" : "there is no cdr.conf", loaded.cdr_status);
+        return;
+    }
+    show_complaints_about_cdr(loaded);
+    for (const auto& fault : faults)
+        log::error({Exit::data, fmt::format("cdr.conf: {}", fault.text)});
+    throw Error{Exit::data, "with these CDR settings calls are missing in the database; nothing was changed",
+                cdr_hint(loaded.cdr_status)};
+}
+
 } // namespace
 
 void Asterisk::validate(const std::vector<File>& files, const Texts& mains, bool peers,
@@ -179,6 +213,7 @@ void Asterisk::validate(const std::vector<File>& files, const Texts& mains, bool
         throw Error{Exit::data, "a private Asterisk does not accept the configuration; nothing was changed",
                     "the lines above are its complaints"};
     require_names_first(loaded, peers);
+    require_cdr_rows(loaded, candidate);
     log::note("a private Asterisk loaded {} endpoints and {} extensions without a complaint",
               sections_in(files, dialplan::endpoint_files, "type=endpoint").size(), extensions_in(files).size());
 }
@@ -223,6 +258,15 @@ void Asterisk::check_running_order(const Deadline& deadline) const {
                   "takes the calls of its phones");
         log::warn("hint: {}", order_hint);
     }
+}
+
+void Asterisk::check_running_cdr(const Deadline& deadline) const {
+    const auto status = ask_running("cdr show status", deadline);
+    warn_about_cdr("the running Asterisk", status);
+    if (status.find("(none)") == std::string::npos)
+        return;
+    log::warn("the running Asterisk has no CDR backend, so no CDR row reaches the database");
+    log::warn("hint: copy cdr_pgsql.conf of the examples, load cdr_pgsql.so in modules.conf, and restart Asterisk");
 }
 
 } // namespace pbx::deploy

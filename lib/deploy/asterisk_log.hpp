@@ -20,7 +20,7 @@ std::vector<std::string> complaints_in(std::string_view log, const std::string& 
 bool is_about_name_servers(const std::string& complaint);
 
 /// A complaint about a file of the candidate. Asterisk also complains about files that a private one does not have,
-/// such as cdr.conf.
+/// such as acl.conf.
 bool is_about_files(const std::string& complaint, const Candidate& candidate);
 
 } // namespace pbx::deploy

@@ -1,6 +1,7 @@
 // Lines are replaced one by one, so that the line numbers in Asterisk's log are right.
 #include "deploy/candidate.hpp"
 
+#include "deploy/cdr_settings.hpp"
 #include "dialplan/conf_lines.hpp"
 #include "dialplan/includes.hpp"
 
@@ -18,19 +19,23 @@ class CandidateWriter {
     Candidate write(const Folder& folder, const Texts& instead, const std::function<std::string(const Source&)>& ours) {
         for (const auto& type : dialplan::file_types) {
             result_.files[type.main_file];
-            // pjsip.conf alone holds what opens ports. It comes last but for queues.conf, and its copy stays.
-            const bool pjsip = std::string_view{type.main_file} == "pjsip.conf";
-            for (const auto& source : read_sources(folder, type.main_file, instead)) {
-                const auto name = private_name(source.name);
-                if (pjsip || copied_.insert(name).second)
-                    result_.files[name] = source.ours ? copy({source.name, ours(source), true, source.includes}, pjsip)
-                                                      : copy(source, pjsip);
-            }
+            add(read_sources(folder, type.main_file, instead), std::string_view{type.main_file} == "pjsip.conf", ours);
         }
+        add(read_sources(folder, cdr_file, instead), false, ours);
         return std::move(result_);
     }
 
   private:
+    // pjsip.conf alone holds what opens ports, so the copy that is made for it replaces an earlier one.
+    void add(const std::vector<Source>& sources, bool pjsip, const std::function<std::string(const Source&)>& ours) {
+        for (const auto& source : sources) {
+            const auto name = private_name(source.name);
+            if (pjsip || copied_.insert(name).second)
+                result_.files[name] =
+                    source.ours ? copy({source.name, ours(source), true, source.includes}, pjsip) : copy(source, pjsip);
+        }
+    }
+
     std::string private_name(const std::string& name) {
         if (!name.starts_with('/'))
             return name;

@@ -293,8 +293,11 @@ class Deployment {
         for (const auto& main_file : pending)
             asterisk.reload(main_file, deadline_);
         clear_pending_reloads(folder);
-        if (options_.validate && pending.contains("pjsip.conf") && has_peers())
+        if (!options_.validate)
+            return;
+        if (pending.contains("pjsip.conf") && has_peers())
             asterisk.check_running_order(deadline_);
+        asterisk.check_running_cdr(deadline_);
     }
 
     const Options& options_;

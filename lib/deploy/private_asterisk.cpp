@@ -137,6 +137,7 @@ class PrivateAsterisk {
         loaded.endpoints = ask("pjsip show endpoints");
         loaded.queues = ask("queue show");
         loaded.settings = ask("pjsip show settings");
+        loaded.cdr_status = ask("cdr show status");
         ask("core stop now");
         return loaded;
     }

@@ -18,6 +18,7 @@ struct LoadedConfiguration {
     std::string endpoints;
     std::string queues;
     std::string settings;
+    std::string cdr_status;
 };
 
 struct PrivateAsteriskOptions {

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """A folder with a real Asterisk in it, from the packages that apt offers on this machine. Nothing is installed, and root is not needed.
 
+With PBX_ASTERISK=16 in the environment it is Debian bullseye's Asterisk 16, in a folder of its own.
+
 Run as a program, it creates the folder if it is missing, and prints the path of an `asterisk` program:
 
     ASTERISK=$(tests/asterisk/asterisk_root.py) || exit 77    # the reason is printed on stderr
@@ -10,6 +12,7 @@ That program accepts all of Asterisk's options. It runs with the loader and the 
 mean the same inside and outside. It uses the folder's modules and documentation unless the asterisk.conf that `-C` names sets
 others. private_asterisk.py has an Asterisk that a test starts and stops.
 """
+import os
 import shlex
 import subprocess
 import sys
@@ -20,9 +23,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'support'))
 # pylint: disable=wrong-import-position
 from unpacked import Unavailable, Unpacked, loader, only, run
 
-# Debian has Asterisk in unstable, Ubuntu in every release: tried after what the machine's own apt would install. Bullseye's
-# Asterisk 16 records the same audio, but refuses cdr.conf for its ignoredialchanges, and names a leg on several rows.
-SUITES = ('sid',)
+# The version that the environment asks for; empty for a current one.
+WANTED = os.environ.get('PBX_ASTERISK', '')
+IS_CURRENT = not WANTED
+
+# Debian has Asterisk in unstable, Ubuntu in every release: tried after what the machine's own apt would install.
+CURRENT_SUITES = ('sid',)
+OLD_SUITES = {'16': ('bullseye',)}
 
 PROGRAM = '''#!/bin/sh
 # Asterisk from this folder, under the folder's own loader and libraries: see tests/asterisk/asterisk_root.py.
@@ -77,7 +84,15 @@ def _finish(part, root):
     print(f'asterisk: {version}', file=sys.stderr)
 
 
-FOLDER = Unpacked('asterisk', ['asterisk'], suites=SUITES, complete=True, finish=_finish)
+def _of_version(wanted):
+    if not wanted:
+        return Unpacked('asterisk', ['asterisk'], suites=CURRENT_SUITES, complete=True, finish=_finish)
+    if wanted not in OLD_SUITES:
+        raise SystemExit(f"asterisk_root: PBX_ASTERISK={wanted}: known versions are {', '.join(OLD_SUITES)}")
+    return Unpacked(f'asterisk-{wanted}', ['asterisk'], suites=OLD_SUITES[wanted], own=False, complete=True, finish=_finish)
+
+
+FOLDER = _of_version(WANTED)
 
 
 if __name__ == '__main__':

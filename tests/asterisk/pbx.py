@@ -12,6 +12,7 @@ import unittest
 import uuid
 from pathlib import Path
 
+import asterisk_root
 import sip
 import tones
 from private_asterisk import Asterisk
@@ -120,8 +121,9 @@ class Pbx:
                              grant insert on asterisk_cdr to asterisk;
                              grant usage on sequence asterisk_cdr_id_seq to asterisk;''')
         etc = self.asterisk.etc
-        for example in sorted(EXAMPLES.glob('*.conf')):
-            shutil.copy(example, etc / example.name)
+        for folder in (EXAMPLES, EXAMPLES / asterisk_root.WANTED):  # what a version needs of its own comes second
+            for example in sorted(folder.glob('*.conf')):
+                shutil.copy(example, etc / example.name)
         self.asterisk.write('cdr_pgsql.conf', self._adapted('cdr_pgsql.conf', {
             'hostname': self.work.db.cluster.folder, 'dbname': self.work.db.name}))
         self.asterisk.write('pjsip.conf', self._adapted('pjsip.conf', {

@@ -10,8 +10,11 @@ import unittest
 import asterisk_root
 from operators import ORDER, OperatorCase
 from private_asterisk import Asterisk, main_with_asterisk
+from workdir import SOURCE
 
 NOBODY = 65534
+EXAMPLES = SOURCE / 'asterisk'
+OWN_CDR_CONF = EXAMPLES / asterisk_root.WANTED / 'cdr.conf'
 
 # A module whose code runs when it is loaded, before Asterisk asks it anything.
 MODULE = r'''
@@ -123,6 +126,75 @@ class WhoDecides(Validating):
             pbx.start()
             work.db.sql("update users set full_name = 'Bob'")
             self.assertNotIn('addresses before names', self.generate(work, '--deploy', '--validate', '--reload').err)
+
+
+class CallDetailRecords(Validating):
+    WHOLE = '[general]\nunanswered=yes\ncongestion=yes\n'
+
+    def refuse(self, text, *words):
+        """Nothing is deployed with this cdr.conf."""
+        work = self.pbx(cdr=text)
+        result = self.generate(work, '--deploy', '--validate', expect=65)
+        self.says(result, *words, 'nothing was changed')
+        self.hints(result)
+        self.assertFalse((work.etc / 'ext_acme.conf').exists())
+        return result
+
+    def test_the_example_for_this_version_is_accepted_without_a_warning(self):
+        work = self.pbx(cdr=OWN_CDR_CONF.read_text(encoding='utf-8'))
+        self.assertNotIn('cdr', self.generate(work, '--deploy', '--validate').err.lower())
+
+    def test_settings_with_which_calls_leave_no_rows_are_refused(self):
+        for change, words in (('unanswered=no', 'calls that nobody answers leave no CDR row'),
+                              ('congestion=no', 'congestion=no: calls that are refused'),
+                              ('channeldefaultenabled=no', 'no call leaves a CDR row'), ('enable=no', 'no call leaves a CDR row')):
+            with self.subTest(change):
+                self.refuse(f'{self.WHOLE}{change}\n', words)
+        self.refuse('[general]\n', 'unanswered=no', 'congestion=no')
+
+    def test_a_section_that_asterisk_ignores_for_one_option_is_refused_and_the_option_is_named(self):
+        self.refuse(f'{self.WHOLE}no_such_option=yes\n', "no_such_option", 'unanswered=no')
+
+    def test_settings_in_a_file_that_cdr_conf_includes_count(self):
+        work = self.pbx(cdr='#include "mine.conf"\n', mine=self.WHOLE)
+        self.generate(work, '--deploy', '--validate')
+        work.db.sql("update users set full_name = 'Bob'")
+        (work.etc / 'mine.conf').write_text('[general]\n')
+        self.says(self.generate(work, '--deploy', '--validate', expect=65), 'unanswered=no')
+
+    def test_a_folder_without_cdr_conf_causes_a_warning(self):
+        result = self.generate(self.pbx(), '--deploy', '--validate')
+        self.says(result, 'there is no cdr.conf: .*unanswered=no', 'hint: .*cdr.conf')
+
+    @unittest.skipIf(asterisk_root.IS_CURRENT, 'a current Asterisk knows the option')
+    def test_the_example_for_current_versions_is_refused_by_an_old_one_and_the_right_one_is_named(self):
+        result = self.refuse((EXAMPLES / 'cdr.conf').read_text(encoding='utf-8'), 'ignoredialchanges', 'unanswered=no')
+        self.says(result, 'hint: copy .*/examples/asterisk/16/cdr.conf')
+
+    @unittest.skipUnless(asterisk_root.IS_CURRENT, 'an old Asterisk does not know the option')
+    def test_a_current_asterisk_accepts_the_example_for_old_ones_with_a_warning(self):
+        result = self.generate(self.pbx(cdr=(EXAMPLES / '16' / 'cdr.conf').read_text(encoding='utf-8')), '--deploy', '--validate')
+        self.says(result, 'ignoredialchanges=no: a queue writes a CDR row each time', 'hint: copy .*/examples/asterisk/cdr.conf')
+
+    def test_the_running_asterisk_is_asked_too(self):
+        work = self.pbx()
+        with Asterisk() as pbx:
+            for name, text in (('extensions.conf', '[general]\n'), ('queues.conf', '[general]\n'), ('cdr_pgsql.conf', ''),
+                               ('pjsip.conf', ORDER), ('cdr.conf', '[general]\n')):
+                pbx.write(name, text)
+            pbx.folder.chmod(0o755)  # its data folder is the private Asterisk's too, which is not root
+            pbx.start()
+            work.env['PBX_ASTERISK_DIR'] = str(pbx.etc)
+            pbx.write('cdr.conf', OWN_CDR_CONF.read_text(encoding='utf-8'))
+            result = self.generate(work, '--deploy', '--validate', '--reload')
+            self.says(result, 'the running Asterisk: .*unanswered=no', 'hint: .*restart Asterisk')
+            if asterisk_root.IS_CURRENT:  # the backends of an old Asterisk register without a configuration
+                self.says(result, 'no CDR backend')
+            pbx.write('cdr_custom.conf', (EXAMPLES / 'cdr_custom.conf').read_text(encoding='utf-8'))
+            pbx.stop()
+            pbx.start()
+            work.db.sql("update users set full_name = 'Bob'")
+            self.assertNotIn('CDR', self.generate(work, '--deploy', '--validate', '--reload').err)
 
 
 @unittest.skipUnless(os.geteuid() == 0 and shutil.which('cc'), 'needs root and a C compiler')

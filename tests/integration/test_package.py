@@ -71,8 +71,10 @@ class Package(Case):
                              (SOURCE / 'migrations' / name).read_bytes())
         doc = self.root / 'usr/share/doc/pbx-recording-tools'
         self.assertEqual((doc / 'examples/pbx.conf.example').read_bytes(), (SOURCE / 'pbx.conf.example').read_bytes())
-        for conf in (SOURCE / 'asterisk').glob('*.conf'):
-            self.assertEqual((doc / 'examples/asterisk' / conf.name).read_bytes(), conf.read_bytes())
+        examples = SOURCE / 'asterisk'
+        self.assertIn(examples / '16' / 'cdr.conf', examples.rglob('*.conf'))
+        for conf in examples.rglob('*.conf'):
+            self.assertEqual((doc / 'examples/asterisk' / conf.relative_to(examples)).read_bytes(), conf.read_bytes())
         self.assertTrue((doc / 'README.md').exists())
         self.assertIn('License: Expat', (doc / 'copyright').read_text(encoding='utf-8'))
         first = gzip.decompress((doc / 'changelog.gz').read_bytes()).decode().splitlines()[0]
