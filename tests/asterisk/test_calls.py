@@ -1,6 +1,9 @@
 """Real calls through a real Asterisk with the generated configuration: what is recorded, what the CDR rows contain, and what the
 tools do with both. All calls are placed at once, before the tests, and each test judges one. Every second that a party speaks is
-a tone of its own (tones.py), so a recording shows who was heard when."""
+a tone of its own (tones.py), so a recording shows who was heard when.
+
+Asterisk 16 (PBX_ASTERISK=16) cannot ignore changes of a dialled channel: it writes a row each time a queue rings a member, and
+another one when the member answers. So several rows can name one leg. All else is the same."""
 import asyncio
 import contextlib
 import datetime
@@ -10,6 +13,7 @@ import re
 import sys
 import time
 
+import asterisk_root
 import tones
 from pbx import RING, leg_names, pbx_of_module, picks_up, rings_for_ever, wait_for
 from private_asterisk import main_with_asterisk
@@ -600,8 +604,9 @@ class CallCase(Case):
         self.assertEqual([re.sub(r'^\d{8}-\d{6}-|-\d+\.\d+(?=\.wav)', '', name) for name in outcome.legs],
                          [f'{outcome.seen.source}-{leg}.wav' for leg in legs], outcome)
         self.assertEqual(sorted(outcome.audio), sorted(outcome.legs), 'a row names a file that is not in the spool')
-        named = [row['recordingfile'] for row in outcome.rows if row['recordingfile']]
-        self.assertEqual(len(named), len(set(named)), Lazily('a leg is on two rows', outcome))
+        if asterisk_root.IS_CURRENT:
+            named = [row['recordingfile'] for row in outcome.rows if row['recordingfile']]
+            self.assertEqual(len(named), len(set(named)), Lazily('a leg is on two rows', outcome))
 
     def joined(self, outcome):
         return [sample for name in outcome.legs for sample in tones.wav_samples(outcome.audio[name])]
@@ -653,7 +658,7 @@ class WhatIsRecorded(CallCase):
     def test_a_call_from_did_to_queue_to_extension_is_three_legs_and_the_call_once(self):
         outcome = self.outcome('did_queue_extension')
         self.one_call(outcome, ['74950001', 'queue-5001', '1001'])
-        self.assertEqual(len(outcome.rows), 3, outcome)
+        self.assertEqual(len(outcome.rows), 3 if asterisk_root.IS_CURRENT else 4, outcome)
         self.heard_once(outcome)
         self.talked(outcome)
 

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """The audit's verdicts about real calls: clean ones and transferred ones get none, and a call in which nobody could be heard or during
-which Asterisk died gets exactly its own. Of packets that the network loses Asterisk 22 records silence in their place."""
+which Asterisk died gets exactly its own. Of packets that the network loses Asterisk 22 records silence in their place;
+Asterisk 16 (PBX_ASTERISK=16) leaves out a part of them, so that a recording can be shorter than its call."""
 import asyncio
 import json
 import os
 import time
 
+import asterisk_root
 from pbx import leg_names, pbx_of_module, picks_up, wait_for
 from private_asterisk import main_with_asterisk
 from workdir import Case
@@ -13,7 +15,11 @@ from workdir import Case
 TALK = 8        # long enough for a verdict
 LONG_TALK = 40  # for one about a recording that lacks 15 %
 KINDS = ('extension', 'did', 'queue', 'outbound')
-LANES, ROUNDS = 10, 20  # organizations with clean calls, all at once; calls of each, one after the other
+# Organizations with clean calls, all at once; calls of each, one after the other.
+LANES, ROUNDS = 10, 20 if asterisk_root.IS_CURRENT else 4
+# Lost packets may shorten a recording of Asterisk 16 by their length, with 15 % enough for a verdict.
+LOSS = 0.15 if asterisk_root.IS_CURRENT else 0.05
+SHORTENED = 0 if asterisk_root.IS_CURRENT else LOSS * LONG_TALK
 
 
 class Calls:
@@ -102,7 +108,7 @@ class Calls:
                              self.whole_call(phones['1005'], '1006', phones['1006']),
                              self.blind_transfer(), self.unanswered(),
                              self.whole_call(phones['1007'], '1010', phones['1010'], speak=False),
-                             self.whole_call(phones['1011'], '1012', phones['1012'], seconds=LONG_TALK, loss=0.15),
+                             self.whole_call(phones['1011'], '1012', phones['1012'], seconds=LONG_TALK, loss=LOSS),
                              self.whole_call(phones['1013'], '1014', phones['1014'], seconds=LONG_TALK, loss=1))
         await self.pbx.quiet()
         await asyncio.gather(*(self.clean_calls(lane, place) for place, lane in enumerate(self.lanes)))
@@ -145,8 +151,9 @@ class Worth(Case):
         accounts = {account['accountcode']: account for account in report['organizations']}
         acme = accounts[self.pbx.organizations[0].id]
         self.assertEqual((acme['calls'], acme['legs']), (7, 10))
+        lossy = self.pbx.call_rows('1011')[0]['linkedid']
         for row in report['rows']:  # also of calls that are too short for a verdict
-            self.assertGreater(row['seconds'], row['talk'] - 1.5, row)
+            self.assertGreater(row['seconds'], row['talk'] - 1.5 - (SHORTENED if row['linkedid'] == lossy else 0), row)
         for place, lane in enumerate(self.calls.lanes):
             over_queues = sum(KINDS[(place + number) % len(KINDS)] == 'queue' for number in range(ROUNDS))
             account = accounts[lane.id]
@@ -168,9 +175,11 @@ class Worth(Case):
         for loss, media in self.calls.lossy.items():
             self.assertAlmostEqual(media.lost / (media.lost + media.sent), loss, delta=0.05)
         for caller in ('1011', '1013'):
-            leg, = leg_names(self.pbx.call_rows(caller))
-            length = (self.pbx.work.spool / leg).stat().st_size / 16000
-            self.assertAlmostEqual(length, LONG_TALK, delta=1.5, msg=f'{caller}: {leg}')
+            with self.subTest(caller):
+                leg, = leg_names(self.pbx.call_rows(caller))
+                length = (self.pbx.work.spool / leg).stat().st_size / 16000
+                self.assertLess(length, LONG_TALK + 1.5, leg)
+                self.assertGreater(length, LONG_TALK - SHORTENED - 1.5, leg)
 
     def test_3_a_call_in_which_nobody_speaks_is_silent_once_its_audio_was_read(self):
         self.status(self.pbx.work.run('pbx-archive', '--min-age', '0s'), 0)
