@@ -9,7 +9,7 @@
 #include "dialplan/diff.hpp"
 #include "dialplan/includes.hpp"
 #include "dialplan/render.hpp"
-#include "dialplan/text.hpp"
+#include "dialplan/row_checks.hpp"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -34,11 +34,6 @@ bool is_ours(const Folder& folder, const std::string& name) {
         return false;
     const auto text = read(folder, name);
     return text && dialplan::is_ours(*text);
-}
-
-// Whether an organization can have this prefix: "ext_My-own.conf" is a file of the operator's.
-bool can_be_prefix(std::string_view prefix) {
-    return dialplan::consists_of(prefix, "a-z0-9_", 60);
 }
 
 // The new file keeps the mode and owner of the old one, or takes those of the folder, so that Asterisk can read it.
@@ -81,7 +76,7 @@ void remove_half_written(const Folder& folder) {
         const auto final_name = AtomicFile::final_name(name);
         const bool main = std::any_of(dialplan::file_types.begin(), dialplan::file_types.end(),
                                       [&](const auto& type) { return final_name == type.main_file; });
-        if (main || final_name == dialplan::recorder_file || can_be_prefix(dialplan::prefix_of_file(final_name)))
+        if (main || final_name == dialplan::recorder_file || dialplan::can_be_prefix(dialplan::prefix_of_file(final_name)))
             left.push_back(name);
     });
     for (const auto& name : left)
@@ -190,7 +185,7 @@ Changes compare(const Folder& folder, std::vector<File> wanted, const std::set<s
         const std::string prefix{dialplan::prefix_of_file(name)};
         if (written.contains(name))
             return false;
-        return (can_be_prefix(prefix) && !active.contains(prefix)) || !folder.look(name);
+        return (dialplan::can_be_prefix(prefix) && !active.contains(prefix)) || !folder.look(name);
     };
     for (std::size_t i = 0; i < names.size(); ++i) {
         const auto* main_file = dialplan::file_types[i].main_file;
@@ -203,7 +198,7 @@ Changes compare(const Folder& folder, std::vector<File> wanted, const std::set<s
     }
     folder.for_each_name([&](const std::string& name) {
         const std::string prefix{dialplan::prefix_of_file(name)};
-        if (can_be_prefix(prefix) && !active.contains(prefix) && is_ours(folder, name))
+        if (dialplan::can_be_prefix(prefix) && !active.contains(prefix) && is_ours(folder, name))
             changes.removals.push_back({name, read(folder, name), std::nullopt});
     });
     std::sort(changes.removals.begin(), changes.removals.end(),

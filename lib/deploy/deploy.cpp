@@ -204,7 +204,7 @@ class Deployment {
     std::vector<File> files() const {
         std::vector<File> result;
         result.reserve(1 + selected_.size() * dialplan::file_types.size());
-        result.push_back({dialplan::recorder_file, dialplan::recorder_text(machine())});
+        result.push_back({dialplan::recorder_file, dialplan::recorder_text(machine(), checked_.inactive)});
         for (const auto* plan : selected_) {
             const auto name = [&](const dialplan::FileType& type) {
                 return type.name_begin + plan->prefix() + ".conf";

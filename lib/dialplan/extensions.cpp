@@ -51,7 +51,8 @@ class DialplanWriter {
         write_outbound();
         write_queues();
         write_transfer();
-        text_ += fallback_contexts(plan_) + call_limit_contexts(plan_, machine_) + policy_context(plan_);
+        text_ += fallback_contexts(plan_) + own_contexts(plan_) + call_limit_contexts(plan_, machine_) +
+                 account_context(plan_) + policy_context(plan_);
         return std::move(text_);
     }
 
@@ -115,7 +116,8 @@ class DialplanWriter {
 
     void write_internal() {
         text_ += "\n; What the organization's phones can dial, and where calls to its users ring.\n";
-        text_ += fill("[~P__internal]\ninclude => ~P__queue\ninclude => ~P__outbound\ninclude => ~P__none\n",
+        text_ += fill("[~P__internal]\ninclude => ~P__own\ninclude => ~P__queue\ninclude => ~P__outbound\n"
+                      "include => ~P__none\n",
                       {{'P', prefix_}});
         for (const auto& user : organization_.users)
             write_user(user);
@@ -133,6 +135,10 @@ class DialplanWriter {
         } else {
             const auto options = dial_options("t", user.extension, point_id(user));
             add_step("Dial(PJSIP/~E,~R,~O)", {{'E', user.asterisk_endpoint}, {'R', ring_seconds}, {'O', options}});
+            // Nobody answered: the operator's voicemail, for example. It must not answer for the member of a queue.
+            add_step(R"(GotoIf($["${CHANNEL(channeltype)}${PBX_QUEUED}"!="Local1" & )"
+                     "${DIALPLAN_EXISTS(~P__own_unanswered,~E,1)}]?~P__own_unanswered,~E,1)",
+                     {{'P', prefix_}, {'E', user.extension}});
             // No phone is registered, or it is unreachable: 20 becomes 480 in SIP. Asterisk's own cause becomes 404.
             add_step(R"(ExecIf($["${DIALSTATUS}"="CHANUNAVAIL"]?Hangup(20)))");
         }
@@ -142,6 +148,7 @@ class DialplanWriter {
     void write_incoming() {
         text_ += incoming_context(plan_);
         begin_context("incoming_sub");
+        text_ += fill("include => ~P__own_incoming\n", {{'P', prefix_}});
         for (const auto& did : organization_.dids)
             write_did(did);
         text_ += "exten => i,1,Hangup(1)\n";
@@ -252,7 +259,7 @@ class DialplanWriter {
     // where every number exists: a transfer to a wrong number would lose the call.
     void write_transfer() {
         text_ += "\n; The targets of transfers: Asterisk refuses a transfer to anything else.\n";
-        text_ += fill("[~P__transfer]\n", {{'P', prefix_}});
+        text_ += fill("[~P__transfer]\ninclude => ~P__own\n", {{'P', prefix_}});
         std::set<std::string> extensions;
         for (const auto& user : organization_.users)
             extensions.insert(user.extension);
@@ -297,10 +304,12 @@ class DialplanWriter {
         call_recorder("disarm");
         start_recording("queue-" + queue.number, point_id(queue));
         call_recorder("arm");
+        add_step("Set(__PBX_QUEUED=1)");
         const auto wait = queue.max_wait_time > 0 ? ",,," + std::to_string(queue.max_wait_time) : std::string{};
         // Never option I: it would keep the connected-line hook of the caller's channel from running at the answer.
         add_step(R"(Queue(~Q,t${IF($["x${PBX_OUTSIDE}"="x"]?T)}~W))", {{'Q', queue.asterisk_queue_name}, {'W', wait}});
         if (!queue.timeout_destination_type.empty()) {
+            add_step("Set(__PBX_QUEUED=)");
             call_recorder("disarm");
             call_recorder("next");
             go_to(queue.timeout_destination_type, queue.timeout_destination);

@@ -41,6 +41,15 @@ exten => _[0-9*#+],1,Set(CHANNEL(accountcode)=~A)
 [~P__message]
 )";
 
+// Asterisk joins sections of one name in extensions.conf. Without these, it would warn of an include that does not exist.
+constexpr std::string_view own = R"(
+; The operator's own numbers: for the organization's phones, and for calls from outside. What sections with these names
+; contain in extensions.conf is added.
+[~P__own]
+
+[~P__own_incoming]
+)";
+
 // Marks: ~N the limit, ~E the emergency numbers. A channel that was called continues a call when the caller transfers
 // it: after a blind transfer it passes an extension, and takes the place of the channel that leaves. An attended
 // transfer is noticed by the connected-line hook (carry): one of the two remaining channels takes the place, unless
@@ -79,6 +88,14 @@ std::string incoming_context(const Plan& plan) {
 
 std::string fallback_contexts(const Plan& plan) {
     return fill(none, {{'P', plan.prefix()}, {'A', plan.accountcode()}});
+}
+
+std::string own_contexts(const Plan& plan) {
+    return fill(own, {{'P', plan.prefix()}});
+}
+
+bool is_own_context(std::string_view context, std::string_view prefix) {
+    return context.starts_with(prefix) && context.substr(prefix.size()).starts_with("__own");
 }
 
 std::string call_limit_contexts(const Plan& plan, const Machine& machine) {

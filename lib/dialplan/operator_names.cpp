@@ -3,6 +3,7 @@
 
 #include "dialplan/conf_lines.hpp"
 #include "dialplan/fault.hpp"
+#include "dialplan/fixed_contexts.hpp"
 #include "dialplan/render.hpp"
 #include "dialplan/text.hpp"
 #include "tenants/row_kinds.hpp"
@@ -71,7 +72,7 @@ Names::const_iterator merging(const Plan& plan, const Names& contexts) {
             ours.emplace(lower(section.name), "");
     });
     for (; found != contexts.end() && found->first.starts_with(begin); ++found)
-        if (ours.contains(found->first))
+        if (ours.contains(found->first) && !is_own_context(found->first, plan.prefix()))
             return found;
     return contexts.end();
 }

@@ -139,8 +139,11 @@ class Check {
     }
 
     void add_plan(Organization& organization) {
-        if (organization.status != "active")
+        if (organization.status != "active") {
+            if (can_be_prefix(organization.context_prefix))
+                result_.inactive.push_back(organization.context_prefix);
             return;
+        }
         if (const auto* fault = faults_.find(&organization)) {
             refuse(organization, "organization " + harmless(organization.name), *fault);
             return;

@@ -44,7 +44,8 @@ struct Warning {
 };
 
 struct Checked {
-    std::vector<Plan> plans; ///< active organizations, by prefix
+    std::vector<Plan> plans;           ///< active organizations, by prefix
+    std::vector<std::string> inactive; ///< the prefixes of the others
     std::vector<Refusal> refusals;
     std::vector<Warning> warnings;
 };

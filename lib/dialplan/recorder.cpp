@@ -3,9 +3,6 @@
 
 #include "dialplan/text.hpp"
 
-#include <algorithm>
-#include <array>
-
 namespace pbx::dialplan {
 
 namespace {
@@ -26,8 +23,7 @@ constexpr std::string_view recorder =
     R"(; Written by pbx-dialplan-gen for all organizations. Changes made here are lost.
 [pbx-recorder]
 ; start(tag,caller,prefix,point): records this channel into a file of its own, if policy wants that at this moment
-exten => start,1,StopMixMonitor()
- same => n,Set(PBX_FILE=)
+exten => start,1,Gosub(close,1)
  same => n,GotoIf($[${DIALPLAN_EXISTS(${ARG3}__policy,${ARG4},1)}=0]?off)
  same => n,Set(PBX_PREFIX=${ARG3})
  same => n,Set(PBX_POINT=${ARG4})
@@ -46,11 +42,16 @@ exten => start,1,StopMixMonitor()
  same => n(off),Return()
 ; stop: ends the recording on this channel. A channel that answered a call and was then transferred still has that call's
 ; file in its CDR variables, where it would hide the next file. It has no CDR row yet, so ResetCDR removes nothing else.
-exten => stop,1,StopMixMonitor()
- same => n,Set(PBX_FILE=)
+exten => stop,1,Gosub(close,1)
  same => n,ExecIf($["${PBX_ANSWERER}"="1"]?ResetCDR())
  same => n,Set(PBX_ANSWERER=)
  same => n,Set(CONNECTED_LINE_SEND_SUB=)
+ same => n,Return()
+; close: stops the recorder. A leg that "record" began gets a CDR row of its own: without one it would hide the next leg
+exten => close,1,StopMixMonitor()
+ same => n,Set(PBX_FILE=)
+ same => n,ExecIf($["${PBX_OPEN}"="1"]?ForkCDR(er))
+ same => n,Set(PBX_OPEN=)
  same => n,Return()
 ; again: another party is on the line after an attended transfer; the recording continues in the same file
 exten => again,1,StopMixMonitor()
@@ -81,6 +82,31 @@ exten => answered,1,GotoIf($["${SHARED(PBX_ANSWERED)}"!="1"]?done)
  same => n,Set(__PBX_WAITING=)
  same => n,Set(CONNECTED_LINE_SEND_SUB=)
  same => n(done),Return()
+; record(organization,point,name,caller): for an operator's own contexts, see pbx-dialplan-gen(1). "stop" ends the leg
+exten => record,1,Gosub(stop,1)
+ same => n,Gosub(decide,1(${ARG1},${ARG2},${ARG3}))
+ same => n,Gosub(start,1(${GOSUB_RETVAL},${FILTER(0-9A-Za-z,${ARG4})},${PBX_PREFIX},${PBX_POINT}))
+ same => n,GotoIf($["x${PBX_FILE}"="x"]?done)
+ same => n,Set(PBX_OPEN=1)
+ same => n,Set(CONNECTED_LINE_SEND_SUB=pbx-recorder,again,1)
+ same => n(done),Return()
+; decide(organization,point,name): sets the call's account and who decides about its recording, and returns the name. A
+; point that does not exist leaves it to the organization. A call of an organization that does not exist is recorded.
+exten => decide,1,Set(PBX_PREFIX=${FILTER(0-9a-z_,${ARG1})})
+ same => n,Set(PBX_POINT=${FILTER(0-9A-Za-z-,${ARG2})})
+ same => n,Set(LOCAL(name)=${FILTER(0-9A-Za-z-,${ARG3}):0:32})
+ same => n,Set(LOCAL(name)=${IF($["x${name}"="x"]?call:${name})})
+ same => n,GotoIf($[${DIALPLAN_EXISTS(${PBX_PREFIX}__account,s,1)}]?known)
+ same => n,Set(PBX_POINT=${IF($[${DIALPLAN_EXISTS(pbx-recorder__policy,inactive-${PBX_PREFIX},1)}]?never:always)})
+ same => n,GotoIf($["x${PBX_PREFIX}"="x"]?nobodys)
+ same => n,TryExec(Log(WARNING,pbx-recorder: no active organization has the prefix ${PBX_PREFIX}. Its calls are ${PBX_POINT} recorded))
+ same => n(nobodys),Set(PBX_PREFIX=pbx-recorder)
+ same => n,Return(${name})
+ same => n(known),Gosub(${PBX_PREFIX}__account,s,1)
+ same => n,GotoIf($[${DIALPLAN_EXISTS(${PBX_PREFIX}__policy,${PBX_POINT},1)}]?done)
+ same => n,GotoIf($[${DIALPLAN_EXISTS(${PBX_PREFIX}__policy,off-${PBX_POINT},1)}]?done)
+ same => n,Set(PBX_POINT=organization)
+ same => n(done),Return(${name})
 ; nobody: a call that ends at once and leaves no CDR row
 exten => nobody,1,Set(CDR_PROP(disable)=1)
  same => n,Hangup()
@@ -96,28 +122,50 @@ exten => s,1,ExecIf($["x${ARG3}"!="x"]?Set(SHARED(PBX_ANSWERED,${ARG3})=1))
  same => n,Set(PBX_ANSWERER=1)
  same => n,Set(CONNECTED_LINE_SEND_SUB=pbx-recorder,again,1)
  same => n(done),Return()
-)";
 
-constexpr std::array<std::string_view, 2> contexts{"pbx-recorder", "pbx-recorder-up"};
+; For Dial's option U(pbx-recorder-dialled^organization^point^name) in an operator's own contexts
+[pbx-recorder-dialled]
+exten => s,1,Gosub(pbx-recorder,decide,1(${ARG1},${ARG2},${ARG3}))
+ same => n,Set(LOCAL(caller)=${FILTER(0-9A-Za-z,${CONNECTEDLINE(num)}):0:32})
+ same => n,Gosub(pbx-recorder-up,s,1(${GOSUB_RETVAL},${caller},,${PBX_PREFIX},${PBX_POINT}))
+ same => n,Return()
+
+; Calls of no organization are recorded, and those of an organization that is not active are not.
+[pbx-recorder__policy]
+exten => always,1,Return()
+)";
 
 } // namespace
 
-std::string recorder_text(const Machine& machine) {
+std::string recorder_text(const Machine& machine, const std::vector<std::string>& inactive) {
     const auto node = machine.node.empty() ? std::string{} : '-' + machine.node;
-    return fill(recorder, {{'S', machine.spool}, {'N', node}});
+    auto text = fill(recorder, {{'S', machine.spool}, {'N', node}});
+    for (const auto& prefix : inactive)
+        text += fill("exten => inactive-~P,1,Return()\n", {{'P', prefix}});
+    return text;
 }
 
 bool is_recorder_context(std::string_view context) {
-    return std::find(contexts.begin(), contexts.end(), context) != contexts.end();
+    return context.starts_with("pbx-recorder");
+}
+
+std::string account_context(const Plan& plan) {
+    return fill("\n; The account of the call's CDR rows, for an operator's own contexts\n"
+                "[~P__account]\n"
+                "exten => s,1,Set(CHANNEL(accountcode)=~A)\n"
+                " same => n,Return()\n",
+                {{'P', plan.prefix()}, {'A', plan.accountcode()}});
 }
 
 std::string policy_context(const Plan& plan) {
     auto text = fill("\n; Where calls are recorded: the recorder asks when a call passes one of these points.\n"
                      "[~P__policy]\n",
                      {{'P', plan.prefix()}});
+    if (!plan.organization.recording_enabled.value_or(true))
+        return text;
+    text += "exten => organization,1,Return()\n";
     for (const auto& point : points(plan))
-        if (point.recorded)
-            text += fill("exten => ~N,1,Return()\n", {{'N', point.id}});
+        text += fill("exten => ~O~N,1,Return()\n", {{'O', point.recorded ? "" : "off-"}, {'N', point.id}});
     return text;
 }
 

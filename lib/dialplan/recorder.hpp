@@ -11,14 +11,19 @@
 
 namespace pbx::dialplan {
 
-/// The text of recorder_file: the contexts [pbx-recorder] and [pbx-recorder-up].
-std::string recorder_text(const Machine& machine);
+/// The text of recorder_file: contexts whose names begin with "pbx-recorder". `inactive` has the prefixes of the
+/// organizations of which nothing may be recorded.
+std::string recorder_text(const Machine& machine, const std::vector<std::string>& inactive = {});
 
-/// Whether `context` is one of those.
+/// Whether the name of `context`, in lower case, is reserved for those.
 bool is_recorder_context(std::string_view context);
 
+/// [<prefix>__account]: a subroutine that sets the account of a call. It exists while the organization is deployed.
+std::string account_context(const Plan& plan);
+
 /// [<prefix>__policy]: an extension for each point at which the organization's calls are recorded. The recorder looks
-/// for it when a call passes the point, so that a new policy reaches the calls in progress with the next reload.
+/// for it when a call passes the point, so that a new policy reaches the calls in progress with the next reload. The
+/// extension "organization" is there while the organization itself is recorded, and "off-<point>" for a point that is not.
 std::string policy_context(const Plan& plan);
 
 } // namespace pbx::dialplan

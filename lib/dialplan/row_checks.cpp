@@ -88,13 +88,17 @@ std::string checked_pattern(const std::string& pattern) {
 
 void check_columns(const tenants::Organization& organization) {
     const auto& prefix = organization.context_prefix;
-    require(consists_of(prefix, "a-z0-9_", longest_prefix),
+    require(can_be_prefix(prefix),
             fmt::format("context_prefix {} is not 1 to {} of a-z, 0-9 and _", in_quotes(prefix), longest_prefix));
     static const std::regex uuid{"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"};
     require(std::regex_match(organization.id, uuid), fmt::format("id {} is not a UUID", in_quotes(organization.id)));
     require(!is_among(prefix, reserved_prefixes),
             fmt::format("context_prefix {0} is reserved: pjsip_{0}.conf is one of Asterisk's own files", prefix),
             "give the organization another context_prefix");
+}
+
+bool can_be_prefix(std::string_view prefix) {
+    return consists_of(prefix, "a-z0-9_", longest_prefix);
 }
 
 bool has_phone(const tenants::User& user) {

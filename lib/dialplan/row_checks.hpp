@@ -5,6 +5,7 @@
 #include "tenants/organization.hpp"
 
 #include <string>
+#include <string_view>
 
 namespace pbx::dialplan {
 
@@ -20,6 +21,9 @@ void check_columns(tenants::Trunk& trunk, const Rules& rules);
 void check_columns(tenants::Route& route, const Rules& rules);
 void check_columns(tenants::Queue& queue, const Rules& rules);
 void check_columns(tenants::Did& did, const Rules& rules);
+
+/// Whether `prefix` is 1 to 60 of a-z, 0-9 and _: "ext_My-own.conf" is a file of the operator's.
+bool can_be_prefix(std::string_view prefix);
 
 /// Whether the user has a phone here. One whose calls ring outside may have none, and then needs no password.
 bool has_phone(const tenants::User& user);

@@ -90,14 +90,14 @@ class Organization:
 class Pbx:
     """See above. `work` is the Workdir that the tools run in; its spool is Asterisk's."""
 
-    def __init__(self, remote='gcs'):
+    def __init__(self, remote='gcs', modules=()):
         self.stack = contextlib.ExitStack()
         self.organizations = []
         self.inserts = []
         try:
             self.work = Workdir(remote=remote)
             self.stack.callback(self.work.close)
-            self.asterisk = Asterisk(spool=self.work.spool)
+            self.asterisk = Asterisk(spool=self.work.spool, modules=modules)
             self.stack.callback(self.asterisk.close)
         except BaseException:
             self.stack.close()

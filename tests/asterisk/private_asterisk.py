@@ -87,8 +87,9 @@ def _be_localhost():
 class Asterisk:
     """One Asterisk in a temporary folder. Short path: its control socket's name may have 107 bytes."""
 
-    def __init__(self, spool=None):
+    def __init__(self, spool=None, modules=()):
         self.program = asterisk_root.program()
+        self.modules = [*MODULES, *modules]
         self.folder = Path(tempfile.mkdtemp(prefix='pbx-ast-'))
         self.etc = self.folder / 'etc'
         self.log = self.folder / 'log' / 'messages'
@@ -122,7 +123,7 @@ class Asterisk:
         sounds.mkdir(parents=True, exist_ok=True)
         for prompt in ('pbx-transfer', 'pbx-invalid', 'beep', 'beeperr'):  # without them Asterisk abandons a transfer by keys
             (sounds / f'{prompt}.wav').write_bytes(PROMPT)
-        loads = ''.join(f'load => {name}.so\n' for name in MODULES if (modules / f'{name}.so').exists())
+        loads = ''.join(f'load => {name}.so\n' for name in self.modules if (modules / f'{name}.so').exists())
         return {
             'asterisk.conf': f'''[directories]
 astetcdir => {self.etc}

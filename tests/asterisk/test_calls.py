@@ -15,14 +15,13 @@ import time
 
 import asterisk_root
 import tones
+from judge import CUT, Judge, Lazily, Seen
 from pbx import RING, leg_names, pbx_of_module, picks_up, rings_for_ever, wait_for
 from private_asterisk import main_with_asterisk
 from sound import Wav, sox_samples
-from workdir import Case, quoted
+from workdir import quoted
 
 TALK = 2.5       # seconds of conversation
-EDGE = 0.25      # the tolerance for a second that is recorded whole
-CUT = 0.5        # and one in which a recording begins or ends, whose time is known only from outside
 DID_WAIT = 1.0   # what the dialplan gives a DID's leg before a queue
 
 HOSTILE = {  # as the user part of From, escaped as SIP wants it, and in the display name as it is
@@ -37,19 +36,6 @@ HOSTILE = {  # as the user part of From, escaped as SIP wants it, and in the dis
     'variable': '$%7BEXTEN%7D%5D%20%7C%20%5B1',
     'semicolon': 'a%3bb%5ecard',
 }
-
-
-class Seen:
-    """What was done in one call, by the clock of the party that placed it."""
-
-    def __init__(self, organization, source):
-        self.organization, self.source = organization, source
-        self.streams = {}      # party -> Media
-        self.recorded = []     # (from, to): when a recording is due
-        self.more = {}
-
-    def during(self, begin, end):
-        self.recorded.append((begin, end))
 
 
 def is_busy(phone):
@@ -518,16 +504,6 @@ class Calls:
 PBX = CALLS = None
 
 
-class Lazily:
-    """The text of a failure, computed only when there is one: analysing audio takes time."""
-
-    def __init__(self, words, outcome):
-        self.words, self.outcome = words, outcome
-
-    def __str__(self):
-        return f'{self.words}\n{self.outcome}'
-
-
 class Outcome:
     """What a call left, for the judge."""
 
@@ -585,7 +561,7 @@ def setUpModule():  # pylint: disable=invalid-name
     print(f'{len(CALLS.seen)} calls in {time.monotonic() - started:.0f} s left {len(SPOOLED)} legs', file=sys.stderr)
 
 
-class CallCase(Case):
+class CallCase(Judge):
     """Judges of one call."""
 
     def outcome(self, name, rows=None):
@@ -610,42 +586,6 @@ class CallCase(Case):
 
     def joined(self, outcome):
         return [sample for name in outcome.legs for sample in tones.wav_samples(outcome.audio[name])]
-
-    def heard_once(self, outcome, parties='AB'):
-        """Every second that a party said while it was to be recorded is in the legs, once, in order; nothing else is."""
-        heard = tones.speech(self.joined(outcome))
-        for party in tones.BANDS:
-            media = outcome.seen.streams.get(party)
-            if media and party not in parties:
-                continue  # the scenario does not plan what this party says
-            said = self.due(media, outcome.seen.recorded) if media else {}
-            speech = heard[party]
-            with self.subTest(party=party):
-                due = ' '.join(f'{second}:{length:.2f}' for second, length in said.items()) or 'nothing'
-                words = Lazily(f'{party} is heard {speech}; due was {due}', outcome)
-                self.assertEqual(speech.order, sorted(set(speech.order)), words)
-                for second in set(said) | set(speech.seconds):
-                    length = said.get(second, 0)
-                    cut = length < 0.999 and any(said.get(other, 0) > 0 for other in (second - 1, second, second + 1))
-                    self.assertAlmostEqual(speech.seconds.get(second, 0), length, delta=CUT if cut else EDGE, msg=words)
-        return heard
-
-    @staticmethod
-    def due(media, intervals):
-        """{second: how much of it fell into the intervals}"""
-        result = {}
-        merged = []
-        for since, until in sorted(intervals):
-            if merged and since <= merged[-1][1]:
-                merged[-1] = (merged[-1][0], max(until, merged[-1][1]))
-            else:
-                merged.append((since, until))
-        for second in range(int(media.seconds) + 1):
-            begin, end = media.since + second, media.since + min(second + 1, media.seconds)
-            length = sum(max(0, min(end, until) - max(begin, since)) for since, until in merged)
-            if length > 0:
-                result[second] = length
-        return result
 
     def talked(self, outcome):
         """Both sides heard each other: the call itself was good."""

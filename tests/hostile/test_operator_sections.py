@@ -54,6 +54,12 @@ class LeftOut(Sections):
         self.assertIn('[acme__internal]', after['extensions.conf'])
         self.assertIn('#tryinclude "ext_acme.conf"', after['extensions.conf'])
 
+    def test_the_contexts_for_an_operators_own_numbers_are_the_operators(self):
+        work = self.pbx(extensions='[acme__own]\nexten => 1,1,Hangup()\n[Acme__own_incoming]\n[acme__own_unanswered]\n')
+        self.generate(work, '--deploy')
+        work.db.sql("update users set full_name = 'Bob'")
+        self.generate(work, '--deploy')
+
     def test_an_operators_context_that_only_begins_like_an_organizations_does_not_belong_to_it(self):
         work = self.pbx(extensions='[acme__of_mine]\nexten => 1,1,Hangup()\n')
         self.generate(work, '--deploy')

@@ -212,7 +212,8 @@ std::map<std::string, std::function<std::string&(Organization&)>> columns() {
 void judge_dialplan(const std::string& text, const std::string& prefix) {
     static const std::set<std::string> contexts{"internal", "incoming", "incoming_sub", "outbound",
                                                 "queue",    "policy",   "caller-id",    "transfer",
-                                                "none",     "message",  "calls",        "calls-up"};
+                                                "none",     "message",  "calls",        "calls-up",
+                                                "account",  "own",      "own_incoming"};
     static const std::set<std::string> applications{
         "Set",    "Gosub",  "GotoIf", "Goto",           "Dial",   "Queue",      "Answer",
         "Hangup", "ExecIf", "Wait",   "StopMixMonitor", "Return", "MixMonitor", "ForkCDR"};
@@ -229,8 +230,9 @@ void judge_dialplan(const std::string& text, const std::string& prefix) {
         }
         std::smatch found;
         if (line.key == "include") {
-            REQUIRE((line.value == prefix + "__queue" || line.value == prefix + "__outbound" ||
-                     line.value == prefix + "__none"));
+            REQUIRE(line.value.rfind(prefix + "__", 0) == 0);
+            const auto included = line.value.substr(prefix.size() + 2);
+            REQUIRE(std::set<std::string>{"own", "own_incoming", "queue", "outbound", "none"}.contains(included));
         } else if (line.key == "exten") {
             REQUIRE(std::regex_match(line.value, found, priority));
             REQUIRE(applications.contains(found.str(3)));

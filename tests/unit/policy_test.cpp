@@ -1,12 +1,15 @@
 // Who is recorded: every combination of the organization's and a row's switch, at each of the four points.
 #include "base/lines.hpp"
 #include "dialplan/policy.hpp"
+#include "dialplan/recorder.hpp"
 #include "dialplan_fixture.hpp"
 
 #include <array>
 #include <optional>
+#include <string>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 using namespace pbx::dialplan;
 using namespace pbx::tenants;
@@ -90,6 +93,30 @@ TEST_CASE("with the master off the policy is empty, and nothing mentions a recor
     // The calls still go through.
     CHECK(extension(text, "acme__internal", "1001").find("Dial(PJSIP/acme_1001,") != std::string::npos);
     CHECK(extension(text, "acme__queue", "5001").find("Queue(acme__5001,") != std::string::npos);
+}
+
+TEST_CASE("the policy lists what is off too, so that it differs from a point that does not exist") {
+    auto organization = fixture::organization();
+    organization.queues.front().recording_enabled = false;
+    const auto text = fixture::extensions(organization);
+    CHECK(!extension(text, "acme__policy", "organization").empty());
+    CHECK(!extension(text, "acme__policy", "extension-1001").empty());
+    CHECK(extension(text, "acme__policy", "off-extension-1001").empty());
+    CHECK(!extension(text, "acme__policy", "off-queue-5001").empty());
+}
+
+TEST_CASE("the recorder knows the organizations that are not active, by a prefix that can be one") {
+    std::vector<Organization> all{fixture::organization(), fixture::organization("asleep"),
+                                  fixture::organization("a]\n[evil")};
+    for (std::size_t i = 1; i < all.size(); ++i) {
+        all[i].id.back() = static_cast<char>('5' + i);
+        all[i].status = "suspended";
+    }
+    const auto checked = check(all);
+    CHECK(checked.inactive == std::vector<std::string>{"asleep"});
+    const auto text = recorder_text({fixture::spool, ""}, checked.inactive);
+    CHECK(!extension(text, "pbx-recorder__policy", "inactive-asleep").empty());
+    CHECK(extension(text, "pbx-recorder__policy", "inactive-acme").empty());
 }
 
 TEST_CASE("a change of policy moves no step under a call in progress") {

@@ -1,0 +1,72 @@
+"""Judges of recordings: each second of distinct sound is in them once and in order."""
+import tones
+from workdir import Case
+
+EDGE = 0.25      # the tolerance for a second that is recorded whole
+CUT = 0.5        # and one in which a recording begins or ends, whose time is known only from outside
+
+
+class Seen:
+    """What was done in one call, by the clock of the party that placed it."""
+
+    def __init__(self, organization, source):
+        self.organization, self.source = organization, source
+        self.streams = {}      # party -> Media
+        self.recorded = []     # (from, to): when a recording is due
+        self.more = {}
+
+    def during(self, begin, end):
+        self.recorded.append((begin, end))
+
+
+class Lazily:
+    """The text of a failure, computed only when there is one: analysing audio takes time."""
+
+    def __init__(self, words, outcome):
+        self.words, self.outcome = words, outcome
+
+    def __str__(self):
+        return f'{self.words}\n{self.outcome}'
+
+
+class Judge(Case):
+    """`outcome` has the call's `seen` and its string; joined(outcome) returns the samples of its recording."""
+
+    def joined(self, outcome):
+        raise NotImplementedError
+
+    def heard_once(self, outcome, parties='AB'):
+        """Every second that a party said while it was to be recorded is in the legs, once, in order; nothing else is."""
+        heard = tones.speech(self.joined(outcome))
+        for party in tones.BANDS:
+            media = outcome.seen.streams.get(party)
+            if media and party not in parties:
+                continue  # the scenario does not plan what this party says
+            said = self.due(media, outcome.seen.recorded) if media else {}
+            speech = heard[party]
+            with self.subTest(party=party):
+                due = ' '.join(f'{second}:{length:.2f}' for second, length in said.items()) or 'nothing'
+                words = Lazily(f'{party} is heard {speech}; due was {due}', outcome)
+                self.assertEqual(speech.order, sorted(set(speech.order)), words)
+                for second in set(said) | set(speech.seconds):
+                    length = said.get(second, 0)
+                    cut = length < 0.999 and any(said.get(other, 0) > 0 for other in (second - 1, second, second + 1))
+                    self.assertAlmostEqual(speech.seconds.get(second, 0), length, delta=CUT if cut else EDGE, msg=words)
+        return heard
+
+    @staticmethod
+    def due(media, intervals):
+        """{second: how much of it fell into the intervals}"""
+        result = {}
+        merged = []
+        for since, until in sorted(intervals):
+            if merged and since <= merged[-1][1]:
+                merged[-1] = (merged[-1][0], max(until, merged[-1][1]))
+            else:
+                merged.append((since, until))
+        for second in range(int(media.seconds) + 1):
+            begin, end = media.since + second, media.since + min(second + 1, media.seconds)
+            length = sum(max(0, min(end, until) - max(begin, since)) for since, until in merged)
+            if length > 0:
+                result[second] = length
+        return result
