@@ -76,7 +76,8 @@ void remove_half_written(const Folder& folder) {
         const auto final_name = AtomicFile::final_name(name);
         const bool main = std::any_of(dialplan::file_types.begin(), dialplan::file_types.end(),
                                       [&](const auto& type) { return final_name == type.main_file; });
-        if (main || final_name == dialplan::recorder_file || dialplan::can_be_prefix(dialplan::prefix_of_file(final_name)))
+        if (main || final_name == dialplan::recorder_file ||
+            dialplan::can_be_prefix(dialplan::prefix_of_file(final_name)))
             left.push_back(name);
     });
     for (const auto& name : left)

@@ -41,7 +41,8 @@ exten => _[0-9*#+],1,Set(CHANNEL(accountcode)=~A)
 [~P__message]
 )";
 
-// Asterisk joins sections of one name in extensions.conf. Without these, it would warn of an include that does not exist.
+// Asterisk joins sections of one name in extensions.conf. Without these, it would warn of an include that does not
+// exist.
 constexpr std::string_view own = R"(
 ; The operator's own numbers: for the organization's phones, and for calls from outside. What sections with these names
 ; contain in extensions.conf is added.

@@ -23,7 +23,8 @@ std::string account_context(const Plan& plan);
 
 /// [<prefix>__policy]: an extension for each point at which the organization's calls are recorded. The recorder looks
 /// for it when a call passes the point, so that a new policy reaches the calls in progress with the next reload. The
-/// extension "organization" is there while the organization itself is recorded, and "off-<point>" for a point that is not.
+/// extension "organization" is there while the organization itself is recorded, and "off-<point>" for a point that is
+/// not.
 std::string policy_context(const Plan& plan);
 
 } // namespace pbx::dialplan

@@ -128,9 +128,9 @@ class Calls:
         for extension in (1001, 1003, 1004, 1005, 1007, 1010, 1012, 1014, 1016):
             acme.user(str(extension))
         acme.user('1018', recorded=False)
-        for extension in (1002, 1008, 1015, 1017):
+        for extension in (1002, 1008, 1011, 1015, 1017):
             acme.user(str(extension), party='C')
-        for extension in (1006, 1009, 1019, 1020):
+        for extension in (1006, 1009, 1019, 1020, 1021):
             acme.user(str(extension), party='A')
         acme.did('74950012', 'extension', '1012')
         acme.did('74950014', 'extension', '1014')
@@ -248,6 +248,9 @@ class Calls:
 
     async def call_dialled(self):
         return await self.dialled_and_transferred('1006', '820', '1007', '1008')
+
+    async def call_dialled_from_a_recorded_channel(self):
+        return await self.dialled_and_transferred('1021', '821', '1010', '1011')
 
     async def call_busy_member_of_a_queue(self):
         """The queue does not take the voicemail for its member."""
@@ -481,6 +484,11 @@ class OperatorsNumbers(Judge):
     def test_an_own_dial_is_recorded_on_the_side_that_answers_and_ends_with_a_transfer(self):
         outcome = self.outcome('dialled')
         self.one_call(outcome, ['1006-lobby', '1006-1008'])
+        self.heard_once(outcome, 'ABC')
+
+    def test_a_recording_of_the_caller_goes_on_through_an_own_dial_and_ends_with_a_transfer(self):
+        outcome = self.outcome('dialled_from_a_recorded_channel')
+        self.one_call(outcome, ['1021-door', '1021-1011'])
         self.heard_once(outcome, 'ABC')
 
     def test_a_member_who_is_busy_does_not_answer_a_queue_by_voicemail(self):

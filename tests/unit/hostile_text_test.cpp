@@ -210,10 +210,9 @@ std::map<std::string, std::function<std::string&(Organization&)>> columns() {
 }
 
 void judge_dialplan(const std::string& text, const std::string& prefix) {
-    static const std::set<std::string> contexts{"internal", "incoming", "incoming_sub", "outbound",
-                                                "queue",    "policy",   "caller-id",    "transfer",
-                                                "none",     "message",  "calls",        "calls-up",
-                                                "account",  "own",      "own_incoming"};
+    static const std::set<std::string> contexts{"internal", "incoming",  "incoming_sub", "outbound", "queue",
+                                                "policy",   "caller-id", "transfer",     "none",     "message",
+                                                "calls",    "calls-up",  "account",      "own",      "own_incoming"};
     static const std::set<std::string> applications{
         "Set",    "Gosub",  "GotoIf", "Goto",           "Dial",   "Queue",      "Answer",
         "Hangup", "ExecIf", "Wait",   "StopMixMonitor", "Return", "MixMonitor", "ForkCDR"};
