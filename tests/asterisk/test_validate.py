@@ -58,6 +58,18 @@ class WithTheOperatorsFiles(Validating):
         # And the next run, with the lines of the first in the main files.
         self.generate(work, '--validate')
 
+    def test_own_sections_outlive_a_suspension_and_additions_to_a_generated_section_do_not(self):
+        for section, expected in (('[acme__own]', 0), ('[acme__internal](+)', 65)):
+            with self.subTest(section):
+                work = self.pbx_with({'acme': None, 'beta': None})
+                self.generate(work, '--deploy')
+                with open(work.etc / 'extensions.conf', 'a', encoding='utf-8') as file:
+                    file.write(f'\n{section}\nexten => 800,1,Answer()\n')
+                self.generate(work, '--deploy', '--validate')
+                work.db.sql("update organizations set status = 'suspended' where name = 'acme'")
+                result = self.generate(work, '--deploy', '--validate', expect=expected)
+                self.assertEqual('Category addition requested' in result.err, expected == 65, result)
+
     def test_an_error_in_the_operators_own_files_is_not_blamed_on_ours(self):
         work = self.pbx(pjsip=ORDER + '[lobby]\ntype=endpoint\nno_such_option=1\n', extensions='[office]\nexten => nonsense\n',
                         queues='[front]\nno_such_option=1\n')

@@ -241,7 +241,7 @@ class Deploying(DialplanCase):
         work.db.sql("update organizations set status = 'suspended'")
         self.generate(work, '--deploy', '--force')
         self.assertEqual(self.visible(work), {'extensions.conf': b'#tryinclude "pbx-recorder.conf"\n', 'pjsip.conf': b'',
-                                              'queues.conf': b'', RECORDER: recorder})
+                                              'queues.conf': b'', RECORDER: recorder + b'exten => inactive-acme,1,Return()\n'})
 
     def test_the_recorder_is_there_before_the_dialplan_that_needs_it(self):
         work = self.pbx()
