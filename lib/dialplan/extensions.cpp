@@ -135,14 +135,22 @@ class DialplanWriter {
         } else {
             const auto options = dial_options("t", user.extension, point_id(user));
             add_step("Dial(PJSIP/~E,~R,~O)", {{'E', user.asterisk_endpoint}, {'R', ring_seconds}, {'O', options}});
-            // Nobody answered: the operator's voicemail, for example. It must not answer for the member of a queue.
-            add_step(R"(GotoIf($["${CHANNEL(channeltype)}${PBX_QUEUED}"!="Local1" & )"
-                     "${DIALPLAN_EXISTS(~P__own_unanswered,~E,1)}]?~P__own_unanswered,~E,1)",
-                     {{'P', prefix_}, {'E', user.extension}});
+            go_to_own_context(user.extension);
             // No phone is registered, or it is unreachable: 20 becomes 480 in SIP. Asterisk's own cause becomes 404.
-            add_step(R"(ExecIf($["${DIALSTATUS}"="CHANUNAVAIL"]?Hangup(20)))");
+            text_ += R"( same => n(over),ExecIf($["${DIALSTATUS}"="CHANUNAVAIL"]?Hangup(20)))"
+                     "\n";
         }
         add_step("Hangup()");
+    }
+
+    // Nobody answered: to the operator's voicemail, for example, which must not answer for the member of a queue. Its
+    // answer ends the recording of a DID that waits for one.
+    void go_to_own_context(std::string_view extension) {
+        add_step(R"(GotoIf($["${CHANNEL(channeltype)}${PBX_QUEUED}"="Local1" | )"
+                 "${DIALPLAN_EXISTS(~P__own_unanswered,~E,1)}=0]?over)",
+                 {{'P', prefix_}, {'E', extension}});
+        add_step(R"(ExecIf($["x${PBX_WAITING}"!="x"]?Set(SHARED(PBX_ANSWERED,${PBX_WAITING})=1)))");
+        add_step("Goto(~P__own_unanswered,~E,1)", {{'P', prefix_}, {'E', extension}});
     }
 
     void write_incoming() {

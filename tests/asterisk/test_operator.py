@@ -88,6 +88,9 @@ exten => 74950083,1,Answer()
  same => n,Wait(1)
 
 [acme__own_unanswered]
+exten => 1022,1,Answer()
+ same => n,Gosub(pbx-recorder,record,1(acme,extension-1022,voicemail-1022))
+ same => n,VoiceMail(1012@acme,s)
 exten => 1012,1,Answer()
  same => n,Gosub(pbx-recorder,record,1(acme,extension-1012,voicemail-1012))
  same => n,VoiceMail(1012@acme,s)
@@ -133,6 +136,8 @@ class Calls:
         for extension in (1006, 1009, 1019, 1020, 1021):
             acme.user(str(extension), party='A')
         acme.did('74950012', 'extension', '1012')
+        acme.user('1022')
+        acme.did('74950022', 'extension', '1022', answers=True)
         acme.did('74950014', 'extension', '1014')
         acme.did('74950016', 'extension', '1016')
         acme.queue('5012', [acme.phones['1012']], max_wait_time=4)
@@ -210,6 +215,22 @@ class Calls:
         seen, caller = await self.dial_in('74950012', '79100000012')
         await wait_for(caller.answered, 10, 'the voicemail answers')
         await asyncio.sleep(TALK + 1)
+        await caller.hang_up()
+        seen.during(caller.answered_at, caller.ended_at)
+        return seen
+
+    async def call_voicemail_of_a_number_that_answers(self):
+        """The number's own recording runs while the phone rings, and the phone is refused."""
+        phone = self.acme.phones['1022']
+
+        async def on_call(call):
+            phone.ring(call)
+            await asyncio.sleep(2)
+            call.refuse(486, 'Busy Here')
+        phone.on_call = on_call
+        seen, caller = await self.dial_in('74950022', '79100000022')
+        await wait_for(caller.answered, 10, 'the number answers')
+        await asyncio.sleep(2 + TALK + 1)
         await caller.hang_up()
         seen.during(caller.answered_at, caller.ended_at)
         return seen
@@ -474,6 +495,11 @@ class OperatorsNumbers(Judge):
     def test_a_busy_extension_can_lead_to_its_voicemail(self):
         outcome = self.outcome('busy_and_voicemail')
         self.one_call(outcome, ['79100000012-voicemail-1012'])
+        self.heard_once(outcome, 'A')
+
+    def test_a_voicemail_ends_the_recording_of_the_number_that_answered(self):
+        outcome = self.outcome('voicemail_of_a_number_that_answers')
+        self.one_call(outcome, ['79100000022-74950022', '79100000022-voicemail-1022'])
         self.heard_once(outcome, 'A')
 
     def test_a_leg_that_the_operator_does_not_end_ends_where_the_next_begins(self):
