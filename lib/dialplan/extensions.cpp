@@ -103,15 +103,28 @@ class DialplanWriter {
         add_step(R"(ExecIf($["x${PBX_WAITING}"!="x"]?Set(CONNECTEDLINE(num)=~N)))", {{'N', number}});
     }
 
-    void go_to(std::string_view type, std::string_view destination) {
-        if (type == "extension" && plan_.user(destination) != nullptr)
-            add_step("Goto(~P__internal,~D,1)", {{'P', prefix_}, {'D', destination}});
-        else if (type == "queue" && plan_.queue(destination) != nullptr)
+    bool is_user(std::string_view type, std::string_view destination) const {
+        return type == "extension" && plan_.user(destination) != nullptr;
+    }
+
+    bool is_queue(std::string_view type, std::string_view destination) const {
+        return type == "queue" && plan_.queue(destination) != nullptr;
+    }
+
+    // A Local channel gives the next leg a CDR row of its own, as in a queue: this row keeps the number that was
+    // dialled, and that one knows when somebody answered, even where the caller's channel was answered before. `beside`
+    // rings too.
+    void go_to(std::string_view type, std::string_view destination, std::string_view beside = {}) {
+        const bool to_user = is_user(type, destination);
+        if (is_queue(type, destination)) {
             add_step("Goto(~P__queue,~D,1)", {{'P', prefix_}, {'D', destination}});
-        else if (type == "external")
-            add_step("Goto(~P__outbound,~D,1)", {{'P', prefix_}, {'D', destination}});
-        else
+        } else if (to_user || type == "external") {
+            add_step("Dial(Local/~D@~P__~C/n~B)",
+                     {{'D', destination}, {'P', prefix_}, {'C', to_user ? "internal" : "outbound"}, {'B', beside}});
+            add_step("Hangup()");
+        } else {
             add_step("Hangup(1)");
+        }
     }
 
     void write_internal() {
@@ -167,39 +180,23 @@ class DialplanWriter {
         begin_extension(did.number);
         count_call();
         add_step("Set(__PBX_OUTSIDE=1)");
-        const auto& destination = did.routing_destination;
-        const bool to_user = did.routing_type == "extension" && plan_.user(destination) != nullptr;
-        const bool to_queue = did.routing_type == "queue" && plan_.queue(destination) != nullptr;
-        const bool to_outside = did.routing_type == "external";
-        if (to_queue) {
+        std::string_view beside;
+        if (is_queue(did.routing_type, did.routing_destination)) {
             add_step("Answer()");
             start_recording(did.number, point_id(did));
             // Media takes a second to flow in both directions.
             add_step(R"(ExecIf($["x${PBX_FILE}"!="x"]?Wait(1)))");
             call_recorder("next");
-        } else if (to_user || to_outside) {
-            ring_destination(did, to_user);
-            return;
-        }
-        go_to(did.routing_type, destination);
-    }
-
-    // The Local channel gives the next leg a CDR row of its own, as in a queue, and the DID's row keeps the number that
-    // was dialled.
-    void ring_destination(const tenants::Did& did, bool is_user) {
-        std::string_view second;
-        if (did.answers) {
+        } else if (did.answers &&
+                   (did.routing_type == "external" || is_user(did.routing_type, did.routing_destination))) {
             // The ringing belongs to this leg.
             add_step("Answer()");
             start_recording(did.number, point_id(did));
             call_recorder("arm");
             // Dial() informs the caller's channel of an answer only when it rings more than one side.
-            second = "&Local/nobody@pbx-recorder/n";
+            beside = "&Local/nobody@pbx-recorder/n";
         }
-        add_step(
-            "Dial(Local/~D@~P__~C/n~S)",
-            {{'D', did.routing_destination}, {'P', prefix_}, {'C', is_user ? "internal" : "outbound"}, {'S', second}});
-        add_step("Hangup()");
+        go_to(did.routing_type, did.routing_destination, beside);
     }
 
     void write_outbound() {
