@@ -54,7 +54,7 @@ nlohmann::ordered_json json_summary(const Journey& call) {
     item["dialled"] = call.dialled;
     item["answered_by"] = call.answered_by.empty() ? nullptr : nlohmann::ordered_json(call.answered_by);
     item["waited"] = call.waited.count();
-    item["began"] = iso_time(call.began);
+    item["began"] = iso_time(call.start);
     item["ended"] = iso_time(call.ended);
     item["accountcode"] = call.accountcode;
     item["organization"] = call.organization.empty() ? nullptr : nlohmann::ordered_json(call.organization);

@@ -16,7 +16,7 @@ struct CallsRequest {
     std::string since = "24h"; ///< as parse_time() reads it
     std::string until;         ///< the same; empty: no limit
     std::string number;        ///< one that called or was called
-    std::string disposition;   ///< of the longest row
+    std::string disposition;   ///< of the call
     std::int64_t limit = 0;    ///< 0: all
     bool json = false;
     Table::Form form = Table::Form::automatic; ///< unless `json` is set

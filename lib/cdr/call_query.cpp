@@ -27,8 +27,8 @@ constexpr const char* row_columns = R"(
     coalesce(r.dstchannel, ''), coalesce(r.lastapp, ''), coalesce(r.lastdata, ''), coalesce(r.disposition, ''),
     coalesce(r.accountcode, ''), coalesce(r.uniqueid, ''), coalesce(r.linkedid, ''), coalesce(r.recordingfile, ''))";
 
-// First the calls with a row in the window, then of those the calls whose longest row lies in it, so that adjacent
-// windows show each call once. OFFSET 0 in the lateral joins makes the planner look up each linkedid in the index.
+// First the calls with a row in the window, then of those the calls that began in it, so that adjacent windows show
+// each call once. OFFSET 0 in the lateral joins makes the planner look up each linkedid in the index.
 constexpr const char* chosen_calls = R"(
     with due as materialized (
         select distinct linkedid from asterisk_cdr
@@ -38,23 +38,48 @@ constexpr const char* chosen_calls = R"(
         from due cross join lateral (
             select * from asterisk_cdr where asterisk_cdr.linkedid = due.linkedid offset 0) r
         where :account = '' or r.accountcode = :account
-    ), numbered as (
-        select linkedid, account, calldate, duration, disposition, sequence, id, bool_or(
-            case when length(:digits) > 5
+    ), judged as (
+        select linkedid, account, min(calldate) as began, {disposition} as disposition, bool_or(
+            case when :number = '' then true
+                when length(:digits) > 5
                 then right(regexp_replace(coalesce(src, ''), '[^0-9]', '', 'g'), length(:digits)) = :digits
                     or right(regexp_replace(coalesce(dst, ''), '[^0-9]', '', 'g'), length(:digits)) = :digits
-                else :number in ('', src, dst) end) over (partition by linkedid, account) as matches
-        from called
-    ), longest as (
-        select distinct on (linkedid, account) * from numbered where matches
-        order by linkedid, account, coalesce(duration, 0) desc, calldate, coalesce(sequence, 0), id
+                    or right({rung}, length(:digits)) = :digits
+                else :number in (src, dst, {rung}) end) as matches
+        from called group by linkedid, account
     ), chosen as (
-        select linkedid, account, calldate from longest
-        where calldate >= to_timestamp(:since) and calldate < to_timestamp(:until)
-            and (:disposition = '' or upper(disposition) = :disposition)
-        order by calldate desc, linkedid collate "C" desc, account collate "C" desc
+        select linkedid, account, began from judged
+        where matches and began >= to_timestamp(:since) and began < to_timestamp(:until)
+            and :disposition in ('', disposition)
+        order by began desc, linkedid collate "C" desc, account collate "C" desc
         limit :limit
     ))";
+
+// As find_rung_number() in journey.cpp: a transfer replaces dst.
+constexpr const char* rung_number = R"(substring(lastdata from 'U\(pbx-recorder-up\^([^\^]*)\^'))";
+
+std::string condition_of(const DispositionRule& rule) {
+    std::string condition = "true";
+    if (!rule.of_row.empty())
+        condition += fmt::format(" and disposition = '{}'", rule.of_row);
+    if (rule.of_party)
+        condition += " and strpos(dstchannel, '/') > 0 and not starts_with(dstchannel, 'Local/')";
+    if (!rule.application.empty())
+        condition += fmt::format(" and lastapp = '{}'", rule.application);
+    return condition;
+}
+
+// NULL when no rule fits.
+std::string call_disposition() {
+    std::string cases;
+    std::string results;
+    int place = 0;
+    for (const auto& rule : disposition_rules) {
+        cases += fmt::format(" when {} then {}", condition_of(rule), ++place);
+        results += fmt::format("{}'{}'", place == 1 ? "" : ", ", rule.of_call);
+    }
+    return fmt::format("(array[{}])[min(case{} end)]", results, cases);
+}
 
 struct RowBlock {
     static constexpr std::size_t size = 1000;
@@ -141,12 +166,14 @@ void select_calls(soci::session& session, const CallFilter& filter) {
     const WaitingFor waiting{"the database", Exit::unavailable};
     db::guarded(reading, [&] {
         session << "begin read only";
-        session << fmt::format(R"(declare calls no scroll cursor for {} select {}
+        session << fmt::format(
+            R"(declare calls no scroll cursor for {} select {}
                 from chosen cross join lateral (
                     select * from asterisk_cdr where asterisk_cdr.linkedid = chosen.linkedid
                         and coalesce(asterisk_cdr.accountcode, '') = chosen.account offset 0) r
-                order by chosen.calldate desc, chosen.linkedid collate "C" desc, chosen.account collate "C" desc)",
-                               chosen_calls, row_columns),
+                order by chosen.began desc, chosen.linkedid collate "C" desc, chosen.account collate "C" desc)",
+            fmt::format(chosen_calls, fmt::arg("disposition", call_disposition()), fmt::arg("rung", rung_number)),
+            row_columns),
             soci::use(since, "since"), soci::use(until, "until"), soci::use(filter.account, "account"),
             soci::use(digits, "digits"), soci::use(filter.number, "number"),
             soci::use(filter.disposition, "disposition"), soci::use(limit, "limit");

@@ -21,7 +21,7 @@ struct CallFilter {
     std::optional<std::chrono::sys_seconds> until;
     std::string account;     ///< accountcode; empty: every account
     std::string number;      ///< one that called or was called, in any row of the call; UTF-8
-    std::string disposition; ///< of the longest row, as parse_disposition() returns it
+    std::string disposition; ///< of the call, as parse_disposition() returns it
     std::int64_t limit = 0;  ///< at most so many calls, the newest; 0: all
 };
 
@@ -29,8 +29,7 @@ struct CallFilter {
 /// Error (usage).
 std::string parse_disposition(const std::string& given);
 
-/// Has the server choose the calls whose longest row passes the filter. Leaves a transaction with a cursor open. Throws
-/// Error.
+/// Has the server choose the calls that pass the filter. Leaves a transaction with a cursor open. Throws Error.
 void select_calls(soci::session& session, const CallFilter& filter);
 
 /// Calls `each` for every call that select_calls() chose, the newest first, in bounded memory. Throws Error.

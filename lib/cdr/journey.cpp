@@ -48,8 +48,14 @@ bool leads_outside(const CdrRow& row, const TenantNames* tenant) {
                longest_extension;
 }
 
-Direction find_direction(const Rows& rows, const TenantNames* tenant) {
-    const auto& first = rows.front();
+// A channel that was transferred can become the caller of later rows; the one that began the call gave it its name.
+const CdrRow& find_callers_row(const Rows& rows) {
+    const auto found =
+        std::find_if(rows.begin(), rows.end(), [](const CdrRow& row) { return row.uniqueid == row.linkedid; });
+    return found == rows.end() ? rows.front() : *found;
+}
+
+Direction find_direction(const Rows& rows, const CdrRow& first, const TenantNames* tenant) {
     if (is_in_context(first, "__incoming") || is_trunk(endpoint_of(first.channel), tenant))
         return Direction::inbound;
     if (std::any_of(rows.begin(), rows.end(), [&](const CdrRow& row) { return leads_outside(row, tenant); }))
@@ -57,11 +63,29 @@ Direction find_direction(const Rows& rows, const TenantNames* tenant) {
     return Direction::internal;
 }
 
-// The first destination that can be dialled, which "s" and the like cannot.
-std::string find_dialled_number(const Rows& rows) {
-    const auto found = std::find_if(rows.begin(), rows.end(), [](const CdrRow& row) {
-        return row.dst.find_first_of("0123456789*#") != std::string::npos;
-    });
+bool can_be_dialled(const std::string& number) {
+    return number.find_first_of("0123456789*#") != std::string::npos;
+}
+
+// The number that the dialplan passed to the recorder when it rang somebody. call_query.cpp searches it too.
+std::string find_rung_number(const CdrRow& row) {
+    constexpr std::string_view before = "U(pbx-recorder-up^";
+    const auto at = row.lastdata.find(before);
+    if (at == std::string::npos)
+        return {};
+    const auto begin = at + before.size();
+    return row.lastdata.substr(begin, row.lastdata.find('^', begin) - begin);
+}
+
+// What the caller dialled, or the first destination that can be dialled, which "s" and the like cannot. A blind
+// transfer of the caller replaces the destination in the row of the call before.
+std::string find_dialled_number(const Rows& rows, const CdrRow& first) {
+    if (const auto rung = find_rung_number(first); is_in_context(first, "__transfer") && !rung.empty())
+        return rung;
+    if (can_be_dialled(first.dst))
+        return first.dst;
+    const auto found =
+        std::find_if(rows.begin(), rows.end(), [](const CdrRow& row) { return can_be_dialled(row.dst); });
     return found == rows.end() ? std::string{} : found->dst;
 }
 
@@ -69,12 +93,21 @@ std::chrono::sys_seconds answer_time(const CdrRow& row) {
     return row.calldate + std::max(row.duration - row.billsec, std::chrono::seconds{0});
 }
 
-// The row of the channel that answered first; null when nobody did. Local channels do not count: others ring behind
-// them.
+std::chrono::sys_seconds end_time(const CdrRow& row) {
+    return row.calldate + row.duration;
+}
+
+// Local channels lead to others, which have rows of their own.
+bool names_party(const CdrRow& row) {
+    return row.dstchannel.find('/') != std::string::npos && !row.dstchannel.starts_with("Local/");
+}
+
+// The row of the person who answered first; null when nobody did. A DID or a queue that answers the caller makes a row
+// ANSWERED too, but such a row names no other person's channel.
 const CdrRow* find_answered_row(const Rows& rows) {
     const CdrRow* earliest = nullptr;
     for (const auto& row : rows)
-        if (row.disposition == "ANSWERED" && !endpoint_of(row.dstchannel).empty() &&
+        if (row.disposition == "ANSWERED" && names_party(row) &&
             (earliest == nullptr || answer_time(row) < answer_time(*earliest)))
             earliest = &row;
     return earliest;
@@ -105,10 +138,22 @@ std::size_t count_recordings(const Rows& rows) {
     return recordings.size();
 }
 
-// Of rows of equal length the first.
-const CdrRow& find_longest_row(const Rows& rows) {
-    return *std::max_element(rows.begin(), rows.end(),
-                             [](const CdrRow& a, const CdrRow& b) { return a.duration < b.duration; });
+bool fits(const DispositionRule& rule, const CdrRow& row) {
+    return (rule.of_row.empty() || row.disposition == rule.of_row) && (!rule.of_party || names_party(row)) &&
+           (rule.application.empty() || row.lastapp == rule.application);
+}
+
+std::string find_disposition(const Rows& rows) {
+    for (const auto& rule : disposition_rules)
+        if (std::any_of(rows.begin(), rows.end(), [&](const CdrRow& row) { return fits(rule, row); }))
+            return std::string{rule.of_call};
+    return rows.front().disposition;
+}
+
+// Rows have whole seconds: ends that are one second apart can be the same instant.
+std::chrono::seconds find_talk_time(const CdrRow& answered, std::chrono::sys_seconds ended) {
+    const auto after = ended - end_time(answered);
+    return answered.billsec + (after > std::chrono::seconds{1} ? after : std::chrono::seconds{0});
 }
 
 } // namespace
@@ -137,27 +182,28 @@ Journey make_journey(std::vector<CdrRow> rows, const TenantNames* tenant) {
     std::sort(rows.begin(), rows.end(), [](const CdrRow& a, const CdrRow& b) {
         return std::tie(a.calldate, a.sequence, a.id) < std::tie(b.calldate, b.sequence, b.id);
     });
-    const auto& longest = find_longest_row(rows);
+    const auto& first = find_callers_row(rows);
     Journey call;
-    call.linkedid = longest.linkedid;
-    call.accountcode = longest.accountcode;
+    call.linkedid = first.linkedid;
+    call.accountcode = first.accountcode;
     call.organization = tenant == nullptr ? std::string{} : tenant->organization;
-    call.start = longest.calldate;
-    call.from = longest.src;
-    call.to = longest.dst;
-    call.duration = longest.duration;
-    call.talk_time = longest.billsec;
-    call.disposition = longest.disposition;
-    call.direction = find_direction(rows, tenant);
-    call.dialled = find_dialled_number(rows);
-    call.legs = count_recordings(rows);
-    call.began = rows.front().calldate;
+    call.start = rows.front().calldate;
+    call.ended = call.start;
     for (const auto& row : rows)
-        call.ended = std::max(call.ended, row.calldate + row.duration);
+        call.ended = std::max(call.ended, end_time(row));
+    call.duration = call.ended - call.start;
+    call.disposition = find_disposition(rows);
+    call.direction = find_direction(rows, first, tenant);
+    call.from = first.src;
+    call.dialled = find_dialled_number(rows, first);
+    call.to = call.dialled.empty() ? first.dst : call.dialled;
+    call.legs = count_recordings(rows);
     const auto* answered = find_answered_row(rows);
-    if (answered != nullptr)
+    if (answered != nullptr) {
         call.answered_by = find_answerer(*answered, tenant);
-    call.waited = (answered == nullptr ? call.ended : answer_time(*answered)) - call.began;
+        call.talk_time = find_talk_time(*answered, call.ended);
+    }
+    call.waited = (answered == nullptr ? call.ended : answer_time(*answered)) - call.start;
     call.rows = std::move(rows);
     return call;
 }

@@ -1,12 +1,14 @@
 // A call as an operator thinks of it, worked out from its CDR rows.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace pbx::cdr {
@@ -33,27 +35,41 @@ struct TenantNames {
 enum class Direction { inbound, outbound, internal };
 const char* direction_name(Direction direction);
 
+/// What a call is that has a row of this kind. The first rule that fits decides.
+struct DispositionRule {
+    std::string_view of_row;      ///< empty: any
+    bool of_party;                ///< only a row that names the channel of a party that was called
+    std::string_view application; ///< empty: any
+    std::string_view of_call;
+};
+
+/// A DID or a queue that answers the caller makes rows ANSWERED, but they name no channel of a party. Who gives up in a
+/// queue was not answered, even if the phone of one member was busy.
+inline constexpr std::array<DispositionRule, 7> disposition_rules{{{"ANSWERED", true, "", "ANSWERED"},
+                                                                   {"", false, "Queue", "NO ANSWER"},
+                                                                   {"BUSY", false, "", "BUSY"},
+                                                                   {"NO ANSWER", false, "", "NO ANSWER"},
+                                                                   {"CONGESTION", false, "", "CONGESTION"},
+                                                                   {"FAILED", false, "", "FAILED"},
+                                                                   {"ANSWERED", false, "", "NO ANSWER"}}};
+
 struct Journey {
     std::string linkedid;
     std::string accountcode;
     std::string organization; ///< its name; empty when the accountcode is not an organization's id
 
-    // From the row with the longest duration, which speaks for the call.
-    std::chrono::sys_seconds start{};
-    std::string from;
-    std::string to;
-    std::chrono::seconds duration{};
-    std::chrono::seconds talk_time{};
-    std::string disposition;
-
-    // From all rows together.
-    Direction direction = Direction::internal;
-    std::size_t legs = 0;             ///< distinct recordings
-    std::chrono::sys_seconds began{}; ///< time of the first row
+    std::chrono::sys_seconds start{}; ///< of the first row
     std::chrono::sys_seconds ended{}; ///< end of the row that ended last
-    std::string dialled;              ///< the number that the caller dialled
-    std::string answered_by;          ///< the extension or outside number that answered first; empty when nobody did
-    std::chrono::seconds waited{};    ///< from `began` until somebody answered, or until the end
+    std::chrono::seconds duration{};  ///< from `start` to `ended`
+    std::chrono::seconds waited{};    ///< from `start` until a person answered, or until the end
+    std::chrono::seconds talk_time{}; ///< from that answer to the end; 0 when nobody answered
+    std::string disposition;          ///< by the disposition_rules
+    Direction direction = Direction::internal;
+    std::string from;
+    std::string to;          ///< what the caller dialled, also when it is not a number
+    std::string dialled;     ///< the number that the caller dialled
+    std::string answered_by; ///< the extension or outside number that answered first; empty when nobody did
+    std::size_t legs = 0;    ///< distinct recordings
 
     std::vector<CdrRow> rows; ///< by time
 };

@@ -13,6 +13,8 @@ class Seen:
         self.organization, self.source = organization, source
         self.streams = {}      # party -> Media
         self.recorded = []     # (from, to): when a recording is due
+        self.placed = []       # the Calls that were placed
+        self.picked_up = []    # and those that somebody answered
         self.more = {}
 
     def during(self, begin, end):

@@ -223,6 +223,7 @@ class Call:
         self.answered = asyncio.Event()
         self.ended = asyncio.Event()
         self.ended_by = ''           # 'us', 'them', 'cancel' or the failing status
+        self.began_at = time.time()
         self.answered_at = None
         self.ringing_at = None
         self.ended_at = None

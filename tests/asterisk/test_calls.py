@@ -6,12 +6,15 @@ Asterisk 16 (PBX_ASTERISK=16) cannot ignore changes of a dialled channel: it wri
 another one when the member answers. So several rows can name one leg. All else is the same."""
 import asyncio
 import contextlib
+import csv
 import datetime
+import io
 import json
 import os
 import re
 import sys
 import time
+from urllib.parse import unquote
 
 import asterisk_root
 import tones
@@ -67,6 +70,15 @@ def far_end(organization, number, after=RING, party='B'):
     return taken
 
 
+async def until_answered(seen, taken, party=None):
+    """The Call that somebody picked up."""
+    call = await asyncio.wait_for(taken, 15)
+    seen.picked_up.append(call)
+    if party:
+        seen.streams[party] = call.media
+    return call
+
+
 async def talk(seconds=TALK):
     await asyncio.sleep(seconds)
 
@@ -91,9 +103,12 @@ class Calls:
         acme.route(dial_pattern='_9X.')
         for extension in (1003, 1005, 1007, 1019, 1050):  # the callers
             acme.user(str(extension), party='A')
-        for extension in (1001, 1002, 1004, 1006, 1008, 1021, 1022, 1023, 1024):
+        for extension in (1001, 1002, 1004, 1006, 1008, 1021, 1022, 1023, 1024, 1025, 1026, 1054, 1067):
             acme.user(str(extension))
-        acme.user('1020', party='C')
+        for extension in (1060, 1062, 1064, 1066):  # callers whose call goes on without one of its parties
+            acme.user(str(extension), party='A')
+        for extension in (1020, 1061, 1063, 1065, 1068):
+            acme.user(str(extension), party='C')
         acme.user('1052', registers=False)
         for number in range(9, 19, 2):  # one who answers, and one to which the call is transferred
             acme.user(f'10{number:02}')
@@ -103,14 +118,18 @@ class Calls:
         acme.queue('5006', [acme.phones['1006']])
         acme.queue('5021', [acme.phones['1021']], max_wait_time=3, timeout_destination='1022',
                    timeout_destination_type='extension')
+        acme.queue('5025', [acme.phones['1025']], max_wait_time=3, timeout_destination='1026',
+                   timeout_destination_type='extension')
         acme.queue('5023', [acme.phones['1023'], acme.phones['1024']])
         acme.queue('5030', [acme.user(f'103{number}') for number in range(6)], strategy='rrmemory')
         for did, kind, destination in (('74950001', 'queue', '5001'), ('74950002', 'extension', '1002'),
                                        ('74950003', 'external', '979031112266'), ('74950052', 'extension', '1052'),
                                        ('74950006', 'queue', '5006'), ('74950008', 'extension', '1008'),
                                        ('74950021', 'queue', '5021'), ('74950023', 'queue', '5023'),
+                                       ('74950025', 'queue', '5025'),
                                        ('74950030', 'queue', '5030')):
             acme.did(did, kind, destination)
+        acme.did('74950054', 'extension', '1054', answers=True)
         for number, _ in enumerate(HOSTILE):
             acme.user(f'11{number:02}')
             acme.did(f'749511{number:02}', 'extension', f'11{number:02}')
@@ -147,12 +166,12 @@ class Calls:
         call = await seen.organization.trunk.call(did, user=seen.source, wait=False, **more)
         seen.streams['A'] = call.media
         seen.more['caller'] = call
+        seen.placed.append(call)
         return call
 
     async def plain(self, seen, caller, taken, party='B', recorded=True):
         """From the answer to the end of a call without a transfer; the caller hangs up."""
-        callee = await asyncio.wait_for(taken, 15)
-        seen.streams[party] = callee.media
+        callee = await until_answered(seen, taken, party)
         await talk()
         await caller.hang_up()
         await over(callee)
@@ -188,6 +207,7 @@ class Calls:
         """Over a DID and from a phone."""
         seen = self.caller(self.acme, '79100000052')
         seen.more['internal'] = await self.acme.phones['1050'].call('1052', wait=False)
+        seen.placed.append(seen.more['internal'])
         await over(seen.more['internal'], 'nobody is there')
         await over(await self.dial_in(seen, '74950052'), 'nobody is there')
         return seen
@@ -197,6 +217,7 @@ class Calls:
         caller = await organization.phones[extension].call(number, wait=False)
         seen.streams['A'] = caller.media
         seen.more['caller'] = caller
+        seen.placed.append(caller)
         return seen, caller
 
     async def call_extension_extension(self):
@@ -236,8 +257,7 @@ class Calls:
 
     async def transferred(self, seen, caller, agent, target_taken, since=None):
         """After a transfer: until the target has talked and the caller hangs up. They hear each other since the answer."""
-        target = await asyncio.wait_for(target_taken, 15)
-        seen.streams['C'] = target.media
+        target = await until_answered(seen, target_taken, 'C')
         await talk()
         await caller.hang_up()
         await over(target)
@@ -252,8 +272,7 @@ class Calls:
         taken = picks_up(self.acme.phones[f'10{number:02}'])
         target = target or picks_up(self.acme.phones[f'10{number + 1:02}'], **how)
         caller = await self.dial_in(seen, f'749500{number:02}')
-        agent = await asyncio.wait_for(taken, 15)
-        seen.streams['B'] = agent.media
+        agent = await until_answered(seen, taken, 'B')
         await talk(seconds)
         return seen, caller, agent, target
 
@@ -288,6 +307,7 @@ class Calls:
         await agent.hold()
         consultation = await self.acme.phones['1013'].call('1014', party='D')
         seen.streams['D'] = consultation.media
+        seen.placed.append(consultation)
         await talk(1.5)
         await agent.transfer('1014', replaces=consultation)
         gone = time.time()
@@ -318,20 +338,90 @@ class Calls:
     async def call_outbound_transferred_by_the_caller(self):
         taken, target = far_end(self.acme, '979031112255'), picks_up(self.acme.phones['1020'])
         seen, caller = await self.from_phone(self.acme, '1019', '979031112255')
-        callee = await asyncio.wait_for(taken, 15)
-        seen.streams['B'] = callee.media
+        callee = await until_answered(seen, taken, 'B')
         await talk(2)
         await caller.transfer('1020')
         gone = time.time()
         caller.media.speaking = False
         seen.during(callee.answered_at, gone)
-        other = await asyncio.wait_for(target, 15)
-        seen.streams['C'] = other.media
+        other = await until_answered(seen, target, 'C')
         await talk()
         await callee.hang_up()
         await over(other)
         await over(caller)
         seen.during(other.answered_at, callee.ended_at)
+        return seen
+
+    async def outbound(self, extension, number, target):
+        """How a call out begins that its caller hands over to an extension."""
+        taken, target = far_end(self.acme, number), picks_up(self.acme.phones[target], after=0.5)
+        seen, caller = await self.from_phone(self.acme, extension, number)
+        callee = await until_answered(seen, taken, 'B')
+        await talk(1.5)
+        caller.media.speaking = False
+        return seen, caller, callee, target
+
+    async def handed_over(self, seen, caller, callee, target):
+        await until_answered(seen, target, 'C')
+        await talk()
+        await callee.hang_up()
+        await over(target.result())
+        await over(caller)
+        return seen
+
+    async def call_outbound_transferred_by_keys(self):
+        seen, caller, callee, target = await self.outbound('1060', '979031112260', '1061')
+        caller.press('#')
+        await asyncio.sleep(1)
+        caller.press('1061')
+        return await self.handed_over(seen, caller, callee, target)
+
+    async def call_outbound_attended_transfer_by_refer(self):
+        seen, caller, callee, target = await self.outbound('1062', '979031112262', '1063')
+        await caller.hold()
+        consultation = await self.acme.phones['1062'].call('1063', party='D')
+        seen.placed.append(consultation)
+        await talk(1.5)
+        await caller.transfer('1063', replaces=consultation)
+        await self.handed_over(seen, caller, callee, target)
+        await over(consultation)
+        return seen
+
+    async def call_outbound_attended_transfer_by_keys(self):
+        seen, caller, callee, target = await self.outbound('1064', '979031112264', '1065')
+        caller.press('*2')
+        await asyncio.sleep(1.2)
+        caller.press('1065')
+        await asyncio.wait_for(asyncio.shield(target), 15)
+        await talk(1)
+        await caller.hang_up()
+        return await self.handed_over(seen, caller, callee, target)
+
+    async def call_transferred_inside_by_the_called(self):
+        taken, target = picks_up(self.acme.phones['1067']), picks_up(self.acme.phones['1068'])
+        seen, caller = await self.from_phone(self.acme, '1066', '1067')
+        callee = await until_answered(seen, taken, 'B')
+        await talk(1.5)
+        await callee.transfer('1068')
+        callee.media.speaking = False
+        await self.transferred(seen, caller, callee, target)
+        return seen
+
+    async def call_did_answers_and_nobody_picks_up(self):
+        seen = self.caller(self.acme, '79100000054')
+        rings_for_ever(self.acme.phones['1054'])
+        return await self.gives_up(seen, await self.dial_in(seen, '74950054'))
+
+    async def call_queue_overflow_and_nobody_picks_up(self):
+        seen = self.caller(self.acme, '79100000025')
+        for extension in ('1025', '1026'):
+            rings_for_ever(self.acme.phones[extension])
+        return await self.gives_up(seen, await self.dial_in(seen, '74950025'), 6)
+
+    async def gives_up(self, seen, caller, after=4):
+        await wait_for(caller.answered, 10, 'the DID or the queue answers')
+        await talk(after)
+        await caller.hang_up()
         return seen
 
     async def call_queue_overflow(self):
@@ -357,7 +447,7 @@ class Calls:
         taken = [picks_up(self.acme.phones[f'103{number}']) for number in range(6)]
         callers = [await self.dial_in(seen, '74950030') for _ in taken]
         for future in taken:
-            await asyncio.wait_for(future, 20)
+            await until_answered(seen, future)
         await talk(1)
         for caller in callers:
             await caller.hang_up()
@@ -373,7 +463,8 @@ class Calls:
         display = text.replace('%20', ' ').replace('%7B', '{').replace('%7D', '}').replace('%2f', '/')
         seen.more['did'] = f'749511{number:02}'
         call = await self.acme.trunk.call(seen.more['did'], user=text, name='"' + re.sub(r'["\\]|%..', '', display) + '"', wait=False)
-        callee = await asyncio.wait_for(taken, 15)
+        seen.placed.append(call)
+        callee = await until_answered(seen, taken)
         await talk(1)
         await call.hang_up()
         await over(callee)
@@ -837,6 +928,90 @@ class WhatPbxCallsTells(CallCase):
     def test_a_transfer_does_not_change_who_answered(self):
         self.check('blind_transfer_by_refer', 'inbound', '74950009', '1009', RING)
         self.check('blind_transfer_by_keys', 'inbound', '74950011', '1011', RING)
+
+
+class Truth:
+    """What the people in one call know of it: `placed` by one of them, and picked up by others. A consultation ends when the
+    one who placed it has handed the call over."""
+
+    def __init__(self, seen, placed, picked_up, consultation=False):
+        from_outside = placed.line is seen.organization.trunk
+        number = unquote(re.match(r'sip:([^@]*)@', placed.remote_uri).group(1))
+        first = min(picked_up, key=lambda call: call.answered_at, default=None)
+        self.key = (seen.organization.id, number)
+        self.values = {
+            'from': seen.source if from_outside else placed.line.extension, 'to': number, 'dialled': number,
+            'direction': 'inbound' if from_outside else 'outbound' if len(number) > 6 else 'internal',
+            'answered_by': self.who(first) if first else None,
+            'disposition': 'ANSWERED' if first else {'486': 'BUSY', '480': 'FAILED'}.get(placed.ended_by, 'NO ANSWER')}
+        ended = placed.ended_at if consultation else max(call.ended_at for call in (placed, *picked_up))
+        answered = first.answered_at if first else ended
+        self.times = {'talk_time': ended - answered, 'waited': answered - placed.began_at, 'duration': ended - placed.began_at}
+        # CDR rows have whole seconds, and after a transfer two rows and the gap between them make up the talk.
+        self.tolerance = {'talk_time': 1.6 if len(picked_up) < 2 else 3, 'waited': 2, 'duration': 2}
+
+    @staticmethod
+    def who(call):
+        return getattr(call.line, 'extension', None) or re.match(r'INVITE sip:([^@]*)@', call.invite.start).group(1)
+
+    @classmethod
+    def all(cls, name, seen):
+        if name == 'same_second':
+            return [cls(seen, placed, [picked_up]) for placed, picked_up in zip(seen.placed, seen.picked_up)]
+        calls = [cls(seen, seen.placed[0], seen.picked_up)] if seen.placed else []
+        return calls + [cls(seen, placed, seen.picked_up[-1:], consultation=True) for placed in seen.placed[1:]]
+
+
+class WhatPeopleWouldSay(CallCase):
+    """pbx-calls beside the clocks of the phones, for every call of the script."""
+
+    def listed(self, *arguments):
+        return json.loads(self.status(PBX.work.run('pbx-calls', '--since', '1h', '--json', *arguments), 0).out)
+
+    def truths(self):
+        """[(scenario, Truth)] of the calls that were placed as planned."""
+        return [(name, truth) for name, seen in CALLS.seen.items() if name != 'crash' and not isinstance(seen, Exception)
+                for truth in Truth.all(name, seen)]
+
+    def test_every_call_is_what_the_people_in_it_would_say(self):
+        found = {}
+        for call in self.listed():
+            found.setdefault((call['accountcode'], call['dialled']), []).append(call)
+        for name, truth in self.truths():
+            with self.subTest(call=name):
+                self.assertTrue(found.get(truth.key), 'no call to the number that was dialled')
+                call = self.take(found[truth.key], truth.values['answered_by'])
+                values = dict(truth.values)
+                if values['from'] is None:  # a hostile caller
+                    values.pop('from')
+                rows = Lazily('', '\n'.join(map(str, PBX.rows(f"linkedid = {quoted(call['linkedid'])}"))))
+                self.assertEqual({key: call[key] for key in values}, values, rows)
+                for key, seconds in truth.times.items():
+                    self.assertAlmostEqual(call[key], seconds, delta=truth.tolerance[key], msg=f'{key}\n{rows}')
+
+    @staticmethod
+    def take(calls, answered_by):
+        """One of several calls to one number, by who picked it up."""
+        return calls.pop(next((place for place, call in enumerate(calls) if call['answered_by'] == answered_by), 0))
+
+    def test_a_filter_finds_the_calls_that_show_its_value(self):
+        calls = self.listed()
+        for disposition in ('ANSWERED', 'NO ANSWER', 'BUSY', 'CONGESTION', 'FAILED'):
+            self.assertEqual([call['linkedid'] for call in self.listed('--disposition', disposition)],
+                             [call['linkedid'] for call in calls if call['disposition'] == disposition])
+        for name, truth in self.truths():
+            with self.subTest(call=name):
+                _, number = truth.key
+                self.assertIn(number, [call['dialled'] for call in self.listed('--number', number)])
+
+    def test_every_form_of_the_list_has_the_same_values(self):
+        keys = ('linkedid', 'to', 'direction', 'duration', 'talk_time', 'disposition', 'legs', 'answered_by', 'waited')
+        calls = [{key: '' if call[key] is None else str(call[key]) for key in keys} for call in self.listed()]
+        table = self.status(PBX.work.run('pbx-calls', '--since', '1h', '--csv=raw'), 0).out.decode()
+        self.assertEqual([{key: row[key] for key in keys} for row in csv.DictReader(io.StringIO(table, newline=''))], calls)
+        for call in calls:
+            shown, = json.loads(self.status(PBX.work.run('pbx-calls', 'show', call['linkedid'], '--json'), 0).out)
+            self.assertEqual({key: '' if shown[key] is None else str(shown[key]) for key in keys}, call)
 
 
 class WhatTheToolsMakeOfIt(CallCase):

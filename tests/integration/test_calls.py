@@ -1,5 +1,6 @@
 """pbx-calls with a real PostgreSQL."""
 import csv
+import datetime
 import io
 import json
 import subprocess
@@ -40,12 +41,13 @@ class Calls(Case):
         self.w.cdr(linkedid, 'b.wav', account, ago=ago - 2, sequence=2, dst='5001', src='79100', dcontext='acme__queue',
                    channel=TRUNK, dstchannel='Local/1002@acme__internal-5;1', duration=6, billsec=6, disposition='NO ANSWER')
 
-    def test_a_call_is_one_line_with_the_values_of_its_longest_row(self):
+    def test_a_call_is_one_line_from_the_start_of_its_first_row_to_the_end_of_its_last(self):
         self.organization()
         self.inbound()
         line, = self.lines()
+        self.assertEqual(line['start'], datetime.datetime.fromtimestamp(self.w.now - 3600, datetime.timezone.utc).isoformat())
         self.assertEqual({key: line[key] for key in line if key != 'start'}, {
-            'linkedid': '1776500000.1', 'from': '79100', 'to': '1002', 'direction': 'inbound', 'duration': '613', 'talk_time': '608',
+            'linkedid': '1776500000.1', 'from': '79100', 'to': '08065978002', 'direction': 'inbound', 'duration': '616', 'talk_time': '608',
             'disposition': 'ANSWERED', 'legs': '3', 'dialled': '08065978002', 'answered_by': '1002', 'waited': '8',
             'organization': 'Acme', 'accountcode': ACCOUNT})
 
@@ -124,8 +126,8 @@ class Calls(Case):
     def test_adjacent_windows_show_a_call_that_spans_both_only_once(self):
         self.w.cdr('1.1', 'a.wav', ago=3700, duration=5)
         self.w.cdr('1.1', 'b.wav', ago=3500, duration=500)
-        self.assertEqual(self.ids('--since', '2h', '--until', '1h'), [])
-        line, = self.lines('--since', '1h')
+        self.assertEqual(self.ids('--since', '1h'), [])
+        line, = self.lines('--since', '2h', '--until', '1h')
         self.assertEqual(line['legs'], '2')
 
     def test_an_invalid_time_is_a_usage_error(self):
@@ -148,14 +150,44 @@ class Calls(Case):
         for hostile in ("' or '1'='1", ':since', '%', '\\', '$1'):
             self.assertEqual(self.ids('--number', hostile), [])
 
-    def test_the_disposition_filter_looks_at_the_longest_row(self):
-        self.inbound('1.1')
+    def test_a_number_that_rang_is_found_also_after_a_transfer_has_replaced_the_destination(self):
+        self.w.cdr('1.1', None, dst='1012', dcontext='acme__transfer', channel='PJSIP/acme_1010-00000001', src='1010',
+                   dstchannel='PJSIP/acme_1011-00000002', lastdata='PJSIP/acme_1011,60,tTU(pbx-recorder-up^1011^1010^^acme^extension-1011)')
+        line, = self.lines('--number', '1011')
+        self.assertEqual((line['to'], line['dialled']), ('1011', '1011'))
+        self.assertEqual(self.ids('--number', '1012'), ['1.1'])
+        self.assertEqual(self.ids('--number', '101'), [])
+
+    def test_the_disposition_filter_gives_the_calls_that_show_this_disposition(self):
+        """Every pair of rows, of the caller's channel, a Local channel and a phone."""
+        rows = [('', 'BUSY', 'Queue'), ('', 'ANSWERED', 'Queue')]
+        rows += [(channel, disposition, 'Dial') for channel in ('', 'Local/1002@acme__internal-5;1', 'PJSIP/acme_1002-0000000d', None)
+                for disposition in ('ANSWERED', 'NO ANSWER', 'BUSY', 'CONGESTION', 'FAILED', 'answered', '', None)]
+        for one, first in enumerate(rows):
+            for other, second in enumerate(rows):
+                for sequence, (channel, disposition, application) in enumerate((first, second)):
+                    self.w.cdr(f'{one}.{other}', None, dstchannel=channel, disposition=disposition, lastapp=application, sequence=sequence)
+        shown = {line['linkedid']: line['disposition'] for line in self.lines()}
+        self.assertEqual(len(shown), len(rows) ** 2)
+        for disposition in ('ANSWERED', 'NO ANSWER', 'BUSY', 'CONGESTION', 'FAILED'):
+            self.assertEqual(sorted(self.ids('--disposition', disposition)),
+                             sorted(call for call, its in shown.items() if its == disposition), disposition)
+
+    def test_a_call_is_answered_only_by_a_party_that_was_called(self):
+        for call, rows, disposition in (
+                ('1.1', [('', 'ANSWERED'), ('PJSIP/acme_1002-0000000d', 'ANSWERED')], 'ANSWERED'),
+                ('1.2', [('', 'ANSWERED'), ('Local/1002@acme__internal-5;1', 'ANSWERED')], 'NO ANSWER'),
+                ('1.3', [('', 'ANSWERED'), ('PJSIP/acme_1002-0000000d', 'BUSY')], 'BUSY'),
+                ('1.4', [('', 'BUSY'), ('', 'NO ANSWER')], 'BUSY'),
+                ('1.5', [('', 'CONGESTION'), ('', 'FAILED')], 'CONGESTION')):
+            for sequence, (channel, its) in enumerate(rows):
+                self.w.cdr(call, None, dstchannel=channel, disposition=its, sequence=sequence)
+            self.assertEqual({line['linkedid']: line['disposition'] for line in self.lines()}[call], disposition)
+
+    def test_a_disposition_is_spelled_as_people_write_it(self):
         self.w.cdr('1.2', None, disposition='NO ANSWER')
-        self.w.cdr('1.3', None, disposition='BUSY')
-        self.assertEqual(self.ids('--disposition', 'answered'), ['1.1'])
         for word in ('NO ANSWER', 'no-answer', 'noanswer'):
             self.assertEqual(self.ids('--disposition', word), ['1.2'])
-        self.assertEqual(self.ids('--disposition', 'BUSY'), ['1.3'])
         self.hints(self.calls('--disposition', 'happy', status=64))
 
     def test_json_is_one_document_with_the_same_facts(self):
@@ -165,7 +197,7 @@ class Calls(Case):
         self.inbound('1.2')
         first = json.loads(self.calls('--json').out)[0]
         self.assertEqual(set(COLUMNS) - set(first), set())
-        self.assertEqual((first['duration'], first['talk_time'], first['legs'], first['waited'], first['answered_by']), (613, 608, 3, 8, '1002'))
+        self.assertEqual((first['duration'], first['talk_time'], first['legs'], first['waited'], first['answered_by']), (616, 608, 3, 8, '1002'))
         self.w.cdr('1.3', None, 'none', ago=10)
         first = json.loads(self.calls('--json').out)[0]
         self.assertEqual((first['answered_by'], first['organization']), (None, None))
@@ -199,7 +231,7 @@ class Calls(Case):
         self.inbound()
         seen = self.w.run_on_terminal('pbx-calls').text.replace('\r', '').splitlines()
         self.assertRegex(seen[0], r'^linkedid +start +from +to +direction +duration')
-        self.assertRegex(seen[1], r'^1776500000\.1 +\d{4}-\d\d-\d\d \d\d:\d\d +79100 +1002 +inbound +10:13')
+        self.assertRegex(seen[1], r'^1776500000\.1 +\d{4}-\d\d-\d\d \d\d:\d\d +79100 +08065978002 +inbound +10:16')
         self.assertTrue(all(len(line) <= 100 for line in seen), seen)
         self.assertNotIn('accountcode', seen[0])
         self.assertEqual(len(self.calls().text.splitlines()), 1)

@@ -21,6 +21,7 @@ struct Given {
     std::int64_t duration, billsec;
     std::string disposition = "ANSWERED";
     std::string recordingfile = {};
+    std::string src = "79100", uniqueid = {}, lastapp = "Dial", lastdata = {};
 };
 
 std::vector<CdrRow> rows(const std::vector<Given>& given) {
@@ -29,7 +30,10 @@ std::vector<CdrRow> rows(const std::vector<Given>& given) {
         CdrRow row;
         row.id = static_cast<std::int64_t>(result.size()) + 1;
         row.linkedid = "1.1";
-        row.src = "79100";
+        row.src = one.src;
+        row.uniqueid = one.uniqueid;
+        row.lastapp = one.lastapp;
+        row.lastdata = one.lastdata;
         row.calldate = sys_seconds{seconds{one.calldate}};
         row.sequence = one.sequence;
         row.dst = one.dst;
@@ -60,24 +64,58 @@ TEST_CASE("DID, queue, extension: one inbound call, answered by the extension") 
     CHECK(call.answered_by == "1002");
     CHECK(call.waited == seconds{8});
     CHECK(call.legs == 3);
-    CHECK(call.began == sys_seconds{seconds{100}});
+    CHECK(call.start == sys_seconds{seconds{100}});
     CHECK(call.ended == sys_seconds{seconds{116}});
     CHECK(call.rows.front().recordingfile == "a.wav");
     CHECK(call.organization == "Acme");
 }
 
-TEST_CASE("the longest row represents the call, or the first of several equally long ones") {
-    const auto call = make_journey(rows({{100, 1, "1", "", "PJSIP/acme_1001-1", "PJSIP/acme_1-2", 5, 4, "BUSY"},
+TEST_CASE("a call lasts from the start of its first row to the end of its last") {
+    const auto call = make_journey(rows({{100, 1, "1", "", "PJSIP/acme_1001-1", "PJSIP/acme_1-2", 5, 0, "BUSY"},
                                          {110, 2, "2", "", "PJSIP/acme_1001-1", "PJSIP/acme_2-2", 30, 20, "ANSWERED"},
-                                         {150, 3, "3", "", "PJSIP/acme_1001-1", "PJSIP/acme_3-2", 30, 29, "FAILED"}}),
+                                         {150, 3, "3", "", "PJSIP/acme_1001-1", "PJSIP/acme_3-2", 30, 0, "FAILED"}}),
                                    &acme);
-    CHECK(call.start == sys_seconds{seconds{110}});
+    CHECK(call.start == sys_seconds{seconds{100}});
     CHECK(call.from == "79100");
-    CHECK(call.to == "2");
-    CHECK(call.duration == seconds{30});
-    CHECK(call.talk_time == seconds{20});
+    CHECK(call.to == "1");
+    CHECK(call.duration == seconds{80});
+    CHECK(call.talk_time == seconds{60});
+    CHECK(call.waited == seconds{20});
     CHECK(call.disposition == "ANSWERED");
     CHECK(call.direction == Direction::internal);
+}
+
+TEST_CASE("ends that are one second apart are one end, since rows have whole seconds") {
+    CHECK(
+        make_journey(
+            rows({{100, 1, "74950011", "acme__incoming_sub", "PJSIP/carrier-1", "Local/1011@acme__internal-2;1", 11, 9},
+                  {100, 2, "1011", "acme__internal", "Local/1011@acme__internal-2;2", "PJSIP/acme_1011-05", 10, 9}}),
+            &acme)
+            .talk_time == seconds{9});
+}
+
+TEST_CASE("a DID or a queue that answers the caller does not answer the call") {
+    const auto call = make_journey(
+        rows({{100, 1, "74950054", "acme__incoming_sub", "PJSIP/carrier-1", "", 1, 1, "ANSWERED"},
+              {101, 2, "5001", "acme__queue", "PJSIP/carrier-1", "Local/1002@acme__internal-5;1", 9, 9, "ANSWERED"}}),
+        &acme);
+    CHECK(call.disposition == "NO ANSWER");
+    CHECK(call.talk_time == seconds{0});
+    CHECK(call.waited == seconds{10});
+}
+
+TEST_CASE("what the rows of an unanswered call say most about it is its disposition") {
+    const auto disposition = [](const std::vector<std::pair<std::string, std::string>>& given) {
+        std::vector<Given> all;
+        for (const auto& [dstchannel, one] : given)
+            all.push_back({100, 1, "1", "", "PJSIP/acme_1001-1", dstchannel, 5, 0, one});
+        return make_journey(rows(all), &acme).disposition;
+    };
+    CHECK(disposition({{"", "FAILED"}, {"", "CONGESTION"}}) == "CONGESTION");
+    CHECK(disposition({{"", "CONGESTION"}, {"", "NO ANSWER"}}) == "NO ANSWER");
+    CHECK(disposition({{"Local/1@a;1", "NO ANSWER"}, {"PJSIP/acme_1002-1", "BUSY"}}) == "BUSY");
+    CHECK(disposition({{"", "ANSWERED"}, {"", "FAILED"}}) == "FAILED");
+    CHECK(disposition({{"", "unheard of"}}) == "unheard of");
 }
 
 TEST_CASE("a file that several rows name is one leg") {
@@ -109,6 +147,51 @@ TEST_CASE("a blind transfer does not change who answered first") {
     CHECK(call.answered_by == "1011");
     CHECK(call.waited == seconds{2});
     CHECK(call.dialled == "74950011");
+}
+
+TEST_CASE("who gives up in a queue was not answered, even if the phone of one member was busy") {
+    CHECK(make_journey(rows({{100, 1, "5001", "acme__queue", "PJSIP/carrier-1", "", 9, 9, "NO ANSWER", "", "79100",
+                              "1.1", "Queue"},
+                             {100, 2, "1002", "acme__internal", "Local/1002@acme__internal-5;2", "", 0, 0, "BUSY"}}),
+                       &acme)
+              .disposition == "NO ANSWER");
+}
+
+TEST_CASE("an outbound call that its caller hands over stays that caller's outbound call") {
+    const auto blind = make_journey(rows({{115, 73, "979031112255", "acme__internal", "PJSIP/acme_1019-31",
+                                           "PJSIP/acme__trunk_carrier-32", 3, 1, "ANSWERED", "a.wav", "1019", "1.1"},
+                                          {118, 260, "1020", "acme__internal", "PJSIP/acme__trunk_carrier-32",
+                                           "PJSIP/acme_1020-83", 30, 30, "ANSWERED", "b.wav", "979031112255", "1.2"}}),
+                                    &acme);
+    const auto attended =
+        make_journey(rows({{115, 65, "979031112255", "acme__internal", "PJSIP/acme_1019-2c",
+                            "PJSIP/acme__trunk_carrier-2d", 4, 3, "ANSWERED", "a.wav", "1019", "1.1"},
+                           {120, 300, "", "acme__incoming", "PJSIP/acme__trunk_carrier-2d", "PJSIP/acme_1063-72", 33,
+                            33, "ANSWERED", "a.wav", "979031112255", "1.2", "Return"}}),
+                     &acme);
+    for (const auto& call : {blind, attended}) {
+        CHECK(call.direction == Direction::outbound);
+        CHECK(call.from == "1019");
+        CHECK(call.to == "979031112255");
+        CHECK(call.dialled == "979031112255");
+        CHECK(call.answered_by == "979031112255");
+    }
+    CHECK(blind.waited == seconds{2});
+    CHECK(blind.talk_time == seconds{31});
+}
+
+TEST_CASE("the destination of a blind transfer is not what the caller dialled") {
+    const auto call = make_journey(
+        rows(
+            {{116, 92, "1068", "acme__transfer", "PJSIP/acme_1066-3f", "PJSIP/acme_1067-40", 2, 1, "ANSWERED", "a.wav",
+              "1066", "1.1", "Dial", "PJSIP/acme_1067,60,tTU(pbx-recorder-up^1067^1066^^acme^extension-1067)"},
+             {118, 266, "1068", "acme__internal", "PJSIP/acme_1066-3f", "PJSIP/acme_1068-86", 3, 3, "ANSWERED", "b.wav",
+              "1066", "1.1", "Dial", "PJSIP/acme_1068,60,tTU(pbx-recorder-up^1068^1066^^acme^extension-1068)"}}),
+        &acme);
+    CHECK(call.dialled == "1067");
+    CHECK(call.to == "1067");
+    CHECK(call.answered_by == "1067");
+    CHECK(call.direction == Direction::internal);
 }
 
 TEST_CASE("calls to a trunk are outbound, whatever it is called, also when it does not take them") {
