@@ -5,23 +5,20 @@
 #include "base/error.hpp"
 #include "base/lines.hpp"
 #include "base/log.hpp"
-#include "base/printable.hpp"
-#include "base/subprocess.hpp"
 #include "deploy/asterisk_account.hpp"
 #include "deploy/asterisk_listings.hpp"
 #include "deploy/asterisk_log.hpp"
 #include "deploy/candidate.hpp"
 #include "deploy/cdr_settings.hpp"
+#include "deploy/console.hpp"
 #include "deploy/identifier_order.hpp"
 #include "deploy/private_asterisk.hpp"
 #include "dialplan/conf_lines.hpp"
 #include "dialplan/includes.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <future>
 #include <iterator>
 #include <set>
@@ -29,9 +26,6 @@
 namespace pbx::deploy {
 
 namespace {
-
-namespace fs = std::filesystem;
-using namespace std::chrono_literals;
 
 // An organization's file without its content, except for the sections that the operator's files refer to.
 std::string without_content(const Source& source, const std::set<std::string>& extended) {
@@ -132,15 +126,6 @@ void show_operators_complaints(const LoadedConfiguration& without, const Candida
             log::warn("asterisk, about the operator's files alone: {}", complaint);
 }
 
-// Warnings about its configuration precede the reason for which `asterisk -rx` failed.
-std::string_view last_line_of(std::string_view text) {
-    std::string_view last;
-    for (const auto line : Lines{text})
-        if (line.find_first_not_of(" \t\r") != std::string_view::npos)
-            last = line;
-    return last;
-}
-
 void require_names_first(const LoadedConfiguration& loaded, bool peers) {
     const auto fault = order_fault(setting_shown(loaded.settings, "endpoint_identifier_order"));
     if (!fault.empty() && peers)
@@ -219,24 +204,10 @@ void Asterisk::validate(const std::vector<File>& files, const Texts& mains, bool
 }
 
 std::string Asterisk::ask_running(const std::string& question, const Deadline& deadline) const {
-    std::vector<std::string> arguments{trusted_program(program_, ::geteuid())};
-    const auto conf = folder_.path() / "asterisk.conf";
-    std::error_code ignored;
-    if (fs::exists(conf, ignored))
-        arguments.insert(arguments.end(), {"-C", conf.native()});
-    arguments.insert(arguments.end(), {"-rx", question});
     const WaitingFor waiting{"Asterisk", Exit::unavailable};
-    std::string out;
-    const auto finished = run_command({arguments, asterisk_environment("/"), {}}, deadline.at_most(60s),
-                                      [&](std::string_view data) { keep_tail(out, data); });
-    if (finished.status != 0 || finished.timed_out || out.find("Unable to connect") != std::string::npos)
-        throw Error{Exit::unavailable,
-                    fmt::format("asterisk -rx \"{}\" failed: {}", question,
-                                finished.timed_out ? "no answer" : printable(last_line_of(out + finished.err), 200)),
-                    "the files are in place: is Asterisk running, and may this user talk to it? The next run with "
-                    "--reload tries again"};
-    log::note("asterisk -rx \"{}\"", question);
-    return out;
+    return ask_console({program_, folder_.path().native()}, question, deadline,
+                       "the files are in place: is Asterisk running, and may this user talk to it? The next run with "
+                       "--reload tries again");
 }
 
 void Asterisk::reload(const std::string& main_file, const Deadline& deadline) const {
