@@ -100,6 +100,8 @@ std::string Manifest::comment() const {
     text += R"(],"missing":)" + text_of(missing);
     if (trimmed)
         text += R"(,"overlap":"trim")";
+    if (!paused.empty())
+        text += R"(,"paused":)" + text_of(paused);
     text += R"(,"unreadable":)" + text_of(unreadable);
     if (!xxh128.empty())
         text += R"(,"xxh128":)" + text_of(xxh128);
@@ -123,6 +125,7 @@ std::optional<Manifest> Manifest::from(const WavHeader& header) {
         json.at("empty").get_to(manifest.empty);
         json.at("missing").get_to(manifest.missing);
         json.at("unreadable").get_to(manifest.unreadable);
+        manifest.paused = json.value("paused", std::string{});
         manifest.xxh128 = json.value("xxh128", std::string{});
     } catch (const nlohmann::json::exception&) {
         return std::nullopt;

@@ -84,6 +84,7 @@ nlohmann::ordered_json json_row(const CdrRow& row) {
     item["uniqueid"] = row.uniqueid;
     item["sequence"] = row.sequence;
     item["recordingfile"] = row.recordingfile;
+    item["recording_paused"] = row.recording_paused;
     return item;
 }
 
@@ -133,6 +134,23 @@ class CallPrinter {
     bool has_printed_ = false;
 };
 
+// ", paused from 0:12 to 0:47"
+std::string describe(const std::vector<Pause>& pauses) {
+    std::string text;
+    for (const auto& pause : pauses)
+        text += fmt::format("{} from {} to {}", text.empty() ? ", paused" : " and", clock_time(pause.from),
+                            pause.until ? clock_time(*pause.until) : "the end");
+    return text;
+}
+
+nlohmann::ordered_json json_pauses(const std::vector<Pause>& pauses) {
+    auto list = nlohmann::ordered_json::array();
+    for (const auto& pause : pauses)
+        list.push_back({{"from", pause.from.count()},
+                        {"until", pause.until ? nlohmann::ordered_json(pause.until->count()) : nullptr}});
+    return list;
+}
+
 // "inbound call from 0171 to 0800, answered by 1003 after 0:17, 2 recordings"
 std::string describe(const Journey& call) {
     auto text = fmt::format("{}: {} call from {} to {}, ", call.linkedid, direction_name(call.direction),
@@ -142,7 +160,7 @@ std::string describe(const Journey& call) {
     text += call.answered_by.empty()
                 ? fmt::format("not answered, ended after {}", clock_time(call.waited))
                 : fmt::format("answered by {} after {}", call.answered_by, clock_time(call.waited));
-    return text + fmt::format(", {} recording{}", call.legs, call.legs == 1 ? "" : "s");
+    return text + fmt::format(", {} recording{}{}", call.legs, call.legs == 1 ? "" : "s", describe(call.pauses));
 }
 
 void print_rows(const std::vector<Journey>& calls, Table::Form form) {
@@ -160,7 +178,8 @@ void print_rows(const std::vector<Journey>& calls, Table::Form form) {
                  {"context", 30},
                  {"uniqueid", 17},
                  {"linkedid", 17},
-                 {"accountcode", 36}},
+                 {"accountcode", 36},
+                 {"recording_paused", 16}},
                 form};
     const auto format = CellFormat{table.on_terminal()};
     for (const auto& call : calls) {
@@ -169,7 +188,8 @@ void print_rows(const std::vector<Journey>& calls, Table::Form form) {
         for (const auto& row : call.rows)
             table.row({std::to_string(row.id), format.second(row.calldate), row.src, row.dst, format.span(row.duration),
                        format.span(row.billsec), row.disposition, row.recordingfile, row.lastapp, row.channel,
-                       row.dstchannel, row.dcontext, row.uniqueid, row.linkedid, row.accountcode});
+                       row.dstchannel, row.dcontext, row.uniqueid, row.linkedid, row.accountcode,
+                       row.recording_paused});
     }
 }
 
@@ -177,6 +197,7 @@ void print_json(const std::vector<Journey>& calls) {
     auto report = nlohmann::ordered_json::array();
     for (const auto& call : calls) {
         auto item = json_summary(call);
+        item["pauses"] = json_pauses(call.pauses);
         item["rows"] = nlohmann::ordered_json::array();
         for (const auto& row : call.rows)
             item["rows"].push_back(json_row(row));

@@ -25,7 +25,8 @@ constexpr const char* row_columns = R"(
     cast(coalesce(r.duration, 0) as bigint), cast(coalesce(r.billsec, 0) as bigint), coalesce(r.clid, ''),
     coalesce(r.src, ''), coalesce(r.dst, ''), coalesce(r.dcontext, ''), coalesce(r.channel, ''),
     coalesce(r.dstchannel, ''), coalesce(r.lastapp, ''), coalesce(r.lastdata, ''), coalesce(r.disposition, ''),
-    coalesce(r.accountcode, ''), coalesce(r.uniqueid, ''), coalesce(r.linkedid, ''), coalesce(r.recordingfile, ''))";
+    coalesce(r.accountcode, ''), coalesce(r.uniqueid, ''), coalesce(r.linkedid, ''), coalesce(r.recordingfile, ''),
+    coalesce(r.recording_paused, ''))";
 
 // First the calls with a row in the window, then of those the calls that began in it, so that adjacent windows show
 // each call once. OFFSET 0 in the lateral joins makes the planner look up each linkedid in the index.
@@ -84,7 +85,7 @@ std::string call_disposition() {
 struct RowBlock {
     static constexpr std::size_t size = 1000;
     std::array<std::vector<long long>, 5> numbers;
-    std::array<std::vector<std::string>, 13> texts;
+    std::array<std::vector<std::string>, 14> texts;
 
     void resize() {
         for (auto& column : numbers)
@@ -101,9 +102,9 @@ struct RowBlock {
         row.sequence = numbers[2][i];
         row.duration = std::chrono::seconds{numbers[3][i]};
         row.billsec = std::chrono::seconds{numbers[4][i]};
-        for (auto* text :
-             {&row.clid, &row.src, &row.dst, &row.dcontext, &row.channel, &row.dstchannel, &row.lastapp, &row.lastdata,
-              &row.disposition, &row.accountcode, &row.uniqueid, &row.linkedid, &row.recordingfile})
+        for (auto* text : {&row.clid, &row.src, &row.dst, &row.dcontext, &row.channel, &row.dstchannel, &row.lastapp,
+                           &row.lastdata, &row.disposition, &row.accountcode, &row.uniqueid, &row.linkedid,
+                           &row.recordingfile, &row.recording_paused})
             *text = next_text();
         return row;
     }

@@ -36,8 +36,12 @@ class RowParser {
         row.duration = number("duration");
         row.billsec = number("billsec");
         row.sequence = number("sequence");
-        for (std::size_t i = 0; i < row.texts.size(); ++i)
-            row.texts.at(i) = quoted(file_text_columns.at(i), i + 1 == row.texts.size() ? '\n' : ',');
+        bool ended = false;
+        for (std::size_t i = 0; i < row.texts.size() && !ended; ++i) {
+            row.texts.at(i) = quoted(file_text_columns.at(i));
+            ended = is_end(i);
+        }
+        take_mark(row);
         check(row);
         return row;
     }
@@ -80,7 +84,27 @@ class RowParser {
         return std::chrono::sys_seconds{std::chrono::seconds{seconds}};
     }
 
-    std::string quoted(std::string_view column, char end) {
+    // What follows the text of column `i`: a comma, or the end of the line where a row may end.
+    bool is_end(std::size_t i) {
+        const char next = text_[at_++];
+        const bool may_end = i + 1 >= marked_column;
+        const bool must_end = i + 1 == file_text_columns.size();
+        if (next != '\n' ? next != ',' || must_end : !may_end)
+            throw Malformed{
+                fmt::format("after {} there is neither a comma nor the end of the line", file_text_columns.at(i))};
+        return next == '\n';
+    }
+
+    static void take_mark(FileRow& row) {
+        auto& text = row.texts.at(marked_column);
+        if (text.empty() ? row.texts.at(marked_column - 1).starts_with(column_mark) : !text.starts_with(column_mark))
+            throw Malformed{fmt::format("{} does not begin with {}", file_text_columns.at(marked_column), column_mark)};
+        if (!text.empty())
+            text.erase(0, column_mark.size());
+    }
+
+    // Stops behind the quote that ends the text; there is another character behind it.
+    std::string quoted(std::string_view column) {
         if (take() != '"')
             throw Malformed{fmt::format("{} is not in quotes", column)};
         std::string result;
@@ -92,11 +116,10 @@ class RowParser {
                 result += c;
                 continue;
             }
-            const char next = take();
-            if (next == end)
+            if (take() != '"') {
+                --at_;
                 return result;
-            if (next != '"')
-                throw Malformed{fmt::format("after {} there is neither a comma nor the end of the line", column)};
+            }
             result += '"';
         }
     }

@@ -12,8 +12,14 @@ namespace pbx::cdr {
 
 /// The text columns of a row in the file, in their order.
 inline constexpr std::array file_text_columns{
-    "clid",        "src",      "dst",         "dcontext", "channel",   "dstchannel",  "lastapp",  "lastdata",
-    "disposition", "amaflags", "accountcode", "uniqueid", "userfield", "peeraccount", "linkedid", "recordingfile"};
+    "clid",      "src",         "dst",         "dcontext",      "channel",         "dstchannel",
+    "lastapp",   "lastdata",    "disposition", "amaflags",      "accountcode",     "uniqueid",
+    "userfield", "peeraccount", "linkedid",    "recordingfile", "recording_paused"};
+
+/// The columns before this one were there from the beginning: a row may end there. The text of this one has a mark in
+/// front, so that a row that lacks another column is not taken for one of those.
+inline constexpr std::size_t marked_column = 16;
+inline constexpr std::string_view column_mark = "paused=";
 
 struct FileRow {
     std::chrono::sys_seconds written{};  ///< when Asterisk wrote the row to the file

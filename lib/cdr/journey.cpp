@@ -138,6 +138,13 @@ std::size_t count_recordings(const Rows& rows) {
     return recordings.size();
 }
 
+std::vector<Pause> find_pauses(const Rows& rows) {
+    std::string texts;
+    for (const auto& row : rows)
+        texts += row.recording_paused + ',';
+    return parse_pauses(texts);
+}
+
 bool fits(const DispositionRule& rule, const CdrRow& row) {
     return (rule.of_row.empty() || row.disposition == rule.of_row) && (!rule.of_party || names_party(row)) &&
            (rule.application.empty() || row.lastapp == rule.application);
@@ -189,6 +196,7 @@ Journey make_journey(std::vector<CdrRow> rows, const TenantNames* tenant) {
     call.organization = tenant == nullptr ? std::string{} : tenant->organization;
     call.start = rows.front().calldate;
     call.ended = call.start;
+    call.pauses = find_pauses(rows);
     for (const auto& row : rows)
         call.ended = std::max(call.ended, end_time(row));
     call.duration = call.ended - call.start;

@@ -1,6 +1,8 @@
 // A call as an operator thinks of it, worked out from its CDR rows.
 #pragma once
 
+#include "cdr/pauses.hpp"
+
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -21,7 +23,7 @@ struct CdrRow {
     std::chrono::seconds duration{};
     std::chrono::seconds billsec{};
     std::string clid, src, dst, dcontext, channel, dstchannel, lastapp, lastdata, disposition, accountcode, uniqueid,
-        linkedid, recordingfile;
+        linkedid, recordingfile, recording_paused;
 };
 
 /// The names that Asterisk uses for what belongs to one organization.
@@ -70,6 +72,8 @@ struct Journey {
     std::string dialled;     ///< the number that the caller dialled
     std::string answered_by; ///< the extension or outside number that answered first; empty when nobody did
     std::size_t legs = 0;    ///< distinct recordings
+
+    std::vector<Pause> pauses; ///< of the recording
 
     std::vector<CdrRow> rows; ///< by time
 };

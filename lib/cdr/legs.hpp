@@ -22,6 +22,7 @@ struct Call {
     /// Those of `legs` that rows of another account name too, whatever their call. Rows without an account claim
     /// nothing: the only account that names a leg owns it, and for a call without account such a leg is ambiguous.
     std::vector<std::string> ambiguous{};
+    std::string paused{}; ///< pauses_text() of its recording
 };
 
 /// An SQL condition: whether rows of another account than `account` name the leg `leg`. Both are SQL expressions that
@@ -51,6 +52,7 @@ class DueCalls {
         std::vector<long long> started, ended;
         std::vector<int> shared, ambiguous;
         std::vector<long long> all;
+        std::vector<std::string> paused;
     };
 
     explicit DueCalls(soci::session& session) : session_{&session} {}

@@ -56,6 +56,8 @@ Freshness check_freshness(const ResolvedCall& call, const LocalLegs& legs, const
         return outdated(manifest->trimmed ? "it was made with --overlap trim" : "it was made with --overlap keep");
     if (!manifest->lists(call.call.legs))
         return unfit("its legs are not those of the CDR");
+    if (manifest->paused != call.call.paused)
+        return outdated("its pauses are not those of the CDR");
     if (!manifest->fits(header))
         return unfit("its manifest does not fit its audio");
     if (const auto name = find_newer_leg(call.legs, recording.modified); !name.empty())

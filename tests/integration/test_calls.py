@@ -249,6 +249,15 @@ class Calls(Case):
         seen = self.w.run_on_terminal('pbx-calls', 'show', number)
         self.assertIn('inbound call from 79100 to 08065978002, answered by 1002 after 0:08, 3 recordings', seen.text)
 
+    def test_show_prints_the_pauses_of_the_recording(self):
+        self.inbound()
+        self.w.db.sql("update asterisk_cdr set recording_paused = case recordingfile when 'b.wav' then '12-47' else '12-,80-' end")
+        call, = json.loads(self.calls('show', '1776500000.1', '--json').out)
+        self.assertEqual(call['pauses'], [{'from': 12, 'until': 47}, {'from': 80, 'until': None}])
+        self.assertEqual(call['rows'][1]['recording_paused'], '12-47')
+        seen = self.w.run_on_terminal('pbx-calls', 'show', '1776500000.1')
+        self.assertIn('3 recordings, paused from 0:12 to 0:47 and from 1:20 to the end', seen.text)
+
     def test_show_needs_no_window_and_reports_an_unknown_call_as_not_found(self):
         self.w.cdr('1.1', 'a.wav', ago=400 * 86400)
         self.calls('show', '1.1')

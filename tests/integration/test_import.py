@@ -7,10 +7,11 @@ import time
 from workdir import ACCOUNT, OTHER_ACCOUNT, Case, main, wait_until
 
 COLUMNS = ('clid src dst dcontext channel dstchannel lastapp lastdata disposition amaflags accountcode uniqueid userfield '
-           'peeraccount linkedid recordingfile').split()
+           'peeraccount linkedid recordingfile recording_paused').split()
+MARKS = {'recording_paused': 'paused='}
 TYPICAL = {'clid': '"Alice" <919944421125>', 'src': '919944421125', 'dst': '1003', 'dcontext': 'org_test__incoming',
            'channel': 'PJSIP/trunk-00000001', 'lastapp': 'Dial', 'disposition': 'ANSWERED', 'amaflags': 'DOCUMENTATION',
-           'accountcode': ACCOUNT, 'recordingfile': 'a.wav'}
+           'accountcode': ACCOUNT, 'recordingfile': 'a.wav', 'recording_paused': '12-47'}
 
 
 class Import(Case):
@@ -22,7 +23,7 @@ class Import(Case):
     def line(self, uniqueid, *, ago=7200, start=None, sequence=1, duration=10, billsec=9, **texts):
         """A row as cdr_custom writes it with asterisk/cdr_custom.conf, as bytes."""
         texts = {**TYPICAL, 'uniqueid': uniqueid, 'linkedid': uniqueid, **texts}
-        quoted = (texts.get(column, '').encode('latin-1').replace(b'"', b'""') for column in COLUMNS)
+        quoted = ((MARKS.get(column, '') + texts.get(column, '')).encode('latin-1').replace(b'"', b'""') for column in COLUMNS)
         start = self.work.now - ago - 30 if start is None else start
         head = f'{self.work.now - ago},{start}.250417,{duration},{billsec},{sequence}'.encode()
         return b','.join((head, *(b'"' + text + b'"' for text in quoted))) + b'\n'
@@ -55,6 +56,11 @@ class Rows(Import):
         for column in columns:
             self.assertEqual(self.work.db.value(f'select {column} from asterisk_cdr'), expected[column], column)
         self.assertEqual(self.work.db.value('select extract(epoch from calldate)::bigint from asterisk_cdr'), '1776500000')
+
+    def test_a_row_without_the_newest_column_is_a_row(self):
+        self.append(self.line('1776500000.1').replace(b',"paused=12-47"\n', b'\n'))
+        self.run_import()
+        self.assertEqual(self.work.db.sql('select recordingfile, recording_paused is null from asterisk_cdr'), [['a.wav', 't']])
 
     def test_rows_that_the_database_has_are_recognised_whatever_zone_they_were_written_in(self):
         for number, hours in enumerate((0, 5.5, -12, 14)):
@@ -220,8 +226,8 @@ class Damage(Import):
         self.bad(good.replace(b',10,9,', b',10,99999999999,'), 'billsec is not a number in its range')
         self.bad(good.replace(b'"1003"', b'1003'), 'dst is not in quotes')
         self.bad(good.replace(b'"1003"', b'"10"03"'), 'after dst')
-        self.bad(good.replace(b'"1003",', b''), 'recordingfile is not in quotes|after linkedid')
-        self.bad(good.replace(b'"1003"', b'"1003","1004"'), 'after recordingfile')
+        self.bad(good.replace(b'"1003",', b''), 'does not begin with paused=')
+        self.bad(good.replace(b'"1003"', b'"1003","1004"'), 'after recording_paused|does not begin with paused=')
         self.bad(good.replace(b'"9.9"', b'""'), 'uniqueid is empty')
         self.bad(self.line('9' * 300), 'uniqueid is longer than 255 bytes')
         self.bad(self.line('9.9', recordingfile='x' * 5000), 'recordingfile is longer')

@@ -91,6 +91,18 @@ class Joining(Case):
         manifest = result.manifest
         self.assertEqual([(leg['name'], leg['start'], leg['frames']) for leg in manifest['legs']], expected, manifest)
 
+    def test_the_manifest_states_when_the_recording_was_paused_and_only_then(self):
+        work = self.workdir()
+        work.three_legs(CALL)
+        self.stitch(work)
+        self.assertNotIn('paused', Wav(work.stitched_file(CALL)).manifest)
+        work.db.sql("update asterisk_cdr set recording_paused = case sequence when 1 then '12-' when 2 then '80-' else '12-47' end")
+        self.stitch(work)
+        self.assertEqual(Wav(work.stitched_file(CALL)).manifest['paused'], '12-47,80-')
+        before = work.snapshot(work.stitched)
+        self.stitch(work)
+        self.assertEqual(work.snapshot(work.stitched), before)
+
     def test_files_are_0640_and_folders_0750_and_nothing_temporary_stays(self):
         work = self.workdir(remote=None)
         work.three_legs(CALL)
