@@ -13,9 +13,10 @@ namespace pbx {
 Exit worst(Exit a, Exit b) {
     // From harmless to severe. The next run recovers from 75; 65 to 69 concern single calls or an outage; 73 to 78 need
     // an operator at this machine; 70 needs a programmer.
-    constexpr std::array order{Exit::ok,          Exit::differs, Exit::temporary,     Exit::no_input,
-                               Exit::data,        Exit::usage,   Exit::unavailable,   Exit::io,
-                               Exit::cant_create, Exit::config,  Exit::no_permission, Exit::software};
+    constexpr std::array order{Exit::ok,       Exit::differs,     Exit::not_recorded, Exit::temporary,
+                               Exit::no_input, Exit::data,        Exit::usage,        Exit::unavailable,
+                               Exit::io,       Exit::cant_create, Exit::config,       Exit::no_permission,
+                               Exit::software};
     return std::max(a, b, [&](Exit left, Exit right) {
         return std::find(order.begin(), order.end(), left) < std::find(order.begin(), order.end(), right);
     });

@@ -11,6 +11,7 @@ namespace pbx {
 enum class Exit {
     ok = 0,
     differs = 1,        ///< a check found a difference (status, --check)
+    not_recorded = 2,   ///< the call is in progress, but nobody records it
     usage = 64,         ///< the command line is wrong
     data = 65,          ///< some audio or input was unreadable, the rest was done
     no_input = 66,      ///< no such call, or it has no recording

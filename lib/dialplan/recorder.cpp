@@ -18,7 +18,15 @@ namespace {
 //
 // again: Asterisk decodes for all recorders of a channel in one place, where it drops RTP packets whose sequence
 // numbers are lower than the last one's. After an attended transfer those of the new party are lower half of the time.
-// Stopping the channel's last recorder resets that place at the next frame: the pause is for that frame.
+// Stopping the channel's last recorder resets that place at the next frame: the wait is for that frame.
+//
+// paused: pbx-record writes pbx-pause/CALL into the AstDB before it looks for recorders, and a recorder asks after its
+// MixMonitor. So either that entry is found here, or pbx-record finds the recorder. What begins during a pause leaves
+// an empty file, which its CDR row can name only now: no audio reaches a channel while it runs these steps. CALL is the
+// call's linkedid without the system name. pbx-held/CALL/CHANNEL is the file with which pbx-record resumes.
+//
+// with: a phone that has a paused call on hold may consult somebody, and then join both calls. So the recorder of the
+// consultation waits for the end of the pause as well.
 constexpr std::string_view recorder =
     R"(; Written by pbx-dialplan-gen for all organizations. Changes made here are lost.
 [pbx-recorder]
@@ -39,10 +47,12 @@ exten => start,1,Gosub(close,1)
  same => n(free),MixMonitor(~S/${file}.wav)
  same => n,Set(CDR(recordingfile)=${file}.wav)
  same => n,Set(PBX_FILE=${file}.wav)
+ same => n,Gosub(pbx-recorder,paused,1)
  same => n(off),Return()
 ; stop: ends the recording on this channel. A channel that answered a call and was then transferred still has that call's
 ; file in its CDR variables, where it would hide the next file. It has no CDR row yet, so ResetCDR removes nothing else.
 exten => stop,1,Gosub(close,1)
+ same => n,Gosub(pbx-recorder,with,1)
  same => n,ExecIf($["${PBX_ANSWERER}"="1"]?ResetCDR())
  same => n,Set(PBX_ANSWERER=)
  same => n,Set(CONNECTED_LINE_SEND_SUB=)
@@ -50,19 +60,25 @@ exten => stop,1,Gosub(close,1)
 ; close: stops the recorder. A leg that "record" began gets a CDR row of its own: without one it would hide the next leg
 exten => close,1,StopMixMonitor()
  same => n,Set(PBX_FILE=)
+ same => n,Gosub(pbx-recorder,forget,1)
  same => n,ExecIf($["${PBX_OPEN}"="1"]?ForkCDR(er))
  same => n,Set(PBX_OPEN=)
  same => n,Return()
 ; again: another party is on the line after an attended transfer; the recording continues in the same file
 exten => again,1,StopMixMonitor()
+ same => n,Gosub(pbx-recorder,forget,1)
  same => n,GotoIf($[${DIALPLAN_EXISTS(${PBX_PREFIX}__policy,${PBX_POINT},1)}=0]?carry)
+ same => n,Gosub(pbx-recorder,paused,1)
+ same => n,GotoIf(${GOSUB_RETVAL}?carry)
  same => n,Wait(0.1)
  same => n,MixMonitor(~S/${PBX_FILE},a)
+ same => n,Gosub(pbx-recorder,paused,1)
  same => n(carry),GosubIf($[${DIALPLAN_EXISTS(${PBX_PREFIX}__calls,carry,1)}]?${PBX_PREFIX}__calls,carry,1)
  same => n,Return()
 ; next: ends the recording and its leg, which gets a CDR row of its own; the call continues
 exten => next,1,StopMixMonitor()
  same => n,Set(PBX_FILE=)
+ same => n,Gosub(pbx-recorder,forget,1)
  same => n,ForkCDR(er)
  same => n,Return()
 ; arm: the recording will end when the side that this channel waits for answers
@@ -78,6 +94,7 @@ exten => disarm,1,Set(__PBX_WAITING=)
  same => n,Goto(stop,1)
 exten => answered,1,GotoIf($["${SHARED(PBX_ANSWERED)}"!="1"]?done)
  same => n,StopMixMonitor()
+ same => n,Gosub(pbx-recorder,forget,1)
  same => n,Set(SHARED(PBX_ANSWERED)=)
  same => n,Set(__PBX_WAITING=)
  same => n,Set(CONNECTED_LINE_SEND_SUB=)
@@ -110,6 +127,55 @@ exten => decide,1,Set(PBX_PREFIX=${FILTER(0-9a-z_,${ARG1})})
 ; nobody: a call that ends at once and leaves no CDR row
 exten => nobody,1,Set(CDR_PROP(disable)=1)
  same => n,Hangup()
+; paused: returns 1, and keeps the recorder of PBX_FILE for later, while pbx-record has paused the call
+exten => paused,1,Gosub(pbx-recorder,call,1(${CHANNEL(linkedid)}))
+ same => n,Set(LOCAL(call)=${GOSUB_RETVAL})
+ same => n,GotoIf($[${DB_EXISTS(pbx-pause/${call})}=1]?yes)
+ same => n,Set(LOCAL(call)=${IF($["x${PBX_WITH}"="x"]?${GROUP(pbx-pause)}:${PBX_WITH})})
+ same => n,GotoIf($["x${call}"="x"]?no)
+ same => n,GotoIf($[${DB_EXISTS(pbx-pause/${call})}=1]?yes)
+ same => n(no),Return(0)
+ same => n(yes),StopMixMonitor()
+ same => n,Set(GROUP(pbx-pause)=${call})
+ same => n,Gosub(pbx-recorder,call,1(${UNIQUEID}))
+ same => n,Set(DB(pbx-held/${call}/${GOSUB_RETVAL})=~S/${PBX_FILE})
+ same => n,Set(LOCAL(since)=${DB(pbx-pause/${call})})
+ same => n,Set(LOCAL(since)=${DB(pbx-paused/${call})}${CUT(since,-,2)}-)
+ same => n,Set(CDR(recording_paused)=${since})
+ same => n,Return(1)
+; call(linkedid or unique id): returns it without the system name, which may contain anything
+exten => call,1,Set(LOCAL(id)=${ARG1})
+ same => n,Return(${FILTER(0-9.,${CUT(id,-,${FIELDQTY(id,-)})})})
+; forget: the leg of a recorder that waits for the end of a pause is over
+exten => forget,1,GotoIf($["x${GROUP(pbx-pause)}"="x"]?done)
+ same => n,Gosub(pbx-recorder,call,1(${UNIQUEID}))
+ same => n,Set(LOCAL(gone)=${DB_DELETE(pbx-held/${GROUP(pbx-pause)}/${GOSUB_RETVAL})})
+ same => n(done),Return()
+; with: marks the channels of a call that is paused, and of a consultation by a phone that has a paused call
+exten => with,1,Set(__PBX_WITH=)
+ same => n,Gosub(pbx-recorder,call,1(${CHANNEL(linkedid)}))
+ same => n,ExecIf($[${DB_EXISTS(pbx-pause/${GOSUB_RETVAL})}=1]?Set(GROUP(pbx-pause)=${GOSUB_RETVAL}))
+ same => n,GotoIf($["${TRANSFER_CONTEXT:-10}"!="__transfer"]?done)
+ same => n,Set(GROUP(pbx-phone)=1)
+ same => n,Set(LOCAL(others)=${CHANNELS(^PJSIP/${CHANNEL(endpoint)}-)})
+ same => n,Set(LOCAL(number)=0)
+ same => n(next),Set(LOCAL(number)=$[${number}+1])
+ same => n,Set(LOCAL(other)=${CUT(others, ,${number})})
+ same => n,GotoIf($["x${other}"="x"]?done)
+ same => n,Gosub(pbx-recorder,call,1(${IMPORT(${other},CHANNEL(linkedid))}))
+ same => n,GotoIf($[${DB_EXISTS(pbx-pause/${GOSUB_RETVAL})}=0]?next)
+ same => n,Set(__PBX_WITH=${GOSUB_RETVAL})
+ same => n,Set(GROUP(pbx-pause)=${GOSUB_RETVAL})
+ same => n(done),Return()
+; agent(pause or resume): for a feature code; see features.conf. Only one of our phones may press it.
+exten => agent,1,GotoIf($["${TRANSFER_CONTEXT:-10}"!="__transfer"]?refused)
+ same => n,Gosub(pbx-recorder,call,1(${UNIQUEID}))
+ same => n,TrySystem(pbx-record -q ${ARG1} ${GOSUB_RETVAL})
+ same => n,GotoIf($["${SYSTEMSTATUS}"!="SUCCESS"]?refused)
+ same => n,Playback(beep)
+ same => n,Return()
+ same => n(refused),Playback(beeperr)
+ same => n,Return()
 
 ; For Dial's option U(tag^caller^waiting channel^prefix^point): runs on the channel that answered. Where policy wants no
 ; recording, that of the waiting channel ends all the same. The other half of a Local channel has a leg of its own.
@@ -122,6 +188,28 @@ exten => s,1,ExecIf($["x${ARG3}"!="x"]?Set(SHARED(PBX_ANSWERED,${ARG3})=1))
  same => n,Set(PBX_ANSWERER=1)
  same => n,Set(CONNECTED_LINE_SEND_SUB=pbx-recorder,again,1)
  same => n(done),Return()
+
+; A Local channel that watches a call which pbx-record has paused, until that call ends: one half of it stays here, the
+; other one waits. When the time of a pause is up, pbx-record resumes. If that fails, nothing records.
+[pbx-recorder-watch]
+exten => _X.,1,Set(CDR_PROP(disable)=1)
+ same => n,Set(CALL=${FILTER(0-9.,${EXTEN})})
+ same => n,GotoIf($["${CHANNEL:-1}"="2"]?hold)
+ same => n(watch),Wait(1)
+ same => n,GotoIf($[${GROUP_COUNT(${CALL}@pbx-pause)}=0]?over)
+ same => n,Set(UNTIL=${DB(pbx-pause/${CALL})})
+ same => n,GotoIf($["x${UNTIL}"="x" | ${EPOCH}<0${CUT(UNTIL,-,1)}]?watch)
+ same => n,TrySystem(pbx-record -q resume --due ${CALL})
+ same => n,GotoIf($["${SYSTEMSTATUS}"="SUCCESS"]?watch)
+ same => n,Log(ERROR,The recording of call ${CALL} stays paused: pbx-record cannot resume it)
+ same => n,Wait(5)
+ same => n,Goto(watch)
+ same => n(over),Set(GONE=${DB_DELETE(pbx-pause/${CALL})}${DB_DELETE(pbx-paused/${CALL})})
+ same => n,DBdeltree(pbx-held/${CALL})
+ same => n,Hangup()
+ same => n(hold),Answer()
+ same => n,Wait(86400)
+ same => n,Goto(hold)
 
 ; For Dial's option U(pbx-recorder-dialled^organization^point^name) in an operator's own contexts
 [pbx-recorder-dialled]

@@ -5,6 +5,7 @@ import atexit
 import contextlib
 import datetime
 import json
+import os
 import re
 import shutil
 import time
@@ -15,9 +16,9 @@ from pathlib import Path
 import asterisk_root
 import sip
 import tones
-from private_asterisk import Asterisk
+from private_asterisk import FEATURES, Asterisk
 from postgres import insert_statement
-from workdir import SOURCE, Workdir, quoted
+from workdir import BIN, SOURCE, Workdir, quoted
 
 # The suite's base configuration, as it is installed for operators.
 EXAMPLES = SOURCE / 'asterisk'
@@ -99,6 +100,9 @@ class Pbx:
             self.stack.callback(self.work.close)
             self.asterisk = Asterisk(spool=self.work.spool, modules=modules)
             self.stack.callback(self.asterisk.close)
+            # For the tools that Asterisk runs.
+            self.asterisk.environment = {**self.work.env, 'PBX_ASTERISK_DIR': str(self.asterisk.etc),
+                                         'PATH': f"{BIN}:{self.asterisk.program.parent}:{os.environ['PATH']}"}
         except BaseException:
             self.stack.close()
             raise
@@ -124,6 +128,7 @@ class Pbx:
         for folder in (EXAMPLES, EXAMPLES / asterisk_root.WANTED):  # what a version needs of its own comes second
             for example in sorted(folder.glob('*.conf')):
                 shutil.copy(example, etc / example.name)
+        self.asterisk.write('features.conf', FEATURES + self._adapted('features.conf', {}))
         self.asterisk.write('cdr_pgsql.conf', self._adapted('cdr_pgsql.conf', {
             'hostname': self.work.db.cluster.folder, 'dbname': self.work.db.name}))
         self.asterisk.write('pjsip.conf', self._adapted('pjsip.conf', {

@@ -37,7 +37,7 @@ app_dial app_queue app_mixmonitor app_playback app_stack app_forkcdr app_cdr app
 app_sendtext app_while app_read app_transfer app_chanspy app_bridgewait app_playtones app_softhangup app_senddtmf
 pbx_config chan_pjsip chan_bridge_media cdr_pgsql res_cdrel_custom cdr_custom codec_ulaw codec_alaw codec_resample codec_gsm codec_g722
 format_wav format_wav_gsm format_pcm format_gsm format_sln res_rtp_asterisk features
-func_base64 func_callerid func_cdr func_channel func_config func_cut func_db func_devstate func_dialgroup
+res_parking res_clioriginate app_db func_base64 func_callerid func_cdr func_channel func_config func_cut func_db func_devstate func_dialgroup
 func_dialplan func_env func_extstate func_global func_groupcount func_hangupcause func_lock func_logic func_math func_md5
 func_module func_pjsip_aor func_pjsip_contact func_pjsip_endpoint func_presencestate func_rand func_sha1 func_shell
 func_sprintf func_strings func_timeout func_uri func_version func_volume func_periodic_hook
@@ -53,6 +53,8 @@ res_pjsip_registrar res_pjsip_rfc3326 res_pjsip_sdp_rtp res_pjsip_send_to_voicem
 
 # 20 ms of silence as a WAV file, for what Asterisk says to those who transfer calls.
 PROMPT = struct.pack('<4sI4s4sIHHIIHH4sI', b'RIFF', 356, b'WAVE', b'fmt ', 16, 1, 1, 8000, 16000, 2, 16, b'data', 320) + bytes(320)
+
+FEATURES = '[general]\ntransferdigittimeout = 1\n[featuremap]\nblindxfer => #\natxfer => *2\n'
 
 # What Asterisk plays while it rings lies below all tones of speech, so that it can be distinguished from speech. If any of
 # a country's tones is missing, Asterisk ignores them all and warns.
@@ -101,6 +103,7 @@ class Asterisk:
         first = random.randrange(20000, 60000, 2)
         self.rtp = (first, first + 1999)
         self.process = None
+        self.environment = {}  # of its process, beside ours
 
     def __enter__(self):
         return self
@@ -143,13 +146,13 @@ verbose = 4
             'logger.conf': '[general]\nappend_hostname = no\n[logfiles]\n'
                            'messages => notice,warning,error\nfull => notice,warning,error,verbose\n',
             'rtp.conf': f'[general]\nrtpstart = {self.rtp[0]}\nrtpend = {self.rtp[1]}\nstrictrtp = no\n',
-            'features.conf': '[general]\ntransferdigittimeout = 1\n[featuremap]\nblindxfer => #\natxfer => *2\n',
+            'features.conf': FEATURES,
             'indications.conf': INDICATIONS,
             'musiconhold.conf': f'[default]\nmode = files\ndirectory = {self.folder}/moh\n',
             **{name: '' for name in ('acl.conf', 'cli.conf', 'udptl.conf',
                                      'pjproject.conf', 'ccss.conf', 'stasis.conf', 'codecs.conf', 'dnsmgr.conf',
                                      'http.conf', 'manager.conf', 'cel.conf', 'dsp.conf', 'enum.conf', 'extconfig.conf',
-                                     'sorcery.conf', 'pjsip_notify.conf', 'queuerules.conf')},
+                                     'sorcery.conf', 'res_parking.conf', 'pjsip_notify.conf', 'queuerules.conf')},
         }
 
     def start(self):
@@ -162,7 +165,7 @@ verbose = 4
             self.process = subprocess.Popen(  # pylint: disable=consider-using-with
                 [*first, 'setpriv', '--pdeathsig', 'KILL', str(self.program), '-f', '-C', str(self.etc / 'asterisk.conf')],
                 stdin=subprocess.DEVNULL, stdout=console, stderr=console, cwd=self.folder,
-                env={**os.environ, 'HOME': str(self.folder), 'TZ': 'Asia/Kolkata'}, preexec_fn=_be_localhost)
+                env={**os.environ, 'HOME': str(self.folder), 'TZ': 'Asia/Kolkata', **self.environment}, preexec_fn=_be_localhost)
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
@@ -222,4 +225,4 @@ def main_with_asterisk(*programs):
     main()
 
 
-__all__ = ['Asterisk', 'Unavailable', 'free_port', 'main_with_asterisk']
+__all__ = ['Asterisk', 'FEATURES', 'Unavailable', 'free_port', 'main_with_asterisk']

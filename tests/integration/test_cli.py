@@ -12,14 +12,14 @@ TOOLS = sorted(path.stem for path in (SOURCE / 'tools').glob('pbx-*.cpp'))
 RECORDING = ('pbx-stitch', 'pbx-archive', 'pbx-recording-fetch')
 SETTINGS = {
     'database': ('PBX_DATABASE', ('pbx-stitch', 'pbx-recording-fetch', 'pbx-migrate', 'pbx-dialplan-gen', 'pbx-calls',
-                                  'pbx-provision')),
-    'spool': ('PBX_SPOOL', RECORDING),
+                                  'pbx-provision', 'pbx-record')),
+    'spool': ('PBX_SPOOL', (*RECORDING, 'pbx-record')),
     'stitched': ('PBX_STITCHED', RECORDING),
     'stitch-src': ('PBX_STITCH_SRC', ('pbx-stitch', 'pbx-recording-fetch')),
     'remote': ('PBX_REMOTE', RECORDING),
     'rclone': ('PBX_RCLONE', RECORDING),
     'migrations': ('PBX_MIGRATIONS', ('pbx-migrate',)),
-    'asterisk-dir': ('PBX_ASTERISK_DIR', ('pbx-dialplan-gen',)),
+    'asterisk-dir': ('PBX_ASTERISK_DIR', ('pbx-dialplan-gen', 'pbx-record')),
 }
 FLAGS = {  # of the contract, tool by tool
     'pbx-migrate': ('lock-timeout',),
@@ -27,6 +27,7 @@ FLAGS = {  # of the contract, tool by tool
     'pbx-stitch': ('since', 'jobs', 'dry-run', 'json', 'timeout'),
     'pbx-archive': ('min-age', 'dry-run', 'json', 'timeout'),
     'pbx-recording-fetch': ('account', 'leg', 'timeout'),
+    'pbx-record': ('account', 'org', 'json', 'timeout'),
     'pbx-calls': ('org', 'since', 'until', 'number', 'disposition', 'limit', 'json', 'csv'),
 }
 SECTIONS = ['NAME', 'SYNOPSIS', 'DESCRIPTION', 'ENVIRONMENT', 'FILES', 'EXIT STATUS', 'EXAMPLES', 'SEE ALSO']

@@ -1,0 +1,448 @@
+// A pause is an entry in the AstDB, for which each recorder of the dialplan looks when it begins
+// (lib/dialplan/recorder.cpp). So pbx-record first writes the entry, and then stops what it finds.
+//
+//   pbx-pause/CALL         until-since: the end as a Unix time, the beginning in seconds into the call
+//   pbx-paused/CALL        the pauses before: "12-47,"
+//   pbx-held/CALL/CHANNEL  the file of a recorder that waits for the end of the pause
+#include "live/pause.hpp"
+
+#include "base/folder.hpp"
+#include "base/lock.hpp"
+#include "base/log.hpp"
+#include "base/moment.hpp"
+#include "base/name.hpp"
+#include "base/output.hpp"
+#include "cdr/tenants.hpp"
+#include "db/session.hpp"
+#include "live/asterisk_calls.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <functional>
+#include <optional>
+#include <set>
+#include <thread>
+
+namespace pbx::live {
+
+namespace {
+
+using std::chrono::seconds;
+using namespace std::chrono_literals;
+using Channels = std::vector<Channel>;
+
+constexpr const char* watch_context = "pbx-recorder-watch";
+
+seconds number_in(std::string_view text) {
+    std::int64_t number = 0;
+    std::from_chars(text.data(), text.data() + text.size(), number);
+    return seconds{number};
+}
+
+// A call's key begins with the Unix time at which its first channel began.
+seconds into_call(const std::string& call) {
+    return std::max(current_second().time_since_epoch() - number_in(call), 0s);
+}
+
+struct PauseEntry {
+    std::chrono::sys_seconds until;
+    seconds since;
+};
+
+std::optional<PauseEntry> read_pause(const AsteriskCalls& asterisk, const std::string& call) {
+    const auto text = asterisk.read("pbx-pause", call);
+    const auto dash = text.find('-');
+    if (dash == std::string::npos)
+        return std::nullopt;
+    return PauseEntry{std::chrono::sys_seconds{number_in(text)}, number_in(std::string_view{text}.substr(dash + 1))};
+}
+
+// Two commands at once take turns.
+RunLock wait_for_turn(const Folder& spool, const Deadline& deadline) {
+    for (;;) {
+        try {
+            return RunLock{spool, ".pbx-record.lock"};
+        } catch (const Error& error) {
+            if (error.status() != Exit::temporary || deadline.passed())
+                throw;
+            std::this_thread::sleep_for(50ms);
+        }
+    }
+}
+
+// Finds the calls that a request means.
+class CallFinder {
+  public:
+    CallFinder(const PauseRequest& request, const Channels& channels) : request_{request}, channels_{channels} {
+        if (!request.organization.empty())
+            load_organization();
+    }
+
+    // At least one call.
+    std::set<std::string> find() const {
+        std::set<std::string> calls;
+        for (const auto& channel : channels_)
+            if (is_meant(channel) && channel.name.find(watch_context) == std::string::npos && is_ours(channel.call))
+                calls.insert(channel.call);
+        if (calls.empty())
+            throw Error{Exit::no_input, fmt::format("no such call in progress: {}", shown(request_.call)),
+                        "a call is named by its linkedid, a uniqueid, a channel or an extension"};
+        require_one_account(calls);
+        return calls;
+    }
+
+  private:
+    void load_organization() {
+        soci::session session;
+        db::connect(session, request_.database, request_.timeout);
+        const auto tenants = cdr::load_tenants(session);
+        organization_ = cdr::find_account(tenants, request_.organization);
+        names_ = tenants.at(organization_);
+    }
+
+    bool is_meant(const Channel& channel) const {
+        const auto& name = request_.call;
+        if (name.find('/') != std::string::npos)
+            return channel.name == name;
+        if (name.find('.') != std::string::npos)
+            return channel.linked == name || channel.call == name || channel.id == key_of(name);
+        return is_at_extension(std::string{endpoint_in(channel.name)});
+    }
+
+    bool is_at_extension(const std::string& device) const {
+        const auto endpoint = device.substr(device.find('/') + 1);
+        if (const auto known = names_.extensions.find(endpoint); known != names_.extensions.end())
+            return known->second == request_.call;
+        const auto prefix = endpoint.substr(0, endpoint.rfind('_') + 1);
+        return !prefix.empty() && endpoint == prefix + request_.call &&
+               (names_.prefix.empty() || prefix == names_.prefix + '_');
+    }
+
+    std::set<std::string> accounts_of(const std::string& call) const {
+        std::set<std::string> accounts;
+        for (const auto& channel : channels_)
+            if (channel.call == call && !channel.account.empty())
+                accounts.insert(channel.account);
+        return accounts;
+    }
+
+    bool is_ours(const std::string& call) const {
+        const auto accounts = accounts_of(call);
+        const auto only = [&](const std::string& account) {
+            return account.empty() || accounts == std::set<std::string>{account};
+        };
+        return only(request_.account) && only(organization_);
+    }
+
+    // Extensions of two organizations may have one number.
+    void require_one_account(const std::set<std::string>& calls) const {
+        std::set<std::string> accounts;
+        for (const auto& call : calls)
+            accounts.merge(accounts_of(call));
+        if (calls.size() > 1 && accounts.size() > 1)
+            throw Error{Exit::usage,
+                        fmt::format("{} is an extension of several organizations: {}", shown(request_.call),
+                                    fmt::join(accounts, ", ")),
+                        "name one with --account or --org"};
+    }
+
+    const PauseRequest& request_;
+    const Channels& channels_;
+    std::string organization_;
+    cdr::TenantNames names_;
+};
+
+// One call, and the consultations of its phones, which may become a part of it.
+class RecordedCall {
+  public:
+    RecordedCall(const AsteriskCalls& asterisk, std::string call, const Channels& channels)
+        : asterisk_{asterisk}, call_{std::move(call)} {
+        choose_channels(channels);
+    }
+
+    std::vector<std::pair<Channel, Recorder>> find_recorders() const {
+        std::vector<std::pair<Channel, Recorder>> found;
+        for (const auto& channel : channels_)
+            for (auto& recorder : asterisk_.recorders(channel.name))
+                found.emplace_back(channel, std::move(recorder));
+        return found;
+    }
+
+    const Channels& channels() const { return channels_; }
+
+  private:
+    void choose_channels(const Channels& all) {
+        const auto groups = asterisk_.groups();
+        std::set<std::string_view> members;
+        std::set<std::string_view> calling_phones;
+        for (const auto& channel : groups) {
+            if (channel.category == "pbx-pause" && channel.group == call_)
+                members.insert(channel.name);
+            if (channel.category == "pbx-phone")
+                calling_phones.insert(channel.name);
+        }
+        std::set<std::string_view> devices;
+        for (const auto& channel : all)
+            if (channel.call == call_ && !endpoint_in(channel.name).empty())
+                devices.insert(endpoint_in(channel.name));
+        std::set<std::string> calls{call_};
+        for (const auto& channel : all)
+            if (members.contains(channel.name) ||
+                (calling_phones.contains(channel.name) && devices.contains(endpoint_in(channel.name))))
+                calls.insert(channel.call);
+        std::copy_if(all.begin(), all.end(), std::back_inserter(channels_),
+                     [&](const Channel& channel) { return calls.contains(channel.call); });
+    }
+
+    const AsteriskCalls& asterisk_;
+    std::string call_;
+    Channels channels_;
+};
+
+class Pauser {
+  public:
+    Pauser(const AsteriskCalls& asterisk, std::string call, seconds span)
+        : asterisk_{asterisk}, call_{std::move(call)}, span_{span} {}
+
+    Exit run(const Channels& channels) {
+        const auto known = RecordedCall{asterisk_, call_, channels}.find_recorders();
+        const auto before = read_pause(asterisk_, call_);
+        if (!before && known.empty())
+            throw Error{Exit::not_recorded, "nobody records call " + call_ + ": nothing was paused"};
+        since_ = before ? before->since : into_call(call_);
+        for (const auto& [key, file] : asterisk_.read_all("pbx-held", call_))
+            held_.insert(key);
+        const auto until = (current_second() + span_).time_since_epoch();
+        asterisk_.write("pbx-pause", call_, fmt::format("{}-{}", until.count(), since_.count()));
+        for (const auto& [channel, recorder] : known)
+            hold(channel, recorder);
+        stop_all();
+        mark_channels();
+        watch();
+        log::warn("call {} is paused for {} s, and nothing records it", call_, span_.count());
+        return Exit::ok;
+    }
+
+  private:
+    void hold(const Channel& channel, const Recorder& recorder) {
+        auto key = call_ + '/' + channel.id;
+        if (!held_.insert(key).second)
+            key += fmt::format("/{}", held_.size());
+        asterisk_.write("pbx-held", key, recorder.file);
+        asterisk_.stop_recorder(channel.name, recorder);
+    }
+
+    // The look that finds nothing begins after the entry was written, and after the last recorder was stopped.
+    void stop_all() {
+        constexpr int most_looks = 5;
+        for (int look = 0; look < most_looks; ++look) {
+            const RecordedCall call{asterisk_, call_, asterisk_.channels()};
+            channels_ = call.channels();
+            const auto found = call.find_recorders();
+            if (found.empty())
+                return;
+            for (const auto& [channel, recorder] : found)
+                hold(channel, recorder);
+        }
+        throw Error{Exit::temporary, fmt::format("call {} may still be recorded: a recorder does not stop", call_),
+                    "the pause stands; pbx-record status shows the recorders"};
+    }
+
+    // The dialplan recognizes the channels of the call by the group, also after an attended transfer.
+    void mark_channels() {
+        const auto pauses = asterisk_.read("pbx-paused", call_) + fmt::format("{}-", since_.count());
+        for (const auto& channel : channels_) {
+            asterisk_.set_variable(channel.name, "GROUP(pbx-pause)", call_);
+            asterisk_.set_variable(channel.name, "CDR(recording_paused)", pauses);
+        }
+    }
+
+    void watch() {
+        if (is_watched())
+            return;
+        asterisk_.originate(watch_context, call_);
+        const auto patience = Deadline::after(3s);
+        while (!is_watched()) {
+            if (patience.passed())
+                throw Error{Exit::temporary,
+                            fmt::format("call {} is paused, but Asterisk does not watch it: the pause will not end by "
+                                        "itself",
+                                        call_),
+                            "end it with pbx-record resume " + call_};
+            std::this_thread::sleep_for(50ms);
+        }
+    }
+
+    bool is_watched() const { return !asterisk_.channels(fmt::format("Local/{}@{}-", call_, watch_context)).empty(); }
+
+    const AsteriskCalls& asterisk_;
+    std::string call_;
+    seconds span_;
+    seconds since_{0};
+    std::set<std::string> held_;
+    Channels channels_;
+};
+
+class Resumer {
+  public:
+    Resumer(const AsteriskCalls& asterisk, std::string call) : asterisk_{asterisk}, call_{std::move(call)} {}
+
+    Exit run(const PauseEntry& pause) {
+        const auto now = std::max(into_call(call_), pause.since);
+        const auto pauses =
+            asterisk_.read("pbx-paused", call_) + fmt::format("{}-{}", pause.since.count(), now.count());
+        asterisk_.write("pbx-paused", call_, pauses + ',');
+        // From here on the recorders of the dialplan begin.
+        asterisk_.remove("pbx-pause", call_);
+        if (read_pause(asterisk_, call_))
+            throw Error{Exit::temporary, "Asterisk does not end the pause of call " + call_, "try again"};
+        const auto channels = asterisk_.channels();
+        for (const auto& [key, file] : asterisk_.read_all("pbx-held", call_))
+            continue_held(key, file, channels);
+        const RecordedCall call{asterisk_, call_, channels};
+        for (const auto& channel : call.channels())
+            asterisk_.set_variable(channel.name, "CDR(recording_paused)", pauses);
+        if (!faults_.empty())
+            throw Error{Exit::temporary,
+                        fmt::format("call {} is not recorded again: {}", call_, fmt::join(faults_, "; ")),
+                        "see the log of Asterisk"};
+        log::warn("call {} is recorded again", call_);
+        return Exit::ok;
+    }
+
+  private:
+    // `key` is CALL/CHANNEL or CALL/CHANNEL/NUMBER.
+    void continue_held(const std::string& key, const std::string& file, const Channels& channels) {
+        const auto id = key.substr(call_.size() + 1, key.find('/', call_.size() + 1) - call_.size() - 1);
+        const auto channel =
+            std::find_if(channels.begin(), channels.end(), [&](const Channel& each) { return each.id == id; });
+        if (channel != channels.end() && !is_recorded(*channel, file)) {
+            asterisk_.continue_recorder(channel->name, file);
+            if (!is_recorded(*channel, file) && !asterisk_.channels(channel->name).empty())
+                faults_.push_back(channel->name);
+        }
+        asterisk_.remove("pbx-held", key);
+    }
+
+    bool is_recorded(const Channel& channel, const std::string& file) const {
+        const auto recorders = asterisk_.recorders(channel.name);
+        return std::any_of(recorders.begin(), recorders.end(),
+                           [&](const Recorder& recorder) { return recorder.file == file; });
+    }
+
+    const AsteriskCalls& asterisk_;
+    std::string call_;
+    std::vector<std::string> faults_;
+};
+
+struct CallStatus {
+    std::string call;
+    std::optional<PauseEntry> pause;
+    std::vector<std::pair<Channel, Recorder>> recorders;
+
+    const char* state() const { return pause ? "paused" : recorders.empty() ? "not recorded" : "recorded"; }
+    Exit exit_status() const {
+        if (pause)
+            return recorders.empty() ? Exit::ok : Exit::temporary;
+        return recorders.empty() ? Exit::not_recorded : Exit::ok;
+    }
+};
+
+nlohmann::ordered_json json_of(const CallStatus& status) {
+    nlohmann::ordered_json item{{"call", status.call}, {"state", status.state()}};
+    if (status.pause) {
+        item["since"] = status.pause->since.count();
+        item["until"] = iso_time(status.pause->until);
+    }
+    item["recorders"] = nlohmann::ordered_json::array();
+    for (const auto& [channel, recorder] : status.recorders)
+        item["recorders"].push_back({{"channel", channel.name}, {"file", recorder.file}});
+    return item;
+}
+
+void print_status(const CallStatus& status) {
+    output::print("{}: {}", status.call, status.state());
+    if (status.pause)
+        output::print(" since second {}, until {}", status.pause->since.count(), shown_time(status.pause->until));
+    output::print("\n");
+    for (const auto& [channel, recorder] : status.recorders)
+        output::print("  {} on {}\n", recorder.file, channel.name);
+}
+
+// A recorder of a dialplan that does not look for pauses would begin in spite of one.
+void require_pauses(const AsteriskCalls& asterisk) {
+    if (!asterisk.has_extension("pbx-recorder", "paused") || !asterisk.has_extension(watch_context, "1.1"))
+        throw Error{Exit::config, "Asterisk's dialplan knows no pauses: nothing was paused",
+                    "run pbx-dialplan-gen --deploy --reload"};
+    if (!asterisk.has_function("DB_EXISTS"))
+        throw Error{Exit::config, "Asterisk has not loaded func_db.so: nothing was paused", "load that module"};
+}
+
+using Act = std::function<Exit(const AsteriskCalls&, const std::string& call, const Channels&)>;
+
+// Acts on each call that the request means, in turn with other runs.
+Exit for_each_call(const PauseRequest& request, const Act& act) {
+    const auto deadline = Deadline::of_run(request.timeout);
+    const auto lock = wait_for_turn(Folder::open(request.spool), deadline);
+    const WaitingFor waiting{"Asterisk", Exit::unavailable};
+    const AsteriskCalls asterisk{request.console, deadline};
+    const auto channels = asterisk.channels();
+    auto status = Exit::ok;
+    for (const auto& call : CallFinder{request, channels}.find()) {
+        try {
+            status = worst(status, act(asterisk, call, channels));
+        } catch (const Error& error) {
+            log::error(error);
+            status = worst(status, error.status());
+        }
+    }
+    return status;
+}
+
+} // namespace
+
+Exit pause(const PauseRequest& request) {
+    return for_each_call(request,
+                         [&](const AsteriskCalls& asterisk, const std::string& call, const Channels& channels) {
+                             require_pauses(asterisk);
+                             return Pauser{asterisk, call, request.span}.run(channels);
+                         });
+}
+
+Exit resume(const PauseRequest& request) {
+    return for_each_call(
+        request, [&](const AsteriskCalls& asterisk, const std::string& call, const Channels& channels) {
+            const auto pause = read_pause(asterisk, call);
+            if (pause && request.due && current_second() < pause->until)
+                return Exit::ok;
+            if (pause)
+                return Resumer{asterisk, call}.run(*pause);
+            if (RecordedCall{asterisk, call, channels}.find_recorders().empty())
+                throw Error{Exit::not_recorded, "nobody records call " + call + ", and it is not paused"};
+            log::note("call {} is not paused", call);
+            return Exit::ok;
+        });
+}
+
+Exit show_status(const PauseRequest& request) {
+    auto report = nlohmann::ordered_json::array();
+    const auto status =
+        for_each_call(request, [&](const AsteriskCalls& asterisk, const std::string& call, const Channels& channels) {
+            const CallStatus each{call, read_pause(asterisk, call),
+                                  RecordedCall{asterisk, call, channels}.find_recorders()};
+            if (request.json)
+                report.push_back(json_of(each));
+            else
+                print_status(each);
+            return each.exit_status();
+        });
+    if (request.json)
+        output::print("{}\n", report.dump(2, ' ', true, nlohmann::ordered_json::error_handler_t::replace));
+    return status;
+}
+
+} // namespace pbx::live

@@ -1,0 +1,495 @@
+#!/usr/bin/env python3
+"""The recording of calls is paused while people talk: what they say during the pause is in no file, not one sample."""
+import asyncio
+import cmath
+import json
+import os
+import re
+import time
+import unittest
+from operator import mul
+
+import tones
+from pbx import Pbx, leg_names, picks_up, rings_for_ever, wait_for
+from private_asterisk import main_with_asterisk
+from workdir import Case
+
+QUIET = 0.4   # seconds of silence before and after each command, for packets that are under way
+SECRET = 'D'  # the band of what is said during a pause
+TALK = 1.5
+
+
+class Scene:
+    """One call in an organization of its own: a caller from outside, extension 1001 that answers, and 1002. Its parties are
+    silent, unless say() or whisper() makes one speak."""
+
+    def __init__(self, pbx, name):
+        self.pbx, self.name = pbx, name
+        self.results = {}     # what pbx-record answered
+        self.organization = self.caller = self.agent = None
+        self.speaking = []
+
+    async def provision(self, number):
+        self.organization = organization = await self.pbx.organization(self.name)
+        self.number = f'7496{number:04}'
+        recorded = self.name != 'unrecorded'
+        self.first = organization.user('1001', recorded=recorded)
+        self.second = organization.user('1002', party='C')
+        organization.route(dial_pattern='_9X.')
+        organization.queue('5001', [self.first])
+        organization.did(self.number, *(('queue', '5001') if self.name.startswith('queue') else ('extension', '1001')))
+
+    async def answered(self, after=0.3):
+        """The call, answered by 1001."""
+        taken = picks_up(self.first, after=after, speak=False)
+        self.caller = await self.organization.trunk.call(self.number, user=f'79100{self.number}', wait=False)
+        self.caller.media.speaking = False
+        self.agent = await asyncio.wait_for(taken, 15)
+        await asyncio.sleep(QUIET)
+
+    async def speak(self, party, seconds, media):
+        media.party, media.speaking = party, True
+        await asyncio.sleep(seconds)
+        media.speaking = False
+        await asyncio.sleep(QUIET)
+
+    async def say(self, seconds=TALK):
+        """What has to be in the recording."""
+        await self.speak('A', seconds, self.caller.media)
+
+    async def whisper(self, *calls, seconds=TALK):
+        """What must be in no file: both sides, or the given ones, one after the other."""
+        for call in calls or (self.caller, self.agent):
+            await self.speak(SECRET, seconds / 2, call.media)
+
+    async def record(self, command, *arguments, call='1001', account=True, status=0):
+        own = ('--account', self.organization.id) if account else ()
+        result = await asyncio.to_thread(
+            self.pbx.work.run, 'pbx-record', '--asterisk-dir', self.pbx.asterisk.etc, '--asterisk', self.pbx.asterisk.program,
+            command, call, *own, *arguments)
+        self.results.setdefault(command, []).append(result)
+        if status is not None and result.status != status:
+            raise AssertionError(f'{self.name}: {result}')
+        return result
+
+    async def hang_up(self):
+        await self.caller.hang_up()
+        for phone in self.organization.phones.values():
+            for call in phone.history:
+                await call.hang_up()
+
+    # --- the scenes
+
+    async def scene_plain(self):
+        await self.answered()
+        await self.say()
+        await self.record('pause')
+        await self.record('status')
+        await self.whisper()
+        await self.record('resume')
+        await self.say()
+        await self.record('status', '--json')
+
+    async def scene_twice(self):
+        """The second pause is not resumed before the call ends."""
+        await self.answered()
+        await self.record('pause')
+        await self.whisper()
+        await self.record('resume')
+        await self.say()
+        await self.record('pause', '--for', '20s')
+        await self.record('pause', '--for', '90s')
+        await self.whisper()
+
+    async def scene_ends_by_itself(self):
+        await self.answered()
+        await self.say()
+        await self.record('pause', '--for', '4s')
+        await self.whisper(seconds=2)
+        await self.until('recorded')
+        await self.say()
+
+    async def until(self, state):
+        deadline = time.monotonic() + 60
+        while f': {state}' not in (await self.record('status', status=None)).text:
+            if time.monotonic() > deadline:
+                raise AssertionError(f'{self.name}: the call is not {state}')
+            await asyncio.sleep(0.2)
+
+    async def scene_blind_transfer(self):
+        """The target of the transfer is recorded from the end of the pause on."""
+        await self.answered()
+        await self.say()
+        await self.record('pause')
+        await self.whisper()
+        target = picks_up(self.second, after=0.3, speak=False)
+        await self.agent.transfer('1002')
+        other = await asyncio.wait_for(target, 15)
+        await asyncio.sleep(QUIET)
+        await self.whisper(self.caller, other)
+        await self.record('resume', call='1002')
+        await self.say()
+
+    async def consult(self):
+        target = picks_up(self.second, after=0.3, speak=False)
+        await self.agent.hold()
+        consultation = await self.first.call('1002')
+        consultation.media.speaking = False
+        return consultation, await asyncio.wait_for(target, 15)
+
+    async def scene_attended_transfer(self):
+        """The consultation begins during the pause."""
+        await self.answered()
+        await self.say()
+        await self.record('pause')
+        await self.whisper(self.caller)
+        consultation, other = await self.consult()
+        await self.whisper(consultation, other)
+        await self.agent.transfer('1002', replaces=consultation)
+        await wait_for(consultation.ended, 10, 'the consultation ends')
+        await self.whisper(self.caller, other)
+        await self.record('resume', call='1002')
+        await self.say()
+
+    async def scene_consultation_before(self):
+        """The consultation has begun before the pause."""
+        await self.answered()
+        await self.say()
+        consultation, other = await self.consult()
+        call = next(iter(json.loads((await self.record('status', '--json', call='1001')).text)))['call']
+        await self.record('pause', call=call)
+        await self.whisper(consultation, other)
+        await self.agent.transfer('1002', replaces=consultation)
+        await wait_for(consultation.ended, 10, 'the consultation ends')
+        await self.whisper(self.caller, other)
+        await self.record('resume', call=call)
+        await self.say()
+
+    async def scene_queue(self):
+        """The caller waits while the call is paused, and so begins the agent's leg."""
+        rings_for_ever(self.first)
+        self.caller = await self.organization.trunk.call(self.number, user=f'79100{self.number}', wait=False)
+        self.caller.media.speaking = False
+        await wait_for(self.caller.answered, 10, 'the queue answers')
+        await asyncio.sleep(2)
+        channel = await self.channel()
+        await self.record('pause', call=channel)
+        await self.whisper(self.caller)
+        taken = picks_up(self.first, after=0.1, speak=False)
+        for call in self.first.history:
+            await call.hang_up()  # and the queue rings the phone again
+        self.agent = await asyncio.wait_for(taken, 20)
+        await asyncio.sleep(QUIET)
+        await self.whisper()
+        await self.record('resume', call=channel)
+        await self.say()
+
+    async def channel(self):
+        """The name of the caller's channel."""
+        listed = await asyncio.to_thread(self.pbx.asterisk.cli, 'core show channels concise')
+        return next(line.split('!')[0] for line in listed.splitlines()
+                    if line.startswith(f'PJSIP/{self.name}__trunk') or line.startswith(f'PJSIP/{self.name}_trunk'))
+
+    async def scene_reload(self):
+        await self.answered()
+        await self.say()
+        await self.record('pause')
+        for command in ('dialplan reload', 'core reload', 'module reload'):
+            await asyncio.to_thread(self.pbx.asterisk.cli, command)
+            await self.whisper(seconds=1)
+        target = picks_up(self.second, after=0.3, speak=False)
+        await self.agent.transfer('1002')
+        other = await asyncio.wait_for(target, 15)
+        await asyncio.sleep(QUIET)
+        await self.whisper(self.caller, other)
+        await self.record('resume', call='1002')
+        await self.say()
+
+    async def scene_at_once(self):
+        await self.answered()
+        await self.say()
+        await asyncio.gather(*(self.record(command) for command in ('pause', 'resume', 'pause', 'resume', 'pause')))
+        await self.record('pause')
+        await self.whisper()
+        await asyncio.gather(*(self.record('resume') for _ in range(3)))
+        await self.say()
+
+    async def scene_feature_code(self):
+        await self.answered()
+        await self.say()
+        self.agent.press('*81')
+        await self.until('paused')
+        await asyncio.sleep(QUIET)
+        await self.whisper()
+        self.agent.press('*82')
+        await self.until('recorded')
+        await asyncio.sleep(QUIET)
+        await self.say()
+        self.caller.press('*81')
+        await asyncio.sleep(2)
+        await self.record('status')
+
+    async def scene_outbound_parked(self):
+        """An outbound call is recorded on the channel that is parked."""
+        far = asyncio.get_running_loop().create_future()
+
+        async def on_call(call):
+            await call.answer(speak=False)
+            far.set_result(call)
+        self.organization.trunk.on_call = on_call
+        self.agent = await self.first.call('979031112233')
+        self.agent.media.speaking = False
+        self.caller = await asyncio.wait_for(far, 10)
+        await asyncio.sleep(QUIET)
+        await self.say()
+        await self.record('pause')
+        call = json.loads((await self.record('status', '--json')).text)[0]['call']
+        await self.whisper()
+        await self.agent.transfer('700')
+        await wait_for(self.agent.ended, 10, 'the phone is let go')
+        await self.whisper(self.caller)
+        fetcher = await self.second.call('701')
+        fetcher.media.speaking = False
+        await asyncio.sleep(QUIET)
+        await self.whisper(self.caller, fetcher)
+        await self.record('resume', call=call)
+        await self.say()
+
+    async def scene_told_apart(self):
+        """What ends with a status of its own, and changes nothing."""
+        await self.record('pause', status=66)
+        await self.answered()
+        account = ('--account', '11111111-2222-3333-4444-555555555555')
+        for command in ('pause', 'resume', 'status'):
+            foreign = await self.record(command, *account, account=False, call=await self.channel(), status=66)
+            unknown = await self.record(command, call='1.1', status=66)
+            self.results.setdefault('refused', []).append((foreign, unknown))
+        await self.record('pause', '--org', self.name, account=False)
+        await self.record('resume', '--org', self.name, account=False)
+        await self.say()
+
+    async def scene_unrecorded(self):
+        await self.answered()
+        for command in ('pause', 'resume', 'status'):
+            await self.record(command, status=2)
+
+
+PARKING = '[default]\nparkext => 700\nparkpos => 701-720\ncontext => parkedcalls\nparkingtime => 60\n'
+
+
+class Scenes:
+    def __init__(self, pbx):
+        wanted = re.compile(os.environ.get('PBX_CALLS', ''))  # to debug a single scene
+        self.pbx = pbx
+        self.all = {name[6:]: Scene(pbx, name[6:]) for name in dir(Scene) if name.startswith('scene_') and wanted.search(name)}
+        self.faults, self.left = {}, None
+
+    async def play(self, scene):
+        try:
+            await asyncio.wait_for(getattr(scene, f'scene_{scene.name}')(), 200)
+        except Exception as fault:  # pylint: disable=broad-except
+            self.faults[scene.name] = fault
+        finally:
+            await scene.hang_up()
+
+    def allow_parking(self):
+        """As an operator does it."""
+        asterisk = self.pbx.asterisk
+        asterisk.write('res_parking.conf', PARKING)
+        with open(asterisk.etc / 'extensions.conf', 'a', encoding='utf-8') as file:
+            if 'outbound_parked' in self.all:
+                file.write('[outbound_parked__transfer](+)\ninclude => parkedcalls\n'
+                           '[outbound_parked__internal](+)\nexten => _70X,1,ParkedCall(default,${EXTEN})\n')
+
+    async def run(self):
+        for number, scene in enumerate(self.all.values()):
+            await scene.provision(number)
+        self.pbx.configure()
+        asterisk = self.pbx.asterisk
+        asterisk.write('extensions.conf', '[globals]\nDYNAMIC_FEATURES=pbx-pause#pbx-resume\n' +
+                       (asterisk.etc / 'extensions.conf').read_text(encoding='utf-8'))
+        deployed = self.pbx.deploy()
+        if deployed.status:
+            raise RuntimeError(f'the configuration was not deployed:\n{deployed}')
+        self.allow_parking()
+        try:
+            await self.pbx.start()
+            await asyncio.gather(*(self.play(scene) for scene in self.all.values()))
+            await self.pbx.quiet()
+            self.left = {family: self.pbx.asterisk.cli(f'database show {family}').strip()
+                         for family in ('pbx-pause', 'pbx-paused', 'pbx-held')}
+        finally:
+            self.pbx.stop()
+            if os.environ.get('PBX_KEEP'):
+                (self.pbx.asterisk.folder / 'log').rename(os.environ['PBX_KEEP'])
+
+
+PAUSED = None
+
+
+def setUpModule():  # pylint: disable=invalid-name
+    global PAUSED  # pylint: disable=global-statement
+    pbx = Pbx()
+    PAUSED = Scenes(pbx)
+    unittest.addModuleCleanup(pbx.close)
+    asyncio.run(PAUSED.run())
+
+
+# What the caller says for the recording: a tone's frame, or silence. Where a recorder began again, frames may lie anywhere.
+SAID = [tones.from_ulaw(tones.frame('A', 50 * second)) for second in range(tones.SECONDS)]
+WHOLE = {tuple(frame) for frame in SAID} | {(0,) * tones.FRAME}
+
+
+def is_said(window, shift):
+    """Whether each sample is silence, or of one or two tones, one after the other, whose frames begin at `shift`."""
+    rest = [n for n, sample in enumerate(window) if sample]
+    for _ in range(2):
+        left = [[n for n in rest if window[n] != frame[(n + shift) % tones.FRAME]] for frame in SAID]
+        rest = min(left, key=len)
+    return not rest
+
+
+def unknown_windows(samples):
+    """Windows of 20 ms in which there is something else than what the caller said for the recording."""
+    unknown, last = [], 0
+    for start in range(0, len(samples), tones.FRAME):
+        window = samples[start:start + tones.FRAME]
+        if tuple(window) in WHOLE:
+            continue
+        last = next((shift for shift in (last, *range(tones.FRAME)) if is_said(window, shift)), None)
+        if last is None:
+            unknown.append(start)
+            last = 0
+    return unknown
+
+
+def traces_of_the_secret(samples):
+    """Windows in which any of its tones has a twentieth of its amplitude: for a file with music, which the caller hears."""
+    waves = [[cmath.exp(-2j * cmath.pi * tones.frequency(SECRET, second) * n / tones.RATE) for n in range(tones.FRAME)]
+             for second in range(tones.SECONDS)]
+    enough = tones.AMPLITUDE * tones.FRAME / 2 / 20
+    return [start for start in range(0, len(samples) - tones.FRAME + 1, tones.FRAME)
+            if any(abs(sum(map(mul, samples[start:start + tones.FRAME], wave))) > enough for wave in waves)]
+
+
+class WhatIsPaused(Case):
+    def legs(self, name):
+        if name in PAUSED.faults:
+            raise PAUSED.faults[name]
+        if name not in PAUSED.all:
+            self.skipTest('not wanted')
+        rows = PAUSED.pbx.rows(f"accountcode = '{PAUSED.all[name].organization.id}'")
+        return {leg: tones.wav_samples((PAUSED.pbx.work.spool / leg).read_bytes()) for leg in leg_names(rows)}
+
+    def rows(self, name):
+        return '\n'.join(map(str, PAUSED.pbx.work.db.sql(
+            f"select channel, dstchannel, dst, recordingfile, recording_paused from asterisk_cdr where accountcode = '{PAUSED.all[name].organization.id}' order by calldate, sequence")))
+
+    def nothing_secret(self, name, legs, said):
+        """`said`: seconds of speech that have to be in the legs."""
+        heard = 0
+        for leg, samples in legs.items():
+            self.assertEqual(unknown_windows(samples), [], f'{name}: {leg} has {tones.speech(samples)[SECRET]} of the secret')
+            heard += tones.speech(samples)['A'].length
+        self.assertAlmostEqual(heard, said, delta=0.3, msg=f'{name}: {self.rows(name)}')
+
+    def test_what_is_said_during_a_pause_is_in_no_file(self):
+        self.nothing_secret('plain', self.legs('plain'), 2 * TALK)
+
+    def test_a_call_can_be_paused_again_and_end_during_the_pause(self):
+        self.nothing_secret('twice', self.legs('twice'), TALK)
+
+    def test_a_pause_ends_by_itself(self):
+        self.nothing_secret('ends_by_itself', self.legs('ends_by_itself'), 2 * TALK)
+
+    def test_a_pause_goes_on_through_a_blind_transfer(self):
+        legs = self.legs('blind_transfer')
+        self.nothing_secret('blind_transfer', legs, 2 * TALK)
+        self.assertEqual([leg[-8:] for leg in legs], ['1001.wav', '1002.wav'])
+
+    def test_a_pause_goes_on_through_an_attended_transfer(self):
+        self.nothing_secret('attended_transfer', self.legs('attended_transfer'), 2 * TALK)
+
+    def test_a_consultation_that_began_before_the_pause_is_paused_too(self):
+        self.nothing_secret('consultation_before', self.legs('consultation_before'), 2 * TALK)
+
+    def test_a_pause_goes_on_when_an_agent_answers(self):
+        legs = self.legs('queue')
+        waited = next(leg for leg in legs if 'queue-5001' in leg)
+        self.assertEqual(traces_of_the_secret(legs.pop(waited)), [])
+        self.nothing_secret('queue', legs, TALK)
+
+    def test_a_pause_goes_on_through_reloads(self):
+        self.nothing_secret('reload', self.legs('reload'), 2 * TALK)
+
+    def test_commands_at_once_leave_one_recorder_or_none(self):
+        self.nothing_secret('at_once', self.legs('at_once'), 2 * TALK)
+
+    def test_an_agent_pauses_with_the_keys_of_the_phone_and_a_caller_cannot(self):
+        self.nothing_secret('feature_code', self.legs('feature_code'), 2 * TALK)
+
+    def test_a_pause_goes_on_while_the_call_is_parked(self):
+        self.nothing_secret('outbound_parked', self.legs('outbound_parked'), 2 * TALK)
+
+    def test_every_leg_of_a_row_has_a_file_and_every_file_a_row(self):
+        named = {leg for name in PAUSED.all for leg in self.legs(name)}
+        self.assertEqual(named, {path.name for path in PAUSED.pbx.work.spool.glob('*.wav')})
+
+
+class WhatIsSaid(Case):
+    """By pbx-record, and afterwards by the CDR rows."""
+
+    def scene(self, name):
+        if name in PAUSED.faults:
+            raise PAUSED.faults[name]
+        if name not in PAUSED.all:
+            self.skipTest('not wanted')
+        return PAUSED.all[name]
+
+    def paused(self, name):
+        """The pauses of the scene's call, as pbx-calls shows them."""
+        account = self.scene(name).organization.id
+        call = PAUSED.pbx.work.db.value(f"select min(linkedid) from asterisk_cdr where accountcode = '{account}'")
+        shown = self.status(PAUSED.pbx.work.run('pbx-calls', 'show', call, '--json'), 0)
+        return json.loads(shown.out)[0]['pauses']
+
+    def test_status_distinguishes_a_paused_call_from_a_recorded_one(self):
+        paused, recorded = self.scene('plain').results['status']
+        self.assertRegex(paused.text, r'^\d+\.\d+: paused since second \d+, until .*\n$')
+        call, = json.loads(recorded.text)
+        self.assertEqual((call['state'], len(call['recorders'])), ('recorded', 1))
+
+    def test_another_accounts_call_is_answered_like_none(self):
+        for foreign, unknown in self.scene('told_apart').results['refused']:
+            self.assertEqual(re.sub(r'PJSIP/\S+', 'X', foreign.err), unknown.err.replace('1.1', 'X'))
+
+    def test_a_call_that_nobody_records_has_a_status_of_its_own(self):
+        for command in ('pause', 'resume'):
+            self.assertIn('nobody records call', self.scene('unrecorded').results[command][0].err)
+
+    def test_pauses_are_in_the_rows_as_seconds_into_the_call(self):
+        pause, = self.paused('plain')
+        self.assertTrue(0 <= pause['from'] < pause['until'], pause)
+        first, second = self.paused('twice')
+        self.assertLessEqual(first['until'], second['from'])
+        self.assertIsNone(second['until'])
+        pause, = self.paused('blind_transfer')
+        self.assertIsNotNone(pause['until'])
+        self.assertEqual(self.paused('unrecorded'), [])
+
+    def test_a_pause_that_ends_by_itself_takes_as_long_as_asked_for(self):
+        pause, = self.paused('ends_by_itself')
+        self.assertGreaterEqual(pause['until'] - pause['from'], 4)
+
+    def test_without_asterisk_nothing_is_said_about_a_call(self):
+        for command in ('pause', 'resume', 'status'):
+            asterisk = PAUSED.pbx.asterisk  # which has ended
+            result = PAUSED.pbx.work.run('pbx-record', '--asterisk-dir', asterisk.etc, '--asterisk', asterisk.program, command, '1.1')
+            self.hints(self.status(result, 69))
+
+    def test_nothing_of_a_pause_is_left_when_the_calls_are_over(self):
+        self.assertEqual(PAUSED.left, {family: '0 results found.' for family in ('pbx-pause', 'pbx-paused', 'pbx-held')})
+
+
+if __name__ == '__main__':
+    main_with_asterisk()
