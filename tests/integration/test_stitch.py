@@ -300,9 +300,9 @@ class UpToDate(Case):
     def test_a_call_whose_leg_changes_while_it_is_joined_is_rebuilt_by_the_next_run(self):
         work = self.workdir(remote=None)
         work.call(CALL, [('a.wav', pcm(ramp(0.3))), ('b.wav', pcm(ramp(0.2, 2)))])
-        process, log = work.start_traced('copy_file_range', 'copy_file_range:delay_enter=2000000:when=2',
-                                         'pbx-stitch', '--jobs', '1')
-        wait_until(lambda: log.exists() and ' = ' in log.read_text(encoding='utf-8'), 'a copied leg')
+        # What is written: who makes the recording, the first leg, the second leg.
+        process, log = work.start_traced('write', 'write:delay_enter=2000000:when=3', 'pbx-stitch', '--jobs', '1')
+        wait_until(lambda: log.exists() and log.read_text(encoding='utf-8').count(' = ') == 2, 'a copied leg')
         work.leg('a.wav', pcm(ramp(0.4, 7)), age=0)  # its first content has been copied
         self.status(work.finish(process), 0)
         self.assertEqual(Wav(work.stitched_file(CALL)).samples, ramp(0.3) + ramp(0.2, 2))
