@@ -349,6 +349,14 @@ def is_said(window, shift):
     return not rest
 
 
+def is_joint(window):
+    """Whether two such frames meet in it, each with its own place to begin: where a stream or a recorder begins."""
+    def longest(samples, step):
+        return max(next((n for n, sample in enumerate(samples) if sample not in (0, frame[(shift + step * n) % tones.FRAME])),
+                        tones.FRAME) for frame in SAID for shift in range(tones.FRAME))
+    return longest(window, 1) + longest(window[::-1], -1) >= len(window)
+
+
 def unknown_windows(samples):
     """Windows of 20 ms in which there is something else than what the caller said for the recording."""
     unknown, last = [], 0
@@ -358,8 +366,9 @@ def unknown_windows(samples):
             continue
         last = next((shift for shift in (last, *range(tones.FRAME)) if is_said(window, shift)), None)
         if last is None:
-            unknown.append(start)
             last = 0
+            if not is_joint(window):
+                unknown.append(start)
     return unknown
 
 

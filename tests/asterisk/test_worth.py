@@ -16,7 +16,7 @@ TALK = 8        # long enough for a verdict
 LONG_TALK = 40  # for one about a recording that lacks 15 %
 KINDS = ('extension', 'did', 'queue', 'outbound')
 # Organizations with clean calls, all at once; calls of each, one after the other.
-LANES, ROUNDS = 20, 10 if asterisk_root.IS_CURRENT else 2
+LANES, ROUNDS = 10, 20 if asterisk_root.IS_CURRENT else 4
 # Lost packets may shorten a recording of Asterisk 16 by their length, with 15 % enough for a verdict.
 LOSS = 0.15 if asterisk_root.IS_CURRENT else 0.05
 SHORTENED = 0 if asterisk_root.IS_CURRENT else LOSS * LONG_TALK
