@@ -80,7 +80,7 @@ std::string find_rung_number(const CdrRow& row) {
 // What the caller dialled, or the first destination that can be dialled, which "s" and the like cannot. A blind
 // transfer of the caller replaces the destination in the row of the call before.
 std::string find_dialled_number(const Rows& rows, const CdrRow& first) {
-    if (const auto rung = find_rung_number(first); is_in_context(first, "__transfer") && !rung.empty())
+    if (auto rung = find_rung_number(first); is_in_context(first, "__transfer") && !rung.empty())
         return rung;
     if (can_be_dialled(first.dst))
         return first.dst;

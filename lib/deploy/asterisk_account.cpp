@@ -69,7 +69,7 @@ std::string installed_folders(const Folder& folder, const Identity& user) {
     const auto sources = read_sources(folder, "asterisk.conf", {});
     std::error_code failed;
     const auto trusted = [&](const fs::path& path) {
-        const auto real = fs::canonical(path, failed);
+        auto real = fs::canonical(path, failed);
         if (failed)
             return path;
         if (const auto fault = trust_fault(real, user.user); !fault.empty())

@@ -4,6 +4,8 @@
 
 #include "base/error.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <optional>
@@ -45,7 +47,7 @@ std::string take_value(std::string_view& rest) {
         const auto end = rest.find_first_of(",:");
         if (end == std::string_view::npos)
             throw unreadable("a value does not end with a comma or a colon");
-        const std::string value{rest.substr(0, end)};
+        std::string value{rest.substr(0, end)};
         rest.remove_prefix(end);
         return value;
     }
@@ -145,7 +147,7 @@ Connection parse_connection(const std::string& remote) {
     const auto set = [&](const std::string& option, const std::string& value) {
         // Older versions have '_' for a dash in the remote's name; 1.60 and later leave it as it is.
         for (const auto& remote_name : std::set<std::string>{upper(name), replaced(upper(name), "-", "_")})
-            result.environment.push_back("RCLONE_CONFIG_" + remote_name + "_" + upper(option) + "=" + value);
+            result.environment.push_back(fmt::format("RCLONE_CONFIG_{}_{}={}", remote_name, upper(option), value));
     };
     for (const auto& [option, value] : parts->options)
         if (!no_name || option != "type")
