@@ -132,8 +132,8 @@ class ObjectFetch {
         if (!whole && (run.status != 0 || run.timed_out)) {
             const auto own = errors.find(name);
             if (own != errors.end() && rclone_output::is_corruption(own->second)) {
-                compare_with_facts(name);
-                throw remote_.rclone().failure(Exit::data, action, "it arrived corrupted");
+                const auto expected = compare_with_facts(name);
+                throw remote_.rclone().failure(Exit::data, action, "it arrived corrupted" + expected);
             }
             throw remote_.read_failure(
                 action, own == errors.end() ? run : Finished{run.status, run.timed_out, {}, own->second}, deadline_);
@@ -148,11 +148,12 @@ class ObjectFetch {
     }
 
     // rclone keeps nothing of an object that differs from the server's own hash. Throws Error (data) when what the
-    // server gives is not what was archived.
-    void compare_with_facts(const std::string& name) const {
+    // server gives is not what was archived. Swift gives nothing more: it puts a damaged object away once it was read.
+    // Returns ": expected ...", where facts are known.
+    std::string compare_with_facts(const std::string& name) const {
         const auto expected = expected_.find(name);
         if (expected == expected_.end())
-            return;
+            return {};
         try {
             stream_object(
                 remote_, shelf_, name, expected->second, [](std::string_view) {}, deadline_);
@@ -160,6 +161,7 @@ class ObjectFetch {
             if (error.status() == Exit::data)
                 throw;
         }
+        return ": expected " + describe(expected->second);
     }
 
     // Nothing when what arrived, which is what the remote reports, is also what was archived.
