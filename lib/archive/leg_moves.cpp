@@ -19,6 +19,7 @@
 #include <ctime>
 #include <future>
 #include <iterator>
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -83,16 +84,16 @@ class LegMoves {
     }
 
     void move(std::vector<SourceFile> legs) {
-        auto found = read_and_ask(legs);
         if (context_.options.dry_run)
-            return announce(std::move(legs), std::move(found));
+            return announce(std::move(legs));
         std::vector<SourceFile> shared;
         if (nodes_.is_named()) {
             const auto others = std::stable_partition(legs.begin(), legs.end(),
                                                       [&](const SourceFile& leg) { return nodes_.is_ours(leg.name); });
             shared = take_last(legs, static_cast<std::size_t>(legs.end() - others));
         }
-        move_unshared(std::move(legs), std::move(found));
+        move_unshared(std::move(legs));
+        drop_unreadable(shared, take_facts(source_.folder, shared));
         move_shared(std::move(shared));
     }
 
@@ -100,17 +101,21 @@ class LegMoves {
     FoundObjects read_and_ask(std::vector<SourceFile>& legs) {
         auto reading = std::async([&] { return take_facts(source_.folder, legs); });
         auto found = find_objects(context_.remote, Shelf::legs, names_of(legs), context_.deadline);
-        const auto unreadable = reading.get();
-        std::erase_if(legs, [&](const SourceFile& leg) {
-            const auto error = unreadable.find(leg.name);
-            if (error != unreadable.end())
-                fail(leg, error->second);
-            return error != unreadable.end();
-        });
+        drop_unreadable(legs, reading.get());
         return found;
     }
 
-    void announce(std::vector<SourceFile> legs, FoundObjects found) {
+    void drop_unreadable(std::vector<SourceFile>& legs, const std::map<std::string, Error>& errors) {
+        std::erase_if(legs, [&](const SourceFile& leg) {
+            const auto error = errors.find(leg.name);
+            if (error != errors.end())
+                fail(leg, error->second);
+            return error != errors.end();
+        });
+    }
+
+    void announce(std::vector<SourceFile> legs) {
+        auto found = read_and_ask(legs);
         const auto compared = compare_all(std::move(legs), std::move(found));
         const auto announce_one = [&](const SourceFile& leg, const char* more) {
             log::warn("would move {} ({} bytes){}", source_.folder.path_of(leg.name), leg.size(), more);
@@ -179,7 +184,8 @@ class LegMoves {
             fail(rejected.file, replaced_leg(context_, source_.folder, rejected.file, *rejected.object));
     }
 
-    void move_unshared(std::vector<SourceFile> legs, FoundObjects found) {
+    void move_unshared(std::vector<SourceFile> legs) {
+        auto found = read_and_ask(legs);
         auto compared = compare_all(std::move(legs), std::move(found));
         const auto deadline = context_.transfer_deadline(total_size(compared.to_upload));
         auto result = upload(context_, source_, std::move(compared.to_upload), deadline);

@@ -53,7 +53,7 @@ Exit limit_organization(const Context& context, const std::string& organization,
 
 Exit set_phones(const Context& context, const std::string& organization, const PhoneChange& change) {
     if (change.max_contacts.empty() && change.codecs.empty())
-        throw Error{Exit::usage, "nothing is to be changed", "give --max-contacts, --codecs or both"};
+        throw Error{Exit::usage, "there is nothing to change", "give --max-contacts, --codecs or both"};
     Provisioner work{context};
     auto& owner = work.organization(organization);
     work.try_change(owner, [&] {

@@ -36,7 +36,7 @@ std::string name_of(const Organization& organization);
 /// "true" or "false", to be cast to boolean in SQL.
 std::string sql_boolean(tenants::RecordingFlag recording);
 
-/// The Error for a row that `wanting` cannot have because `owner` has it: usage where they are one organization, else
+/// The Error for a row that `wanting` cannot have because `holder` has it: usage where they are one organization, else
 /// data.
 Error already_exists(RowKind kind, const std::string& name, const Organization& wanting, const Organization& holder);
 /// Throws it when `owner` has a row of this kind with this name.

@@ -131,10 +131,8 @@ class ObjectFetch {
             file && ::fstat(file->get(), &now) == 0 && static_cast<std::uint64_t>(now.st_size) == object.size;
         if (!whole && (run.status != 0 || run.timed_out)) {
             const auto own = errors.find(name);
-            if (own != errors.end() && rclone_output::is_corruption(own->second)) {
-                const auto expected = compare_with_facts(name);
-                throw remote_.rclone().failure(Exit::data, action, "it arrived corrupted" + expected);
-            }
+            if (own != errors.end() && rclone_output::is_corruption(own->second))
+                throw corruption(name, action);
             throw remote_.read_failure(
                 action, own == errors.end() ? run : Finished{run.status, run.timed_out, {}, own->second}, deadline_);
         }
@@ -147,21 +145,21 @@ class ObjectFetch {
         return *std::move(file);
     }
 
-    // rclone keeps nothing of an object that differs from the server's own hash. Throws Error (data) when what the
-    // server gives is not what was archived. Swift gives nothing more: it puts a damaged object away once it was read.
-    // Returns ": expected ...", where facts are known.
-    std::string compare_with_facts(const std::string& name) const {
-        const auto expected = expected_.find(name);
-        if (expected == expected_.end())
-            return {};
+    // rclone keeps nothing of an object that differs from the server's own hash, so what the server gives is read once
+    // more to be compared with the facts. Swift gives nothing more: it puts a damaged object away once it was read.
+    Error corruption(const std::string& name, const std::string& action) const {
+        const auto& rclone = remote_.rclone();
+        const auto facts = expected_.find(name);
+        if (facts == expected_.end())
+            return rclone.failure(Exit::data, action, "it arrived corrupted");
         try {
             stream_object(
-                remote_, shelf_, name, expected->second, [](std::string_view) {}, deadline_);
+                remote_, shelf_, name, facts->second, [](std::string_view) {}, deadline_);
         } catch (const Error& error) {
             if (error.status() == Exit::data)
-                throw;
+                return error;
         }
-        return ": expected " + describe(expected->second);
+        return rclone.failure(Exit::data, action, "it arrived corrupted: expected " + describe(facts->second));
     }
 
     // Nothing when what arrived, which is what the remote reports, is also what was archived.

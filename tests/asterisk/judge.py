@@ -1,4 +1,8 @@
 """Judges of recordings: each second of distinct sound is in them once and in order."""
+import asyncio
+import os
+import re
+
 import tones
 from workdir import Case
 
@@ -19,6 +23,31 @@ class Seen:
 
     def during(self, begin, end):
         self.recorded.append((begin, end))
+
+
+class Script:
+    """Calls to be placed: a method `call_x` for each test that judges `x`."""
+
+    def __init__(self, pbx):
+        self.pbx = pbx
+        self.seen = {}  # name -> Seen, or why the call was not placed as planned
+
+    def all(self):
+        """name -> coroutine"""
+        return {name[5:]: getattr(self, name)() for name in dir(self) if name.startswith('call_')}
+
+    def chosen(self):
+        found = self.all()
+        wanted = re.compile(os.environ.get('PBX_CALLS', ''))  # to debug a single call
+        for name in [name for name in found if not wanted.search(name)]:
+            found.pop(name).close()
+        return found
+
+    async def place_one(self, name, call):
+        try:
+            self.seen[name] = await asyncio.wait_for(call, 60)
+        except Exception as why:  # pylint: disable=broad-except
+            self.seen[name] = why
 
 
 class Lazily:

@@ -18,7 +18,7 @@ from urllib.parse import unquote
 
 import asterisk_root
 import tones
-from judge import CUT, Judge, Lazily, Seen
+from judge import CUT, Judge, Lazily, Script, Seen
 from pbx import RING, leg_names, pbx_of_module, picks_up, rings_for_ever, wait_for
 from private_asterisk import main_with_asterisk
 from sound import Wav, sox_samples
@@ -87,12 +87,8 @@ async def over(call, why='the other side hung up'):
     await wait_for(call.ended, 10, why)
 
 
-class Calls:
-    """Provisions the organizations and places the calls: a method `call_x` for each test that judges `x`."""
-
-    def __init__(self, pbx):
-        self.pbx = pbx
-        self.seen = {}
+class Calls(Script):
+    """Provisions the organizations and places the calls."""
 
     async def provision(self):
         pbx = self.pbx
@@ -545,29 +541,20 @@ class Calls:
         return seen
 
     def all(self):
-        """name -> coroutine"""
-        found = {name[5:]: getattr(self, name)() for name in dir(self) if name.startswith('call_')}
+        found = super().all()
         found.update({f'combination_{bits}': self.combination(bits) for bits in range(8)})
         found.update({f'did_extension_{bits}': self.did_and_extension(bits) for bits in range(4)})
         found.update({f'did_route_{bits}': self.did_and_route(bits) for bits in range(4)})
         found.update({f'route_{int(on)}': self.route(on) for on in (False, True)})
         found.update({f'extension_{int(on)}': self.extension(on) for on in (False, True)})
         found.update({f'hostile_{name}': self.hostile(number, text) for number, (name, text) in enumerate(HOSTILE.items())})
-        wanted = re.compile(os.environ.get('PBX_CALLS', ''))  # to debug a single call
-        for name in [name for name in found if not wanted.search(name)]:
-            found.pop(name).close()
         return found
 
     async def place(self):
-        async def one(name, call):
-            try:
-                self.seen[name] = await asyncio.wait_for(call, 60)
-            except Exception as why:  # pylint: disable=broad-except
-                self.seen[name] = why
         # Not all at once: there are fewer real callers than that, and two cores mix the audio of all of them.
         tasks = []
-        for name, call in self.all().items():
-            tasks.append(asyncio.create_task(one(name, call)))
+        for name, call in self.chosen().items():
+            tasks.append(asyncio.create_task(self.place_one(name, call)))
             await asyncio.sleep(0.1)
         await asyncio.gather(*tasks)
         await self.hang_up()

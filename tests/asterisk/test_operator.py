@@ -8,7 +8,7 @@ import re
 import time
 
 import tones
-from judge import Judge, Seen
+from judge import Judge, Script, Seen
 from pbx import Pbx, leg_names, picks_up, wait_for
 from private_asterisk import PROMPT, main_with_asterisk
 from test_calls import HOSTILE
@@ -118,13 +118,7 @@ def is_busy(phone):
     phone.on_call = on_call
 
 
-class Calls:
-    """A method `call_x` for each test that judges `x`."""
-
-    def __init__(self, pbx):
-        self.pbx = pbx
-        self.seen = {}
-
+class Calls(Script):
     async def provision(self):
         acme = self.acme = await self.pbx.organization('acme')
         acme.route(dial_pattern='_9X.')
@@ -364,20 +358,8 @@ class Calls:
             await over(call, 'the number hangs up')
         return seen
 
-    def all(self):
-        found = {name[5:]: getattr(self, name)() for name in dir(self) if name.startswith('call_')}
-        wanted = re.compile(os.environ.get('PBX_CALLS', ''))  # to debug a single call
-        for name in [name for name in found if not wanted.search(name)]:
-            found.pop(name).close()
-        return found
-
     async def place(self):
-        async def one(name, call):
-            try:
-                self.seen[name] = await asyncio.wait_for(call, 60)
-            except Exception as why:  # pylint: disable=broad-except
-                self.seen[name] = why
-        await asyncio.gather(*(one(name, call) for name, call in self.all().items()))
+        await asyncio.gather(*(self.place_one(name, call) for name, call in self.chosen().items()))
         for line in (*self.acme.phones.values(), self.acme.trunk):
             await asyncio.gather(*(call.hang_up() for call in line.history))
         for phone in self.acme.phones.values():

@@ -116,12 +116,8 @@ class Scene:
                 raise AssertionError(f'{self.name}: the call is not {state}')
             await asyncio.sleep(0.2)
 
-    async def scene_blind_transfer(self):
-        """The target of the transfer is recorded from the end of the pause on."""
-        await self.answered()
-        await self.say()
-        await self.record('pause')
-        await self.whisper()
+    async def transfer_and_resume(self):
+        """The rest of a scene: the agent transfers the paused call to the second phone, where it is resumed."""
         target = picks_up(self.second, after=0.3, speak=False)
         await self.agent.transfer('1002')
         other = await asyncio.wait_for(target, 15)
@@ -129,6 +125,14 @@ class Scene:
         await self.whisper(self.caller, other)
         await self.record('resume', call='1002')
         await self.say()
+
+    async def scene_blind_transfer(self):
+        """The target of the transfer is recorded from the end of the pause on."""
+        await self.answered()
+        await self.say()
+        await self.record('pause')
+        await self.whisper()
+        await self.transfer_and_resume()
 
     async def consult(self):
         target = picks_up(self.second, after=0.3, speak=False)
@@ -197,13 +201,7 @@ class Scene:
         for command in ('dialplan reload', 'core reload', 'module reload'):
             await asyncio.to_thread(self.pbx.asterisk.cli, command)
             await self.whisper(seconds=1)
-        target = picks_up(self.second, after=0.3, speak=False)
-        await self.agent.transfer('1002')
-        other = await asyncio.wait_for(target, 15)
-        await asyncio.sleep(QUIET)
-        await self.whisper(self.caller, other)
-        await self.record('resume', call='1002')
-        await self.say()
+        await self.transfer_and_resume()
 
     async def scene_at_once(self):
         await self.answered()

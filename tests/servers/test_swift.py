@@ -2,10 +2,11 @@
 """OpenStack Swift as the archive, over its own interface and over its S3."""
 import os
 import pickle
+import re
 import subprocess
 import urllib.request
 
-from storage import Server, Storing, account, free_port, main
+from storage import EXPECTED, Server, Storing, account, free_port, main
 from unpacked import Unpacked
 
 BUCKET = 'bkt'
@@ -118,6 +119,13 @@ class SwiftS3(Swift):
 
 class SwiftItself(Storing):
     server_type = Swift
+
+    def names_difference(self, result, name):
+        """Swift puts a damaged object away when it is read. Of that read a newer rclone keeps nothing to be compared."""
+        if 'arrived corrupted' in result.err:
+            self.says(result, rf'{re.escape(name)}: it arrived corrupted: {EXPECTED}')
+        else:
+            super().names_difference(result, name)
 
 
 class SwiftAsS3(Storing):
