@@ -30,7 +30,8 @@ struct AudibleLeg {
     FileTime modified;
 };
 
-// A leg that is no longer what it was when its header was read.
+// A leg that is no longer what it was when its header was read. One in a cache was brought back again meanwhile: it can
+// be looked for like one that is gone.
 struct LegChanged {
     std::string name;
     bool gone;
@@ -100,7 +101,8 @@ class Builder {
     }
 
     void examine(const LocatedLeg& leg, Fd file) {
-        if (ReadLease{file.get()}.writer() == Writer::some) {
+        // What has its name in a cache is complete, though whoever brought it may not have closed it yet.
+        if (leg.place == LocatedLeg::Place::spool && ReadLease{file.get()}.writer() == Writer::some) {
             result_.being_written.push_back(leg.name);
             return;
         }
@@ -153,7 +155,7 @@ class Builder {
         const auto status = look_at(*file, known.leg->name);
         if (known.device != status.st_dev || known.inode != status.st_ino || known.size != status.st_size ||
             known.modified != modification_time(status))
-            throw LegChanged{known.leg->name, false};
+            throw LegChanged{known.leg->name, known.leg->place == LocatedLeg::Place::cache};
         audio::LegAudio audio{*std::move(file), "leg " + known.leg->name};
         audio.keep_first(known.shape.frames);
         return audio;

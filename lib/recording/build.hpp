@@ -26,7 +26,8 @@ struct BuildResult {
     Exit status = Exit::ok;                 ///< data when a leg was unreadable or shorter than its header states
     std::vector<std::string> faults;        ///< messages, one per leg
     std::vector<std::string> being_written; ///< legs that a recorder still has open; then nothing was written
-    std::vector<std::string> gone;          ///< legs that left for the archive meanwhile; then nothing was written
+    std::vector<std::string> gone; ///< legs that must be looked for again: they left for the archive, or came back
+    ///< from it, meanwhile; then nothing was written
 };
 
 /// Joins the call's legs into the empty file `out`. Legs that were found elsewhere are listed as missing, so the

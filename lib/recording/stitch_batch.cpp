@@ -25,7 +25,7 @@ std::string reason_to_wait(const BuildResult& built) {
     if (!built.being_written.empty())
         return "leg " + built.being_written.front() + " is still being recorded";
     if (!built.gone.empty())
-        return "leg " + built.gone.front() + " left for the archive at this moment";
+        return "leg " + built.gone.front() + " was moved to or from the archive at this moment";
     return {};
 }
 

@@ -120,6 +120,11 @@ class SwiftS3(Swift):
 class SwiftItself(Storing):
     server_type = Swift
 
+    def make_archive(self, work):
+        """Swift sometimes answers a first upload with the end of the answer before it ("malformed HTTP response"): once more then."""
+        result = super().make_archive(work)
+        return super().make_archive(work) if 'malformed HTTP response' in result.err else result
+
     def names_difference(self, result, name):
         """Swift puts a damaged object away when it is read. Of that read a newer rclone keeps nothing to be compared."""
         if 'arrived corrupted' in result.err:

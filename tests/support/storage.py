@@ -202,8 +202,11 @@ class Storing(ServerCase):
     def pbx(self):
         """A PBX whose archive is in the server."""
         work = self.unprepared_pbx()
-        self.status(work.run('pbx-archive', 'init'), 0)
+        self.status(self.make_archive(work), 0)
         return work
+
+    def make_archive(self, work):
+        return work.run('pbx-archive', 'init')
 
     def archived(self):
         """A call of two legs and one of a single leg, all in the archive alone: the PBX, the whole recording, {leg: bytes}."""

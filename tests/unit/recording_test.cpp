@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <thread>
 
 using namespace pbx::recording;
 using pbx::Error;
@@ -185,6 +186,54 @@ TEST_CASE("a leg that leaves the spool after it was found counts as gone, not as
     CHECK(built.gone == std::vector<std::string>{"b.wav"});
     CHECK(built.manifest.missing.empty());
     CHECK(pbx::size_of(out.get(), "the recording") == 0);
+}
+
+namespace {
+
+// A call whose second leg is in a cache.
+struct CachedLeg {
+    World world;
+    TemporaryFolder cache;
+    std::string path = (cache.path() / "b.wav").native();
+
+    CachedLeg() {
+        std::filesystem::rename(world.folder.path() / "b.wav", path);
+        world.legs.add_cache(Folder::open(cache.path()));
+    }
+
+    BuildResult build() const {
+        auto call = resolve_call(call_of({"a.wav", "b.wav"}), world.legs);
+        world.legs.find_in_caches(call.legs);
+        const Fd out{::open(world.recording.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
+        return build_recording(call, Overlap::keep, out.get(), world.recording);
+    }
+};
+
+} // namespace
+
+TEST_CASE("a leg in the cache that another process has just written is not taken for one that is recorded") {
+    const CachedLeg call;
+    const Fd writer{::open(call.path.c_str(), O_WRONLY | O_CLOEXEC)};
+    const auto built = call.build();
+    CHECK(built.being_written.empty());
+    CHECK(built.manifest.legs.size() == 2);
+}
+
+TEST_CASE("a leg in the cache that another process replaces is looked for again") {
+    const CachedLeg call;
+    std::jthread other{[&](const std::stop_token& stop) {
+        while (!stop.stop_requested()) {
+            std::filesystem::copy_file(call.path, call.path + ".new");
+            std::filesystem::rename(call.path + ".new", call.path);
+        }
+    }};
+    bool was_replaced = false;
+    for (int i = 0; i < 10'000 && !was_replaced; ++i) {
+        const auto built = call.build();
+        REQUIRE(built.being_written.empty());
+        was_replaced = !built.gone.empty();
+    }
+    CHECK(was_replaced);
 }
 
 TEST_CASE("a recording that has the last copy of a leg is found, unless it is another account's") {
