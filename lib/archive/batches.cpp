@@ -1,9 +1,10 @@
-// A folder may hold more files than a process can have open: at most one batch of them is.
+// A folder may hold more files than a process can have open: at most three batches of them are.
 #include "archive/batches.hpp"
 
 #include <fmt/format.h>
 
 #include <cstdint>
+#include <memory>
 #include <utility>
 
 namespace pbx::archive {
@@ -12,9 +13,8 @@ namespace {
 
 class Batches {
   public:
-    Batches(ArchiveContext& context, Shelf shelf, Progress& progress,
-            const std::function<void(std::vector<SourceFile>)>& work)
-        : context_{context}, shelf_{shelf}, progress_{progress}, work_{work} {}
+    Batches(ArchiveContext& context, Shelf shelf, Progress& progress, const FileSteps& steps)
+        : context_{context}, shelf_{shelf}, progress_{progress}, steps_{steps} {}
 
     void add(std::optional<SourceFile> file) {
         if (!file)
@@ -25,12 +25,12 @@ class Batches {
         }
         files_.push_back(*std::move(file));
         if (files_.size() == batch_size)
-            run();
+            advance(std::exchange(files_, {}));
     }
 
     void finish() {
-        if (!stopped_)
-            run();
+        advance(std::exchange(files_, {}));
+        advance({});
         context_.report.print_failures(shelf_);
         if (untried_ > 0)
             context_.report.add_run_failure(
@@ -43,12 +43,29 @@ class Batches {
     }
 
   private:
-    void run() {
+    // Begins to read `files`, and processes those that it began to read before.
+    void advance(std::vector<SourceFile> files) {
+        std::unique_ptr<FileBatch> next; // stays in its place while another thread fills it
+        if (!files.empty()) {
+            next = std::make_unique<FileBatch>(FileBatch{std::move(files), {}});
+            if (steps_.read)
+                next->reading = std::async([this, &files = next->files] { return steps_.read(files); });
+        }
+        if (current_)
+            process(*current_);
+        current_ = std::move(next);
+        if (stopped_ && current_) {
+            untried_ += current_->files.size();
+            current_.reset();
+        }
+    }
+
+    void process(FileBatch& batch) {
         const auto& failed = context_.report.counts(shelf_).failed;
         const auto failed_before = failed;
-        const auto size = files_.size();
-        const auto bytes = total_size(files_);
-        work_(std::exchange(files_, {}));
+        const auto size = batch.files.size();
+        const auto bytes = total_size(batch.files);
+        steps_.process(batch);
         progress_.add(size, bytes);
         context_.report.print_failures(shelf_);
         stopped_ = (size == batch_size && failed - failed_before == size) || context_.deadline.passed();
@@ -57,8 +74,9 @@ class Batches {
     ArchiveContext& context_;
     Shelf shelf_;
     Progress& progress_;
-    const std::function<void(std::vector<SourceFile>)>& work_;
+    const FileSteps& steps_;
     std::vector<SourceFile> files_;
+    std::unique_ptr<FileBatch> current_; ///< the batch that is processed next
     bool stopped_ = false;
     std::uint64_t untried_ = 0;
 };
@@ -88,7 +106,7 @@ std::vector<std::string> expected_names(const Folder& folder, const FileSteps& s
 
 void process_in_batches(ArchiveContext& context, const ShelfFolder& source, Progress& progress,
                         const FileSteps& steps) {
-    Batches batches{context, source.shelf, progress, steps.process};
+    Batches batches{context, source.shelf, progress, steps};
     const auto add = [&](const std::string& name) {
         std::optional<SourceFile> file;
         try {

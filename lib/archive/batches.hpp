@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <future>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,11 +18,18 @@ namespace pbx::archive {
 
 constexpr std::size_t batch_size = 256;
 
+struct FileBatch {
+    std::vector<SourceFile> files;
+    std::future<FileErrors> reading; ///< ends when the `read` step has read all files; not valid without that step
+};
+
 /// What is done with each name in a folder, and with the files of a batch.
 struct FileSteps {
     std::function<std::optional<struct stat>(const std::string&)> find_due; ///< for the expected totals
     std::function<std::optional<SourceFile>(const std::string&)> select;
-    std::function<void(std::vector<SourceFile>)> process;
+    std::function<void(FileBatch&)> process;
+    /// Reads the files of a batch, on another thread, while the batch before it travels. May be empty.
+    std::function<FileErrors(std::vector<SourceFile>&)> read{};
 };
 
 /// Lists the folder, and passes the files that `select` opens to `process`. An Error of `select` is a failure of that

@@ -47,7 +47,7 @@ class CachedLegs {
             context_, source_, progress,
             {find,
              [&](const std::string& name) { return find(name) ? open_source(source_.folder, name) : std::nullopt; },
-             [&](std::vector<SourceFile> legs) { trim(std::move(legs)); }});
+             [&](FileBatch& batch) { trim(std::move(batch.files)); }});
     }
 
   private:

@@ -6,6 +6,7 @@
 #include "archive/shared_names.hpp"
 #include "archive/uploads.hpp"
 #include "archive/writers.hpp"
+#include "base/file_status.hpp"
 #include "base/hash.hpp"
 #include "base/log.hpp"
 #include "base/moment.hpp"
@@ -17,7 +18,6 @@
 #include <chrono>
 #include <cstddef>
 #include <ctime>
-#include <future>
 #include <iterator>
 #include <map>
 #include <optional>
@@ -48,7 +48,8 @@ class LegMoves {
         };
         process_in_batches(context_, source_, progress,
                            {find_due, [&](const std::string& name) { return select(name); },
-                            [&](std::vector<SourceFile> legs) { move(std::move(legs)); }});
+                            [&](FileBatch& batch) { move(batch); },
+                            [&](std::vector<SourceFile>& legs) { return take_facts(source_.folder, legs); }});
         release_.finish();
     }
 
@@ -83,39 +84,48 @@ class LegMoves {
         return now - (modified > now ? changed : modified) < context_.options.min_age;
     }
 
-    void move(std::vector<SourceFile> legs) {
+    bool is_shared(const std::string& name) const {
+        return !context_.options.dry_run && nodes_.is_named() && !nodes_.is_ours(name);
+    }
+
+    // The remote is asked while the legs are still read. About shared names it is asked within their window.
+    void move(FileBatch& batch) {
+        auto names = names_of(batch.files);
+        std::erase_if(names, [&](const std::string& name) { return is_shared(name); });
+        auto found = find_objects(context_.remote, Shelf::legs, names, context_.deadline);
+        auto legs = readable(batch);
         if (context_.options.dry_run)
-            return announce(std::move(legs));
-        std::vector<SourceFile> shared;
-        if (nodes_.is_named()) {
-            const auto others = std::stable_partition(legs.begin(), legs.end(),
-                                                      [&](const SourceFile& leg) { return nodes_.is_ours(leg.name); });
-            shared = take_last(legs, static_cast<std::size_t>(legs.end() - others));
-        }
-        move_unshared(std::move(legs));
-        drop_unreadable(shared, take_facts(source_.folder, shared));
+            return announce(std::move(legs), std::move(found));
+        const auto others = std::stable_partition(legs.begin(), legs.end(),
+                                                  [&](const SourceFile& leg) { return !is_shared(leg.name); });
+        auto shared = take_last(legs, static_cast<std::size_t>(legs.end() - others));
+        move_unshared(std::move(legs), std::move(found));
         move_shared(std::move(shared));
     }
 
-    // What the remote has under the names of the legs; it is asked while they are read.
-    FoundObjects read_and_ask(std::vector<SourceFile>& legs) {
-        auto reading = std::async([&] { return take_facts(source_.folder, legs); });
-        auto found = find_objects(context_.remote, Shelf::legs, names_of(legs), context_.deadline);
-        drop_unreadable(legs, reading.get());
-        return found;
-    }
-
-    void drop_unreadable(std::vector<SourceFile>& legs, const std::map<std::string, Error>& errors) {
+    std::vector<SourceFile> readable(FileBatch& batch) {
+        const auto errors = batch.reading.get();
+        auto legs = std::move(batch.files);
         std::erase_if(legs, [&](const SourceFile& leg) {
             const auto error = errors.find(leg.name);
             if (error != errors.end())
                 fail(leg, error->second);
-            return error != errors.end();
+            return error != errors.end() || has_changed(leg);
         });
+        return legs;
     }
 
-    void announce(std::vector<SourceFile> legs) {
-        auto found = read_and_ask(legs);
+    // The batch before this one may have travelled for hours.
+    bool has_changed(const SourceFile& leg) {
+        struct stat now {};
+        if (::fstat(leg.fd.get(), &now) == 0 && is_unchanged(leg.status, now))
+            return false;
+        log::note("left {}: it changed after it was read", leg.name);
+        ++context_.report.counts(Shelf::legs).written;
+        return true;
+    }
+
+    void announce(std::vector<SourceFile> legs, FoundObjects found) {
         const auto compared = compare_all(std::move(legs), std::move(found));
         const auto announce_one = [&](const SourceFile& leg, const char* more) {
             log::warn("would move {} ({} bytes){}", source_.folder.path_of(leg.name), leg.size(), more);
@@ -184,8 +194,7 @@ class LegMoves {
             fail(rejected.file, replaced_leg(context_, source_.folder, rejected.file, *rejected.object));
     }
 
-    void move_unshared(std::vector<SourceFile> legs) {
-        auto found = read_and_ask(legs);
+    void move_unshared(std::vector<SourceFile> legs, FoundObjects found) {
         auto compared = compare_all(std::move(legs), std::move(found));
         const auto deadline = context_.transfer_deadline(total_size(compared.to_upload));
         auto result = upload(context_, source_, std::move(compared.to_upload), deadline);

@@ -5,6 +5,7 @@
 #include "archive/batches.hpp"
 #include "archive/shared_names.hpp"
 #include "archive/uploads.hpp"
+#include "base/file_status.hpp"
 #include "base/log.hpp"
 #include "base/moment.hpp"
 #include "spool/moved_journal.hpp"

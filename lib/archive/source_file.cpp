@@ -12,16 +12,8 @@
 
 namespace pbx::archive {
 
-namespace {
-
-bool is_same_time(const timespec& a, const timespec& b) {
-    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
-}
-
-} // namespace
-
-std::map<std::string, Error> take_facts(const Folder& folder, std::vector<SourceFile>& files) {
-    std::map<std::string, Error> errors;
+FileErrors take_facts(const Folder& folder, std::vector<SourceFile>& files) {
+    FileErrors errors;
     std::mutex guard;
     parallel_for(files.size(), default_jobs(), [&](std::size_t i) {
         auto& file = files[i];
@@ -52,11 +44,6 @@ std::optional<SourceFile> open_source(const Folder& folder, const std::string& n
     if (::fstat(file.fd.get(), &file.status) != 0)
         throw system_error(Exit::io, "cannot look at " + folder.path_of(name), errno);
     return file;
-}
-
-bool is_unchanged(const struct stat& before, const struct stat& now) {
-    return before.st_dev == now.st_dev && before.st_ino == now.st_ino && before.st_size == now.st_size &&
-           is_same_time(before.st_mtim, now.st_mtim) && is_same_time(before.st_ctim, now.st_ctim);
 }
 
 bool is_same(const SourceFile& file, const RemoteObject& object) {

@@ -38,8 +38,11 @@ struct ShelfFolder {
     Shelf shelf;
 };
 
-/// Fills in the facts of all files, on all processors. Returns the errors of those that cannot be read, by name.
-std::map<std::string, Error> take_facts(const Folder& folder, std::vector<SourceFile>& files);
+/// The errors of files, by name.
+using FileErrors = std::map<std::string, Error>;
+
+/// Fills in the facts of all files, on all processors. Returns the errors of those that cannot be read.
+FileErrors take_facts(const Folder& folder, std::vector<SourceFile>& files);
 
 /// "legs" or "stitched".
 const char* name_of(Shelf shelf);
@@ -47,9 +50,6 @@ const char* name_of(Shelf shelf);
 /// Opens a regular file; nothing when it is gone. Throws Error: data for anything but a regular file, and for a name
 /// that the remote cannot store; no_permission, io.
 std::optional<SourceFile> open_source(const Folder& folder, const std::string& name);
-
-/// Whether both are the same file with the same content, as far as size and times show.
-bool is_unchanged(const struct stat& before, const struct stat& now);
 
 /// Whether the remote's own size and MD5 are those of the file.
 bool is_same(const SourceFile& file, const RemoteObject& object);

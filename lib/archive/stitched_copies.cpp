@@ -6,6 +6,7 @@
 #include "archive/uploads.hpp"
 #include "audio/manifest.hpp"
 #include "base/atomic_file.hpp"
+#include "base/file_status.hpp"
 #include "base/log.hpp"
 #include "base/name.hpp"
 #include "recording/damage.hpp"
@@ -47,7 +48,7 @@ class StitchedCopies {
         process_in_batches(context_, source_, progress,
                            {[&](const std::string& name) { return find_unmarked(name); },
                             [&](const std::string& name) { return select(name); },
-                            [&](std::vector<SourceFile> files) { copy(std::move(files)); }});
+                            [&](FileBatch& batch) { copy(std::move(batch.files)); }});
     }
 
   private:
