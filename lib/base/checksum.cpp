@@ -28,9 +28,14 @@ std::string Checksum::hex() const {
     return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
 }
 
-std::string checksum_of_range(int fd, std::uint64_t offset, std::uint64_t length, std::string_view what) {
+std::string checksum_of_range(int fd, std::uint64_t offset, std::uint64_t length, std::string_view what,
+                              const std::stop_token& stop) {
     Checksum checksum;
-    read_blocks(fd, offset, length, what, [&](std::string_view bytes) { checksum.add(bytes); });
+    read_blocks(fd, offset, length, what, [&](std::string_view bytes) {
+        if (stop.stop_requested())
+            throw Error{Exit::temporary, std::string{what} + " was not read to its end"};
+        checksum.add(bytes);
+    });
     return checksum.hex();
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -26,7 +27,9 @@ class Checksum {
     std::unique_ptr<void, Free> state_;
 };
 
-/// The checksum of `length` bytes of an open file, from `offset`. Throws Error (io), also when the file is shorter.
-std::string checksum_of_range(int fd, std::uint64_t offset, std::uint64_t length, std::string_view what);
+/// The checksum of `length` bytes of an open file, from `offset`. Throws Error: io, also when the file is shorter;
+/// temporary when `stop` was requested before the end.
+std::string checksum_of_range(int fd, std::uint64_t offset, std::uint64_t length, std::string_view what,
+                              const std::stop_token& stop = {});
 
 } // namespace pbx

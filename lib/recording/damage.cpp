@@ -16,12 +16,12 @@ std::string find_damage(const audio::Manifest& manifest, std::string_view found)
     return fmt::format("its audio is damaged: the manifest expects XXH128 {}, found {}", manifest.xxh128, found);
 }
 
-std::string find_damage_in_file(int fd, const std::string& what) {
+std::string find_damage_in_file(int fd, const std::string& what, const std::stop_token& stop) {
     const auto header = audio::read_wav_header(fd, what);
     const auto manifest = audio::Manifest::from(header);
     if (!manifest || manifest->xxh128.empty())
         return {};
-    return find_damage(*manifest, checksum_of_range(fd, header.data_offset, header.data_size, what));
+    return find_damage(*manifest, checksum_of_range(fd, header.data_offset, header.data_size, what, stop));
 }
 
 bool mark_damaged(int fd) {

@@ -4,6 +4,7 @@
 #include "audio/manifest.hpp"
 #include "recording/local_legs.hpp"
 
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -14,8 +15,8 @@ namespace pbx::recording {
 std::string find_damage(const audio::Manifest& manifest, std::string_view found);
 
 /// The same for an open recording, whose audio is read where its manifest has a checksum. Throws Error (io; data when
-/// it is not a WAV file).
-std::string find_damage_in_file(int fd, const std::string& what);
+/// it is not a WAV file; temporary when `stop` was requested before the end).
+std::string find_damage_in_file(int fd, const std::string& what, const std::stop_token& stop = {});
 
 /// The modification time of a recording that was found to be damaged and must be rebuilt. No other file has it.
 inline constexpr FileTime damaged_time{};

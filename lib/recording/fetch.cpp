@@ -106,8 +106,9 @@ Exit fetch(const FetchOptions& options) {
     Answer answer{options.answer};
     LegSources sources{options.places, LegSources::WithoutCache::use_private_folder};
     const auto deadline = Deadline::of_run(options.timeout);
+    EarlyCheck early{options.places.stitched, options.leg ? "" : options.call};
     ArchivedFacts facts{options.database, options.timeout, sources, deadline};
-    FetchWork work{options, deadline, sources, answer, facts};
+    FetchWork work{options, deadline, sources, answer, facts, early};
     if (!options.file.empty()) {
         serve_file(work);
         return Exit::ok;

@@ -40,7 +40,7 @@ LocalAttempt serve_local_recording(FetchWork& work, const ResolvedCall& call) {
     if (freshness.manifest.audible() == 0)
         throw no_audio(call.call);
     // Before any of it is sent, since it can still be rebuilt then. What was read once is sent from memory.
-    if (const auto fault = find_damage_in_file(file.get(), path); !fault.empty())
+    if (const auto fault = work.early.find_damage(file.get(), path); !fault.empty())
         return {false, fault, Error{Exit::data, path + ": " + fault, cannot_be_rebuilt}};
     work.facts.close();
     send_recording(work, file.get(), freshness.manifest, "stitched-local");

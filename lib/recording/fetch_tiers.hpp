@@ -6,6 +6,7 @@
 #include "base/error.hpp"
 #include "recording/answer.hpp"
 #include "recording/archived_facts.hpp"
+#include "recording/early_check.hpp"
 #include "recording/fetch.hpp"
 #include "recording/leg_sources.hpp"
 #include "recording/resolved_call.hpp"
@@ -22,6 +23,7 @@ struct FetchWork {
     LegSources& sources;
     Answer& answer;
     ArchivedFacts& facts;
+    EarlyCheck& early;
 };
 
 /// Serves one leg as it is. Throws Error: no_input when it is in no place or has no audio, data when it is ambiguous or

@@ -3,6 +3,7 @@
 #include "catch.hpp"
 #include "recording/build.hpp"
 #include "recording/damage.hpp"
+#include "recording/early_check.hpp"
 #include "recording/freshness.hpp"
 #include "recording/resolved_call.hpp"
 #include "temporary_folder.hpp"
@@ -166,6 +167,41 @@ TEST_CASE("a recording that was marked as damaged is not current") {
     REQUIRE(mark_damaged(file.get()));
     CHECK(world.check(call).damaged);
     CHECK_FALSE(world.check(call).current);
+}
+
+TEST_CASE("a recording that changes after it was read early is read again") {
+    const World world;
+    world.build(call_of({"a.wav", "b.wav"}));
+    const Fd file{::open(world.recording.c_str(), O_RDWR | O_CLOEXEC)};
+    EarlyCheck unchanged{world.folder.path(), "1776500000.1"};
+    CHECK(unchanged.find_damage(file.get(), "the recording").empty());
+    EarlyCheck flipped{world.folder.path(), "1776500000.1"};
+    flipped.wait();
+    const auto last = static_cast<off_t>(pbx::size_of(file.get(), "the recording")) - 1;
+    REQUIRE(::pwrite(file.get(), "?", 1, last) == 1);
+    CHECK_THAT(flipped.find_damage(file.get(), "the recording"), ContainsSubstring("damaged"));
+}
+
+TEST_CASE("a recording that replaces the one that was read early is read") {
+    const World world;
+    world.build(call_of({"a.wav", "b.wav"}));
+    EarlyCheck early{world.folder.path(), "1776500000.1"};
+    early.wait();
+    const auto other = world.folder.write("other.wav", pbx::read_file(world.recording));
+    const Fd file{::open(other.c_str(), O_RDWR | O_CLOEXEC)};
+    const auto last = static_cast<off_t>(pbx::size_of(file.get(), "the recording")) - 1;
+    REQUIRE(::pwrite(file.get(), "?", 1, last) == 1);
+    CHECK_THAT(early.find_damage(file.get(), "the recording"), ContainsSubstring("damaged"));
+}
+
+TEST_CASE("what names no recording is not read early") {
+    const World world;
+    world.build(call_of({"a.wav", "b.wav"}));
+    const Fd file{::open(world.recording.c_str(), O_RDONLY | O_CLOEXEC)};
+    for (const auto* const name : {"", "../1776500000.1", "-x", "none", "a\nb"}) {
+        EarlyCheck early{world.folder.path(), name};
+        CHECK(early.find_damage(file.get(), "the recording").empty());
+    }
 }
 
 TEST_CASE("a leg that was missing and is here now makes a recording outdated") {
