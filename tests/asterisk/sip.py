@@ -392,13 +392,13 @@ class Line(asyncio.DatagramProtocol):
         except Refused as refused:
             return refused.status
 
-    async def call(self, number, name='', user=None, party=None, wait=True, target=None):
+    async def call(self, number, name='', user=None, party=None, wait=True, target=None, speak=True):
         """INVITE; returns the Call at once with wait=False, else when it is answered. Refused when it is not.
         `user` and `name` go into From as they are, for forged callers; `target` is the request's URI where it is not the
-        called number's."""
+        called number's. With speak=False the caller is silent from the first packet on."""
         call = self._towards(number, name, user, target)
         call.media = await Media.open(self.address, party or self.party)
-        call.media.speaking = True
+        call.media.speaking = speak
         self.calls[call.call_id, call.local_tag] = call
         self.history.append(call)
         attempt = self.keep(self.invite(call))

@@ -42,8 +42,7 @@ class Scene:
     async def answered(self, after=0.3):
         """The call, answered by 1001."""
         taken = picks_up(self.first, after=after, speak=False)
-        self.caller = await self.organization.trunk.call(self.number, user=f'79100{self.number}', wait=False)
-        self.caller.media.speaking = False
+        self.caller = await self.organization.trunk.call(self.number, user=f'79100{self.number}', wait=False, speak=False)
         self.agent = await asyncio.wait_for(taken, 15)
         await asyncio.sleep(QUIET)
 
@@ -137,8 +136,7 @@ class Scene:
     async def consult(self):
         target = picks_up(self.second, after=0.3, speak=False)
         await self.agent.hold()
-        consultation = await self.first.call('1002')
-        consultation.media.speaking = False
+        consultation = await self.first.call('1002', speak=False)
         return consultation, await asyncio.wait_for(target, 15)
 
     async def scene_attended_transfer(self):
@@ -172,8 +170,7 @@ class Scene:
     async def scene_queue(self):
         """The caller waits while the call is paused, and so begins the agent's leg."""
         rings_for_ever(self.first)
-        self.caller = await self.organization.trunk.call(self.number, user=f'79100{self.number}', wait=False)
-        self.caller.media.speaking = False
+        self.caller = await self.organization.trunk.call(self.number, user=f'79100{self.number}', wait=False, speak=False)
         await wait_for(self.caller.answered, 10, 'the queue answers')
         await asyncio.sleep(2)
         channel = await self.channel()
@@ -235,8 +232,7 @@ class Scene:
             await call.answer(speak=False)
             far.set_result(call)
         self.organization.trunk.on_call = on_call
-        self.agent = await self.first.call('979031112233')
-        self.agent.media.speaking = False
+        self.agent = await self.first.call('979031112233', speak=False)
         self.caller = await asyncio.wait_for(far, 10)
         await asyncio.sleep(QUIET)
         await self.say()
@@ -246,8 +242,7 @@ class Scene:
         await self.agent.transfer('700')
         await wait_for(self.agent.ended, 10, 'the phone is let go')
         await self.whisper(self.caller)
-        fetcher = await self.second.call('701')
-        fetcher.media.speaking = False
+        fetcher = await self.second.call('701', speak=False)
         await asyncio.sleep(QUIET)
         await self.whisper(self.caller, fetcher)
         await self.record('resume', call=call)
@@ -368,6 +363,24 @@ def unknown_windows(samples):
             if not is_joint(window):
                 unknown.append(start)
     return unknown
+
+
+class TheJudge(Case):
+    """Whether it would notice."""
+    SAID = [sample for second in (0, 1) for sample in SAID[second] * 3]
+
+    def test_silence_and_what_was_said_are_known_wherever_their_frames_begin(self):
+        for shift in (0, 1, 79):
+            samples = [0] * shift + self.SAID + [0] * 500 + self.SAID[40:]
+            self.assertEqual(unknown_windows(samples), [])
+
+    def test_one_frame_of_the_secret_is_noticed_wherever_it_lies(self):
+        for second in range(tones.SECONDS):
+            secret = tones.from_ulaw(tones.frame(SECRET, 50 * second))
+            place = (0, 70, 3 * tones.FRAME, 3 * tones.FRAME + 70)[second % 4]
+            samples = self.SAID[:place] + secret + self.SAID[place:]
+            self.assertNotEqual(unknown_windows(samples), [], f'second {second}, sample {place}')
+            self.assertNotEqual(unknown_windows([0] * place + secret + [0] * 200), [])
 
 
 def traces_of_the_secret(samples):
