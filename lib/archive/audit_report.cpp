@@ -30,7 +30,7 @@ const std::string& verdict_of(const cdr::FoundLeg& leg) {
 
 bool has_problem(const cdr::FoundLeg& leg) {
     const auto& verdict = verdict_of(leg);
-    return verdict != "sound" && verdict != "unjudged";
+    return verdict != "sound" && verdict != "paused" && verdict != "unjudged";
 }
 
 std::optional<std::int64_t> sound_permille(const cdr::AccountSummary& sum) {

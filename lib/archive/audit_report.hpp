@@ -36,18 +36,30 @@ inline constexpr int report_schema = 1;
 using Count = std::int64_t cdr::AccountSummary::*;
 
 /// The counts of a summary by the name that JSON gives them.
-inline constexpr std::array<std::pair<const char*, Count>, 23> counts{{
-    {"rows", &cdr::AccountSummary::rows},           {"calls", &cdr::AccountSummary::calls},
-    {"sound", &cdr::AccountSummary::sound},         {"unrecorded", &cdr::AccountSummary::unrecorded},
-    {"faulty", &cdr::AccountSummary::faulty},       {"pending", &cdr::AccountSummary::pending},
-    {"unproven", &cdr::AccountSummary::unproven},   {"legs", &cdr::AccountSummary::legs},
-    {"ambiguous", &cdr::AccountSummary::ambiguous}, {"differs", &cdr::AccountSummary::differs},
-    {"local", &cdr::AccountSummary::local},         {"remote", &cdr::AccountSummary::remote},
-    {"both", &cdr::AccountSummary::both},           {"awaited", &cdr::AccountSummary::awaited},
-    {"missing", &cdr::AccountSummary::missing},     {"empty", &cdr::AccountSummary::empty},
-    {"silent", &cdr::AccountSummary::silent},       {"cut", &cdr::AccountSummary::cut},
-    {"one-sided", &cdr::AccountSummary::one_sided}, {"short", &cdr::AccountSummary::too_short},
-    {"unjudged", &cdr::AccountSummary::unjudged},   {"orphans", &cdr::AccountSummary::orphans},
+inline constexpr std::array<std::pair<const char*, Count>, 24> counts{{
+    {"rows", &cdr::AccountSummary::rows},
+    {"calls", &cdr::AccountSummary::calls},
+    {"sound", &cdr::AccountSummary::sound},
+    {"unrecorded", &cdr::AccountSummary::unrecorded},
+    {"faulty", &cdr::AccountSummary::faulty},
+    {"pending", &cdr::AccountSummary::pending},
+    {"unproven", &cdr::AccountSummary::unproven},
+    {"legs", &cdr::AccountSummary::legs},
+    {"ambiguous", &cdr::AccountSummary::ambiguous},
+    {"differs", &cdr::AccountSummary::differs},
+    {"local", &cdr::AccountSummary::local},
+    {"remote", &cdr::AccountSummary::remote},
+    {"both", &cdr::AccountSummary::both},
+    {"awaited", &cdr::AccountSummary::awaited},
+    {"missing", &cdr::AccountSummary::missing},
+    {"empty", &cdr::AccountSummary::empty},
+    {"paused", &cdr::AccountSummary::paused},
+    {"silent", &cdr::AccountSummary::silent},
+    {"cut", &cdr::AccountSummary::cut},
+    {"one-sided", &cdr::AccountSummary::one_sided},
+    {"short", &cdr::AccountSummary::too_short},
+    {"unjudged", &cdr::AccountSummary::unjudged},
+    {"orphans", &cdr::AccountSummary::orphans},
     {"bytes", &cdr::AccountSummary::bytes},
 }};
 

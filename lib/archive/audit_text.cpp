@@ -105,8 +105,9 @@ constexpr std::array<Explanation, 7> of_places{{
     {"differs", &cdr::AccountSummary::differs, "in both with different content, or not what was archived"},
 }};
 
-constexpr std::array<Explanation, 6> of_worth{{
+constexpr std::array<Explanation, 7> of_worth{{
     {"empty", &cdr::AccountSummary::empty, "no audio, although there was time to talk"},
+    {"paused", &cdr::AccountSummary::paused, "no audio, because the recording was paused for that time: no fault"},
     {"silent", &cdr::AccountSummary::silent, "digital silence throughout"},
     {"cut", &cdr::AccountSummary::cut, "its header was never finished: Asterisk died"},
     {"one-sided", &cdr::AccountSummary::one_sided, "one of its two channels is silent"},

@@ -22,7 +22,7 @@ constexpr const char* due_calls = R"(
             bool_or(r.recordingfile <> '') as named,
             min(case l.verdict when 'ambiguous' then 1 when 'missing' then 2 when 'differs' then 3 when 'empty' then 4
                 when 'silent' then 5 when 'cut' then 6 when 'one-sided' then 7 when 'short' then 8 when 'awaited' then 9
-                when 'unjudged' then 10 when 'sound' then 11 end) as gravity
+                when 'unjudged' then 10 when 'paused' then 11 when 'sound' then 11 end) as gravity
         from pbx_audit_rows r
             left join pbx_audit_policy p on p.account = r.account and p.dcontext = r.dcontext and p.dst = r.dst
             left join pbx_audit_legs l on l.account = r.account and l.recordingfile = r.recordingfile
@@ -60,8 +60,8 @@ constexpr const char* summary_query = R"(
             count(*) filter (where state = 'local') as local, count(*) filter (where state = 'remote') as remote,
             count(*) filter (where state = 'both') as both, count(*) filter (where state = 'awaited') as awaited,
             count(*) filter (where state = 'missing') as missing,
-            count(*) filter (where worth = 'empty') as empty, count(*) filter (where worth = 'silent') as silent,
-            count(*) filter (where worth = 'cut') as cut, count(*) filter (where worth = 'one-sided') as one_sided,
+            count(*) filter (where worth = 'empty') as empty, count(*) filter (where worth = 'paused') as paused,
+            count(*) filter (where worth = 'silent') as silent, count(*) filter (where worth = 'cut') as cut, count(*) filter (where worth = 'one-sided') as one_sided,
             count(*) filter (where worth = 'short') as short, count(*) filter (where worth = 'unjudged') as unjudged,
             sum(coalesce(local, remote)) as bytes
         from pbx_audit_legs group by 1
@@ -72,8 +72,8 @@ constexpr const char* summary_query = R"(
         union select account from counted union select account from stray
     )
     select k.account, o.name, r.rows, c.calls, c.sound, c.unrecorded, c.pending, c.unproven, l.legs, l.ambiguous,
-        l.differs, l.local, l.remote, l.both, l.awaited, l.missing, l.empty, l.silent, l.cut, l.one_sided, l.short,
-        l.unjudged, s.orphans, l.bytes
+        l.differs, l.local, l.remote, l.both, l.awaited, l.missing, l.empty, l.paused, l.silent, l.cut, l.one_sided,
+        l.short, l.unjudged, s.orphans, l.bytes
     from known k left join organizations o on cast(o.id as text) = k.account left join counted r using (account)
         left join calls c using (account) left join legs l using (account) left join stray s using (account)
     order by o.name collate "C" nulls last, k.account collate "C")";
@@ -84,10 +84,10 @@ AccountSummary summary_of(const db::BulkRow& row) {
     if (!row.is_null(1))
         sum.organization = row.text(1);
     int column = 2;
-    for (auto* count : {&sum.rows,      &sum.calls,     &sum.sound,   &sum.unrecorded, &sum.pending, &sum.unproven,
-                        &sum.legs,      &sum.ambiguous, &sum.differs, &sum.local,      &sum.remote,  &sum.both,
-                        &sum.awaited,   &sum.missing,   &sum.empty,   &sum.silent,     &sum.cut,     &sum.one_sided,
-                        &sum.too_short, &sum.unjudged,  &sum.orphans, &sum.bytes})
+    for (auto* count : {&sum.rows,      &sum.calls,     &sum.sound,    &sum.unrecorded, &sum.pending, &sum.unproven,
+                        &sum.legs,      &sum.ambiguous, &sum.differs,  &sum.local,      &sum.remote,  &sum.both,
+                        &sum.awaited,   &sum.missing,   &sum.empty,    &sum.paused,     &sum.silent,  &sum.cut,
+                        &sum.one_sided, &sum.too_short, &sum.unjudged, &sum.orphans,    &sum.bytes})
         *count = row.number(column++);
     sum.faulty = sum.calls - sum.sound - sum.unrecorded - sum.pending - sum.unproven;
     return sum;

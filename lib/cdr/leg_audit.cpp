@@ -19,6 +19,7 @@ constexpr const char* audited_rows = R"(
     select c.id, t.calldate, coalesce(c.sequence, 0) as sequence, coalesce(c.linkedid, '') as linkedid,
         coalesce(nullif(c.linkedid, ''), ' ' || c.id) as call,
         coalesce(c.accountcode, '') as account, coalesce(c.recordingfile, '') as recordingfile,
+        coalesce(c.recording_paused, '') as paused,
         coalesce(c.dcontext, '') as dcontext, coalesce(c.dst, '') as dst,
         coalesce(c.disposition, '') = 'ANSWERED' as answered, coalesce(c.billsec, 0) as billsec,
         t.calldate + coalesce(c.duration, 0) * interval '1 second' as ended,
@@ -73,23 +74,45 @@ constexpr const char* ambiguous_legs = R"(
 // its call. The recorder of a DID or a queue stops there, while its row goes on to the end of the call; and a recorder
 // that continues after a transfer makes a leg longer, never shorter. Of a leg that a row from before the window names
 // too, that row is not known here, and so is no talk time.
+//
+// What was said during a pause is not in the leg. Pauses are seconds into the call, which began at the time in its
+// linkedid (cdr/pauses.hpp); all rows of the call know of them, and only the last ones know where they end.
 constexpr const char* talk_times = R"(
     create temporary table pbx_audit_talk as
-    select distinct on (account, recordingfile) account, recordingfile,
-        least(billsec, extract(epoch from next_answer - answer)) as talk
-    from (
-        select account, recordingfile, calldate, sequence, id, billsec, answer,
-            lead(answer) over (partition by call, account order by answer, sequence, id) as next_answer
-        from pbx_audit_rows where answered) r
-    where recordingfile <> ''{known}
-    order by account, recordingfile, calldate, sequence, id)";
+    with leg as (
+        select distinct on (account, recordingfile) account, recordingfile, call,
+            extract(epoch from answer) as answer, least(billsec, extract(epoch from next_answer - answer)) as talk
+        from (
+            select account, recordingfile, call, calldate, sequence, id, billsec, answer,
+                lead(answer) over (partition by call, account order by answer, sequence, id) as next_answer
+            from pbx_audit_rows where answered) r
+        where recordingfile <> ''{known}
+        order by account, recordingfile, calldate, sequence, id
+    ), pause as (
+        select account, call, start + cast(part[1] as bigint) as since,
+            max(start + cast(nullif(part[2], '') as bigint)) as until
+        from (
+            select account, call, cast(substring(call from '([0-9]{{1,12}})\.[0-9]+$') as bigint) as start,
+                regexp_match(text, '^([0-9]{{1,9}})-([0-9]{{0,9}})$') as part
+            from pbx_audit_rows cross join unnest(string_to_array(paused, ',')) as text
+            where paused <> '') p
+        where start is not null and part is not null
+        group by 1, 2, 3
+    ), silenced as (
+        select account, recordingfile,
+            sum(greatest(least(coalesce(until, answer + talk), answer + talk) - greatest(since, answer), 0)) as paused
+        from leg join pause using (account, call)
+        group by 1, 2
+    )
+    select account, recordingfile, greatest(talk - coalesce(paused, 0), 0) as talk, coalesce(paused, 0) as paused
+    from leg left join silenced using (account, recordingfile))";
 
 constexpr const char* not_named_earlier = R"(
     and not exists (select from asterisk_cdr o where o.recordingfile = r.recordingfile
         and coalesce(o.accountcode, '') = r.account and o.calldate < to_timestamp({since})))";
 
-// A leg without audio is no fault where nobody had time to talk. Of an ambiguous leg an account learns nothing: the
-// file may be another's.
+// A leg without audio is no fault where nobody had time to talk, or where it was paused for that time. Of an ambiguous
+// leg an account learns nothing: the file may be another's.
 constexpr const char* judged_legs = R"(
     create temporary table pbx_audit_legs as
     select l.account, l.recordingfile, l.local, l.remote, l.seconds, l.talk, l.state, l.worth,
@@ -103,6 +126,7 @@ constexpr const char* judged_legs = R"(
                 when f.local is not null and f.remote is not null then 'both' when f.local is not null then 'local'
                 when f.remote is not null then 'remote' when n.recent then 'awaited' else 'missing' end as state,
             case when f.differs or a.recordingfile is not null then null
+                when f.worth = 'empty' and t.talk <= {slack} and t.talk + t.paused > {slack} then 'paused'
                 when f.worth = 'empty' and coalesce(t.talk, 0) <= {slack} then 'sound'
                 when f.worth = 'sound' and f.seconds + greatest({slack}, 0.1 * t.talk) < t.talk then 'short'
                 else f.worth end as worth

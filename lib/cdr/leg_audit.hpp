@@ -28,8 +28,8 @@ struct FoundLeg {
     std::optional<std::uint64_t> local, remote; ///< bytes; nothing: it is not there
     std::string state;                          ///< AuditedRow::state
     std::optional<double> seconds;              ///< of audio, where that is known
-    /// "empty", "silent", "cut", "one-sided", "short", "sound" when none of these is true, "unjudged" when too little
-    /// is known, and empty when there is no audio to judge.
+    /// "empty", "paused" when it is empty because of a pause, "silent", "cut", "one-sided", "short", "sound" when none of
+    /// these is true, "unjudged" when too little is known, and empty when there is no audio to judge.
     std::string worth;
 };
 
@@ -72,7 +72,8 @@ struct AccountSummary {
     std::int64_t sound = 0, unrecorded = 0, faulty = 0, pending = 0, unproven = 0;
     std::int64_t legs = 0; ///< each once, whatever number of rows name it, and in one of the next seven states
     std::int64_t ambiguous = 0, differs = 0, local = 0, remote = 0, both = 0, awaited = 0, missing = 0;
-    std::int64_t empty = 0, silent = 0, cut = 0, one_sided = 0, too_short = 0, unjudged = 0; ///< of the legs, by worth
+    /// Of the legs, by worth.
+    std::int64_t empty = 0, paused = 0, silent = 0, cut = 0, one_sided = 0, too_short = 0, unjudged = 0;
     std::int64_t orphans = 0, bytes = 0;
 };
 

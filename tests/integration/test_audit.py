@@ -333,6 +333,27 @@ class Worth(AuditCase):
                          {'9-6.wav': 'sound', '9-5.9.wav': 'short', '3-0.wav': 'sound', '4-0.wav': 'empty', '100-90.wav': 'sound',
                           '100-89.wav': 'short', '0-0.wav': 'sound'})
 
+    def test_a_leg_that_was_paused_while_people_talked_is_no_fault(self):
+        work = self.small_pbx()
+        # Seconds of audio of 100 s of talk, the pauses of the leg's row and of another row of the call, and the worth
+        cases = {'throughout.wav': (0, '0-', '0-', 'paused'), 'nearly.wav': (0, '2-99', '', 'paused'),
+                 'resumed.wav': (0, '0-', '0-40', 'empty'), 'twice.wav': (0, '0-50,51-', '', 'paused'),
+                 'half.wav': (50, '25-75', '', 'sound'), 'lost.wav': (30, '25-75', '', 'short'),
+                 'elsewhere.wav': (0, '500-600', '', 'empty'), 'damaged.wav': (0, 'x,-9,50-20,99999999999-,7', '', 'empty'),
+                 'unpaused.wav': (50, '', '', 'short')}
+        for number, (name, (seconds, paused, elsewhere, _)) in enumerate(cases.items()):
+            call = f'pbx-1..example-{work.now - 7200}.{number}'
+            self.facts(work, name, frames=seconds * 8000, **({} if seconds else {'levels': [NOTHING_HEARD]}))
+            self.row(work, call, name, duration=100, billsec=100, recording_paused=paused)
+            self.row(work, call, '', duration=0, billsec=0, disposition='NO ANSWER', recording_paused=elsewhere, sequence=2)
+        report = self.report(work)
+        self.assertEqual({row['recordingfile']: row['worth'] for row in report['rows']}, {name: case[3] for name, case in cases.items()})
+        self.assertEqual({row['recordingfile']: row['talk'] for row in report['rows'] if row['worth'] == 'sound'}, {'half.wav': 50})
+        self.assertEqual((report['total']['paused'], report['total']['empty'], report['total']['sound']), (3, 3, 4))
+        work.db.sql("delete from asterisk_cdr where recordingfile not in ('throughout.wav', 'half.wav')")
+        self.status(work.run('pbx-archive', 'audit'), 0)
+        self.assertNotIn('throughout.wav', work.run('pbx-archive', 'audit', '--summary').text)
+
     def test_the_leg_of_a_did_or_a_queue_ends_when_the_next_side_answers(self):
         work = self.small_pbx()
         for leg, row in {'did.wav': {'dcontext': 'org_acme__incoming_sub', 'dst': '49301234', 'duration': 100, 'billsec': 100},
