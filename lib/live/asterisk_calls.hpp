@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/deadline.hpp"
-#include "deploy/console.hpp"
+#include "deploy/console_session.hpp"
 #include "live/listings.hpp"
 
 #include <map>
@@ -23,12 +23,11 @@ struct Channel {
 /// asked.
 class AsteriskCalls {
   public:
-    AsteriskCalls(deploy::Console console, const Deadline& deadline)
-        : console_{std::move(console)}, deadline_{deadline} {}
+    AsteriskCalls(const deploy::Console& console, const Deadline& deadline);
 
-    /// Those whose name begins with `begin`. Each channel is asked once for its ids: another call's channel that joins
-    /// this one meanwhile is that of a consultation, which RecordedCall counts in.
+    /// Those whose name begins with `begin`.
     std::vector<Channel> channels(const std::string& begin = {}) const;
+    /// Waits for those that begin at this moment, whose file Asterisk does not name yet.
     std::vector<Recorder> recorders(const std::string& channel) const;
     std::vector<GroupedChannel> groups() const;
 
@@ -38,6 +37,8 @@ class AsteriskCalls {
     void continue_recorder(const std::string& channel, const std::string& file) const;
     void set_variable(const std::string& channel, const std::string& name, const std::string& value) const;
 
+    /// Throws Error (temporary) when Asterisk cannot use its AstDB: an entry that cannot be read looks like none.
+    void require_database() const;
     /// Empty when there is no such entry.
     std::string read(const std::string& family, const std::string& key) const;
     std::map<std::string, std::string> read_all(const std::string& family, const std::string& key) const;
@@ -52,11 +53,7 @@ class AsteriskCalls {
     void originate(const std::string& context, const std::string& extension) const;
 
   private:
-    std::string ask(const std::string& command) const;
-
-    deploy::Console console_;
-    Deadline deadline_;
-    mutable std::map<std::string, ChannelIds> known_; ///< by name
+    deploy::ConsoleSession session_;
 };
 
 } // namespace pbx::live

@@ -86,8 +86,11 @@ std::vector<Recorder> recorders_in(std::string_view listing) {
     std::vector<Recorder> recorders;
     for (const auto line : Lines{listing}) {
         const auto fields = split(line, '\t');
-        if (fields.size() > 1 && fields.front().starts_with("0x"))
-            recorders.push_back({std::string{fields[0]}, with_extension(trimmed(fields[1]))});
+        if (fields.size() < 2 || !fields.front().starts_with("0x"))
+            continue;
+        const bool named =
+            std::any_of(fields.begin() + 1, fields.end(), [](auto name) { return !trimmed(name).empty(); });
+        recorders.push_back({std::string{fields[0]}, named ? with_extension(trimmed(fields[1])) : std::string{}});
     }
     return recorders;
 }

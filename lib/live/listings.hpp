@@ -34,7 +34,7 @@ std::optional<ChannelIds> ids_in(std::string_view listing);
 
 struct Recorder {
     std::string id;
-    std::string file; ///< with the extension .wav
+    std::string file; ///< with the extension .wav; empty while it begins
 };
 
 /// The recorders of "mixmonitor list NAME".
