@@ -23,7 +23,9 @@ namespace {
 // paused: pbx-record writes pbx-pause/CALL into the AstDB before it looks for recorders, and a recorder asks after its
 // MixMonitor. So either that entry is found here, or pbx-record finds the recorder. What begins during a pause leaves
 // an empty file, which its CDR row can name only now: no audio reaches a channel while it runs these steps. CALL is the
-// call's linkedid without the system name. pbx-held/CALL/CHANNEL is the file with which pbx-record resumes.
+// call's linkedid without the system name. pbx-held/CALL/CHANNEL is the file with which pbx-record resumes. An AstDB
+// that cannot be read looks like one without entries; but where a channel of the call is in the group pbx-pause,
+// pbx-watched/CALL exists.
 //
 // with: a phone that has a paused call on hold may consult somebody, and then join both calls. So the recorder of the
 // consultation waits for the end of the pause as well.
@@ -131,10 +133,12 @@ exten => nobody,1,Set(CDR_PROP(disable)=1)
 exten => paused,1,Gosub(pbx-recorder,call,1(${CHANNEL(linkedid)}))
  same => n,Set(LOCAL(call)=${GOSUB_RETVAL})
  same => n,GotoIf($[${DB_EXISTS(pbx-pause/${call})}=1]?yes)
+ same => n,GotoIf($[${GROUP_COUNT(${call}@pbx-pause)}>0 & ${DB_EXISTS(pbx-watched/${call})}=0]?unread)
  same => n,Set(LOCAL(call)=${IF($["x${PBX_WITH}"="x"]?${GROUP(pbx-pause)}:${PBX_WITH})})
  same => n,GotoIf($["x${call}"="x"]?no)
  same => n,GotoIf($[${DB_EXISTS(pbx-pause/${call})}=1]?yes)
  same => n(no),Return(0)
+ same => n(unread),Log(ERROR,The recording of call ${call} stays paused: the AstDB cannot be read)
  same => n(yes),StopMixMonitor()
  same => n,Set(GROUP(pbx-pause)=${call})
  same => n,Gosub(pbx-recorder,call,1(${UNIQUEID}))
@@ -198,13 +202,17 @@ exten => _X.,1,Set(CDR_PROP(disable)=1)
  same => n(watch),Wait(1)
  same => n,GotoIf($[${GROUP_COUNT(${CALL}@pbx-pause)}=0]?over)
  same => n,Set(UNTIL=${DB(pbx-pause/${CALL})})
+ same => n,GotoIf($["x${UNTIL}"="x" & ${DB_EXISTS(pbx-watched/${CALL})}=0]?unread)
  same => n,GotoIf($["x${UNTIL}"="x" | ${EPOCH}<0${CUT(UNTIL,-,1)}]?watch)
  same => n,TrySystem(pbx-record -q resume --due ${CALL})
  same => n,GotoIf($["${SYSTEMSTATUS}"="SUCCESS"]?watch)
  same => n,Log(ERROR,The recording of call ${CALL} stays paused: pbx-record cannot resume it)
  same => n,Wait(5)
  same => n,Goto(watch)
- same => n(over),Set(GONE=${DB_DELETE(pbx-pause/${CALL})}${DB_DELETE(pbx-paused/${CALL})})
+ same => n(unread),Log(ERROR,The recording of call ${CALL} may stay paused: the AstDB cannot be read)
+ same => n,Wait(5)
+ same => n,Goto(watch)
+ same => n(over),Set(GONE=${DB_DELETE(pbx-pause/${CALL})}${DB_DELETE(pbx-paused/${CALL})}${DB_DELETE(pbx-watched/${CALL})})
  same => n,DBdeltree(pbx-held/${CALL})
  same => n,Hangup()
  same => n(hold),Answer()

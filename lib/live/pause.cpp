@@ -4,6 +4,8 @@
 //   pbx-pause/CALL         until-since: the end as a Unix time, the beginning in seconds into the call
 //   pbx-paused/CALL        the pauses before: "12-47,"
 //   pbx-held/CALL/CHANNEL  the file of a recorder that waits for the end of the pause
+//   pbx-watched/CALL       exists from the first pause to the end of the call: where it is missing, Asterisk cannot
+//   read
 #include "live/pause.hpp"
 
 #include "base/folder.hpp"
@@ -34,6 +36,7 @@ namespace {
 using std::chrono::seconds;
 using namespace std::chrono_literals;
 using Channels = std::vector<Channel>;
+using Recorders = std::vector<std::pair<Channel, Recorder>>;
 
 constexpr const char* watch_context = "pbx-recorder-watch";
 
@@ -164,8 +167,8 @@ class RecordedCall {
         choose_channels(channels);
     }
 
-    std::vector<std::pair<Channel, Recorder>> find_recorders() const {
-        std::vector<std::pair<Channel, Recorder>> found;
+    Recorders find_recorders() const {
+        Recorders found;
         for (const auto& channel : channels_)
             for (auto& recorder : asterisk_.recorders(channel.name))
                 found.emplace_back(channel, std::move(recorder));
@@ -209,7 +212,7 @@ class Pauser {
         : asterisk_{asterisk}, call_{std::move(call)}, span_{span} {}
 
     Exit run(const Channels& channels) {
-        const auto known = RecordedCall{asterisk_, call_, channels}.find_recorders();
+        const auto known = find_recorders(channels);
         const auto before = read_pause(asterisk_, call_);
         if (!before && known.empty())
             throw Error{Exit::not_recorded, "nobody records call " + call_ + ": nothing was paused"};
@@ -217,6 +220,7 @@ class Pauser {
         for (const auto& [key, file] : asterisk_.read_all("pbx-held", call_))
             held_.insert(key);
         const auto until = (current_second() + span_).time_since_epoch();
+        asterisk_.write("pbx-watched", call_, "1");
         asterisk_.write("pbx-pause", call_, fmt::format("{}-{}", until.count(), since_.count()));
         for (const auto& [channel, recorder] : known)
             hold(channel, recorder);
@@ -228,6 +232,18 @@ class Pauser {
     }
 
   private:
+    // A recorder that begins again after an attended transfer is away for 0.1 s.
+    Recorders find_recorders(const Channels& channels) const {
+        const RecordedCall call{asterisk_, call_, channels};
+        const auto patience = Deadline::after(400ms);
+        auto found = call.find_recorders();
+        while (found.empty() && !patience.passed()) {
+            std::this_thread::sleep_for(20ms);
+            found = call.find_recorders();
+        }
+        return found;
+    }
+
     void hold(const Channel& channel, const Recorder& recorder) {
         auto key = call_ + '/' + channel.id;
         if (!held_.insert(key).second)
@@ -342,7 +358,7 @@ class Resumer {
 struct CallStatus {
     std::string call;
     std::optional<PauseEntry> pause;
-    std::vector<std::pair<Channel, Recorder>> recorders;
+    Recorders recorders;
 
     const char* state() const { return pause ? "paused" : recorders.empty() ? "not recorded" : "recorded"; }
     Exit exit_status() const {
@@ -390,6 +406,7 @@ Exit for_each_call(const PauseRequest& request, const Act& act) {
     const auto lock = wait_for_turn(Folder::open(request.spool), deadline);
     const WaitingFor waiting{"Asterisk", Exit::unavailable};
     const AsteriskCalls asterisk{request.console, deadline};
+    asterisk.require_database();
     const auto channels = asterisk.channels();
     auto status = Exit::ok;
     for (const auto& call : CallFinder{request, channels}.find()) {

@@ -2,9 +2,11 @@
 """The recording of calls is paused while people talk: what they say during the pause is in no file, not one sample."""
 import asyncio
 import cmath
+import contextlib
 import json
 import os
 import re
+import sqlite3
 import time
 import unittest
 from operator import mul
@@ -12,7 +14,7 @@ from operator import mul
 import tones
 from pbx import Pbx, leg_names, picks_up, rings_for_ever, wait_for
 from private_asterisk import main_with_asterisk
-from workdir import Case
+from workdir import BIN, Case
 
 QUIET = 0.4   # seconds of silence before and after each command, for packets that are under way
 SECRET = 'D'  # the band of what is said during a pause
@@ -39,10 +41,11 @@ class Scene:
         organization.queue('5001', [self.first])
         organization.did(self.number, *(('queue', '5001') if self.name.startswith('queue') else ('extension', '1001')))
 
-    async def answered(self, after=0.3):
+    async def answered(self, **caller):
         """The call, answered by 1001."""
-        taken = picks_up(self.first, after=after, speak=False)
-        self.caller = await self.organization.trunk.call(self.number, user=f'79100{self.number}', wait=False, speak=False)
+        taken = picks_up(self.first, after=0.3, speak=False)
+        self.caller = await self.organization.trunk.call(
+            self.number, **{'user': f'79100{self.number}', **caller}, wait=False, speak=False)
         self.agent = await asyncio.wait_for(taken, 15)
         await asyncio.sleep(QUIET)
 
@@ -226,12 +229,7 @@ class Scene:
 
     async def scene_outbound_parked(self):
         """An outbound call is recorded on the channel that is parked."""
-        far = asyncio.get_running_loop().create_future()
-
-        async def on_call(call):
-            await call.answer(speak=False)
-            far.set_result(call)
-        self.organization.trunk.on_call = on_call
+        far = picks_up(self.organization.trunk, after=0, speak=False)
         self.agent = await self.first.call('979031112233', speak=False)
         self.caller = await asyncio.wait_for(far, 10)
         await asyncio.sleep(QUIET)
@@ -242,10 +240,144 @@ class Scene:
         await self.agent.transfer('700')
         await wait_for(self.agent.ended, 10, 'the phone is let go')
         await self.whisper(self.caller)
-        fetcher = await self.second.call('701', speak=False)
+        fetcher = await self.second.call(await self.space(), speak=False)
         await asyncio.sleep(QUIET)
         await self.whisper(self.caller, fetcher)
         await self.record('resume', call=call)
+        await self.say()
+
+    async def space(self):
+        """Where the call is parked."""
+        shown = await asyncio.to_thread(self.pbx.asterisk.cli, 'parking show default')
+        return re.search(rf'(?s)Space *: *(\d+)\s+Channel *: *\S*[@/]{self.name}_', shown).group(1)
+
+    async def scene_parked(self):
+        """The agent parks the paused call, and 1002 gets it back by a number that is recorded."""
+        await self.answered()
+        await self.say()
+        await self.record('pause')
+        call = json.loads((await self.record('status', '--json')).text)[0]['call']
+        await self.whisper()
+        await self.agent.transfer('700')
+        await wait_for(self.agent.ended, 10, 'the phone is let go')
+        await self.whisper(self.caller)
+        fetcher = await self.second.call(await self.space(), speak=False)
+        await asyncio.sleep(QUIET)
+        await self.whisper(self.caller, fetcher)
+        await self.record('resume', call=call)
+        await self.say()
+
+    async def scene_restart(self):
+        """After an attended transfer the recorder begins again in its file; at that moment the call is paused."""
+        await self.answered()
+        await self.say()
+        call = json.loads((await self.record('status', '--json')).text)[0]['call']
+        consultation, other = await self.consult()
+        transfer = asyncio.create_task(self.agent.transfer('1002', replaces=consultation))
+        await wait_for(consultation.ended, 10, 'the consultation ends')
+        await self.record('pause', call=call)
+        await transfer
+        await self.whisper(self.caller, other)
+        await self.record('resume', call=call)
+        await self.say()
+
+    async def scene_hostile(self):
+        """The caller's number and name, and a channel that the operator's dialplan names, are made to mislead a reader of
+        listings."""
+        self.number = '74969999'  # the operator's own, see NAMED
+        line = 'PJSIP/x!c!e!1!Up!a!b!1!2!3!4!5!6!1.1'
+        await self.answered(user='1%0a' + line.replace('!', '%21') + '%0d%22%5c', name=f'"{line} Caller ID: x"')
+        await self.say()
+        await self.record('pause', call=(await self.channel()))
+        await self.record('status')
+        await self.whisper()
+        await self.record('resume')
+        await self.say()
+
+    # --- what goes wrong, one scene after the other
+
+    async def logged(self, text, since):
+        deadline = time.monotonic() + 30
+        while not any(text in line and 'ERROR' in line for line in self.pbx.asterisk.complaints(since)):
+            if time.monotonic() > deadline:
+                raise AssertionError(f'{self.name}: Asterisk does not log "{text}"')
+            await asyncio.sleep(0.2)
+
+    async def late_without_program(self):
+        """Asterisk does not find pbx-record when the pause ends."""
+        await self.answered()
+        await self.say()
+        await self.record('pause', '--for', '2s')
+        since = len(self.pbx.asterisk.messages())
+        self.pbx.program.rename(self.pbx.program.with_name('gone'))
+        await self.logged('stays paused: pbx-record cannot resume it', since)
+        await self.whisper()
+        await self.record('status')
+        await self.record('resume')
+        self.pbx.program.with_name('gone').rename(self.pbx.program)
+        await self.say()
+
+    async def late_without_database(self):
+        """Asterisk cannot use its AstDB when the pause ends."""
+        await self.answered()
+        await self.say()
+        await self.record('pause', '--for', '2s')
+        since = len(self.pbx.asterisk.messages())
+        with contextlib.closing(self.locked_database()):
+            await self.logged('may stay paused: the AstDB cannot be read', since)
+            await self.whisper()
+            for command in ('pause', 'resume', 'status'):
+                await self.record(command, status=75)
+        await self.record('resume')
+        await self.say()
+
+    async def late_transfer_without_database(self):
+        """The recorder of the target cannot look for the pause."""
+        await self.answered()
+        await self.say()
+        await self.record('pause')
+        since = len(self.pbx.asterisk.messages())
+        # A phone that has registered could not even be called: Asterisk keeps its address in the AstDB.
+        target = picks_up(self.organization.trunk, after=0.3, speak=False)
+        with contextlib.closing(self.locked_database()):
+            await self.agent.transfer('979031112233')
+            other = await asyncio.wait_for(target, 15)
+            await self.logged('stays paused: the AstDB cannot be read', since)
+            await self.whisper(self.caller, other)
+
+    def locked_database(self):
+        """Until the connection is closed, Asterisk can neither read nor write it. Asterisk is always in a transaction, which it
+        ends after it has written."""
+        connection = sqlite3.connect(self.pbx.asterisk.folder / 'lib' / 'astdb.sqlite3', timeout=2, isolation_level=None)
+        for attempt in range(20):
+            self.pbx.asterisk.cli(f'database put tests lock {attempt}')
+            with contextlib.suppress(sqlite3.OperationalError):
+                connection.execute('begin exclusive')
+                return connection
+        raise AssertionError('the AstDB is not free')
+
+    async def late_older_dialplan(self):
+        """The recorder was deployed by a version that knows no pauses."""
+        await self.answered()
+        recorder = self.pbx.asterisk.etc / 'pbx-recorder.conf'
+        text = recorder.read_text(encoding='utf-8')
+        recorder.write_text(text.replace('exten => paused,1,', 'exten => unknown,1,'), encoding='utf-8')
+        await asyncio.to_thread(self.pbx.asterisk.cli, 'dialplan reload')
+        await self.record('pause', status=78)
+        await self.record('status')
+        recorder.write_text(text, encoding='utf-8')
+        await asyncio.to_thread(self.pbx.asterisk.cli, 'dialplan reload')
+        await self.say()
+
+    async def late_not_allowed(self):
+        """Asterisk's administrator has not allowed the commands."""
+        await self.answered()
+        self.pbx.asterisk.write('cli_permissions.conf', '[general]\ndefault_perm=permit\n[root]\ndeny=mixmonitor\n')
+        await asyncio.to_thread(self.pbx.asterisk.cli, 'cli reload permissions')
+        await self.record('pause', status=77)
+        self.pbx.asterisk.write('cli_permissions.conf', '[general]\ndefault_perm=permit\n')
+        await asyncio.to_thread(self.pbx.asterisk.cli, 'cli reload permissions')
+        await self.record('status')
         await self.say()
 
     async def scene_told_apart(self):
@@ -267,6 +399,27 @@ class Scene:
             await self.record(command, status=2)
 
 
+# Two organizations that park, each with a way to retrieve the call: without and with a recording.
+PARKED = {'outbound_parked': '''
+[outbound_parked__transfer](+)
+include => parkedcalls
+[outbound_parked__internal](+)
+exten => _70X,1,ParkedCall(default,${EXTEN})
+''', 'parked': '''
+[parked__transfer](+)
+include => parkedcalls
+[parked__internal](+)
+exten => _70X,1,Gosub(pbx-recorder,record,1(parked,,retrieved))
+ same => n,ParkedCall(default,${EXTEN})
+'''}
+
+# A channel whose name has blanks, quotes and backslashes.
+NAMED = r"""[hostile__own_incoming](+)
+exten => 74969999,1,Dial(Local/a b\"c\\@hostile__named/n)
+[hostile__named]
+exten => _.,1,Goto(hostile__internal,1001,1)
+"""
+
 PARKING = '[default]\nparkext => 700\nparkpos => 701-720\ncontext => parkedcalls\nparkingtime => 60\n'
 
 
@@ -274,25 +427,34 @@ class Scenes:
     def __init__(self, pbx):
         wanted = re.compile(os.environ.get('PBX_CALLS', ''))  # to debug a single scene
         self.pbx = pbx
-        self.all = {name[6:]: Scene(pbx, name[6:]) for name in dir(Scene) if name.startswith('scene_') and wanted.search(name)}
+        self.all = {name.partition('_')[2]: Scene(pbx, name.partition('_')[2]) for name in dir(Scene)
+                    if name.startswith(('scene_', 'late_')) and wanted.search(name)}
         self.faults, self.left = {}, None
 
-    async def play(self, scene):
+    async def play(self, scene, kind='scene'):
         try:
-            await asyncio.wait_for(getattr(scene, f'scene_{scene.name}')(), 200)
+            await asyncio.wait_for(getattr(scene, f'{kind}_{scene.name}')(), 200)
         except Exception as fault:  # pylint: disable=broad-except
             self.faults[scene.name] = fault
         finally:
             await scene.hang_up()
 
-    def allow_parking(self):
-        """As an operator does it."""
+    def give_program(self):
+        """Asterisk finds pbx-record where a scene can take it away."""
+        asterisk = self.pbx.asterisk
+        self.pbx.program = asterisk.folder / 'bin' / 'pbx-record'
+        self.pbx.program.parent.mkdir()
+        self.pbx.program.symlink_to(BIN / 'pbx-record')
+        asterisk.environment['PATH'] = f"{self.pbx.program.parent}:{asterisk.program.parent}:{os.environ['PATH']}"
+
+    def write_operators_part(self):
         asterisk = self.pbx.asterisk
         asterisk.write('res_parking.conf', PARKING)
         with open(asterisk.etc / 'extensions.conf', 'a', encoding='utf-8') as file:
-            if 'outbound_parked' in self.all:
-                file.write('[outbound_parked__transfer](+)\ninclude => parkedcalls\n'
-                           '[outbound_parked__internal](+)\nexten => _70X,1,ParkedCall(default,${EXTEN})\n')
+            for name in {'outbound_parked', 'parked'} & set(self.all):
+                file.write(PARKED[name])
+            if 'hostile' in self.all:
+                file.write(NAMED)
 
     async def run(self):
         for number, scene in enumerate(self.all.values()):
@@ -304,13 +466,17 @@ class Scenes:
         deployed = self.pbx.deploy()
         if deployed.status:
             raise RuntimeError(f'the configuration was not deployed:\n{deployed}')
-        self.allow_parking()
+        self.write_operators_part()
+        self.give_program()
         try:
             await self.pbx.start()
-            await asyncio.gather(*(self.play(scene) for scene in self.all.values()))
+            late = {scene for scene in self.all.values() if hasattr(scene, f'late_{scene.name}')}
+            await asyncio.gather(*(self.play(scene) for scene in self.all.values() if scene not in late))
+            for scene in sorted(late, key=lambda scene: scene.number):
+                await self.play(scene, 'late')
             await self.pbx.quiet()
             self.left = {family: self.pbx.asterisk.cli(f'database show {family}').strip()
-                         for family in ('pbx-pause', 'pbx-paused', 'pbx-held')}
+                         for family in ('pbx-pause', 'pbx-paused', 'pbx-held', 'pbx-watched')}
         finally:
             self.pbx.stop()
             if os.environ.get('PBX_KEEP'):
@@ -451,6 +617,28 @@ class WhatIsPaused(Case):
     def test_a_pause_goes_on_while_the_call_is_parked(self):
         self.nothing_secret('outbound_parked', self.legs('outbound_parked'), 2 * TALK)
 
+    def test_a_pause_goes_on_while_the_call_is_parked_and_retrieved_by_a_recorded_number(self):
+        self.nothing_secret('parked', self.legs('parked'), 2 * TALK)
+
+    def test_a_recorder_that_begins_again_at_the_moment_of_the_pause_is_stopped(self):
+        self.nothing_secret('restart', self.legs('restart'), 2 * TALK)
+
+    def test_hostile_callers_and_channels_are_paused_like_others(self):
+        self.nothing_secret('hostile', self.legs('hostile'), 2 * TALK)
+
+    def test_a_pause_whose_end_fails_goes_on_until_somebody_resumes(self):
+        for name in ('without_program', 'without_database'):
+            with self.subTest(name):
+                self.nothing_secret(name, self.legs(name), 2 * TALK)
+
+    def test_a_target_whose_recorder_cannot_look_for_a_pause_is_not_recorded(self):
+        self.nothing_secret('transfer_without_database', self.legs('transfer_without_database'), TALK)
+
+    def test_what_is_not_paused_is_recorded_on(self):
+        for name in ('older_dialplan', 'not_allowed'):
+            with self.subTest(name):
+                self.nothing_secret(name, self.legs(name), TALK)
+
     def test_every_leg_of_a_row_has_a_file_and_every_file_a_row(self):
         named = {leg for name in PAUSED.all for leg in self.legs(name)}
         self.assertEqual(named, {path.name for path in PAUSED.pbx.work.spool.glob('*.wav')})
@@ -487,6 +675,19 @@ class WhatIsSaid(Case):
         for command in ('pause', 'resume'):
             self.assertIn('nobody records call', self.scene('unrecorded').results[command][0].err)
 
+    def test_a_dialplan_that_knows_no_pauses_is_a_configuration_error(self):
+        result = self.scene('older_dialplan').results['pause'][0]
+        self.assertIn('dialplan knows no pauses', result.err)
+        self.hints(result)
+
+    def test_a_command_that_asterisk_does_not_allow_is_a_matter_of_permission(self):
+        self.assertIn('does not allow this user the command "mixmonitor', self.scene('not_allowed').results['pause'][0].err)
+
+    def test_a_database_that_asterisk_cannot_use_is_no_empty_one(self):
+        for command in ('pause', 'resume', 'status'):
+            result = self.scene('without_database').results[command][1 if command == 'pause' else 0]
+            self.assertIn('in its database', result.err)
+
     def test_pauses_are_in_the_rows_as_seconds_into_the_call(self):
         pause, = self.paused('plain')
         self.assertTrue(0 <= pause['from'] < pause['until'], pause)
@@ -508,7 +709,7 @@ class WhatIsSaid(Case):
             self.hints(self.status(result, 69))
 
     def test_nothing_of_a_pause_is_left_when_the_calls_are_over(self):
-        self.assertEqual(PAUSED.left, {family: '0 results found.' for family in ('pbx-pause', 'pbx-paused', 'pbx-held')})
+        self.assertEqual(PAUSED.left, {family: '0 results found.' for family in ('pbx-pause', 'pbx-paused', 'pbx-held', 'pbx-watched')})
 
 
 if __name__ == '__main__':
