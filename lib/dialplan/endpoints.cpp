@@ -11,6 +11,7 @@ namespace {
 
 // set_var of a phone: the targets of its transfers. It is not inherited, so that callers from outside have none.
 // set_var of a trunk: its callers are from outside (dial_options in extensions.cpp).
+// allow_transfer=no: nobody outside may send our phones elsewhere with a REFER, or take a call over with Replaces.
 // direct_media=no: audio that does not pass through Asterisk cannot be recorded.
 // message_context: a MESSAGE outside of a call would run the dialplan, on a channel of its own.
 constexpr std::string_view phone = R"(
@@ -53,6 +54,7 @@ disallow=all
 allow=~D
 aors=~E
 accountcode=~A
+allow_transfer=no
 set_var=__PBX_OUTSIDE=1
 direct_media=no
 rtp_symmetric=yes

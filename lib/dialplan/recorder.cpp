@@ -126,6 +126,10 @@ exten => decide,1,Set(PBX_PREFIX=${FILTER(0-9a-z_,${ARG1})})
  same => n,GotoIf($[${DIALPLAN_EXISTS(${PBX_PREFIX}__policy,off-${PBX_POINT},1)}]?done)
  same => n,Set(PBX_POINT=organization)
  same => n(done),Return(${name})
+; count(organization): for an operator's own contexts: limits.max_channels counts the call, and refuses it above the limit
+exten => count,1,Set(LOCAL(prefix)=${FILTER(0-9a-z_,${ARG1})})
+ same => n,GosubIf($[${DIALPLAN_EXISTS(${prefix}__calls,in,1)}]?${prefix}__calls,in,1(,))
+ same => n,Return()
 ; nobody: a call that ends at once and leaves no CDR row
 exten => nobody,1,Set(CDR_PROP(disable)=1)
  same => n,Hangup()

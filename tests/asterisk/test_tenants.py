@@ -9,6 +9,7 @@ import sys
 import time
 
 import sip
+import tones
 from pbx import leg_names, now, pbx_of_module, rings_for_ever
 from pbx import picks_up as picks_up_after
 from private_asterisk import main_with_asterisk
@@ -19,6 +20,13 @@ NODE = 'n1'
 SYSTEM = 'pbx-1..example'
 RING = 0.2  # seconds until a phone is picked up: well before the callers hang up
 STAY = 1.0  # seconds of a call that is answered: a number answers before the phone behind it does
+OWN = '''
+[own__own]
+exten => 800,1,Gosub(pbx-recorder,count,1(own))
+ same => n(answer),Answer()
+ same => n,Wait(30)
+exten => 801,1,Goto(800,answer)
+'''
 LOBBY = '''
 [lobby]
 type=endpoint
@@ -86,6 +94,10 @@ class Attacks:
         self.stranger = sip.Line('stranger', address='127.0.0.198')
         self.small = small = await pbx.organization('small')
         self.pair = pair = await pbx.organization('pair')
+        self.own = await pbx.organization('own')
+        for extension in ('3001', '3002', '3003'):
+            self.own.user(extension)
+        pbx.inserts.append(f"update organizations set limits = '{{\"max_channels\": 1}}' where id = '{self.own.id}';\n")
         for organization, most in ((small, 1), (pair, 2)):
             pbx.inserts.append(f"update organizations set limits = '{{\"max_channels\": {most}}}' where id = '{organization.id}';\n")
             organization.route()
@@ -94,6 +106,16 @@ class Attacks:
             organization.did(f'749800{most}1', 'extension', '2001')
             organization.did(f'749800{most}2', 'queue', '5001')
             organization.queue('5001', [organization.phones['2004'], organization.phones['2005']])
+
+    async def do_own(self):
+        """The operator's own numbers: 800 counts its calls, 801 does not."""
+        phones = self.own.phones
+        for what, first, second in (('beside counted', '800', '3001'), ('beside uncounted', '801', '3001'), ('own', '3001', '800')):
+            picks_up(phones['3001'])
+            call = await asyncio.wait_for(phones['3002'].call(first), 12)
+            self.seen[what] = await status_of(phones['3003'], second)
+            await call.hang_up()
+            await self.gone('own_')
 
     async def steal(self):
         """A row that the database refuses at once need not be refused again."""
@@ -150,6 +172,23 @@ class Attacks:
         self.seen['no route'] = await status_of(self.thief.phones['1003'], '5550001')
         self.seen['no did'] = await status_of(self.thief.trunk, 'abc-nowhere', user='49306')
         self.seen['unknown did'] = await status_of(self.thief.trunk, '4930999', user='49307')
+
+    async def do_refer(self):
+        """The outside party of a call sends the phone elsewhere, or into a call of another organization."""
+        zeta, thief = self.zeta, self.thief
+        caller, phone = await connected(zeta.trunk, '4930111', picks_up(zeta.phones['1001']), user='49308')
+        other, its_phone = await connected(thief.trunk, '4930222', picks_up(thief.phones['1003']), user='49309')
+        for what, number, replaces in (('own number', '1003', None), ("another's number", '4930222', None),
+                                       ('outside number', '49310', None), ("another's call", '4930222', other)):
+            try:
+                await caller.transfer(number, replaces)
+                self.seen[f'REFER to {what}'] = 202
+            except sip.Refused as refused:
+                self.seen[f'REFER to {what}'] = refused.status
+        await asyncio.sleep(STAY)
+        self.seen['REFER left'] = [call.ended_by for call in (caller, phone, other, its_phone)]
+        for call in (caller, other):
+            await call.hang_up()
 
     async def do_twins(self):
         """Two calls of one caller to one number in one second."""
@@ -243,7 +282,7 @@ class Attacks:
                 self.seen[f'failed {name}'] = f'{type(why).__name__}: {why}'
         await self.do_did()
         await asyncio.gather(*(one(name, getattr(self, f'do_{name}')()) for name in
-                               ('phones', 'out', 'strangers', 'register', 'no_route', 'small', 'pair')))
+                               ('phones', 'out', 'strangers', 'register', 'no_route', 'refer', 'own', 'small', 'pair')))
         await self.pbx.quiet()
 
 
@@ -255,6 +294,8 @@ async def place_all():
     PBX.configure()
     (PBX.asterisk.etc / 'pjsip.conf').write_text((PBX.asterisk.etc / 'pjsip.conf').read_text(encoding='utf-8') + LOBBY, encoding='utf-8')
     PBX.asterisk.write('asterisk.conf', PBX.asterisk._defaults()['asterisk.conf'] + f'systemname = {SYSTEM}\n')
+    with open(PBX.asterisk.etc / 'extensions.conf', 'a', encoding='utf-8') as file:
+        file.write(OWN)
     PBX.store()
     await ATTACKS.steal()
     PBX.deployed = PBX.deploy('--node', NODE)
@@ -358,6 +399,21 @@ class WhatStrangersReach(TenantCase):
         self.assertEqual(PBX.rows("channel like 'Message/%'"), [])
 
 
+    def test_the_outside_party_of_a_call_cannot_transfer_it(self):
+        for what in ('own number', "another's number", 'outside number', "another's call"):
+            self.was(f'REFER to {what}', 603)
+        self.was('REFER left', ['', '', '', ''])
+        for src, organization in (('49308', ATTACKS.zeta), ('49309', ATTACKS.thief)):
+            with self.subTest(src):
+                rows = self.rows(src)
+                self.assertEqual({row['accountcode'] for row in rows}, {organization.id})
+                leg, = leg_names(rows)
+                samples = tones.wav_samples((PBX.work.spool / leg).read_bytes())
+                heard = tones.speech(samples)
+                for party in 'AB':
+                    self.assertGreater(heard[party].length, len(samples) / tones.RATE - 0.7, rows)
+
+
 class WhatLimitsAllow(TenantCase):
     def refused(self, src, organization):
         rows = self.rows(src)
@@ -382,6 +438,12 @@ class WhatLimitsAllow(TenantCase):
             self.was(what, 503)
             self.refused(src, ATTACKS.small)
         self.was('again', 200)
+
+    def test_an_own_number_of_the_operators_counts_if_it_asks_for_it(self):
+        for what, status in (('beside counted', 503), ('beside uncounted', 200), ('own', 503)):
+            self.was(what, status)
+        rows = [row for row in self.rows('3003') if row['dst'] == '800']
+        self.assertEqual([(row['disposition'], row['accountcode']) for row in rows], [('CONGESTION', ATTACKS.own.id)])
 
     def test_a_call_counts_once_however_many_phones_ring_and_however_it_was_transferred(self):
         self.was('beside a queue', 200)

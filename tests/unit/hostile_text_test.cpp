@@ -282,33 +282,12 @@ void judge_sections(const std::string& text, const std::set<std::string>& keys, 
     }
 }
 
-const std::set<std::string> pjsip_keys{"type",
-                                       "context",
-                                       "disallow",
-                                       "allow",
-                                       "auth",
-                                       "aors",
-                                       "callerid",
-                                       "password",
-                                       "accountcode",
-                                       "set_var",
-                                       "username",
-                                       "direct_media",
-                                       "rtp_symmetric",
-                                       "rewrite_contact",
-                                       "contact",
-                                       "max_contacts",
-                                       "remove_existing",
-                                       "endpoint",
-                                       "match",
-                                       "outbound_auth",
-                                       "from_user",
-                                       "line",
-                                       "server_uri",
-                                       "client_uri",
-                                       "identify_by",
-                                       "allow_subscribe",
-                                       "message_context"};
+const std::set<std::string> pjsip_keys{
+    "type",           "context",       "disallow",        "allow",          "auth",         "aors",
+    "callerid",       "password",      "accountcode",     "set_var",        "username",     "direct_media",
+    "allow_transfer", "rtp_symmetric", "rewrite_contact", "contact",        "max_contacts", "remove_existing",
+    "endpoint",       "match",         "outbound_auth",   "from_user",      "line",         "server_uri",
+    "client_uri",     "identify_by",   "allow_subscribe", "message_context"};
 const std::set<std::string> queue_keys{"strategy", "timeout", "retry", "musicclass", "ringinuse", "member"};
 
 Organization victim() {
