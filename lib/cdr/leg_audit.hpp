@@ -28,8 +28,8 @@ struct FoundLeg {
     std::optional<std::uint64_t> local, remote; ///< bytes; nothing: it is not there
     std::string state;                          ///< AuditedRow::state
     std::optional<double> seconds;              ///< of audio, where that is known
-    /// "empty", "paused" when it is empty because of a pause, "silent", "cut", "one-sided", "short", "sound" when none of
-    /// these is true, "unjudged" when too little is known, and empty when there is no audio to judge.
+    /// "empty", "paused" when it is empty because of a pause, "silent", "cut", "one-sided", "short", "sound" when none
+    /// of these is true, "unjudged" when too little is known, and empty when there is no audio to judge.
     std::string worth;
 };
 

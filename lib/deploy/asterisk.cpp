@@ -10,6 +10,7 @@
 #include "deploy/asterisk_log.hpp"
 #include "deploy/candidate.hpp"
 #include "deploy/cdr_settings.hpp"
+#include "deploy/codec_paths.hpp"
 #include "deploy/console.hpp"
 #include "deploy/identifier_order.hpp"
 #include "deploy/private_asterisk.hpp"
@@ -167,6 +168,19 @@ void require_cdr_rows(const LoadedConfiguration& loaded, const Candidate& candid
                 cdr_hint(loaded.cdr_status)};
 }
 
+// Its module does not work without a licence, which the private Asterisk does not have.
+constexpr const char* licensed_codec = "g729";
+
+void require_codecs(const LoadedConfiguration& loaded, const std::map<std::string, Names>& codecs) {
+    auto missing = loaded.codecs_without_path;
+    if (missing.erase(licensed_codec) > 0)
+        log::warn("{}, unless its module has a licence", codec_fault(licensed_codec, codecs.at(licensed_codec)));
+    for (const auto& codec : missing)
+        log::error({Exit::data, codec_fault(codec, codecs.at(codec))});
+    if (!missing.empty())
+        throw Error{Exit::data, "with these codecs calls would not be recorded; nothing was changed", codec_hint};
+}
+
 } // namespace
 
 void Asterisk::validate(const std::vector<File>& files, const Texts& mains, bool peers,
@@ -174,7 +188,9 @@ void Asterisk::validate(const std::vector<File>& files, const Texts& mains, bool
     const WaitingFor waiting{"the private Asterisk", Exit::unavailable};
     const auto user = asterisk_account(folder_);
     const PrivateAsteriskOptions options{trusted_program(program_, user.user), installed_folders(folder_, user), user,
-                                         trusted_temporary_folder(user)};
+                                         trusted_temporary_folder(user), codecs_in(files)};
+    auto options_without = options;
+    options_without.codecs.clear();
     auto instead = mains;
     for (const auto& file : files)
         instead.emplace(file.name, file.text);
@@ -184,7 +200,7 @@ void Asterisk::validate(const std::vector<File>& files, const Texts& mains, bool
         log::warn("{}: the output of its #exec lines is not validated", name);
 
     auto without_run =
-        std::async(std::launch::async, [&] { return load_privately(options, operators_candidate, deadline); });
+        std::async(std::launch::async, [&] { return load_privately(options_without, operators_candidate, deadline); });
     const auto loaded = load_privately(options, candidate, deadline);
     const auto without = without_run.get();
 
@@ -199,6 +215,7 @@ void Asterisk::validate(const std::vector<File>& files, const Texts& mains, bool
                     "the lines above are its complaints"};
     require_names_first(loaded, peers);
     require_cdr_rows(loaded, candidate);
+    require_codecs(loaded, options.codecs);
     log::note("a private Asterisk loaded {} endpoints and {} extensions without a complaint",
               sections_in(files, dialplan::endpoint_files, "type=endpoint").size(), extensions_in(files).size());
 }
@@ -238,6 +255,16 @@ void Asterisk::check_running_cdr(const Deadline& deadline) const {
         return;
     log::warn("the running Asterisk has no CDR backend, so no CDR row reaches the database");
     log::warn("hint: copy cdr_pgsql.conf of the examples, load cdr_pgsql.so in modules.conf, and restart Asterisk");
+}
+
+void Asterisk::check_running_codecs(const std::vector<File>& files, const Deadline& deadline) const {
+    const auto codecs = codecs_in(files);
+    const auto missing =
+        codecs_without_path(codecs, [&](const std::string& question) { return ask_running(question, deadline); });
+    for (const auto& codec : missing)
+        log::warn("the running Asterisk: {}", codec_fault(codec, codecs.at(codec)));
+    if (!missing.empty())
+        log::warn("hint: {}", codec_hint);
 }
 
 } // namespace pbx::deploy

@@ -22,9 +22,10 @@ class Asterisk {
     /// identified by its address.
     ///
     /// Throws Error: data, after printing each complaint, when Asterisk logs a warning that it does not log without
-    /// `files`, when it lacks something that `files` define, when with `peers` addresses are compared before names, or
-    /// when with the operator's cdr.conf calls leave no CDR rows; unavailable when there is no Asterisk; no_permission
-    /// when another user can change the program, or the asterisk.conf that names its folders.
+    /// `files`, when it lacks something that `files` define, when with `peers` addresses are compared before names,
+    /// when with the operator's cdr.conf calls leave no CDR rows, or when it cannot convert a codec that `files` allow;
+    /// unavailable when there is no Asterisk; no_permission when another user can change the program, or the
+    /// asterisk.conf that names its folders.
     void validate(const std::vector<File>& files, const Texts& mains, bool peers, const Deadline& deadline) const;
 
     /// Lets the running Asterisk reload what belongs to `main_file`. Throws Error (unavailable, or no_permission as
@@ -38,6 +39,9 @@ class Asterisk {
     /// Warns when the running Asterisk does not write the CDR rows that the legs of calls need, or has no backend to
     /// write them with: it reads cdr.conf only when it starts, or with "module reload cdr". Throws Error as reload().
     void check_running_cdr(const Deadline& deadline) const;
+
+    /// Warns when the running Asterisk cannot convert a codec that `files` allow. Throws Error as reload().
+    void check_running_codecs(const std::vector<File>& files, const Deadline& deadline) const;
 
   private:
     std::string ask_running(const std::string& question, const Deadline& deadline) const;

@@ -298,6 +298,8 @@ class Deployment {
         if (pending.contains("pjsip.conf") && has_peers())
             asterisk.check_running_order(deadline_);
         asterisk.check_running_cdr(deadline_);
+        if (pending.contains("pjsip.conf"))
+            asterisk.check_running_codecs(files(), deadline_);
     }
 
     const Options& options_;

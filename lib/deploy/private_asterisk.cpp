@@ -40,7 +40,8 @@ void write_file(const fs::path& path, std::string_view text) {
     write_all(file.get(), text, path.native());
 }
 
-// chan_pjsip and the modules that register with providers or serve a network stay out: this Asterisk only reads.
+// chan_pjsip and the modules that register with providers or serve a network stay out: this Asterisk only reads. What
+// it says about modules that are not installed is said without the organizations' files too.
 constexpr std::string_view modules = R"([modules]
 autoload = no
 load = res_sorcery_config.so
@@ -51,6 +52,16 @@ load = res_pjsip.so
 load = res_pjsip_endpoint_identifier_ip.so
 load = app_queue.so
 load = pbx_config.so
+load = codec_resample.so
+load = codec_ulaw.so
+load = codec_alaw.so
+load = codec_g722.so
+load = codec_gsm.so
+load = codec_ilbc.so
+load = codec_opus.so
+load = codec_opus_open_source.so
+load = codec_g729.so
+load = codec_g729a.so
 )";
 
 // One private Asterisk, from its start to its end.
@@ -138,6 +149,9 @@ class PrivateAsterisk {
         loaded.queues = ask("queue show");
         loaded.settings = ask("pjsip show settings");
         loaded.cdr_status = ask("cdr show status");
+        if (!options_.codecs.empty())
+            loaded.codecs_without_path =
+                codecs_without_path(options_.codecs, [&](const std::string& question) { return ask(question); });
         ask("core stop now");
         return loaded;
     }

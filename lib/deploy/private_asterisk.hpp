@@ -4,8 +4,10 @@
 #include "base/deadline.hpp"
 #include "base/identity.hpp"
 #include "deploy/candidate.hpp"
+#include "deploy/codec_paths.hpp"
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -19,13 +21,15 @@ struct LoadedConfiguration {
     std::string queues;
     std::string settings;
     std::string cdr_status;
+    Names codecs_without_path; ///< of PrivateAsteriskOptions::codecs
 };
 
 struct PrivateAsteriskOptions {
-    std::string program;             ///< from trusted_program()
-    std::string installed_folders;   ///< from installed_folders()
-    Identity user;                   ///< the account that it runs as
-    std::filesystem::path temporary; ///< from trusted_temporary_folder()
+    std::string program;                 ///< from trusted_program()
+    std::string installed_folders;       ///< from installed_folders()
+    Identity user;                       ///< the account that it runs as
+    std::filesystem::path temporary;     ///< from trusted_temporary_folder()
+    std::map<std::string, Names> codecs; ///< from codecs_in()
 };
 
 /// The environment of an asterisk program.

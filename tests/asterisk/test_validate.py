@@ -37,6 +37,16 @@ class Validating(OperatorCase):
     def generate(self, work, *arguments, **how):
         return super().generate(work, '--asterisk', asterisk_root.program(), *arguments, **how)
 
+    @staticmethod
+    def start(pbx, work, order=''):
+        """The Asterisk that the tools of `work` deploy to."""
+        for name, text in (('extensions.conf', '[general]\n'), ('queues.conf', '[general]\n'), ('cdr_pgsql.conf', ''),
+                           ('pjsip.conf', f'{order}[udp]\ntype=transport\nprotocol=udp\nbind={pbx.sip[0]}:{pbx.sip[1]}\n')):
+            pbx.write(name, text)
+        pbx.folder.chmod(0o755)  # its data folder is the private Asterisk's too, which is not root
+        pbx.start()
+        work.env['PBX_ASTERISK_DIR'] = str(pbx.etc)
+
 
 class WithTheOperatorsFiles(Validating):
     def test_a_configuration_with_all_that_an_operator_may_have_is_loaded(self):
@@ -125,12 +135,7 @@ class WhoDecides(Validating):
     def test_the_running_asterisk_is_queried_since_it_reads_the_order_only_when_it_starts(self):
         work = self.pbx()
         with Asterisk() as pbx:
-            for name, text in (('extensions.conf', '[general]\n'), ('queues.conf', '[general]\n'), ('cdr_pgsql.conf', ''),
-                               ('pjsip.conf', f'[udp]\ntype=transport\nprotocol=udp\nbind={pbx.sip[0]}:{pbx.sip[1]}\n')):
-                pbx.write(name, text)
-            pbx.folder.chmod(0o755)  # its data folder is the private Asterisk's too, which is not root
-            pbx.start()
-            work.env['PBX_ASTERISK_DIR'] = str(pbx.etc)
+            self.start(pbx, work)
             pbx.write('pjsip.conf', ORDER + (pbx.etc / 'pjsip.conf').read_text())
             result = self.generate(work, '--deploy', '--validate', '--reload')
             self.says(result, 'the running Asterisk looks at addresses before names', 'hint: .*restart Asterisk')
@@ -138,6 +143,40 @@ class WhoDecides(Validating):
             pbx.start()
             work.db.sql("update users set full_name = 'Bob'")
             self.assertNotIn('addresses before names', self.generate(work, '--deploy', '--validate', '--reload').err)
+
+
+class Codecs(Validating):
+    @staticmethod
+    def allow(work, codecs):
+        work.db.sql(f"update organizations set settings = settings || '{{\"codecs\": \"{codecs}\"}}'")
+
+    def test_codecs_that_asterisk_converts_are_accepted(self):
+        work = self.pbx()
+        self.allow(work, ('opus,' if asterisk_root.IS_CURRENT else '') + 'g722,gsm,alaw,ulaw')
+        result = self.generate(work, '--deploy', '--validate')
+        self.assertNotIn('codec', result.err)
+
+    def test_a_codec_that_asterisk_cannot_convert_is_refused_by_name(self):
+        work = self.pbx_with({'acme': None, 'beta': None})
+        self.allow(work, 'ilbc,ulaw')
+        work.db.sql("update organizations set settings = settings - 'codecs' where name = 'beta'")
+        result = self.generate(work, '--deploy', '--validate', expect=65)
+        self.says(result, 'pjsip_acme.conf: the codec ilbc is allowed, but Asterisk cannot convert it', 'nothing was changed',
+                  'hint: .*pbx-provision org phones')
+        self.hints(result)
+        self.assertFalse((work.etc / 'pjsip_acme.conf').exists())
+        self.allow(work, 'g729,ulaw')
+        self.says(self.generate(work, '--deploy', '--validate'), 'the codec g729 is allowed.*unless its module has a licence')
+
+    def test_the_running_asterisk_is_asked_about_the_modules_that_it_has_loaded(self):
+        if not asterisk_root.IS_CURRENT:
+            self.skipTest('Debian has no module for opus there')
+        work = self.pbx()
+        self.allow(work, 'opus,ulaw')  # a module that the tests' Asterisk does not load
+        with Asterisk() as pbx:
+            self.start(pbx, work, ORDER)
+            result = self.generate(work, '--deploy', '--validate', '--reload')
+            self.says(result, 'the running Asterisk: pjsip_acme.conf: the codec opus is allowed', 'hint: install')
 
 
 class CallDetailRecords(Validating):
