@@ -447,6 +447,16 @@ class Scenes:
         self.pbx.program.symlink_to(BIN / 'pbx-record')
         asterisk.environment['PATH'] = f"{self.pbx.program.parent}:{asterisk.program.parent}:{os.environ['PATH']}"
 
+    async def nothing_left(self):
+        """The pauses of a call are removed from the AstDB when it ends. A lock of the file would undo what Asterisk has not yet
+        written there."""
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            with contextlib.closing(sqlite3.connect(self.pbx.asterisk.folder / 'lib' / 'astdb.sqlite3')) as file:
+                if not file.execute("select 1 from astdb where key like '/pbx-pause/%' or key like '/pbx-watched/%'").fetchall():
+                    return
+            await asyncio.sleep(0.2)
+
     def write_operators_part(self):
         asterisk = self.pbx.asterisk
         asterisk.write('res_parking.conf', PARKING)
@@ -474,6 +484,7 @@ class Scenes:
             await asyncio.gather(*(self.play(scene) for scene in self.all.values() if scene not in late))
             for scene in sorted(late, key=lambda scene: scene.number):
                 await self.play(scene, 'late')
+                await self.nothing_left()
             await self.pbx.quiet()
             self.left = {family: self.pbx.asterisk.cli(f'database show {family}').strip()
                          for family in ('pbx-pause', 'pbx-paused', 'pbx-held', 'pbx-watched')}
