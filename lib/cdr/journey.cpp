@@ -102,19 +102,25 @@ bool names_party(const CdrRow& row) {
     return row.dstchannel.find('/') != std::string::npos && !row.dstchannel.starts_with("Local/");
 }
 
-// The row of the person who answered first; null when nobody did. A DID or a queue that answers the caller makes a row
-// ANSWERED too, but such a row names no other person's channel.
+bool is_in_conference(const CdrRow& row) {
+    return row.lastapp == "ConfBridge";
+}
+
+// The row of the person or conference room that answered first; null when nobody did. A DID or a queue that answers the
+// caller makes a row ANSWERED too, but such a row names no other person's channel.
 const CdrRow* find_answered_row(const Rows& rows) {
     const CdrRow* earliest = nullptr;
     for (const auto& row : rows)
-        if (row.disposition == "ANSWERED" && names_party(row) &&
+        if (row.disposition == "ANSWERED" && (names_party(row) || is_in_conference(row)) &&
             (earliest == nullptr || answer_time(row) < answer_time(*earliest)))
             earliest = &row;
     return earliest;
 }
 
-// The extension or outside number of the person who answered.
+// The extension or outside number of the person who answered, or the number of the room.
 std::string find_answerer(const CdrRow& row, const TenantNames* tenant) {
+    if (is_in_conference(row))
+        return row.dst;
     const auto endpoint = endpoint_of(row.dstchannel);
     if (tenant != nullptr) {
         const auto known = tenant->extensions.find(endpoint);

@@ -46,8 +46,10 @@ struct DispositionRule {
 };
 
 /// A DID or a queue that answers the caller makes rows ANSWERED, but they name no channel of a party. Who gives up in a
-/// queue was not answered, even if the phone of one member was busy.
-inline constexpr std::array<DispositionRule, 7> disposition_rules{{{"ANSWERED", true, "", "ANSWERED"},
+/// queue was not answered, even if the phone of one member was busy. A conference room is a destination: its rows
+/// describe pairs of participants, and the last one's names no other.
+inline constexpr std::array<DispositionRule, 8> disposition_rules{{{"ANSWERED", true, "", "ANSWERED"},
+                                                                   {"ANSWERED", false, "ConfBridge", "ANSWERED"},
                                                                    {"", false, "Queue", "NO ANSWER"},
                                                                    {"BUSY", false, "", "BUSY"},
                                                                    {"NO ANSWER", false, "", "NO ANSWER"},

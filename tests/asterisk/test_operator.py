@@ -3,6 +3,7 @@
 numbers of the operator's own are recorded as legs of the call. The method is that of test_calls.py."""
 import asyncio
 import contextlib
+import json
 import os
 import re
 import time
@@ -468,6 +469,13 @@ class OperatorsNumbers(Judge):
                 outcome = self.outcome(name)
                 self.one_call(outcome, [f'{extension}-room-800'])
                 self.heard_once(outcome, 'ABC')
+
+    def test_pbx_calls_says_that_each_participant_called_the_room(self):
+        for name, extension in (('conference_of_b', '1001'), ('conference_of_c', '1002')):
+            linkedid = self.outcome(name).rows[0]['linkedid']
+            call, = json.loads(self.status(self.pbx.work.run('pbx-calls', 'show', linkedid, '--json'), 0).out)
+            self.assertEqual([call[key] for key in ('from', 'to', 'direction', 'disposition', 'answered_by')],
+                             [extension, '800', 'internal', 'ANSWERED', '800'])
 
     def test_a_message_on_the_voicemail_is_a_leg_and_the_next_leg_follows_it(self):
         outcome = self.outcome('voicemail')

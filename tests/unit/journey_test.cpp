@@ -241,3 +241,23 @@ TEST_CASE("an endpoint is what stands between the technology and the channel's n
     CHECK(endpoint_of("").empty());
     CHECK(endpoint_of("nonsense").empty());
 }
+
+TEST_CASE("a conference room answers each of its participants, also the one whose row names no other") {
+    const auto in_room = [](Given row) {
+        row.lastapp = "ConfBridge";
+        return row;
+    };
+    const auto first = make_journey(
+        rows({{100, 0, "74950080", "acme__incoming_sub", "PJSIP/carrier-0", "", 2, 2, "ANSWERED", "menu.wav"},
+              in_room({102, 1, "800", "acme__own", "PJSIP/carrier-0", "PJSIP/acme_1001-1", 4, 4}),
+              in_room({103, 4, "800", "acme__own", "PJSIP/carrier-0", "PJSIP/acme_1002-2", 6, 6})}),
+        &acme);
+    CHECK(first.answered_by == "800");
+    CHECK(first.dialled == "74950080");
+    CHECK(first.talk_time == seconds{7});
+    const auto last =
+        make_journey(rows({in_room({104, 3, "800", "acme__internal", "PJSIP/acme_1002-2", "", 0, 0})}), &acme);
+    CHECK(last.disposition == "ANSWERED");
+    CHECK(last.answered_by == "800");
+    CHECK(last.direction == Direction::internal);
+}
