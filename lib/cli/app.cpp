@@ -5,104 +5,30 @@
 #include "base/fd.hpp"
 #include "base/interrupt.hpp"
 #include "base/log.hpp"
+#include "base/name.hpp"
 #include "base/output.hpp"
 #include "base/trust.hpp"
 #include "cli/completion.hpp"
+#include "cli/config_reader.hpp"
 
+#include <fmt/format.h>
 #include <version.hpp>
 
 #include <algorithm>
-#include <array>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <memory>
-#include <sstream>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 namespace pbx::cli {
 
 namespace {
 
 constexpr const char* default_config = "/etc/pbx/pbx.conf";
-
-// Settings that may be at the top of pbx.conf; a tool ignores those for which it has no option.
-constexpr std::array shared_settings{"database",  "spool",   "stitched",      "stitch-src",   "remote",   "rclone",
-                                     "timeout",   "overlap", "migrations",    "asterisk-dir", "metrics",  "node",
-                                     "emergency", "reserve", "keep-stitched", "bandwidth",    "transfers"};
-
-// CLI11 prefers the file to the environment, and treats sections as subcommands. This reader drops settings that the
-// environment decides or another tool owns, and moves the tool's own section to the top.
-class Config : public CLI::ConfigTOML {
-  public:
-    Config(const CLI::App& app, const std::optional<std::string>& content) : app_{app}, content_{content} {}
-
-    // CLI11 opens the file again by its name. Ignore that: use the content that read_trusted() returned.
-    std::vector<CLI::ConfigItem> from_config(std::istream& /*input*/) const override {
-        std::istringstream input{content_.value_or("")};
-        std::stringstream text{without_comments(input)};
-        auto read = CLI::ConfigTOML::from_config(text);
-        std::vector<CLI::ConfigItem> mine;
-        for (auto& item : read)
-            if (item.parents == std::vector<std::string>{app_.get_name()})
-                mine.push_back(item);
-        for (auto& item : read)
-            if (item.parents.empty() && !defined(mine, item.name) && !foreign(item.name))
-                mine.push_back(item);
-        std::vector<CLI::ConfigItem> result;
-        for (auto& item : mine) {
-            item.parents.clear();
-            if (item.name != "++" && item.name != "--" && !from_environment(item.name))
-                result.push_back(item);
-        }
-        return result;
-    }
-
-  private:
-    // CLI11 2.1 cuts a value at '#' even inside quotes; a password may have one. So only whole-line comments are
-    // removed here, and a '#' inside quotes is refused instead of silently cutting the value.
-    static std::string without_comments(std::istream& input) {
-        std::string result;
-        std::string line;
-        int number = 0;
-        while (std::getline(input, line)) {
-            ++number;
-            const auto begin = line.find_first_not_of(" \t");
-            if (begin == std::string::npos || line[begin] == '#' || line[begin] == ';')
-                continue;
-            const auto hash = line.find('#');
-            if (hash != std::string::npos &&
-                std::count(line.begin(), line.begin() + static_cast<std::ptrdiff_t>(hash), '"') % 2 == 1)
-                throw CLI::ConfigError{fmt::format("line {}: '#' is not allowed inside a value of this file; in a "
-                                                   "database URI write %23, or set the environment variable",
-                                                   number)};
-            result += line + '\n';
-        }
-        return result;
-    }
-
-    static bool defined(const std::vector<CLI::ConfigItem>& among, const std::string& name) {
-        return std::any_of(among.begin(), among.end(), [&](const auto& item) { return item.name == name; });
-    }
-
-    bool foreign(const std::string& name) const {
-        return app_.get_option_no_throw("--" + name) == nullptr &&
-               std::find(shared_settings.begin(), shared_settings.end(), name) != shared_settings.end();
-    }
-
-    bool from_environment(const std::string& name) const {
-        const auto* option = app_.get_option_no_throw("--" + name);
-        if (option == nullptr || option->get_envname().empty())
-            return false;
-        const char* value = std::getenv(option->get_envname().c_str());
-        return value != nullptr && *value != '\0';
-    }
-
-    const CLI::App& app_;
-    const std::optional<std::string>& content_;
-};
 
 } // namespace
 
@@ -125,7 +51,7 @@ App::App(const std::string& tool, const std::string& description) : CLI::App{des
             read_config(path);
             return std::string{};
         });
-    config_formatter(std::make_shared<Config>(*this, config_text_));
+    config_formatter(std::make_shared<ConfigReader>(*this, config_, config_path_));
     allow_config_extras(CLI::config_extras_mode::error);
 }
 
@@ -134,7 +60,8 @@ void App::read_config(const std::string& path) {
     if (config_error_)
         return; // CLI11 checks it again before it prints --help
     try {
-        config_text_ = read_trusted(path, most);
+        config_path_ = path;
+        config_ = parse_config(read_trusted(path, most).value_or(""), path);
     } catch (const Error& error) {
         config_error_ = error;
         // CLI11 handles --help and --version before it raises this.
@@ -254,12 +181,34 @@ std::optional<std::string> App::answer_instead(int argc, const char* const* argv
         throw Error{Exit::config, std::string{"cannot read the configuration: "} + error.what(),
                     "see --config, $PBX_CONFIG and pbx.conf(5)"};
     } catch (const CLI::ConfigError& error) {
-        throw Error{Exit::config, std::string{"configuration file: "} + error.what(),
-                    "pbx.conf(5) lists the settings; put those of one tool into its [" + get_name() + "] section"};
+        throw Error{Exit::config, config_path_ + ": " + error.what(), config_hint};
+    } catch (const CLI::ExtrasError& error) {
+        throw unexpected_argument(error);
     } catch (const CLI::ParseError& error) {
+        if (const auto* line = find_faulty_line(*this, config_, argc, argv, error.what()))
+            throw Error{Exit::config, fmt::format("{}:{}: {}", config_path_, line->number, error.what()), config_hint};
         throw Error{Exit::usage, error.what(), "try " + get_name() + " --help"};
     }
     return std::nullopt;
+}
+
+Error App::unexpected_argument(const CLI::ExtrasError& error) const {
+    auto known = option_names(*this);
+    std::string command = get_name();
+    for (const auto* verb : get_subcommands()) {
+        command += " " + verb->get_name();
+        for (auto& name : option_names(*verb))
+            known.push_back(std::move(name));
+    }
+    const auto hint = "try " + command + " --help";
+    for (const auto& argument : remaining(true))
+        if (argument.starts_with("--")) {
+            const auto name = argument.substr(2, argument.find('=') - 2);
+            for (auto& each : known)
+                each.insert(0, each.starts_with("--") ? "" : "--");
+            return {Exit::usage, "unknown option --" + shown(name), with_suggestion("--" + name, known, hint)};
+        }
+    return {Exit::usage, error.what(), hint};
 }
 
 Exit App::parse_and_work(int argc, const char* const* argv, const std::function<Exit()>& work) {

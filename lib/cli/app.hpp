@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/error.hpp"
+#include "cli/config_file.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -74,8 +75,10 @@ class App : public CLI::App {
     std::optional<std::string> answer_instead(int argc, const char* const* argv);
     Exit parse_and_work(int argc, const char* const* argv, const std::function<Exit()>& work);
     void read_config(const std::string& path);
+    Error unexpected_argument(const CLI::ExtrasError& error) const;
 
-    std::optional<std::string> config_text_;
+    std::string config_path_;
+    std::vector<ConfigLine> config_;
     std::optional<Error> config_error_;
     bool quiet_ = false;
     bool verbose_ = false;

@@ -146,6 +146,61 @@ class Settings(Case):
                     self.says(result, 'no-such-key')
                     self.hints(result)
 
+    def conf_error(self, conf, *command, env=None):
+        """The message and the hint of the tool when pbx.conf holds `conf`."""
+        work = self.workdir(remote=None)
+        path = work.path / 'pbx.conf'
+        path.write_text(conf, encoding='utf-8')
+        result = self.status(work.run(*(command or ('pbx-stitch',)), env={'PBX_CONFIG': str(path), **(env or {})}), 78)
+        self.hints(result)
+        return result.err.replace(str(path), 'pbx.conf')
+
+    def test_a_mistyped_setting_is_named_with_its_line_and_the_nearest_known_name(self):
+        for conf, line, name in (('# ours\n\ndatabse = "x"\n', 3, 'database'), ('[pbx-stitch]\njbos = 2\n', 2, 'jobs')):
+            with self.subTest(conf):
+                err = self.conf_error(conf)
+                self.assertIn(f'pbx.conf:{line}: unknown setting', err)
+                self.assertIn(f'did you mean {name}?', err)
+
+    def test_an_unknown_section_is_an_error_in_every_tool(self):
+        for tool, *rest in (('pbx-stitch',), ('pbx-calls',), ('pbx-migrate', 'status')):
+            with self.subTest(tool):
+                err = self.conf_error('node = "a"\n[pbx-stich]\njobs = 2\n', tool, *rest)
+                self.assertIn('pbx.conf:2: unknown section [pbx-stich]', err)
+                self.assertIn('did you mean pbx-stitch?', err)
+
+    def test_each_tool_may_have_a_section(self):
+        work = self.workdir(remote=None)
+        path = work.path / 'pbx.conf'
+        path.write_text(''.join(f'[{tool}]\n' for tool in TOOLS), encoding='utf-8')
+        self.quiet(self.status(work.run('pbx-stitch', env={'PBX_CONFIG': str(path)}), 0))
+
+    def test_a_value_that_does_not_fit_is_named_with_its_line(self):
+        self.assertIn('pbx.conf:2: ', self.conf_error('spool = "/a"\nnode = "NODE 1"\n'))
+        self.assertIn('pbx.conf:4: ', self.conf_error('# a\n\n[pbx-stitch]\njobs = many\n'))
+        work = self.workdir(remote=None)
+        (work.path / 'pbx.conf').write_text('[pbx-stitch]\njobs = 2\n', encoding='utf-8')
+        env = {'PBX_CONFIG': str(work.path / 'pbx.conf')}
+        self.status(work.run('pbx-stitch', '--jobs', 'many', env=env), 64)
+        self.status(work.run('pbx-stitch', env={**env, 'PBX_NODE': 'NODE 1'}), 64)
+
+    def test_a_connection_string_needs_no_quotes_and_may_have_a_hash(self):
+        work = self.workdir(remote=None)
+        work.call('1776500000.1', [('a.wav', pcm(ramp(0.1))), ('b.wav', pcm(ramp(0.1, 2)))])
+        path = work.path / 'pbx.conf'
+        path.write_text(f'database = {work.db.conninfo} password=a#b  # ours\n', encoding='utf-8')
+        self.status(work.run('pbx-stitch', env={'PBX_CONFIG': str(path), 'PBX_DATABASE': None}), 0)
+        self.assertTrue(work.stitched_file('1776500000.1').exists())
+
+    def test_a_mistyped_option_is_named_with_the_nearest_known_one(self):
+        work = self.workdir(remote=None)
+        for command, wanted in ((('pbx-stitch', '--sinse', '3h'), '--since'), (('pbx-archive', 'audit', '--sumary'), '--summary'),
+                                (('pbx-calls', '--lmit=3'), '--limit')):
+            with self.subTest(command):
+                result = self.status(work.run(*command), 64)
+                self.says(result, 'unknown option ' + [part.partition('=')[0] for part in command if part.startswith('--')][0])
+                self.says(result, f'did you mean {wanted}?')
+
     def test_a_config_file_that_is_named_and_missing_or_broken_is_a_configuration_error(self):
         work = self.workdir(remote=None)
         result = self.status(work.run('pbx-stitch', '--config', work.path / 'none.conf'), 78)
