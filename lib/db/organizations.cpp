@@ -107,7 +107,9 @@ class Loader {
                 case settings->'recording_enabled' when 'true' then 1 when 'false' then 0 else -1 end,
                 coalesce(cast(case jsonb_typeof(limits) when 'object' then limits->'max_channels' else limits end
                     as text), ''),
-                coalesce(cast(settings->'max_contacts' as text), ''), coalesce(cast(settings->'codecs' as text), ''), {}
+                coalesce(cast(settings->'max_contacts' as text), ''), coalesce(cast(settings->'codecs' as text), ''),
+                coalesce(cast(settings->'recording_channels' as text), ''),
+                coalesce(cast(settings->'recording_rate' as text), ''), {}
             from organizations
             order by context_prefix, id)",
                                      held_since);
@@ -120,7 +122,7 @@ class Loader {
                 organizations_.push_back(row);
             },
             row.id, row.name, row.context_prefix, row.status, flag, row.max_channels, row.max_contacts, row.codecs,
-            held);
+            row.recording_channels, row.recording_rate, held);
     }
 
     void load_users() {

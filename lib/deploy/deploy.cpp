@@ -14,6 +14,7 @@
 #include "db/session.hpp"
 #include "deploy/addresses.hpp"
 #include "deploy/asterisk.hpp"
+#include "deploy/asterisk_version.hpp"
 #include "deploy/changes.hpp"
 #include "deploy/identifier_order.hpp"
 #include "deploy/pending_reloads.hpp"
@@ -31,6 +32,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <optional>
 #include <set>
 
 namespace pbx::deploy {
@@ -71,6 +73,7 @@ class Deployment {
             separate_addresses(checked_, addresses_of_peers(checked_, deadline_));
         select();
         print_refusals_and_warnings();
+        look_at_version();
         if (options_.validate && !options_.deploy)
             validate();
         if (options_.explain)
@@ -180,10 +183,58 @@ class Deployment {
                 log::warn("{}", warning.message);
     }
 
+    // Only for organizations that need it, since there may be no Asterisk on the machine that prints a dialplan.
+    void look_at_version() {
+        std::string names;
+        for (const auto* plan : selected_)
+            if (plan->channels == 2)
+                names += (names.empty() ? "" : ", ") + dialplan::harmless(plan->organization.name);
+        if (names.empty())
+            return;
+        const auto version = find_version();
+        if (version && !keeps_directions_in_step(*version)) {
+            records_two_channels_ = false;
+            log::warn(
+                "calls of {} are recorded in one channel: a recorder of Asterisk {} does not keep two channels in "
+                "step",
+                names, *version);
+            log::warn("hint: install Asterisk 18 or later, then run pbx-dialplan-gen --deploy --reload again");
+        } else if (!version && options_.deploy) {
+            log::warn("the version of Asterisk is not known: before 18, the two channels of calls of {} would not keep "
+                      "in step",
+                      names);
+        }
+    }
+
+    std::optional<int> find_version() const {
+        try {
+            return version_of(options_.asterisk, deadline_);
+        } catch (const Error& error) {
+            log::note("cannot ask for the version of Asterisk: {}", error.what());
+            return std::nullopt;
+        }
+    }
+
+    int channels_of(const Plan& plan) const { return records_two_channels_ ? plan.channels : 1; }
+
+    // Lines for organizations that are not recorded in the usual way.
+    std::string explain_form(const Plan& plan) const {
+        const auto organization = dialplan::harmless(plan.organization.name);
+        std::string lines;
+        if (plan.channels != 1)
+            lines += fmt::format("{}\trecording\tchannels\t{}\torganizations.settings.recording_channels\t{}\n",
+                                 organization, channels_of(plan), plan.channels);
+        if (plan.rate != 8000)
+            lines += fmt::format("{}\trecording\trate\t{}\torganizations.settings.recording_rate\t{}\n", organization,
+                                 plan.rate, plan.rate);
+        return lines;
+    }
+
     void explain() const {
         auto document = nlohmann::ordered_json::array();
         std::string table = "organization\tpoint\tname\trecorded\tdecided by\tvalue\n";
-        for (const auto* plan : selected_)
+        for (const auto* plan : selected_) {
+            table += explain_form(*plan);
             for (const auto& point : dialplan::points(*plan)) {
                 const auto organization = dialplan::harmless(plan->organization.name);
                 document.push_back({{"organization", organization},
@@ -192,14 +243,19 @@ class Deployment {
                                     {"name", point.name},
                                     {"recorded", point.recorded},
                                     {"decided_by", point.decided_by},
-                                    {"value", point.value}});
+                                    {"value", point.value},
+                                    {"channels", channels_of(*plan)},
+                                    {"rate", plan->rate}});
                 table += fmt::format("{}\t{}\t{}\t{}\t{}\t{}\n", organization, point.kind, point.name,
                                      point.recorded ? "on" : "off", point.decided_by, point.value);
             }
+        }
         output::write(options_.json ? document.dump(2) + '\n' : table);
     }
 
-    dialplan::Machine machine() const { return {options_.spool, options_.node, options_.rules.emergency}; }
+    dialplan::Machine machine() const {
+        return {options_.spool, options_.node, options_.rules.emergency, records_two_channels_};
+    }
 
     std::vector<File> files() const {
         std::vector<File> result;
@@ -309,6 +365,7 @@ class Deployment {
     std::set<std::string> chosen_; // prefixes of the organizations that the options name
     std::set<std::string> active_;
     std::vector<const Plan*> selected_;
+    bool records_two_channels_ = true;
     Exit status_ = Exit::ok;
 };
 

@@ -52,7 +52,7 @@ class DialplanWriter {
         write_queues();
         write_transfer();
         text_ += fallback_contexts(plan_) + own_contexts(plan_) + call_limit_contexts(plan_, machine_) +
-                 account_context(plan_) + policy_context(plan_);
+                 account_context(plan_) + policy_context(plan_, machine_);
         return std::move(text_);
     }
 

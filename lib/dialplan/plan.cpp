@@ -8,6 +8,7 @@
 #include "dialplan/loose_ends.hpp"
 #include "dialplan/ownership.hpp"
 #include "dialplan/phone_settings.hpp"
+#include "dialplan/recording_settings.hpp"
 #include "dialplan/routing_loops.hpp"
 #include "dialplan/row_checks.hpp"
 #include "dialplan/text.hpp"
@@ -136,6 +137,8 @@ class Check {
         check_setting("limit max_channels", limit_fault(organization.max_channels));
         check_setting("setting max_contacts", contacts_fault(organization.max_contacts));
         check_setting("setting codecs", codecs_fault(organization.codecs));
+        check_setting("setting recording_channels", channels_fault(organization.recording_channels));
+        check_setting("setting recording_rate", rate_fault(organization.recording_rate));
     }
 
     void add_plan(Organization& organization) {
@@ -156,8 +159,10 @@ class Check {
         refuse_settings(organization);
         const int limit = limit_value(organization.max_channels);
         const int contacts = contacts_value(organization.max_contacts);
+        const int channels = channels_value(organization.recording_channels);
+        const int rate = rate_value(organization.recording_rate);
         auto codecs = codecs_value(organization.codecs);
-        Plan plan{std::move(organization), limit, contacts, std::move(codecs)};
+        Plan plan{std::move(organization), limit, contacts, std::move(codecs), channels, rate};
         warn_of_loose_ends(plan, result_.warnings);
         result_.plans.push_back(std::move(plan));
     }

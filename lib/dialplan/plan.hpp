@@ -18,6 +18,8 @@ struct Plan {
     int max_channels = 0; ///< calls at once; 0: no limit
     int max_contacts = 1; ///< devices that may register as one phone at the same time
     std::string codecs;   ///< of phones and trunks, between commas, the preferred one first
+    int channels = 1;     ///< of recordings
+    int rate = 8000;      ///< of recordings, samples per second
 
     const std::string& prefix() const { return organization.context_prefix; }
     const std::string& accountcode() const { return organization.id; }

@@ -7,14 +7,19 @@ namespace pbx::dialplan {
 
 namespace {
 
-// Marks for fill(): ~S the spool, ~N "-" and the node's name, if it has one.
+// Marks for fill(): ~S the spool, ~H the folder for halves in it, ~N "-" and the node's name, if it has one.
 //
 // start: ARG1 is the last part of the file's name before the node, ARG2 the caller, if that is not the channel's own
-// caller ID, ARG3 the organization's prefix, ARG4 the point that decides. The name must not be that of another
-// recording. The time is UTC, since local time repeats an hour in autumn; the node separates machines; GROUP_COUNT
-// finds a name that another channel uses at this moment, STAT one that is on disk. The caller ID comes from the
-// network, and FILTER leaves letters and digits of it. A unique id is [systemname-]epoch.sequence, and the system name
-// may contain anything.
+// caller ID, ARG3 the organization's prefix, ARG4 the point that decides, ARG5 "called" on the channel that answered.
+// The name must not be that of another recording. The time is UTC, since local time repeats an hour in autumn; the node
+// separates machines; GROUP_COUNT finds a name that another channel uses at this moment, "taken" one that is on disk.
+// The caller ID comes from the network, and FILTER leaves letters and digits of it. A unique id is
+// [systemname-]epoch.sequence, and the system name may contain anything.
+//
+// form: what is not yet a leg of 8,000 samples per second in one channel is recorded into the folder ~H, where
+// pbx-stitch makes it one. MixMonitor creates that folder, writes what this channel sends into the file of "r" and what
+// it hears into that of "t", and knows 16,000 samples per second as wav16. PBX_MONITOR, its arguments before a last
+// option, stays as it is until the leg ends, whatever the policy becomes.
 //
 // again: Asterisk decodes for all recorders of a channel in one place, where it drops RTP packets whose sequence
 // numbers are lower than the last one's. After an attended transfer those of the new party are lower half of the time.
@@ -23,16 +28,16 @@ namespace {
 // paused: pbx-record writes pbx-pause/CALL into the AstDB before it looks for recorders, and a recorder asks after its
 // MixMonitor. So either that entry is found here, or pbx-record finds the recorder. What begins during a pause leaves
 // an empty file, which its CDR row can name only now: no audio reaches a channel while it runs these steps. CALL is the
-// call's linkedid without the system name. pbx-held/CALL/CHANNEL is the file with which pbx-record resumes. An AstDB
-// that cannot be read looks like one without entries; but where a channel of the call is in the group pbx-pause,
-// pbx-watched/CALL exists.
+// call's linkedid without the system name. pbx-held/CALL/CHANNEL has the arguments of MixMonitor with which pbx-record
+// resumes. An AstDB that cannot be read looks like one without entries; but where a channel of the call is in the group
+// pbx-pause, pbx-watched/CALL exists.
 //
 // with: a phone that has a paused call on hold may consult somebody, and then join both calls. So the recorder of the
 // consultation waits for the end of the pause as well.
 constexpr std::string_view recorder =
     R"(; Written by pbx-dialplan-gen for all organizations. Changes made here are lost.
 [pbx-recorder]
-; start(tag,caller,prefix,point): records this channel into a file of its own, if policy wants that at this moment
+; start(tag,caller,prefix,point,side): records this channel into a file of its own, if policy wants that at this moment
 exten => start,1,Gosub(close,1)
  same => n,GotoIf($[${DIALPLAN_EXISTS(${ARG3}__policy,${ARG4},1)}=0]?off)
  same => n,Set(PBX_PREFIX=${ARG3})
@@ -42,15 +47,31 @@ exten => start,1,Gosub(close,1)
  same => n,Set(LOCAL(src)=${IF($["x${src}"="x"]?anonymous:${src:0:32})})
  same => n,Set(LOCAL(file)=${STRFTIME(${EPOCH},UTC,%Y%m%d-%H%M%S)}-${src}-${ARG1}~N)
  same => n,Set(GROUP(pbxrec)=${file})
- same => n,GotoIf($[${GROUP_COUNT(${file}@pbxrec)}<2 & ${STAT(e,~S/${file}.wav)}=0]?free)
+ same => n,Set(LOCAL(users)=${GROUP_COUNT(${file}@pbxrec)})
+ same => n,Gosub(pbx-recorder,taken,1(${file}))
+ same => n,GotoIf($[${users}<2 & ${GOSUB_RETVAL}=0]?free)
  same => n,Set(LOCAL(file)=${file}-${FILTER(0-9.,${CUT(UNIQUEID,-,${FIELDQTY(UNIQUEID,-)})})})
- same => n,GotoIf($[${STAT(e,~S/${file}.wav)}=0]?free)
+ same => n,Gosub(pbx-recorder,taken,1(${file}))
+ same => n,GotoIf($[${GOSUB_RETVAL}=0]?free)
  same => n,Set(LOCAL(file)=${file}.${RAND(100000,999999)})
- same => n(free),MixMonitor(~S/${file}.wav)
+ same => n(free),Gosub(pbx-recorder,form,1(${file},${ARG3},${ARG5}))
+ same => n,MixMonitor(${PBX_MONITOR})
  same => n,Set(CDR(recordingfile)=${file}.wav)
  same => n,Set(PBX_FILE=${file}.wav)
  same => n,Gosub(pbx-recorder,paused,1)
  same => n(off),Return()
+; taken(name): returns how many files on disk have this name, or will be made into one that has it
+exten => taken,1,Set(LOCAL(halves)=$[${STAT(e,~H/${ARG1}.caller.wav)}+${STAT(e,~H/${ARG1}.called.wav)}])
+ same => n,Set(LOCAL(wide)=$[${STAT(e,~H/${ARG1}.caller.wav16)}+${STAT(e,~H/${ARG1}.called.wav16)}])
+ same => n,Return($[${halves}+${wide}+${STAT(e,~H/${ARG1}.wav16)}+${STAT(e,~S/${ARG1}.wav)}])
+; form(name,prefix,side): sets the arguments of MixMonitor
+exten => form,1,Set(LOCAL(type)=${IF($[${DIALPLAN_EXISTS(${ARG2}__policy,rate-16000,1)}]?wav16:wav)})
+ same => n,Set(PBX_MONITOR=${IF($["${type}"="wav"]?~S:~H)}/${ARG1}.${type},)
+ same => n,GotoIf($[${DIALPLAN_EXISTS(${ARG2}__policy,channels-2,1)}=0]?done)
+ same => n,Set(LOCAL(sent)=~H/${ARG1}.${IF($["${ARG3}"="called"]?called:caller)}.${type})
+ same => n,Set(LOCAL(heard)=~H/${ARG1}.${IF($["${ARG3}"="called"]?caller:called)}.${type})
+ same => n,Set(PBX_MONITOR=,r(${sent})t(${heard}))
+ same => n(done),Return()
 ; stop: ends the recording on this channel. A channel that answered a call and was then transferred still has that call's
 ; file in its CDR variables, where it would hide the next file. It has no CDR row yet, so ResetCDR removes nothing else.
 exten => stop,1,Gosub(close,1)
@@ -73,7 +94,7 @@ exten => again,1,StopMixMonitor()
  same => n,Gosub(pbx-recorder,paused,1)
  same => n,GotoIf(${GOSUB_RETVAL}?carry)
  same => n,Wait(0.1)
- same => n,MixMonitor(~S/${PBX_FILE},a)
+ same => n,MixMonitor(${IF($["x${PBX_MONITOR}"="x"]?~S/${PBX_FILE},:${PBX_MONITOR})}a)
  same => n,Gosub(pbx-recorder,paused,1)
  same => n(carry),GosubIf($[${DIALPLAN_EXISTS(${PBX_PREFIX}__calls,carry,1)}]?${PBX_PREFIX}__calls,carry,1)
  same => n,Return()
@@ -146,7 +167,7 @@ exten => paused,1,Gosub(pbx-recorder,call,1(${CHANNEL(linkedid)}))
  same => n(yes),StopMixMonitor()
  same => n,Set(GROUP(pbx-pause)=${call})
  same => n,Gosub(pbx-recorder,call,1(${UNIQUEID}))
- same => n,Set(DB(pbx-held/${call}/${GOSUB_RETVAL})=~S/${PBX_FILE})
+ same => n,Set(DB(pbx-held/${call}/${GOSUB_RETVAL})=${IF($["x${PBX_MONITOR}"="x"]?~S/${PBX_FILE},:${PBX_MONITOR})})
  same => n,Set(LOCAL(since)=${DB(pbx-pause/${call})})
  same => n,Set(LOCAL(since)=${DB(pbx-paused/${call})}${CUT(since,-,2)}-)
  same => n,Set(CDR(recording_paused)=${since})
@@ -191,7 +212,7 @@ exten => agent,1,GotoIf($["${TRANSFER_CONTEXT:-10}"!="__transfer"]?refused)
 exten => s,1,ExecIf($["x${ARG3}"!="x"]?Set(SHARED(PBX_ANSWERED,${ARG3})=1))
  same => n,GotoIf($["${CHANNEL(channeltype)}"="Local"]?done)
  same => n,GosubIf($[${DIALPLAN_EXISTS(${ARG4}__calls-up,s,1)}]?${ARG4}__calls-up,s,1)
- same => n,Gosub(pbx-recorder,start,1(${ARG1},${IF($["x${ARG2}"="x"]?anonymous:${ARG2})},${ARG4},${ARG5}))
+ same => n,Gosub(pbx-recorder,start,1(${ARG1},${IF($["x${ARG2}"="x"]?anonymous:${ARG2})},${ARG4},${ARG5},called))
  same => n,GotoIf($["x${PBX_FILE}"="x"]?done)
  same => n,Set(PBX_ANSWERER=1)
  same => n,Set(CONNECTED_LINE_SEND_SUB=pbx-recorder,again,1)
@@ -239,7 +260,8 @@ exten => always,1,Return()
 
 std::string recorder_text(const Machine& machine, const std::vector<std::string>& inactive) {
     const auto node = machine.node.empty() ? std::string{} : '-' + machine.node;
-    auto text = fill(recorder, {{'S', machine.spool}, {'N', node}});
+    const auto halves = machine.spool + '/' + halves_folder;
+    auto text = fill(recorder, {{'S', machine.spool}, {'H', halves}, {'N', node}});
     for (const auto& prefix : inactive)
         text += fill("exten => inactive-~P,1,Return()\n", {{'P', prefix}});
     return text;
@@ -257,13 +279,17 @@ std::string account_context(const Plan& plan) {
                 {{'P', plan.prefix()}, {'A', plan.accountcode()}});
 }
 
-std::string policy_context(const Plan& plan) {
+std::string policy_context(const Plan& plan, const Machine& machine) {
     auto text = fill("\n; Where calls are recorded: the recorder asks when a call passes one of these points.\n"
                      "[~P__policy]\n",
                      {{'P', plan.prefix()}});
     if (!plan.organization.recording_enabled.value_or(true))
         return text;
     text += "exten => organization,1,Return()\n";
+    if (plan.channels == 2 && machine.records_two_channels)
+        text += "exten => channels-2,1,Return()\n";
+    if (plan.rate == 16000)
+        text += "exten => rate-16000,1,Return()\n";
     for (const auto& point : points(plan))
         text += fill("exten => ~O~N,1,Return()\n", {{'O', point.recorded ? "" : "off-"}, {'N', point.id}});
     return text;

@@ -24,7 +24,10 @@ std::string account_context(const Plan& plan);
 /// [<prefix>__policy]: an extension for each point at which the organization's calls are recorded. The recorder looks
 /// for it when a call passes the point, so that a new policy reaches the calls in progress with the next reload. The
 /// extension "organization" is there while the organization itself is recorded, and "off-<point>" for a point that is
-/// not.
-std::string policy_context(const Plan& plan);
+/// not. "channels-2" and "rate-16000" are there for an organization that wants that and a machine that can do it.
+std::string policy_context(const Plan& plan, const Machine& machine);
+
+/// The folder in the spool for recordings that pbx-stitch makes into legs.
+inline constexpr const char* halves_folder = "halves";
 
 } // namespace pbx::dialplan

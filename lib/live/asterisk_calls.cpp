@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 #include <thread>
 
 namespace pbx::live {
@@ -26,6 +28,13 @@ std::string argument(const std::string& text) {
         escaped += c;
     }
     return escaped;
+}
+
+// A recording with 16,000 samples per second has another extension, which only its file shows.
+void complete_extension(std::string& file) {
+    std::error_code ignored;
+    if (const auto wide = file + "16"; !file.empty() && std::filesystem::exists(wide, ignored))
+        file = wide;
 }
 
 bool contains(const std::string& text, const char* part) {
@@ -58,7 +67,10 @@ std::vector<Recorder> AsteriskCalls::recorders(const std::string& channel) const
     const auto patience = Deadline::after(2s);
     for (;;) {
         auto found = recorders_in(session_.ask("mixmonitor list " + argument(channel)));
-        if (std::none_of(found.begin(), found.end(), [](const Recorder& each) { return each.file.empty(); }))
+        for (auto& recorder : found)
+            for (auto* file : {&recorder.file, &recorder.received, &recorder.transmitted})
+                complete_extension(*file);
+        if (std::all_of(found.begin(), found.end(), [](const Recorder& each) { return each.has_files(); }))
             return found;
         if (patience.passed())
             throw Error{Exit::temporary,
@@ -76,8 +88,8 @@ void AsteriskCalls::stop_recorder(const std::string& channel, const Recorder& re
     session_.ask(fmt::format("mixmonitor stop {} {}", argument(channel), argument(recorder.id)));
 }
 
-void AsteriskCalls::continue_recorder(const std::string& channel, const std::string& file) const {
-    session_.ask(fmt::format("mixmonitor start {} {},a", argument(channel), argument(file)));
+void AsteriskCalls::continue_recorder(const std::string& channel, const std::string& arguments) const {
+    session_.ask(fmt::format("mixmonitor start {} {}a", argument(channel), argument(arguments)));
 }
 
 void AsteriskCalls::set_variable(const std::string& channel, const std::string& name, const std::string& value) const {

@@ -33,8 +33,8 @@ class AsteriskCalls {
 
     /// Returns when it has ended, or the channel has.
     void stop_recorder(const std::string& channel, const Recorder& recorder) const;
-    /// Appends to `file`, as the recorder before it did.
-    void continue_recorder(const std::string& channel, const std::string& file) const;
+    /// Appends to the files of a recorder with these Recorder::arguments().
+    void continue_recorder(const std::string& channel, const std::string& arguments) const;
     void set_variable(const std::string& channel, const std::string& name, const std::string& value) const;
 
     /// Throws Error (temporary) when Asterisk cannot use its AstDB: an entry that cannot be read looks like none.

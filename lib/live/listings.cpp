@@ -3,6 +3,8 @@
 
 #include "base/lines.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace pbx::live {
@@ -32,12 +34,19 @@ std::vector<std::string_view> words(std::string_view text) {
     return parts;
 }
 
-// Asterisk lists the file without its extension.
+// Asterisk lists files without their extensions.
 std::string with_extension(std::string_view file) {
-    return std::string{file} + (file.ends_with(".wav") ? "" : ".wav");
+    return std::string{file} + (file.empty() || file.ends_with(".wav") ? "" : ".wav");
 }
 
 } // namespace
+
+std::string Recorder::arguments() const {
+    const auto option = [](char letter, const std::string& path) {
+        return path.empty() ? std::string{} : fmt::format("{}({})", letter, path);
+    };
+    return file + ',' + option('r', received) + option('t', transmitted);
+}
 
 std::string key_of(std::string_view id) {
     id.remove_prefix(id.rfind('-') + 1);
@@ -86,11 +95,12 @@ std::vector<Recorder> recorders_in(std::string_view listing) {
     std::vector<Recorder> recorders;
     for (const auto line : Lines{listing}) {
         const auto fields = split(line, '\t');
-        if (fields.size() < 2 || !fields.front().starts_with("0x"))
+        if (fields.size() <= 1 || !fields.front().starts_with("0x"))
             continue;
-        const bool named =
-            std::any_of(fields.begin() + 1, fields.end(), [](auto name) { return !trimmed(name).empty(); });
-        recorders.push_back({std::string{fields[0]}, named ? with_extension(trimmed(fields[1])) : std::string{}});
+        const auto file = [&](std::size_t column) {
+            return with_extension(column < fields.size() ? trimmed(fields[column]) : std::string_view{});
+        };
+        recorders.push_back({std::string{fields[0]}, file(1), file(2), file(3)});
     }
     return recorders;
 }

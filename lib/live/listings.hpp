@@ -32,9 +32,18 @@ struct ChannelIds {
 /// Of "core show channel NAME"; nothing when there is no such channel.
 std::optional<ChannelIds> ids_in(std::string_view listing);
 
+/// A recorder writes both directions into one file, each into one of its own, or both. Files have the extension .wav,
+/// and are empty where there is none.
 struct Recorder {
     std::string id;
-    std::string file; ///< with the extension .wav; empty while it begins
+    std::string file;
+    std::string received{};    ///< what the channel sends
+    std::string transmitted{}; ///< what it hears
+
+    /// The arguments of MixMonitor that start it, before a last option.
+    std::string arguments() const;
+    /// They are not named while it begins.
+    bool has_files() const { return !file.empty() || !received.empty() || !transmitted.empty(); }
 };
 
 /// The recorders of "mixmonitor list NAME".

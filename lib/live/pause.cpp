@@ -3,7 +3,7 @@
 //
 //   pbx-pause/CALL         until-since: the end as a Unix time, the beginning in seconds into the call
 //   pbx-paused/CALL        the pauses before: "12-47,"
-//   pbx-held/CALL/CHANNEL  the file of a recorder that waits for the end of the pause
+//   pbx-held/CALL/CHANNEL  the Recorder::arguments() of a recorder that waits for the end of the pause
 //   pbx-watched/CALL       exists from the first pause to the end of the call: where it is missing, Asterisk cannot
 //   read
 #include "live/pause.hpp"
@@ -217,7 +217,7 @@ class Pauser {
         if (!before && known.empty())
             throw Error{Exit::not_recorded, "nobody records call " + call_ + ": nothing was paused"};
         since_ = before ? before->since : into_call(call_);
-        for (const auto& [key, file] : asterisk_.read_all("pbx-held", call_))
+        for (const auto& [key, arguments] : asterisk_.read_all("pbx-held", call_))
             held_.insert(key);
         const auto until = (current_second() + span_).time_since_epoch();
         asterisk_.write("pbx-watched", call_, "1");
@@ -248,7 +248,7 @@ class Pauser {
         auto key = call_ + '/' + channel.id;
         if (!held_.insert(key).second)
             key += fmt::format("/{}", held_.size());
-        asterisk_.write("pbx-held", key, recorder.file);
+        asterisk_.write("pbx-held", key, recorder.arguments());
         asterisk_.stop_recorder(channel.name, recorder);
     }
 
@@ -317,8 +317,8 @@ class Resumer {
         if (read_pause(asterisk_, call_))
             throw Error{Exit::temporary, "Asterisk does not end the pause of call " + call_, "try again"};
         const auto channels = asterisk_.channels();
-        for (const auto& [key, file] : asterisk_.read_all("pbx-held", call_))
-            continue_held(key, file, channels);
+        for (const auto& [key, held] : asterisk_.read_all("pbx-held", call_))
+            continue_held(key, arguments_of(held), channels);
         const RecordedCall call{asterisk_, call_, channels};
         for (const auto& channel : call.channels())
             asterisk_.set_variable(channel.name, "CDR(recording_paused)", pauses);
@@ -331,23 +331,28 @@ class Resumer {
     }
 
   private:
+    // A dialplan of an older version leaves a file alone.
+    static std::string arguments_of(const std::string& held) {
+        return held.find(',') == std::string::npos ? held + ',' : held;
+    }
+
     // `key` is CALL/CHANNEL or CALL/CHANNEL/NUMBER.
-    void continue_held(const std::string& key, const std::string& file, const Channels& channels) {
+    void continue_held(const std::string& key, const std::string& arguments, const Channels& channels) {
         const auto id = key.substr(call_.size() + 1, key.find('/', call_.size() + 1) - call_.size() - 1);
         const auto channel =
             std::find_if(channels.begin(), channels.end(), [&](const Channel& each) { return each.id == id; });
-        if (channel != channels.end() && !is_recorded(*channel, file)) {
-            asterisk_.continue_recorder(channel->name, file);
-            if (!is_recorded(*channel, file) && !asterisk_.channels(channel->name).empty())
+        if (channel != channels.end() && !is_recorded(*channel, arguments)) {
+            asterisk_.continue_recorder(channel->name, arguments);
+            if (!is_recorded(*channel, arguments) && !asterisk_.channels(channel->name).empty())
                 faults_.push_back(channel->name);
         }
         asterisk_.remove("pbx-held", key);
     }
 
-    bool is_recorded(const Channel& channel, const std::string& file) const {
+    bool is_recorded(const Channel& channel, const std::string& arguments) const {
         const auto recorders = asterisk_.recorders(channel.name);
         return std::any_of(recorders.begin(), recorders.end(),
-                           [&](const Recorder& recorder) { return recorder.file == file; });
+                           [&](const Recorder& recorder) { return recorder.arguments() == arguments; });
     }
 
     const AsteriskCalls& asterisk_;
@@ -375,8 +380,14 @@ nlohmann::ordered_json json_of(const CallStatus& status) {
         item["until"] = iso_time(status.pause->until);
     }
     item["recorders"] = nlohmann::ordered_json::array();
-    for (const auto& [channel, recorder] : status.recorders)
-        item["recorders"].push_back({{"channel", channel.name}, {"file", recorder.file}});
+    for (const auto& [channel, recorder] : status.recorders) {
+        nlohmann::ordered_json each{{"channel", channel.name}, {"file", recorder.file}};
+        if (!recorder.received.empty())
+            each["received"] = recorder.received;
+        if (!recorder.transmitted.empty())
+            each["transmitted"] = recorder.transmitted;
+        item["recorders"].push_back(std::move(each));
+    }
     return item;
 }
 
@@ -386,7 +397,9 @@ void print_status(const CallStatus& status) {
         output::print(" since second {}, until {}", status.pause->since.count(), shown_time(status.pause->until));
     output::print("\n");
     for (const auto& [channel, recorder] : status.recorders)
-        output::print("  {} on {}\n", recorder.file, channel.name);
+        for (const auto* file : {&recorder.file, &recorder.received, &recorder.transmitted})
+            if (!file->empty())
+                output::print("  {} on {}\n", *file, channel.name);
 }
 
 // A recorder of a dialplan that does not look for pauses would begin in spite of one.

@@ -1,5 +1,5 @@
 // Decisions that only the operator makes, not a tenant: which hosts trunks may have, how many calls an organization may
-// have at once, and what its phones may do.
+// have at once, what its phones may do, and how its recordings are made.
 #include "base/log.hpp"
 #include "base/output.hpp"
 #include "base/printable.hpp"
@@ -10,6 +10,21 @@
 #include <fmt/format.h>
 
 namespace pbx::provision {
+
+namespace {
+
+// What the database stores for the JSON of a setting.
+std::string stored(const std::string& json) {
+    return json.empty() ? "null" : json;
+}
+
+// Takes over a change to a setting, as text that becomes JSON.
+void change_setting(std::string& setting, const std::string& text, const std::string& json) {
+    if (!text.empty())
+        setting = text == "default" ? "" : json;
+}
+
+} // namespace
 
 Exit approve_trunk(const Context& context, const std::string& organization, const std::string& name, bool approved) {
     Provisioner work{context};
@@ -57,14 +72,11 @@ Exit set_phones(const Context& context, const std::string& organization, const P
     Provisioner work{context};
     auto& owner = work.organization(organization);
     work.try_change(owner, [&] {
-        if (!change.max_contacts.empty())
-            owner.max_contacts = change.max_contacts == "default" ? "" : change.max_contacts;
-        if (!change.codecs.empty())
-            owner.codecs = change.codecs == "default" ? "" : Json(change.codecs).dump();
+        change_setting(owner.max_contacts, change.max_contacts, change.max_contacts);
+        change_setting(owner.codecs, change.codecs, Json(change.codecs).dump());
     });
-    const auto json = [](const std::string& value) { return value.empty() ? "null" : value; };
-    const auto contacts = json(owner.max_contacts);
-    const auto codecs = json(owner.codecs);
+    const auto contacts = stored(owner.max_contacts);
+    const auto codecs = stored(owner.codecs);
     work.execute("set the phones of " + name_of(owner), R"(
         update organizations set settings = (case jsonb_typeof(settings) when 'object' then settings else '{}' end
                 - 'max_contacts' - 'codecs')
@@ -72,6 +84,27 @@ Exit set_phones(const Context& context, const std::string& organization, const P
                                                     'codecs', cast(:codecs as jsonb)))
         where id = cast(:id as uuid))",
                  contacts, codecs, owner.id);
+    return Exit::ok;
+}
+
+Exit set_recordings(const Context& context, const std::string& organization, const RecordingChange& change) {
+    if (change.channels.empty() && change.rate.empty())
+        throw Error{Exit::usage, "there is nothing to change", "give --channels, --rate or both"};
+    Provisioner work{context};
+    auto& owner = work.organization(organization);
+    work.try_change(owner, [&] {
+        change_setting(owner.recording_channels, change.channels, change.channels);
+        change_setting(owner.recording_rate, change.rate, change.rate);
+    });
+    const auto channels = stored(owner.recording_channels);
+    const auto rate = stored(owner.recording_rate);
+    work.execute("set the recordings of " + name_of(owner), R"(
+        update organizations set settings = (case jsonb_typeof(settings) when 'object' then settings else '{}' end
+                - 'recording_channels' - 'recording_rate')
+            || jsonb_strip_nulls(jsonb_build_object('recording_channels', cast(:channels as jsonb),
+                                                    'recording_rate', cast(:rate as jsonb)))
+        where id = cast(:id as uuid))",
+                 channels, rate, owner.id);
     return Exit::ok;
 }
 

@@ -53,6 +53,13 @@ struct PhoneChange {
 };
 Exit set_phones(const Context& context, const std::string& organization, const PhoneChange& change);
 
+/// For each setting: its value, "default", or empty for no change.
+struct RecordingChange {
+    std::string channels; ///< 1, or 2 for the caller and the called side apart
+    std::string rate;     ///< samples per second: 8000 or 16000
+};
+Exit set_recordings(const Context& context, const std::string& organization, const RecordingChange& change);
+
 /// One user, with what a phone needs to log in.
 Exit show_user(const Context& context, const std::string& organization, const std::string& extension);
 

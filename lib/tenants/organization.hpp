@@ -111,6 +111,8 @@ struct Organization {
     std::string max_contacts; ///< settings.max_contacts as JSON; empty or null: one device a phone
     std::string codecs;       ///< settings.codecs as JSON; empty or null: ulaw and alaw
     Timestamp held_since = not_stored;
+    std::string recording_channels{}; ///< settings.recording_channels as JSON; empty or null: one
+    std::string recording_rate{};     ///< settings.recording_rate as JSON; empty or null: 8000
 };
 
 } // namespace pbx::tenants

@@ -134,6 +134,47 @@ class WhatIsPrinted(DialplanCase):
         self.assertIn(['acme', 'queue', '5001', 'off', 'queues.recording_enabled', 'false'], lines)
         self.assertIn(['acme', 'extension', '1001', 'on', 'users.recording_enabled', 'true'], lines)
 
+    def asterisk_that_prints(self, work, version):
+        program = work.path / 'asterisk'
+        program.write_text(f'#!/bin/sh\necho "{version}"\n', encoding='utf-8')
+        program.chmod(0o755)
+        return str(program)
+
+    def test_two_channels_are_recorded_where_asterisk_keeps_them_in_step(self):
+        work = self.pbx()
+        self.organization(work, 'acme', settings='{"recording_channels": 2, "recording_rate": 16000}')
+        self.organization(work, 'plain')
+        for version, channels in (('Asterisk 22.10.1~dfsg', 2), ('Asterisk certified/18.9-cert13', 2), ('Asterisk 16.28.0~dfsg', 1)):
+            with self.subTest(version):
+                asterisk = self.asterisk_that_prints(work, version)
+                printed = self.generate(work, '--asterisk', asterisk)
+                policy = self.sections(printed.text)
+                self.assertEqual('exten => channels-2,1,' in policy['acme__policy'], channels == 2)
+                self.assertIn('exten => rate-16000,1,', policy['acme__policy'])
+                self.assertNotIn('channels-2', policy['plain__policy'])
+                if channels == 1:
+                    self.says(printed, 'calls of acme are recorded in one channel: a recorder of Asterisk 16')
+                    self.hints(printed)
+                else:
+                    self.assertEqual(printed.err, '')
+                lines = [line.split('\t') for line in self.generate(work, '--explain', '--asterisk', asterisk).text.splitlines()]
+                self.assertIn(['acme', 'recording', 'channels', str(channels), 'organizations.settings.recording_channels', '2'], lines)
+                self.assertIn(['acme', 'recording', 'rate', '16000', 'organizations.settings.recording_rate', '16000'], lines)
+                self.assertNotIn('plain\trecording', '\n'.join('\t'.join(line) for line in lines))
+                points = json.loads(self.generate(work, '--explain', '--json', '--asterisk', asterisk).text)
+                self.assertEqual({point['channels'] for point in points if point['context_prefix'] == 'acme'}, {channels})
+        unknown = self.generate(work, '--deploy', '--asterisk', '/nowhere/asterisk')
+        self.says(unknown, 'the version of Asterisk is not known')
+        self.assertIn(b'channels-2', self.visible(work)['ext_acme.conf'])
+
+    def test_a_wrong_setting_of_the_recording_is_named_and_the_rest_is_deployed(self):
+        work = self.pbx()
+        self.organization(work, 'acme', settings='{"recording_channels": "stereo", "recording_rate": true}')
+        result = self.generate(work, '--deploy', expect=65)
+        self.says(result, 'setting recording_channels of acme is left out: .*stereo', 'setting recording_rate of acme is left out')
+        self.assertIn(b'exten => organization,1,', self.visible(work)['ext_acme.conf'])
+        self.assertNotIn(b'channels-2', self.visible(work)['ext_acme.conf'])
+
     def test_the_number_of_queries_does_not_grow_with_the_organizations(self):
         work = self.pbx()
         counts = []

@@ -88,6 +88,19 @@ class Provision(Case):
         self.do('org', 'phones', 'acme', '--max-contacts', 'default')
         self.assertEqual(self.value('select settings from organizations'), '{"recording_enabled": true}')
 
+    def test_how_an_organization_is_recorded_is_set_and_reset(self):
+        self.acme()
+        self.do('org', 'recordings', 'acme', '--channels', '2', '--rate', '16000')
+        self.assertEqual(self.value('select settings from organizations'),
+                         '{"recording_rate": 16000, "recording_enabled": true, "recording_channels": 2}')
+        self.assertIn('exten => channels-2,1,', self.status(self.w.run('pbx-dialplan-gen'), 0).text)
+        self.do('org', 'recordings', 'acme', '--rate', 'default')
+        self.assertEqual(self.value('select settings from organizations'), '{"recording_enabled": true, "recording_channels": 2}')
+        for wrong in (('--channels', '3'), ('--channels', 'two'), ('--rate', '44100'), ()):
+            self.hints(self.do('org', 'recordings', 'acme', *wrong, status=64))
+        self.do('org', 'recordings', 'acme', '--channels', 'default')
+        self.assertEqual(self.value('select settings from organizations'), '{"recording_enabled": true}')
+
     # --- organizations
 
     def test_an_organization_gets_a_prefix_and_is_recorded(self):

@@ -206,6 +206,8 @@ std::map<std::string, std::function<std::string&(Organization&)>> columns() {
         {"organizations.limits", [](Organization& each) -> std::string& { return each.max_channels; }},
         {"settings.max_contacts", [](Organization& each) -> std::string& { return each.max_contacts; }},
         {"settings.codecs", [](Organization& each) -> std::string& { return each.codecs; }},
+        {"settings.recording_channels", [](Organization& each) -> std::string& { return each.recording_channels; }},
+        {"settings.recording_rate", [](Organization& each) -> std::string& { return each.recording_rate; }},
     };
 }
 

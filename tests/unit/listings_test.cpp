@@ -41,6 +41,16 @@ TEST_CASE("the ids of a channel are read before the texts that a caller chooses"
     CHECK_FALSE(ids_in("           Name: x\n      Caller ID: y\n       UniqueID: 1.1\n       LinkedID: 1.1\n"));
 }
 
+TEST_CASE("a recorder of two channels is found with both of its files, and can be started again") {
+    const auto recorders = recorders_in("0x7f5e3c01f2a0\t\t/halves/a.caller\t/halves/a.called\n"
+                                        "0x7f5e3c01f2b0\t/a\t/b\t\n");
+    REQUIRE(recorders.size() == 2);
+    CHECK(recorders[0].file.empty());
+    CHECK(recorders[0].arguments() == ",r(/halves/a.caller.wav)t(/halves/a.called.wav)");
+    CHECK(recorders[1].arguments() == "/a.wav,r(/b.wav)");
+    CHECK(Recorder{"0x1", "/a.wav"}.arguments() == "/a.wav,");
+}
+
 TEST_CASE("the recorders of a channel are found with their files") {
     const auto recorders = recorders_in("MixMonitor ID\tFile\tReceive File\tTransmit File\n"
                                         "=========================================================================\n"

@@ -96,6 +96,15 @@ void organizations(CLI::App& app, CommandLine& line) {
         ->add_option("--codecs", line.phones.codecs,
                      "Codecs of phones and trunks between commas, the preferred one first, or default (ulaw,alaw)")
         ->type_name("LIST");
+    auto* recordings = command(*org, line, "recordings", "Set how its calls are recorded",
+                               [&line] { return set_recordings(line.context, line.organization, line.recordings); });
+    recordings->add_option("NAME", line.organization, "Its name, prefix or id")->required();
+    recordings
+        ->add_option("--channels", line.recordings.channels,
+                     "1, 2 (the caller left, the called side right), or default (1)")
+        ->type_name("N");
+    recordings->add_option("--rate", line.recordings.rate, "Samples per second: 8000, 16000, or default (8000)")
+        ->type_name("N");
 }
 
 void users(CLI::App& app, CommandLine& line) {

@@ -21,6 +21,7 @@ struct CommandLine {
     tenants::Route route;
     tenants::Trunk peer;
     PhoneChange phones;
+    RecordingChange recordings;
     std::function<Exit()> work;
 
     tenants::RecordingFlag recording() const { return !unrecorded; }
