@@ -2,15 +2,19 @@
 #include "archive/audit_spool.hpp"
 
 #include "audio/leg_audio.hpp"
+#include "audio/weave.hpp"
 #include "base/lease.hpp"
 #include "base/log.hpp"
 #include "base/moment.hpp"
 #include "base/name.hpp"
+#include "spool/halves.hpp"
 #include "spool/leg_file.hpp"
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <chrono>
+#include <map>
 #include <string>
 
 namespace pbx::archive {
@@ -34,7 +38,7 @@ void judge(cdr::ListedFile& file, Fd content) {
     try {
         const audio::LegAudio leg{std::move(content), "leg " + shown(file.name)};
         file.seconds = static_cast<double>(leg.frames()) / leg.format().rate;
-        file.cut = leg.unfinished() || leg.truncated();
+        file.cut = audio::is_cut(leg) || leg.truncated();
     } catch (const Error& error) {
         if (error.status() != Exit::data)
             throw;
@@ -52,9 +56,45 @@ void judge_if_readable(cdr::ListedFile& file, const Folder& spool, const std::st
     }
 }
 
+// The legs that pbx-stitch has not made yet, by name.
+std::map<std::string, cdr::ListedFile> find_unwoven(const Folder& spool) {
+    std::map<std::string, cdr::ListedFile> legs;
+    const auto halves = spool::HalvesFolder::find(spool);
+    if (!halves)
+        return legs;
+    const auto add = [&](const std::string& leg) {
+        auto& file = legs[leg];
+        for (const auto& [side, half] : halves->find_halves(leg)) {
+            file.size += static_cast<std::uint64_t>(half.status.st_size);
+            file.modified = std::max(file.modified, sys_seconds{std::chrono::seconds{half.status.st_mtim.tv_sec}});
+        }
+    };
+    halves->for_each_leg(
+        [&](const std::string& leg) {
+            try {
+                add(leg);
+            } catch (const Error& error) {
+                log::warn("{}", error.what());
+            }
+        },
+        [](const std::string&) {});
+    return legs;
+}
+
+// They are as good as in the spool, and are looked for first: one that is made meanwhile is there then.
+std::map<std::string, cdr::ListedFile> find_unwoven_or_warn(const Folder& spool) {
+    try {
+        return find_unwoven(spool);
+    } catch (const Error& error) {
+        log::warn("legs in two channels that are not in the spool yet are not counted: {}", error.what());
+        return {};
+    }
+}
+
 } // namespace
 
 void add_spool(cdr::LegAudit& audit, const Folder& spool) {
+    auto unwoven = find_unwoven_or_warn(spool);
     audit.add_local_files([&](const cdr::LegAudit::AddFile& add) {
         spool.for_each_name([&](const std::string& name) {
             const auto found = spool::find_leg(spool, name);
@@ -64,7 +104,12 @@ void add_spool(cdr::LegAudit& audit, const Folder& spool) {
                                  sys_seconds{std::chrono::seconds{found->st_mtim.tv_sec}}};
             judge_if_readable(file, spool, name);
             add(file);
+            unwoven.erase(name);
         });
+        for (auto& [name, file] : unwoven) {
+            file.name = name;
+            add(file);
+        }
     });
 }
 

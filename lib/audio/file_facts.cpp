@@ -3,6 +3,7 @@
 #include "audio/file_facts.hpp"
 
 #include "audio/leg_audio.hpp"
+#include "audio/weave.hpp"
 #include "base/checksum.hpp"
 #include "base/error.hpp"
 #include "base/fd.hpp"
@@ -98,7 +99,7 @@ class Pass {
                                      audio_->format().channels,
                                      codec_of(audio_->format()),
                                      meter_ ? meter_->levels() : decoded_levels(*audio_),
-                                     audio_->unfinished()};
+                                     is_cut(*audio_)};
         return facts;
     }
 

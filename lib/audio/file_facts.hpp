@@ -18,7 +18,7 @@ struct AudioFacts {
     std::uint32_t channels = 0;
     std::string codec;                 ///< pcm16, mulaw, alaw, gsm, or pcm8, pcm24, pcm32
     std::vector<ChannelLevels> levels; ///< empty where the audio cannot be decoded
-    bool unfinished = false;           ///< the sizes in its header were never written: Asterisk died
+    bool unfinished = false;           ///< a recorder died: it never wrote the sizes in a header
 };
 
 struct FileFacts {

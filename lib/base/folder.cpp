@@ -74,6 +74,18 @@ std::optional<Fd> Folder::find(const std::string& name) const {
     return fd;
 }
 
+std::optional<Folder> Folder::find_folder(const std::string& name) const {
+    Fd fd{::openat(fd_.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+    if (fd)
+        return Folder{path_ / name, std::move(fd)};
+    if (errno == ENOENT)
+        return std::nullopt;
+    if (errno == ENOTDIR || errno == ELOOP)
+        throw Error{Exit::data, path_of(name) + " is not a folder, so it was not opened",
+                    "find out which program created it"};
+    throw system_error(Exit::io, "cannot open folder " + path_of(name), errno);
+}
+
 void Folder::remove(const std::string& name) const {
     if (::unlinkat(fd_.get(), name.c_str(), 0) != 0 && errno != ENOENT)
         throw system_error(Exit::cant_create, "cannot remove " + path_of(name), errno);

@@ -35,6 +35,10 @@ class Folder {
     /// regular file, no_permission, io.
     std::optional<Fd> find(const std::string& name) const;
 
+    /// Opens a folder in this one; nothing when there is no such name. Throws Error: data when it is not a folder,
+    /// no_permission, io.
+    std::optional<Folder> find_folder(const std::string& name) const;
+
     /// Removes `name`; a name that is already gone is fine. Throws Error (cant_create).
     void remove(const std::string& name) const;
 

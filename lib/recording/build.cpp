@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <optional>
 
@@ -70,7 +69,7 @@ class Builder {
             return std::move(result_);
         }
         result_.bytes = size_of(out, what);
-        set_modified(out, std::max(began, newest_), what);
+        set_modification_time(out, std::max(began, newest_), what);
         return std::move(result_);
     }
 
@@ -201,14 +200,6 @@ class Builder {
         }
         legs.resize(kept);
         audible_.erase(audible_.begin() + static_cast<std::ptrdiff_t>(kept), audible_.end());
-    }
-
-    static void set_modified(int file, FileTime time, const std::string& what) {
-        const auto whole = std::chrono::floor<seconds>(time);
-        const timespec moment{whole.time_since_epoch().count(), (time - whole).count()};
-        const std::array<timespec, 2> times{moment, moment};
-        if (::futimens(file, times.data()) != 0)
-            throw system_error(Exit::cant_create, "cannot set the time of " + what, errno);
     }
 
     const ResolvedCall& call_;

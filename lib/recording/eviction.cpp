@@ -40,11 +40,6 @@ struct stat status_of(int fd, const std::string& path) {
     return status;
 }
 
-bool is_same_file(const struct stat& a, const struct stat& b) {
-    return a.st_dev == b.st_dev && a.st_ino == b.st_ino && a.st_size == b.st_size &&
-           modification_time(a) == modification_time(b);
-}
-
 } // namespace
 
 std::uint64_t size_of_recordings(const Folder& stitched) {

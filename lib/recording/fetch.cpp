@@ -83,18 +83,22 @@ Exit serve_stitched(FetchWork& work, const ResolvedCall& call) {
     return serve_rebuilt_recording(work, call, {}, failure);
 }
 
+// A call with a leg that is not its own is refused when it is resolved.
+Exit weave_own_legs(FetchWork& work, const cdr::Call& call) {
+    return call.ambiguous.empty() ? work.sources.weave_halves(call.legs) : Exit::ok;
+}
+
 Exit serve(FetchWork& work, cdr::Call call) {
     const auto& leg = work.options.leg;
     if (leg && *leg > call.legs.size())
         throw Error{Exit::no_input,
                     fmt::format("call {} has no leg {}: it has {}", display_name(call), *leg, call.legs.size())};
-    if (leg || call.legs.size() == 1) {
-        serve_leg(work, call, call.legs.at(leg ? *leg - 1 : 0));
-        return Exit::ok;
-    }
+    if (leg || call.legs.size() == 1)
+        return serve_leg(work, call, call.legs.at(leg ? *leg - 1 : 0));
+    const auto woven = weave_own_legs(work, call);
     const auto resolved = resolve_call(std::move(call), work.sources.local());
     work.facts.expect(resolved.recording, resolved.call.legs);
-    return serve_stitched(work, resolved);
+    return worst(woven, serve_stitched(work, resolved));
 }
 
 } // namespace
@@ -110,8 +114,7 @@ Exit fetch(const FetchOptions& options) {
     ArchivedFacts facts{options.database, options.timeout, sources, deadline};
     FetchWork work{options, deadline, sources, answer, facts, early};
     if (!options.file.empty()) {
-        serve_file(work);
-        return Exit::ok;
+        return serve_file(work);
     }
     return serve(work, choose_call(cdr::find_calls(facts.session(), options.call), options));
 }

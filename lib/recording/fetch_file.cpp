@@ -38,11 +38,12 @@ void send_repaired(FetchWork& work, const std::string& name, const Fd& file, con
 }
 
 // Through the cache, because the header of a stream cannot be repaired before the length of its audio is known.
-void serve_nameless_leg(FetchWork& work, const std::string& name) {
+Exit serve_nameless_leg(FetchWork& work, const std::string& name) {
+    const auto woven = work.sources.weave_halves({name});
     work.facts.expect({}, {name});
     if (const auto file = find_leg_here(work, name)) {
         send_repaired(work, name, *file, "leg-local");
-        return;
+        return woven;
     }
     if (work.sources.archive() == nullptr)
         throw Error{Exit::no_input, "leg " + shown(name) + " is not in the spool",
@@ -56,20 +57,20 @@ void serve_nameless_leg(FetchWork& work, const std::string& name) {
     if (!file)
         throw no_such_leg(name);
     send_repaired(work, name, *file, "leg-remote");
+    return woven;
 }
 
 } // namespace
 
-void serve_file(FetchWork& work) {
+Exit serve_file(FetchWork& work) {
     const auto& options = work.options;
     require_safe_name(options.file, "leg");
     const auto owner = cdr::find_owner(work.facts.session(), options.file, options.account);
     if (options.account && !(owner && owner->is_of_account))
         throw no_such_leg(options.file);
-    if (owner)
-        serve_leg(work, owner->call, options.file);
-    else
-        serve_nameless_leg(work, options.file);
+    if (!owner)
+        return serve_nameless_leg(work, options.file);
+    return serve_leg(work, owner->call, options.file);
 }
 
 } // namespace pbx::recording

@@ -71,12 +71,13 @@ std::optional<Fd> find_leg_here(FetchWork& work, const std::string& name) {
     return LocalLegs::open(legs.front());
 }
 
-void serve_leg(FetchWork& work, const cdr::Call& call, const std::string& name) {
+Exit serve_leg(FetchWork& work, const cdr::Call& call, const std::string& name) {
     require_own_leg(call, name);
+    const auto woven = work.sources.weave_halves({name});
     work.facts.expect({}, {name});
     if (const auto file = find_leg_here(work, name)) {
         send_local_leg(work, call, name, *file);
-        return;
+        return woven;
     }
     if (work.sources.archive() == nullptr)
         throw Error{Exit::no_input, "leg " + name + " of call " + display_name(call) + " is not in the spool",
@@ -94,6 +95,7 @@ void serve_leg(FetchWork& work, const cdr::Call& call, const std::string& name) 
             require_undamaged(work, Shelf::legs, name, expected);
         throw Error{Exit::data, "leg " + name + " in the archive: " + fault.reason};
     }
+    return woven;
 }
 
 } // namespace pbx::recording

@@ -26,14 +26,15 @@ struct FetchWork {
     EarlyCheck& early;
 };
 
-/// Serves one leg as it is. Throws Error: no_input when it is in no place or has no audio, data when it is ambiguous or
-/// not a WAV file, unavailable, no_permission.
-void serve_leg(FetchWork& work, const cdr::Call& call, const std::string& name);
+/// Serves one leg as it is, woven now where it waits for that. Returns data when a half of it was unreadable. Throws
+/// Error: no_input when it is in no place or has no audio, data when it is ambiguous or not a WAV file, temporary while
+/// its halves are being recorded, unavailable, no_permission.
+Exit serve_leg(FetchWork& work, const cdr::Call& call, const std::string& name);
 
 /// Serves the leg options.file. One that CDR rows name is served by serve_leg(), and is there for its account alone;
-/// one that no row names gets a header with the real length of its audio. Throws Error: data for a name that is refused
-/// or claimed by two accounts, no_input, unavailable, no_permission.
-void serve_file(FetchWork& work);
+/// one that no row names gets a header with the real length of its audio. Returns as serve_leg(). Throws Error: data
+/// for a name that is refused or claimed by two accounts, no_input, temporary, unavailable, no_permission.
+Exit serve_file(FetchWork& work);
 
 /// How an attempt to serve the recording on this disk ended.
 struct LocalAttempt {

@@ -4,10 +4,12 @@
 #include "base/atomic_file.hpp"
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "base/name.hpp"
 #include "db/archives.hpp"
 #include "recording/spool_space.hpp"
 #include "remote/query.hpp"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -37,6 +39,74 @@ LegSources::LegSources(const Places& places, WithoutCache without_cache, int loc
 void LegSources::use_cache(const Folder& folder) {
     if (used_.insert(folder.path().native()).second)
         local_.add_cache(Folder::open(folder.path()));
+}
+
+std::optional<spool::HalvesFolder> LegSources::find_halves_folder() const {
+    try {
+        return spool::HalvesFolder::find(local_.spool());
+    } catch (const Error& error) {
+        log::warn("{}", error.what());
+        return std::nullopt;
+    }
+}
+
+Exit LegSources::weave_halves(const std::vector<std::string>& legs) {
+    auto status = Exit::ok;
+    const auto halves = find_halves_folder();
+    if (!halves)
+        return status;
+    for (const auto& leg : legs) {
+        if (!halves->has(leg))
+            continue;
+        try {
+            if (!has_room_for(*halves, leg))
+                throw Error{Exit::cant_create, "the remaining space is reserved for Asterisk"};
+            status = worst(status, weave_leg_into(local_.spool(), *halves, leg));
+        } catch (const Error& error) {
+            if (without_cache_ == WithoutCache::fail || !cannot_write(error) || local_.has(leg))
+                throw;
+            log::note("leg {} is not kept: {}", shown(leg), error.what());
+            status = worst(status, weave_leg_into(private_folder(), *halves, leg));
+            use_cache(private_folder());
+        }
+    }
+    return status;
+}
+
+bool LegSources::has_room_for(const spool::HalvesFolder& halves, const std::string& leg) const {
+    std::uint64_t bytes = 0;
+    for (const auto& [side, half] : halves.find_halves(leg))
+        bytes += static_cast<std::uint64_t>(half.status.st_size);
+    return bytes <= SpoolSpace{local_.spool(), space_}.available();
+}
+
+std::optional<WovenLeg> LegSources::weave_now(const Folder& folder, const spool::HalvesFolder& halves,
+                                              const std::string& leg) {
+    try {
+        return weave_leg(halves, folder, leg);
+    } catch (const WeaveLater& later) {
+        throw Error{Exit::temporary, fmt::format("leg {}: {}", shown(leg), later.reason),
+                    "try again when the call has ended"};
+    }
+}
+
+// The halves of a leg that is not in the spool stay.
+Exit LegSources::weave_leg_into(const Folder& folder, const spool::HalvesFolder& halves, const std::string& leg) const {
+    auto woven = weave_now(folder, halves, leg);
+    if (!woven)
+        return Exit::ok;
+    for (const auto& remark : woven->remarks)
+        log::warn("leg {}: {}", shown(leg), remark);
+    if (woven->file)
+        woven->file->commit();
+    if (&folder != &local_.spool())
+        return woven->status;
+    try {
+        remove_halves(halves, *woven);
+    } catch (const Error& error) {
+        log::note("the next pbx-stitch removes the halves of leg {}: {}", shown(leg), error.what());
+    }
+    return woven->status;
 }
 
 void LegSources::recognize_archive(soci::session& session, const Deadline& deadline) {

@@ -7,9 +7,11 @@
 #include "db/session.hpp"
 #include "recording/local_legs.hpp"
 #include "recording/places.hpp"
+#include "recording/weave_leg.hpp"
 #include "remote/object.hpp"
 #include "remote/remote.hpp"
 #include "remote/transfer.hpp"
+#include "spool/halves.hpp"
 
 #include <optional>
 #include <set>
@@ -29,6 +31,11 @@ class LegSources {
     const LocalLegs& local() const { return local_; }
     /// Null when no remote is configured.
     Remote* archive() { return archive_ ? &*archive_ : nullptr; }
+
+    /// Makes those of `legs` that wait in the folder of halves: in the spool, or, where that cannot be written, in a
+    /// private folder, without removing the halves. Returns data when a half was unreadable. Throws Error: temporary
+    /// while a leg is being recorded, and what weave_leg() throws.
+    Exit weave_halves(const std::vector<std::string>& legs);
 
     /// From now on a leg counts as absent only in the archive that the database remembers. A database whose schema is
     /// older remembers none. Throws Error (unavailable, no_permission).
@@ -50,6 +57,11 @@ class LegSources {
                               const Deadline& deadline);
 
   private:
+    std::optional<spool::HalvesFolder> find_halves_folder() const;
+    static std::optional<WovenLeg> weave_now(const Folder& folder, const spool::HalvesFolder& halves,
+                                             const std::string& leg);
+    Exit weave_leg_into(const Folder& folder, const spool::HalvesFolder& halves, const std::string& leg) const;
+    bool has_room_for(const spool::HalvesFolder& halves, const std::string& leg) const;
     static std::string find_fault(const LocatedLeg& leg, const Content& expected);
     FetchedObjects bring_where_there_is_room(const std::vector<std::string>& names, const KnownContents& expected,
                                              const Deadline& deadline);

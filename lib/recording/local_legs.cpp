@@ -5,6 +5,8 @@
 #include "base/name.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <iterator>
 
 namespace pbx::recording {
@@ -19,6 +21,19 @@ FileTime modification_time(const struct stat& status) {
     if (second < earliest || second >= latest)
         return second < earliest ? earliest : latest;
     return second + std::chrono::nanoseconds{status.st_mtim.tv_nsec};
+}
+
+void set_modification_time(int fd, FileTime time, const std::string& what) {
+    const auto whole = std::chrono::floor<std::chrono::seconds>(time);
+    const timespec moment{whole.time_since_epoch().count(), (time - whole).count()};
+    const std::array<timespec, 2> times{moment, moment};
+    if (::futimens(fd, times.data()) != 0)
+        throw system_error(Exit::cant_create, "cannot set the time of " + what, errno);
+}
+
+bool is_same_file(const struct stat& one, const struct stat& other) {
+    return one.st_dev == other.st_dev && one.st_ino == other.st_ino && one.st_size == other.st_size &&
+           modification_time(one) == modification_time(other);
 }
 
 std::vector<LocatedLeg> LocalLegs::find_in_spool(const std::vector<std::string>& names) const {

@@ -21,6 +21,10 @@ namespace pbx::recording {
 using FileTime = std::chrono::sys_time<std::chrono::nanoseconds>;
 
 FileTime modification_time(const struct stat& status);
+/// Throws Error (cant_create).
+void set_modification_time(int fd, FileTime time, const std::string& what);
+/// Whether both are the same file with the same content, as far as size and time show.
+bool is_same_file(const struct stat& one, const struct stat& other);
 
 /// A leg's name, and where it was when it was looked for.
 struct LocatedLeg {

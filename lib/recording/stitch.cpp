@@ -21,6 +21,8 @@
 #include "recording/stitch_batch.hpp"
 #include "recording/stitch_results.hpp"
 #include "recording/stitch_room.hpp"
+#include "recording/weave_run.hpp"
+#include "spool/halves.hpp"
 #include "spool/moved_journal.hpp"
 
 #include <fmt/format.h>
@@ -64,6 +66,18 @@ class StitchRun {
                                                                                                    metrics} {}
 
     LegSources& sources() { return sources_; }
+
+    /// Before the calls, and before the database is needed.
+    void weave() {
+        const WeaveOptions weaving{options_.places.space, options_.jobs, options_.dry_run};
+        try {
+            weave_all(sources_.local().spool(), weaving, results_, deadline_);
+            halves_ = spool::HalvesFolder::find(sources_.local().spool());
+        } catch (const Error& error) {
+            results_.failed(error);
+        }
+        results_.begin_calls();
+    }
 
     /// `session` is that of `due`.
     Exit run(cdr::DueCalls due, soci::session& session) {
@@ -210,11 +224,16 @@ class StitchRun {
         if (std::any_of(legs.begin(), legs.end(),
                         [](const LocatedLeg& leg) { return leg.place == Place::spool || leg.place == Place::refused; }))
             return true;
+        if (std::any_of(legs.begin(), legs.end(), [&](const LocatedLeg& leg) { return is_unwoven(leg.name); }))
+            return true;
         // Its legs were archived before it was stitched: the run after the call failed or was killed.
         if (!moved_)
             read_journal();
         return std::any_of(legs.begin(), legs.end(), [&](const LocatedLeg& leg) { return moved_->contains(leg.name); });
     }
+
+    // Whether a recorder still has the leg, or it could not be woven.
+    bool is_unwoven(const std::string& leg) const { return halves_ && halves_->has(leg); }
 
     // A journal that cannot be read hides only which calls were this node's; the others are stitched all the same.
     void read_journal() {
@@ -258,6 +277,12 @@ class StitchRun {
     bool is_complete(const StitchTask& task, const ObjectFailures& failures,
                      const std::optional<Error>& general_failure) {
         const auto absent = names_elsewhere(task.call.legs);
+        const auto unwoven =
+            std::find_if(absent.begin(), absent.end(), [&](const std::string& name) { return is_unwoven(name); });
+        if (unwoven != absent.end()) {
+            results_.left(task.call.call, "leg " + *unwoven + " is still in halves");
+            return false;
+        }
         for (const auto& name : absent) {
             const auto failure = failures.find(name);
             if (failure == failures.end() && !general_failure)
@@ -280,6 +305,7 @@ class StitchRun {
     Workplace workplace_;
     LegSources sources_;
     StitchResults results_;
+    std::optional<spool::HalvesFolder> halves_;
     std::optional<StitchRoom> room_;        ///< not in a dry run
     std::optional<spool::MovedLegs> moved_; ///< legs that this node held
     std::vector<StitchTask> due_;
@@ -294,10 +320,13 @@ Exit stitch(const StitchOptions& options) {
         {"calls_stitched", "Calls whose stitched recording was written."},
         {"calls_stitched_bytes", "Bytes of stitched recordings written."},
         {"legs_missing", "Legs that a stitched recording lists as missing."},
+        {"legs_woven", "Legs made from recordings in the folder of halves."},
+        {"legs_woven_bytes", "Bytes of such legs."},
     };
     const MetricsOptions metrics_options{options.dry_run ? std::string{} : options.metrics, "stitch", options.timeout};
     return with_metrics(metrics_options, counters, [&](Metrics& metrics) {
         StitchRun run{options, metrics};
+        run.weave();
         soci::session session;
         db::connect(session, options.database, options.timeout);
         if (const auto refused =

@@ -9,7 +9,28 @@
 namespace pbx::recording {
 
 StitchReport::StitchReport(bool json) : json_{json} {
-    write("{\"calls\":[");
+    write("{\"halves\":[");
+}
+
+void StitchReport::write_entry(const nlohmann::json& entry) {
+    write(is_first_ ? "\n" : ",\n");
+    write(entry.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace));
+    is_first_ = false;
+}
+
+void StitchReport::add_halves(const std::string& leg, const std::string& action,
+                              const std::vector<std::string>& remarks, std::optional<double> seconds) {
+    nlohmann::json entry{{"leg", leg}, {"action", action}, {"remarks", remarks}};
+    if (seconds)
+        entry["seconds"] = *seconds;
+    const std::lock_guard lock{guard_};
+    write_entry(entry);
+}
+
+void StitchReport::begin_calls() {
+    const std::lock_guard lock{guard_};
+    write("],\n\"calls\":[");
+    is_first_ = true;
 }
 
 void StitchReport::add(const cdr::Call& call, const std::string& action, const std::string& reason,
@@ -27,9 +48,7 @@ void StitchReport::add(const cdr::Call& call, const std::string& action, const s
     }
     const std::lock_guard lock{guard_};
     ++counts_[action];
-    write(is_first_ ? "\n" : ",\n");
-    write(entry.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace));
-    is_first_ = false;
+    write_entry(entry);
 }
 
 void StitchReport::add_up_to_date() {

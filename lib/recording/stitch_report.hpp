@@ -4,12 +4,15 @@
 #include "base/error.hpp"
 #include "recording/build.hpp"
 
+#include <nlohmann/json_fwd.hpp>
+
 #include <cstdint>
 #include <map>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace pbx::recording {
 
@@ -19,6 +22,11 @@ class StitchReport {
   public:
     /// Counts calls, and prints them if `json` is set.
     explicit StitchReport(bool json);
+
+    /// A leg in the folder of halves. All of them come before begin_calls(), and the calls come after it.
+    void add_halves(const std::string& leg, const std::string& action, const std::vector<std::string>& remarks,
+                    std::optional<double> seconds = {});
+    void begin_calls();
 
     void add(const cdr::Call& call, const std::string& action, const std::string& reason,
              const BuildResult* built = nullptr);
@@ -32,6 +40,7 @@ class StitchReport {
 
   private:
     void write(std::string_view text) const;
+    void write_entry(const nlohmann::json& entry);
 
     bool json_;
     mutable std::mutex guard_;

@@ -26,6 +26,35 @@ void StitchResults::record_status(Exit status) {
         metrics_.add_failure(status);
 }
 
+void StitchResults::woven(const WovenLeg& leg) {
+    for (const auto& remark : leg.remarks)
+        log::warn("leg {}: {}", shown(leg.leg), remark);
+    log::note("wove leg {}: {:.1f} s", shown(leg.leg), leg.length.count());
+    report_.add_halves(leg.leg, "woven", leg.remarks, leg.length.count());
+    {
+        const std::lock_guard lock{guard_};
+        metrics_.add("legs_woven", 1);
+        metrics_.add("legs_woven_bytes", leg.bytes);
+    }
+    record_status(leg.status);
+}
+
+void StitchResults::would_weave(const std::string& leg) {
+    log::warn("would make leg {} from its halves", shown(leg));
+    report_.add_halves(leg, "would-weave", {});
+}
+
+void StitchResults::wove_later(const std::string& leg, const std::string& reason) {
+    log::note("left the halves of leg {}: {}", shown(leg), reason);
+    report_.add_halves(leg, "left", {reason});
+}
+
+void StitchResults::not_woven(const std::string& leg, const Error& error) {
+    log::error({error.status(), fmt::format("leg {}: {}", shown(leg), error.what()), error.hint()});
+    report_.add_halves(leg, "failed", {error.what()});
+    record_status(error.status());
+}
+
 void StitchResults::stitched(const cdr::Call& call, const std::string& reason, const BuildResult& built) {
     const auto& manifest = built.manifest;
     for (const auto& fault : built.faults)

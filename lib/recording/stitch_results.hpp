@@ -6,6 +6,7 @@
 #include "recording/build.hpp"
 #include "recording/metrics.hpp"
 #include "recording/stitch_report.hpp"
+#include "recording/weave_leg.hpp"
 
 #include <cstddef>
 #include <map>
@@ -23,6 +24,13 @@ class StitchResults {
     /// How many calls there are in all; 0: not known.
     void expect(std::uint64_t calls) { progress_.expect(calls, 0); }
     void add_bytes(std::uint64_t bytes) { progress_.add(0, bytes); }
+
+    /// The legs in the folder of halves, until all of them were looked at.
+    void woven(const WovenLeg& leg);
+    void would_weave(const std::string& leg);
+    void wove_later(const std::string& leg, const std::string& reason);
+    void not_woven(const std::string& leg, const Error& error);
+    void begin_calls() { report_.begin_calls(); }
 
     void stitched(const cdr::Call& call, const std::string& reason, const BuildResult& built);
     void would_stitch(const cdr::Call& call, const std::string& reason);

@@ -1,4 +1,5 @@
-"""Sparse legs for tests/bench/run: legs.py FOLDER CALLS SECONDS makes FOLDER/<call>-<1..3>.wav, 16-bit 8 kHz mono, all silence."""
+"""Sparse legs for tests/bench/run: legs.py FOLDER CALLS SECONDS [ENDING]... makes FOLDER/<call>-<1..3>.wav, 16-bit 8 kHz mono, all
+silence; with endings, such as .caller.wav, files that end with them instead of .wav."""
 import os
 import struct
 import sys
@@ -8,6 +9,7 @@ size = seconds * 16000
 header = struct.pack('<4sI4s4sIHHIIHH4sI', b'RIFF', size + 36, b'WAVE', b'fmt ', 16, 1, 1, 8000, 16000, 2, 16, b'data', size)
 for call in range(1, calls + 1):
     for leg in (1, 2, 3):
-        with open(os.path.join(folder, f'{call}-{leg}.wav'), 'wb') as file:
-            file.write(header)
-            file.truncate(44 + size)
+        for ending in sys.argv[4:] or ['.wav']:
+            with open(os.path.join(folder, f'{call}-{leg}{ending}'), 'wb') as file:
+                file.write(header)
+                file.truncate(44 + size)
