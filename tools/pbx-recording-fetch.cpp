@@ -3,6 +3,7 @@
 #include "recording/fetch.hpp"
 
 int main(int argc, char** argv) {
+    using pbx::audio::Channel;
     using pbx::audio::Encoding;
     using pbx::recording::Overlap;
     pbx::recording::FetchOptions options;
@@ -32,6 +33,9 @@ int main(int argc, char** argv) {
     app.add_choice("--format", options.answer.encoding,
                    {{"wav", Encoding::wav}, {"flac", Encoding::flac}, {"opus", Encoding::opus}, {"mp3", Encoding::mp3}},
                    "Encode as wav (default: unchanged), flac, opus or mp3");
+    app.add_choice("--channel", options.answer.channel,
+                   {{"caller", Channel::caller}, {"called", Channel::called}, {"mix", Channel::mix}},
+                   "Of a recording in two channels only that of the caller or of the called side, or a mix of both");
     app.add_timeout(options.timeout);
     return app.run(argc, argv, [&] {
         options.timeout = app.timeout();

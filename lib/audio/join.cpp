@@ -213,11 +213,14 @@ WavFormat join(std::span<const LegShape> legs, const std::function<LegAudio(std:
     const bool raw = std::all_of(legs.begin(), legs.end(),
                                  [&](const LegShape& leg) { return leg.is_raw() && leg.format == format; });
     Frames total = 0;
+    manifest.mono.clear();
     for (std::size_t i = 0; i < legs.size(); ++i) {
         auto& entry = manifest.legs.at(i);
         entry.start = total;
         entry.frames = frames_at(format.rate, legs[i], legs[i].frames);
         entry.dropped = frames_at(format.rate, legs[i], legs[i].whole) - entry.frames;
+        if (legs[i].format.channels < format.channels)
+            manifest.mono.push_back(entry.name);
         total += entry.frames;
     }
     Output output{out, format, total * format.block, manifest, what};

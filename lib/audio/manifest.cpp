@@ -98,6 +98,8 @@ std::string Manifest::comment() const {
         text += fmt::format(R"("frames":{},"name":{},"start":{}}})", leg.frames, text_of(leg.name), leg.start);
     }
     text += R"(],"missing":)" + text_of(missing);
+    if (!mono.empty())
+        text += R"(,"mono":)" + text_of(mono);
     if (trimmed)
         text += R"(,"overlap":"trim")";
     if (!paused.empty())
@@ -122,6 +124,7 @@ std::optional<Manifest> Manifest::from(const WavHeader& header) {
                                      frames_in(leg.at("frames")),
                                      leg.contains("dropped") ? frames_in(leg["dropped"]) : Frames{0}});
         manifest.trimmed = json.value("overlap", "keep") == "trim";
+        manifest.mono = json.value("mono", std::vector<std::string>{});
         json.at("empty").get_to(manifest.empty);
         json.at("missing").get_to(manifest.missing);
         json.at("unreadable").get_to(manifest.unreadable);

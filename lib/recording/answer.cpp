@@ -97,7 +97,7 @@ Answer::Answer(AnswerOptions options) : options_{std::move(options)} {
 }
 
 void Answer::begin(const AnswerHeaders& headers) {
-    if (options_.encoding == audio::Encoding::wav) {
+    if (!options_.changes_body()) {
         send_headers(headers, audio::media_type(options_.encoding));
         return;
     }
@@ -158,16 +158,32 @@ void Answer::add(int fd, std::uint64_t offset, std::uint64_t length, std::string
 }
 
 void Answer::finish() {
-    if (wav_) {
-        const audio::LegAudio wav{std::move(wav_), "the recording"};
-        const auto encoded = nameless_file();
-        audio::encode(wav, options_.encoding, encoded.get(), "the recording");
-        headers_.length = size_of(encoded.get(), "the recording");
-        send_headers(headers_, audio::media_type(options_.encoding));
-        add(encoded.get(), 0, *headers_.length, "the recording");
-    }
+    if (wav_)
+        send_changed();
     if (file_)
         file_->commit();
+}
+
+void Answer::send_changed() {
+    const std::string what = "the recording";
+    audio::LegAudio wav{std::move(wav_), what};
+    if (!audio::has_channel(wav, options_.channel))
+        throw Error{
+            Exit::no_input, "the recording has one channel, in which both sides are mixed",
+            "leave out --channel, or give --channel mix; pbx-provision org recordings --channels 2 records two"};
+    if (audio::needs_selection(wav, options_.channel)) {
+        auto selected = nameless_file();
+        audio::select_channel(wav, options_.channel, selected.get(), what);
+        wav = audio::LegAudio{std::move(selected), what};
+    }
+    auto body = Fd{::dup(wav.fd())};
+    if (options_.encoding != audio::Encoding::wav) {
+        body = nameless_file();
+        audio::encode(wav, options_.encoding, body.get(), what);
+    }
+    headers_.length = size_of(body.get(), what);
+    send_headers(headers_, audio::media_type(options_.encoding));
+    add(body.get(), 0, *headers_.length, what);
 }
 
 bool Answer::discard() {

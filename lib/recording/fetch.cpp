@@ -113,9 +113,8 @@ Exit fetch(const FetchOptions& options) {
     EarlyCheck early{options.places.stitched, options.leg ? "" : options.call};
     ArchivedFacts facts{options.database, options.timeout, sources, deadline};
     FetchWork work{options, deadline, sources, answer, facts, early};
-    if (!options.file.empty()) {
+    if (!options.file.empty())
         return serve_file(work);
-    }
     return serve(work, choose_call(cdr::find_calls(facts.session(), options.call), options));
 }
 

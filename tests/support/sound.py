@@ -173,6 +173,19 @@ def rms(path, start=None, seconds=None):
     return float(next(line.split(':')[1] for line in done.stderr.splitlines() if line.startswith('RMS     amplitude')))
 
 
+def level(path, *effects):
+    """The RMS level in dB, as sox measures it."""
+    done = subprocess.run(['sox', path, '-n', *effects, 'stats'], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, check=True,
+                          text=True)
+    shown = next(line.split()[-1] for line in done.stderr.splitlines() if line.startswith('RMS lev dB'))
+    return -200.0 if shown == '-inf' else float(shown)
+
+
+def band_level(path, channel, frequency, *effects):
+    """The same of a narrow band around `frequency` in one channel, counted from 1."""
+    return level(path, *effects, 'remix', str(channel), 'sinc', '-a', '80', '-t', '3', f'{frequency - 1}-{frequency + 1}')
+
+
 def pitch(path, start, seconds):
     """The frequency of a sine in a stretch of the file, by counting its zero crossings."""
     with tempfile.TemporaryDirectory(prefix='pbx-pitch-') as folder:
