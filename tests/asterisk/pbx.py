@@ -35,11 +35,11 @@ class Organization:
     """One tenant: rows in the database, and its trunk's far end on a loopback address of its own."""
     numbers = iter(range(2, 250))
 
-    def __init__(self, pbx, prefix, recorded=True, name=None):
+    def __init__(self, pbx, prefix, recorded=True, name=None, settings=None):
         self.pbx, self.prefix, self.recorded = pbx, prefix, recorded
         self.address = f'127.0.0.{next(self.numbers)}'
         self.id = pbx.insert('organizations', name=name or prefix, context_prefix=prefix,
-                             settings=json.dumps({'recording_enabled': recorded}))
+                             settings=json.dumps({'recording_enabled': recorded, **(settings or {})}))
         self.phones = {}
         self.trunk = sip.Line('carrier', address=self.address)
         self.trunk_id = None
@@ -110,8 +110,8 @@ class Pbx:
     def close(self):
         self.stack.close()
 
-    async def organization(self, prefix, recorded=True, name=None):
-        organization = Organization(self, prefix, recorded, name)
+    async def organization(self, prefix, recorded=True, name=None, settings=None):
+        organization = Organization(self, prefix, recorded, name, settings)
         self.organizations.append(organization)
         await organization.open_trunk()
         return organization

@@ -1,4 +1,5 @@
-"""Phones and trunks for the call tests: SIP over UDP with digest authentication, RTP with G.711 u-law and RFC 4733 digits.
+"""Phones and trunks for the call tests: SIP over UDP with digest authentication, RTP with G.711 u-law and RFC 4733 digits; what a
+party says in another codec is prepared by the test.
 They can register, call, answer, refuse, hold, press digits and transfer, with a B2BUA on the same machine, and no more than that."""
 import asyncio
 import contextlib
@@ -17,6 +18,8 @@ COMPACT = {'v': 'via', 'f': 'from', 't': 'to', 'i': 'call-id', 'm': 'contact', '
 T1 = 0.5  # RFC 3261's estimate of a round trip; requests are sent again after T1, 2 T1, ...
 DIGIT_EVENTS = {digit: number for number, digit in enumerate('0123456789*#')}
 TELEPHONE_EVENT = 101
+# RTP payload types of RFC 3551, whose frames of 20 ms have 160 bytes; that of G.722 counts 8,000 a second by mistake.
+CODECS = {'ulaw': (0, 'PCMU/8000'), 'alaw': (8, 'PCMA/8000'), 'g722': (9, 'G722/8000')}
 
 
 class Refused(Exception):
@@ -89,13 +92,26 @@ def digest(challenge, username, password, method, uri):
     return 'Digest ' + ', '.join([f'{key}="{value}"' for key, value in answer.items()] + plain)
 
 
+class Voice:
+    """What a party says in a codec: `said` and `silence` are encoded; what is said begins again at its end, and the last frame of
+    the silence, when the encoder has come to rest, is repeated."""
+
+    def __init__(self, codec, said, silence):
+        self.codec, self.said, self.silence = codec, said, silence[-tones.FRAME:]
+
+    def frame(self, number):
+        at = number * tones.FRAME % (len(self.said) // tones.FRAME * tones.FRAME)
+        return self.said[at:at + tones.FRAME]
+
+
 class Media(asyncio.DatagramProtocol):
     """One side of an RTP stream. `party` names the tones that it says once speak() was called; silence before."""
     clock = None  # one task for all streams, so that every party speaks in step
     streams = set()
 
-    def __init__(self, party):
+    def __init__(self, party, voice=None):
         self.party = party
+        self.voice = voice   # a Voice that speaks instead of the party's tones
         self.remote = None
         self.transport = None
         # RTP begins with any number. Here a caller's are always behind: the audio of a new party whose numbers are behind
@@ -115,8 +131,8 @@ class Media(asyncio.DatagramProtocol):
         self.pressed = ''    # digits that the other side pressed
 
     @classmethod
-    async def open(cls, address, party):
-        self = cls(party)
+    async def open(cls, address, party, voice=None):
+        self = cls(party, voice)
         loop = asyncio.get_running_loop()
         self.transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(address, 0))
         cls.streams.add(self)
@@ -133,6 +149,10 @@ class Media(asyncio.DatagramProtocol):
             await asyncio.sleep(max(delay, 0))
             for stream in list(cls.streams):
                 stream._send()
+
+    @property
+    def kind(self):
+        return CODECS[self.voice.codec if self.voice else 'ulaw'][0]
 
     @property
     def port(self):
@@ -168,13 +188,13 @@ class Media(asyncio.DatagramProtocol):
             payload, stamp = struct.pack('!BBH', code, volume, duration), self.event_stamp
             kind = TELEPHONE_EVENT | (0x80 if begins else 0)
         else:
-            kind, stamp = 0, self.stamp
-            payload = tones.SILENCE
+            kind, stamp = self.kind, self.stamp
+            payload = self.voice.silence if self.voice else tones.SILENCE
         # Speech continues in time under a digit, so that the plan "second n is said n seconds after the answer" holds.
         if self.speaking:
             self.since = self.since or time.time()
             if not event:
-                payload = tones.frame(self.party, self.said)
+                payload = self.voice.frame(self.said) if self.voice else tones.frame(self.party, self.said)
             self.said += 1
         self.sequence = (self.sequence + 1) & 0xffff
         if random.random() < self.loss:
@@ -237,9 +257,10 @@ class Call:
 
     def sdp(self):
         self.session += 1
+        kind, name = CODECS[self.line.voice.codec if self.line.voice else 'ulaw']
         return (f'v=0\r\no=- {self.session} {self.session} IN IP4 {self.line.address}\r\ns=-\r\n'
-                f'c=IN IP4 {self.line.address}\r\nt=0 0\r\nm=audio {self.media.port} RTP/AVP 0 {TELEPHONE_EVENT}\r\n'
-                f'a=rtpmap:0 PCMU/8000\r\na=rtpmap:{TELEPHONE_EVENT} telephone-event/8000\r\n'
+                f'c=IN IP4 {self.line.address}\r\nt=0 0\r\nm=audio {self.media.port} RTP/AVP {kind} {TELEPHONE_EVENT}\r\n'
+                f'a=rtpmap:{kind} {name}\r\na=rtpmap:{TELEPHONE_EVENT} telephone-event/8000\r\n'
                 f'a=fmtp:{TELEPHONE_EVENT} 0-15\r\na=ptime:20\r\na={self.mode}\r\n')
 
     def _take_sdp(self, body):
@@ -319,6 +340,7 @@ class Line(asyncio.DatagramProtocol):
     def __init__(self, user, password=None, address='127.0.0.1', party='A', auth_user=None):
         self.user, self.password, self.address, self.party = user, password, address, party
         self.auth_user = auth_user or user
+        self.voice = None     # what it says on its calls, instead of the party's tones
         self.server = None
         self.transport = None
         self.calls = {}       # (Call-ID, our tag) -> Call
@@ -397,7 +419,7 @@ class Line(asyncio.DatagramProtocol):
         `user` and `name` go into From as they are, for forged callers; `target` is the request's URI where it is not the
         called number's. With speak=False the caller is silent from the first packet on."""
         call = self._towards(number, name, user, target)
-        call.media = await Media.open(self.address, party or self.party)
+        call.media = await Media.open(self.address, party or self.party, self.voice)
         call.media.speaking = speak
         self.calls[call.call_id, call.local_tag] = call
         self.history.append(call)
@@ -592,7 +614,7 @@ class Line(asyncio.DatagramProtocol):
         self.keep(self._ring(call))
 
     async def _ring(self, call):
-        call.media = await Media.open(self.address, self.party)
+        call.media = await Media.open(self.address, self.party, self.voice)
         call.ringing_at = time.time()
         if self.on_call is None:
             call.refuse(480, 'Temporarily Unavailable')
