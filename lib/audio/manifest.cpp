@@ -90,7 +90,10 @@ std::size_t Manifest::audible() const {
 
 // The same text as nlohmann's dump() writes, but without its tree, which takes half a kilobyte per leg.
 std::string Manifest::comment() const {
-    std::string text = R"({"empty":)" + text_of(empty) + R"(,"legs":[)";
+    std::string text = "{";
+    if (!consent.empty())
+        text += R"("consent":)" + text_of(consent) + ',';
+    text += R"("empty":)" + text_of(empty) + R"(,"legs":[)";
     for (const auto& leg : legs) {
         text += &leg == &legs.front() ? "{" : ",{";
         if (trimmed)
@@ -128,6 +131,7 @@ std::optional<Manifest> Manifest::from(const WavHeader& header) {
         json.at("empty").get_to(manifest.empty);
         json.at("missing").get_to(manifest.missing);
         json.at("unreadable").get_to(manifest.unreadable);
+        manifest.consent = json.value("consent", std::string{});
         manifest.paused = json.value("paused", std::string{});
         manifest.xxh128 = json.value("xxh128", std::string{});
     } catch (const nlohmann::json::exception&) {

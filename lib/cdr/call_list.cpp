@@ -51,6 +51,7 @@ nlohmann::ordered_json json_summary(const Journey& call) {
     item["talk_time"] = call.talk_time.count();
     item["disposition"] = call.disposition;
     item["legs"] = call.legs;
+    item["consent"] = call.consent.empty() ? nullptr : nlohmann::ordered_json(call.consent);
     item["dialled"] = call.dialled;
     item["answered_by"] = call.answered_by.empty() ? nullptr : nlohmann::ordered_json(call.answered_by);
     item["waited"] = call.waited.count();
@@ -85,6 +86,7 @@ nlohmann::ordered_json json_row(const CdrRow& row) {
     item["sequence"] = row.sequence;
     item["recordingfile"] = row.recordingfile;
     item["recording_paused"] = row.recording_paused;
+    item["recording_consent"] = row.recording_consent;
     return item;
 }
 
@@ -108,7 +110,8 @@ class CallPrinter {
                                                {"answered_by", 14},
                                                {"waited", 7, true},
                                                {"organization", 20},
-                                               {"accountcode", 36}},
+                                               {"accountcode", 36},
+                                               {"consent", 9}},
                            request.form);
     }
 
@@ -121,7 +124,7 @@ class CallPrinter {
         table_->row({call.linkedid, format.minute(call.start), call.from, call.to, direction_name(call.direction),
                      format.span(call.duration), format.span(call.talk_time), call.disposition,
                      std::to_string(call.legs), call.dialled, call.answered_by, format.span(call.waited),
-                     call.organization, call.accountcode});
+                     call.organization, call.accountcode, call.consent});
     }
 
     void finish() const {
@@ -160,7 +163,8 @@ std::string describe(const Journey& call) {
     text += call.answered_by.empty()
                 ? fmt::format("not answered, ended after {}", clock_time(call.waited))
                 : fmt::format("answered by {} after {}", call.answered_by, clock_time(call.waited));
-    return text + fmt::format(", {} recording{}{}", call.legs, call.legs == 1 ? "" : "s", describe(call.pauses));
+    text += fmt::format(", {} recording{}{}", call.legs, call.legs == 1 ? "" : "s", describe(call.pauses));
+    return call.consent.empty() ? text : text + ", consent: " + call.consent;
 }
 
 void print_rows(const std::vector<Journey>& calls, Table::Form form) {
@@ -179,7 +183,8 @@ void print_rows(const std::vector<Journey>& calls, Table::Form form) {
                  {"uniqueid", 17},
                  {"linkedid", 17},
                  {"accountcode", 36},
-                 {"recording_paused", 16}},
+                 {"recording_paused", 16},
+                 {"recording_consent", 9}},
                 form};
     const auto format = CellFormat{table.on_terminal()};
     for (const auto& call : calls) {
@@ -188,8 +193,8 @@ void print_rows(const std::vector<Journey>& calls, Table::Form form) {
         for (const auto& row : call.rows)
             table.row({std::to_string(row.id), format.second(row.calldate), row.src, row.dst, format.span(row.duration),
                        format.span(row.billsec), row.disposition, row.recordingfile, row.lastapp, row.channel,
-                       row.dstchannel, row.dcontext, row.uniqueid, row.linkedid, row.accountcode,
-                       row.recording_paused});
+                       row.dstchannel, row.dcontext, row.uniqueid, row.linkedid, row.accountcode, row.recording_paused,
+                       row.recording_consent});
     }
 }
 

@@ -26,7 +26,7 @@ constexpr const char* row_columns = R"(
     coalesce(r.src, ''), coalesce(r.dst, ''), coalesce(r.dcontext, ''), coalesce(r.channel, ''),
     coalesce(r.dstchannel, ''), coalesce(r.lastapp, ''), coalesce(r.lastdata, ''), coalesce(r.disposition, ''),
     coalesce(r.accountcode, ''), coalesce(r.uniqueid, ''), coalesce(r.linkedid, ''), coalesce(r.recordingfile, ''),
-    coalesce(r.recording_paused, ''))";
+    coalesce(r.recording_paused, ''), coalesce(r.recording_consent, ''))";
 
 // First the calls with a row in the window, then of those the calls that began in it, so that adjacent windows show
 // each call once. OFFSET 0 in the lateral joins makes the planner look up each linkedid in the index.
@@ -85,7 +85,7 @@ std::string call_disposition() {
 struct RowBlock {
     static constexpr std::size_t size = 1000;
     std::array<std::vector<long long>, 5> numbers;
-    std::array<std::vector<std::string>, 14> texts;
+    std::array<std::vector<std::string>, 15> texts;
 
     void resize() {
         for (auto& column : numbers)
@@ -104,7 +104,7 @@ struct RowBlock {
         row.billsec = std::chrono::seconds{numbers[4][i]};
         for (auto* text : {&row.clid, &row.src, &row.dst, &row.dcontext, &row.channel, &row.dstchannel, &row.lastapp,
                            &row.lastdata, &row.disposition, &row.accountcode, &row.uniqueid, &row.linkedid,
-                           &row.recordingfile, &row.recording_paused})
+                           &row.recordingfile, &row.recording_paused, &row.recording_consent})
             *text = next_text();
         return row;
     }

@@ -41,7 +41,7 @@ class RowParser {
             row.texts.at(i) = quoted(file_text_columns.at(i));
             ended = is_end(i);
         }
-        take_mark(row);
+        take_marks(row);
         check(row);
         return row;
     }
@@ -87,7 +87,7 @@ class RowParser {
     // What follows the text of column `i`: a comma, or the end of the line where a row may end.
     bool is_end(std::size_t i) {
         const char next = text_[at_++];
-        const bool may_end = i + 1 >= marked_column;
+        const bool may_end = i + 1 >= first_marked;
         const bool must_end = i + 1 == file_text_columns.size();
         if (next != '\n' ? next != ',' || must_end : !may_end)
             throw Malformed{
@@ -95,12 +95,16 @@ class RowParser {
         return next == '\n';
     }
 
-    static void take_mark(FileRow& row) {
-        auto& text = row.texts.at(marked_column);
-        if (text.empty() ? row.texts.at(marked_column - 1).starts_with(column_mark) : !text.starts_with(column_mark))
-            throw Malformed{fmt::format("{} does not begin with {}", file_text_columns.at(marked_column), column_mark)};
-        if (!text.empty())
-            text.erase(0, column_mark.size());
+    // A row that lacks a column has the text of each later one in the place of the one before.
+    static void take_marks(FileRow& row) {
+        for (std::size_t i = 0; i < column_marks.size(); ++i) {
+            auto& text = row.texts.at(first_marked + i);
+            const auto mark = column_marks.at(i);
+            if (text.empty() ? row.texts.at(first_marked - 1).starts_with(mark) : !text.starts_with(mark))
+                throw Malformed{fmt::format("{} does not begin with {}", file_text_columns.at(first_marked + i), mark)};
+            if (!text.empty())
+                text.erase(0, mark.size());
+        }
     }
 
     // Stops behind the quote that ends the text; there is another character behind it.

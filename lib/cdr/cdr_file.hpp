@@ -12,14 +12,15 @@ namespace pbx::cdr {
 
 /// The text columns of a row in the file, in their order.
 inline constexpr std::array file_text_columns{
-    "clid",      "src",         "dst",         "dcontext",      "channel",         "dstchannel",
-    "lastapp",   "lastdata",    "disposition", "amaflags",      "accountcode",     "uniqueid",
-    "userfield", "peeraccount", "linkedid",    "recordingfile", "recording_paused"};
+    "clid",      "src",         "dst",         "dcontext",      "channel",          "dstchannel",
+    "lastapp",   "lastdata",    "disposition", "amaflags",      "accountcode",      "uniqueid",
+    "userfield", "peeraccount", "linkedid",    "recordingfile", "recording_paused", "recording_consent"};
 
-/// The columns before this one were there from the beginning: a row may end there. The text of this one has a mark in
-/// front, so that a row that lacks another column is not taken for one of those.
-inline constexpr std::size_t marked_column = 16;
-inline constexpr std::string_view column_mark = "paused=";
+/// The columns before the marked ones were there from the beginning: a row may end there, and after each marked one.
+/// The text of such a column has its mark in front, so that a row that lacks another column is not taken for an older
+/// one.
+inline constexpr std::array<std::string_view, 2> column_marks{"paused=", "consent="};
+inline constexpr std::size_t first_marked = file_text_columns.size() - column_marks.size();
 
 struct FileRow {
     std::chrono::sys_seconds written{};  ///< when Asterisk wrote the row to the file

@@ -19,14 +19,15 @@ constexpr const char* adding = R"(
             calldate bigint, duration integer, billsec integer, sequence integer, clid text, src text, dst text,
             dcontext text, channel text, dstchannel text, lastapp text, lastdata text, disposition text, amaflags text,
             accountcode text, uniqueid text, userfield text, peeraccount text, linkedid text, recordingfile text,
-            recording_paused text)
+            recording_paused text, recording_consent text)
     ), added as (
         insert into asterisk_cdr (calldate, duration, billsec, sequence, clid, src, dst, dcontext, channel, dstchannel,
             lastapp, lastdata, disposition, amaflags, accountcode, uniqueid, userfield, peeraccount, linkedid,
-            recordingfile, recording_paused)
+            recordingfile, recording_paused, recording_consent)
         select to_timestamp(g.calldate), g.duration, g.billsec, g.sequence, g.clid, g.src, g.dst, g.dcontext, g.channel,
             g.dstchannel, g.lastapp, g.lastdata, g.disposition, g.amaflags, g.accountcode, g.uniqueid, g.userfield,
-            g.peeraccount, g.linkedid, g.recordingfile, nullif(g.recording_paused, '')
+            g.peeraccount, g.linkedid, g.recordingfile, nullif(g.recording_paused, ''),
+            nullif(g.recording_consent, '')
         from given g left join lateral (
             select true as is_known from asterisk_cdr c
             where c.uniqueid = g.uniqueid and coalesce(c.linkedid, '') = g.linkedid

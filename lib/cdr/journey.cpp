@@ -3,6 +3,8 @@
 // channel.
 #include "cdr/journey.hpp"
 
+#include "cdr/consent.hpp"
+
 #include <algorithm>
 #include <string_view>
 #include <tuple>
@@ -144,11 +146,12 @@ std::size_t count_recordings(const Rows& rows) {
     return recordings.size();
 }
 
-std::vector<Pause> find_pauses(const Rows& rows) {
+// The texts of a column of all rows, separated by commas.
+std::string texts_of(const Rows& rows, std::string CdrRow::*column) {
     std::string texts;
     for (const auto& row : rows)
-        texts += row.recording_paused + ',';
-    return parse_pauses(texts);
+        texts += row.*column + ',';
+    return texts;
 }
 
 bool fits(const DispositionRule& rule, const CdrRow& row) {
@@ -202,7 +205,8 @@ Journey make_journey(std::vector<CdrRow> rows, const TenantNames* tenant) {
     call.organization = tenant == nullptr ? std::string{} : tenant->organization;
     call.start = rows.front().calldate;
     call.ended = call.start;
-    call.pauses = find_pauses(rows);
+    call.pauses = parse_pauses(texts_of(rows, &CdrRow::recording_paused));
+    call.consent = consent_text(texts_of(rows, &CdrRow::recording_consent));
     for (const auto& row : rows)
         call.ended = std::max(call.ended, end_time(row));
     call.duration = call.ended - call.start;

@@ -23,7 +23,7 @@ struct CdrRow {
     std::chrono::seconds duration{};
     std::chrono::seconds billsec{};
     std::string clid, src, dst, dcontext, channel, dstchannel, lastapp, lastdata, disposition, accountcode, uniqueid,
-        linkedid, recordingfile, recording_paused;
+        linkedid, recordingfile, recording_paused, recording_consent;
 };
 
 /// The names that Asterisk uses for what belongs to one organization.
@@ -76,6 +76,7 @@ struct Journey {
     std::size_t legs = 0;    ///< distinct recordings
 
     std::vector<Pause> pauses; ///< of the recording
+    std::string consent;       ///< consent_text() of its rows
 
     std::vector<CdrRow> rows; ///< by time
 };

@@ -3,6 +3,7 @@
 
 #include "base/deadline.hpp"
 #include "base/name.hpp"
+#include "cdr/consent.hpp"
 #include "cdr/pauses.hpp"
 #include "db/session.hpp"
 
@@ -26,12 +27,12 @@ constexpr const char* legs_of_due = R"(
             select linkedid, coalesce(accountcode, '') as accountcode, coalesce(recordingfile, '') as recordingfile,
                    least(greatest(calldate, to_timestamp(0)), to_timestamp(253370764800)) as calldate,
                    coalesce(sequence, 0) as sequence, coalesce(duration, 0) as duration,
-                   nullif(recording_paused, '') as paused_then
+                   nullif(recording_paused, '') as paused_then, nullif(recording_consent, '') as answer
             from asterisk_cdr where asterisk_cdr.linkedid = due.linkedid offset 0) r
     ), spans as (
         select *, min(calldate) over call as started,
                max(calldate + duration * interval '1 second') over call as ended,
-               string_agg(paused_then, ',') over call as paused
+               string_agg(paused_then, ',') over call as paused, string_agg(answer, ',') over call as consent
         from rows window call as (partition by linkedid, accountcode)
     ), legs as (
         select distinct on (linkedid, accountcode, recordingfile) *
@@ -45,7 +46,7 @@ constexpr const char* legs_of_due = R"(
     )
     select linkedid, accountcode, recordingfile, cast(floor(extract(epoch from started)) as bigint),
            cast(ceil(extract(epoch from ended)) as bigint), cast(shared as int), cast(named_by_others as int), calls_in_all,
-           coalesce(paused, '')
+           coalesce(paused, ''), coalesce(consent, '')
     from counted where chosen
     order by linkedid collate "C", accountcode collate "C", calldate, sequence, recordingfile collate "C")";
 
@@ -116,11 +117,13 @@ bool DueCalls::read_block() {
     rows_.ambiguous.resize(rows_at_once);
     rows_.all.resize(rows_at_once);
     rows_.paused.resize(rows_at_once);
+    rows_.consent.resize(rows_at_once);
     const WaitingFor waiting{"the database", Exit::unavailable};
     db::guarded(reading, [&] {
         *session_ << "fetch forward 2000 from due_calls", soci::into(rows_.linkedid), soci::into(rows_.accountcode),
             soci::into(rows_.recordingfile), soci::into(rows_.started), soci::into(rows_.ended),
-            soci::into(rows_.shared), soci::into(rows_.ambiguous), soci::into(rows_.all), soci::into(rows_.paused);
+            soci::into(rows_.shared), soci::into(rows_.ambiguous), soci::into(rows_.all), soci::into(rows_.paused),
+            soci::into(rows_.consent);
     });
     rows_read_ += rows_.linkedid.size();
     if (!rows_.all.empty())
@@ -138,6 +141,7 @@ std::optional<Call> DueCalls::next() {
     call.ended = std::chrono::sys_seconds{std::chrono::seconds{rows_.ended[at_]}};
     call.shared = rows_.shared[at_] != 0;
     call.paused = pauses_text(parse_pauses(rows_.paused[at_]));
+    call.consent = consent_text(rows_.consent[at_]);
     // Its rows are adjacent, but may begin in one block and end in the next.
     while (at_ < rows_.linkedid.size() || read_block()) {
         if (rows_.linkedid[at_] != call.linkedid || rows_.accountcode[at_] != call.accountcode)

@@ -22,7 +22,8 @@ struct Call {
     /// Those of `legs` that rows of another account name too, whatever their call. Rows without an account claim
     /// nothing: the only account that names a leg owns it, and for a call without account such a leg is ambiguous.
     std::vector<std::string> ambiguous{};
-    std::string paused{}; ///< pauses_text() of its recording
+    std::string paused{};  ///< pauses_text() of its recording
+    std::string consent{}; ///< consent_text() of its rows
 };
 
 /// An SQL condition: whether rows of another account than `account` name the leg `leg`. Both are SQL expressions that
@@ -52,7 +53,7 @@ class DueCalls {
         std::vector<long long> started, ended;
         std::vector<int> shared, ambiguous;
         std::vector<long long> all;
-        std::vector<std::string> paused;
+        std::vector<std::string> paused, consent;
     };
 
     explicit DueCalls(soci::session& session) : session_{&session} {}

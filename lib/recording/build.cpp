@@ -49,6 +49,7 @@ class Builder {
         result_.manifest.linkedid = call.call.linkedid;
         result_.manifest.accountcode = call.call.accountcode;
         result_.manifest.started = utc_time(call.call.started);
+        result_.manifest.consent = call.call.consent;
         result_.manifest.paused = call.call.paused;
     }
 

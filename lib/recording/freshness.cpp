@@ -58,6 +58,8 @@ Freshness check_freshness(const ResolvedCall& call, const LocalLegs& legs, const
         return unfit("its legs are not those of the CDR");
     if (manifest->paused != call.call.paused)
         return outdated("its pauses are not those of the CDR");
+    if (manifest->consent != call.call.consent)
+        return outdated("its consent is not that of the CDR");
     if (!manifest->fits(header))
         return unfit("its manifest does not fit its audio");
     if (const auto name = find_newer_leg(call.legs, recording.modified); !name.empty())

@@ -13,7 +13,7 @@ CALLS = 10
 TALK = 4
 NAMES = {3: '"O\\"Brien, Bob):1:30"', 4: '"x):1:1"', 5: '"${CDR(src)} \\\\\\""', 6: '"M\xfcller"'}  # of callers who try to break the file
 COLUMNS = ('clid src dst dcontext channel dstchannel lastapp lastdata disposition amaflags accountcode uniqueid userfield '
-           'peeraccount linkedid recordingfile recording_paused').split()
+           'peeraccount linkedid recordingfile recording_paused recording_consent').split()
 
 
 def caller(number):
@@ -101,12 +101,14 @@ class Outage(Case):
         self.assertEqual(self.complaints, [], 'Asterisk warns about the configuration')
         stored = self.database_rows()
         written = self.file_rows()
-        self.assertTrue(all(len(row) == 22 and row[-1].startswith('paused=') for row in written), 'a caller has broken the file')
+        self.assertTrue(all(len(row) == 23 and row[-2].startswith('paused=') and row[-1].startswith('consent=') for row in written),
+                        'a caller has broken the file')
         self.assertEqual([number for number, linkedid in self.linkedids().items() if linkedid], [CALLS, CALLS + 1])
 
         self.says(self.run_import(), 'added [0-9]+ CDR rows that the database lacked')
         self.quiet(self.run_import())
-        expected = sorted(([row[1].split('.')[0], *row[2:-1], row[-1].removeprefix('paused=')] for row in written), key=lambda row: (row[15], int(row[3])))
+        expected = sorted(([row[1].split('.')[0], *row[2:-2], row[-2].removeprefix('paused='), row[-1].removeprefix('consent=')]
+                           for row in written), key=lambda row: (row[15], int(row[3])))
         imported = sorted(self.database_rows(), key=lambda row: (row[15], int(row[3])))
         self.assertEqual(imported, expected)
         for row in stored:

@@ -9,7 +9,7 @@ import time
 from workdir import ACCOUNT, OTHER_ACCOUNT, Case, main
 
 COLUMNS = ['linkedid', 'start', 'from', 'to', 'direction', 'duration', 'talk_time', 'disposition', 'legs', 'dialled',
-           'answered_by', 'waited', 'organization', 'accountcode']
+           'answered_by', 'waited', 'organization', 'accountcode', 'consent']
 TRUNK = 'PJSIP/acme__trunk_carrier-0000000c'
 
 
@@ -49,7 +49,7 @@ class Calls(Case):
         self.assertEqual({key: line[key] for key in line if key != 'start'}, {
             'linkedid': '1776500000.1', 'from': '79100', 'to': '08065978002', 'direction': 'inbound', 'duration': '616', 'talk_time': '608',
             'disposition': 'ANSWERED', 'legs': '3', 'dialled': '08065978002', 'answered_by': '1002', 'waited': '8',
-            'organization': 'Acme', 'accountcode': ACCOUNT})
+            'organization': 'Acme', 'accountcode': ACCOUNT, 'consent': ''})
 
     def test_rows_that_name_one_file_are_one_leg_and_rows_without_a_file_none(self):
         for sequence, file in enumerate(('a.wav', 'a.wav', '', None)):
@@ -248,6 +248,15 @@ class Calls(Case):
         self.assertEqual(call['answered_by'], '1002')
         seen = self.w.run_on_terminal('pbx-calls', 'show', number)
         self.assertIn('inbound call from 79100 to 08065978002, answered by 1002 after 0:08, 3 recordings', seen.text)
+
+    def test_the_answer_to_the_question_for_consent_is_in_every_form(self):
+        self.inbound()
+        self.assertIsNone(json.loads(self.calls('--json').out)[0]['consent'])
+        self.w.db.sql("update asterisk_cdr set recording_consent = 'granted'")
+        self.assertEqual(self.lines()[0]['consent'], 'granted')
+        call, = json.loads(self.calls('show', '1776500000.1', '--json').out)
+        self.assertEqual((call['consent'], call['rows'][0]['recording_consent']), ('granted', 'granted'))
+        self.assertIn('3 recordings, consent: granted', self.w.run_on_terminal('pbx-calls', 'show', '1776500000.1').text)
 
     def test_show_prints_the_pauses_of_the_recording(self):
         self.inbound()

@@ -7,11 +7,11 @@ import time
 from workdir import ACCOUNT, OTHER_ACCOUNT, Case, main, wait_until
 
 COLUMNS = ('clid src dst dcontext channel dstchannel lastapp lastdata disposition amaflags accountcode uniqueid userfield '
-           'peeraccount linkedid recordingfile recording_paused').split()
-MARKS = {'recording_paused': 'paused='}
+           'peeraccount linkedid recordingfile recording_paused recording_consent').split()
+MARKS = {'recording_paused': 'paused=', 'recording_consent': 'consent='}
 TYPICAL = {'clid': '"Alice" <919944421125>', 'src': '919944421125', 'dst': '1003', 'dcontext': 'org_test__incoming',
            'channel': 'PJSIP/trunk-00000001', 'lastapp': 'Dial', 'disposition': 'ANSWERED', 'amaflags': 'DOCUMENTATION',
-           'accountcode': ACCOUNT, 'recordingfile': 'a.wav', 'recording_paused': '12-47'}
+           'accountcode': ACCOUNT, 'recordingfile': 'a.wav', 'recording_paused': '12-47', 'recording_consent': 'granted'}
 
 
 class Import(Case):
@@ -57,10 +57,12 @@ class Rows(Import):
             self.assertEqual(self.work.db.value(f'select {column} from asterisk_cdr'), expected[column], column)
         self.assertEqual(self.work.db.value('select extract(epoch from calldate)::bigint from asterisk_cdr'), '1776500000')
 
-    def test_a_row_without_the_newest_column_is_a_row(self):
-        self.append(self.line('1776500000.1').replace(b',"paused=12-47"\n', b'\n'))
+    def test_a_row_without_the_newest_columns_is_a_row(self):
+        self.append(self.line('1776500000.1').replace(b',"paused=12-47","consent=granted"\n', b'\n'),
+                    self.line('1776500000.2').replace(b',"consent=granted"\n', b'\n'))
         self.run_import()
-        self.assertEqual(self.work.db.sql('select recordingfile, recording_paused is null from asterisk_cdr'), [['a.wav', 't']])
+        self.assertEqual(self.work.db.sql('select recordingfile, recording_paused, recording_consent from asterisk_cdr order by uniqueid'),
+                         [['a.wav', None, None], ['a.wav', '12-47', None]])
 
     def test_rows_that_the_database_has_are_recognised_whatever_zone_they_were_written_in(self):
         for number, hours in enumerate((0, 5.5, -12, 14)):
@@ -227,7 +229,8 @@ class Damage(Import):
         self.bad(good.replace(b'"1003"', b'1003'), 'dst is not in quotes')
         self.bad(good.replace(b'"1003"', b'"10"03"'), 'after dst')
         self.bad(good.replace(b'"1003",', b''), 'does not begin with paused=')
-        self.bad(good.replace(b'"1003"', b'"1003","1004"'), 'after recording_paused|does not begin with paused=')
+        self.bad(good.replace(b'"paused=12-47",', b''), 'recording_paused does not begin with paused=')
+        self.bad(good.replace(b'"1003"', b'"1003","1004"'), 'after recording_consent|does not begin with paused=')
         self.bad(good.replace(b'"9.9"', b'""'), 'uniqueid is empty')
         self.bad(self.line('9' * 300), 'uniqueid is longer than 255 bytes')
         self.bad(self.line('9.9', recordingfile='x' * 5000), 'recordingfile is longer')

@@ -103,6 +103,20 @@ class Joining(Case):
         self.stitch(work)
         self.assertEqual(work.snapshot(work.stitched), before)
 
+    def test_the_manifest_states_what_the_call_answered_about_its_recording(self):
+        work = self.workdir()
+        work.three_legs(CALL)
+        self.stitch(work)
+        self.assertNotIn('consent', Wav(work.stitched_file(CALL)).manifest)
+        for values, expected in (("'granted'", 'granted'), ("case sequence when 1 then 'no-answer' end", 'no-answer'),
+                                 ("case sequence when 1 then 'declined' when 2 then 'granted' else 'Robert' end", 'granted,declined')):
+            work.db.sql(f'update asterisk_cdr set recording_consent = {values}')
+            self.stitch(work)
+            self.assertEqual(Wav(work.stitched_file(CALL)).manifest['consent'], expected)
+        before = work.snapshot(work.stitched)
+        self.stitch(work)
+        self.assertEqual(work.snapshot(work.stitched), before)
+
     def test_files_are_0640_and_folders_0750_and_nothing_temporary_stays(self):
         work = self.workdir(remote=None)
         work.three_legs(CALL)

@@ -415,6 +415,7 @@ TEST_CASE("a manifest's comment is the JSON that nlohmann's own writer would mak
     manifest.legs = {{"a\"\\.wav", 0, 1, 7}, {"caf\xe9.wav", 1, 2, 0}};
     manifest.empty = {"e"};
     manifest.missing = {"m", "n"};
+    manifest.consent = "granted";
     manifest.paused = "12-47,80-";
     manifest.xxh128 = std::string(32, 'f');
     const auto text = manifest.comment();
