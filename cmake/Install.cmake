@@ -3,6 +3,8 @@ set(CMAKE_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXE
                                                 WORLD_READ WORLD_EXECUTE)
 install(DIRECTORY migrations/ DESTINATION ${CMAKE_INSTALL_DATADIR}/pbx-recording-tools/migrations
         FILES_MATCHING PATTERN "*.sql")
+install(DIRECTORY sounds/ DESTINATION ${CMAKE_INSTALL_DATADIR}/pbx-recording-tools/sounds
+        FILES_MATCHING PATTERN "*.ulaw" PATTERN "README.md")
 file(GLOB man_pages CONFIGURE_DEPENDS man/*.[157])
 foreach(page IN LISTS man_pages)
     string(REGEX REPLACE ".*\\." "" section ${page})

@@ -1,14 +1,18 @@
 // pbx-dialplan-gen: writes Asterisk's configuration, with the recording policy in it, from the database.
+#include "base/installed.hpp"
 #include "cli/app.hpp"
 #include "deploy/deploy.hpp"
 
 int main(int argc, char** argv) {
     pbx::deploy::Options options;
+    options.sounds = pbx::installed_folder("sounds");
     pbx::cli::App app{"pbx-dialplan-gen", "Write Asterisk's dialplan, phones, trunks and queues from the database"};
     app.add_database(options.database);
     app.add_spool(options.spool);
     app.add_node(options.node);
     app.add_setting("--asterisk-dir", "PBX_ASTERISK_DIR", options.folder, "Folder of Asterisk's configuration")
+        ->type_name("DIR");
+    app.add_setting("--sounds", "PBX_SOUNDS", options.sounds, "Folder of the notices that came with the suite")
         ->type_name("DIR");
     app.add_option("--asterisk", options.asterisk, "Asterisk program, for --validate and --reload (default asterisk)")
         ->type_name("PROGRAM");

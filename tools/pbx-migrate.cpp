@@ -9,7 +9,7 @@
 int main(int argc, char** argv) {
     pbx::cli::App app{"pbx-migrate", "Create the database schema and keep it up to date"};
     pbx::db::MigrateOptions options;
-    std::string folder = pbx::installed_migrations();
+    std::string folder = pbx::installed_folder("migrations");
     std::string version;
     bool dry_run = false;
     bool json = false;

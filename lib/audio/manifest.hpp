@@ -29,8 +29,8 @@ struct Manifest {
     std::vector<std::string> missing;
     std::vector<std::string> unreadable;
     std::vector<std::string> mono; ///< legs in one channel, which both channels of the recording have
-    std::string consent; ///< what its rows have in recording_consent: "granted"; empty: nobody was asked
-    std::string paused;  ///< when the recording was paused, in seconds into the call: "12-47,80-"; empty: never
+    std::string consent;           ///< what its rows have in recording_consent: "granted"; empty: nobody was asked
+    std::string paused; ///< when the recording was paused, in seconds into the call: "12-47,80-"; empty: never
     /// The Checksum of the audio data: of the bytes of the data chunk, without the chunk's own header of 8 bytes, and
     /// of nothing else. Empty in recordings of older versions.
     std::string xxh128;

@@ -23,13 +23,14 @@ std::filesystem::path running_program() {
 
 } // namespace
 
-std::string installed_migrations() {
+std::string installed_folder(const char* name) {
     std::error_code failed;
+    const auto configured = std::filesystem::path{data_folder} / name;
     const auto program = running_program();
     if (program.empty())
-        return migrations_folder;
-    const auto beside = (program.parent_path() / data_from_bin / "pbx-recording-tools/migrations").lexically_normal();
-    return std::filesystem::is_directory(beside, failed) ? beside.native() : migrations_folder;
+        return configured.native();
+    const auto beside = (program.parent_path() / data_from_bin / "pbx-recording-tools" / name).lexically_normal();
+    return std::filesystem::is_directory(beside, failed) ? beside.native() : configured.native();
 }
 
 } // namespace pbx

@@ -5,8 +5,8 @@
 
 namespace pbx {
 
-/// The folder of migrations that came with the running program: the one beside its bin folder, or else the one that the
-/// build was configured for.
-std::string installed_migrations();
+/// A folder that came with the running program ("migrations", "sounds"): the one beside its bin folder, or else the one
+/// that the build was configured for.
+std::string installed_folder(const char* name);
 
 } // namespace pbx

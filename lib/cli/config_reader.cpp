@@ -15,9 +15,9 @@ namespace pbx::cli {
 namespace {
 
 // Settings that may be at the top of pbx.conf; a tool ignores those for which it has no option.
-constexpr std::array shared_settings{"database",  "spool",   "stitched",      "stitch-src",   "remote",   "rclone",
-                                     "timeout",   "overlap", "migrations",    "asterisk-dir", "metrics",  "node",
-                                     "emergency", "reserve", "keep-stitched", "bandwidth",    "transfers"};
+constexpr std::array shared_settings{"database",  "spool",   "stitched",      "stitch-src",   "remote",    "rclone",
+                                     "timeout",   "overlap", "migrations",    "asterisk-dir", "metrics",   "node",
+                                     "emergency", "reserve", "keep-stitched", "bandwidth",    "transfers", "sounds"};
 
 // Tools whose section other tools skip.
 constexpr std::array tools{"pbx-archive",   "pbx-calls",  "pbx-dialplan-gen",    "pbx-migrate",

@@ -109,7 +109,9 @@ class Loader {
                     as text), ''),
                 coalesce(cast(settings->'max_contacts' as text), ''), coalesce(cast(settings->'codecs' as text), ''),
                 coalesce(cast(settings->'recording_channels' as text), ''),
-                coalesce(cast(settings->'recording_rate' as text), ''), {}
+                coalesce(cast(settings->'recording_rate' as text), ''),
+                coalesce(cast(settings->'recording_consent' as text), ''),
+                coalesce(cast(settings->'consent_prompt' as text), ''), {}
             from organizations
             order by context_prefix, id)",
                                      held_since);
@@ -122,7 +124,7 @@ class Loader {
                 organizations_.push_back(row);
             },
             row.id, row.name, row.context_prefix, row.status, flag, row.max_channels, row.max_contacts, row.codecs,
-            row.recording_channels, row.recording_rate, held);
+            row.recording_channels, row.recording_rate, row.recording_consent, row.consent_prompt, held);
     }
 
     void load_users() {

@@ -17,8 +17,10 @@
 #include "deploy/asterisk_version.hpp"
 #include "deploy/changes.hpp"
 #include "deploy/identifier_order.hpp"
+#include "deploy/notices.hpp"
 #include "deploy/pending_reloads.hpp"
 #include "deploy/sources.hpp"
+#include "dialplan/consent_steps.hpp"
 #include "dialplan/includes.hpp"
 #include "dialplan/plan.hpp"
 #include "dialplan/policy.hpp"
@@ -74,6 +76,8 @@ class Deployment {
         select();
         print_refusals_and_warnings();
         look_at_version();
+        if (options_.deploy || options_.check || options_.validate)
+            warn_of_missing_notices(selected_, machine(), open_folder(options_.folder));
         if (options_.validate && !options_.deploy)
             validate();
         if (options_.explain)
@@ -104,9 +108,18 @@ class Deployment {
         checked_ = dialplan::check(std::move(all), options_.rules);
         for (const auto& plan : checked_.plans)
             active_.insert(plan.prefix());
+        require_notices_folder();
         read_operators_files();
         require_free_contexts();
         dialplan::leave_out(checked_, operator_.names);
+    }
+
+    void require_notices_folder() const {
+        const auto fault = dialplan::spool_fault(options_.sounds);
+        for (const auto& plan : checked_.plans)
+            if (dialplan::has_notice(plan.consent.mode) && plan.consent.prompt.empty() && !fault.empty())
+                throw Error{Exit::config, fmt::format("the folder of sounds {} is refused: {}", options_.sounds, fault),
+                            "set --sounds or PBX_SOUNDS to the folder of the notices that came with the suite"};
     }
 
     // Without an Asterisk folder the dialplan can still be printed.
@@ -232,29 +245,34 @@ class Deployment {
 
     void explain() const {
         auto document = nlohmann::ordered_json::array();
-        std::string table = "organization\tpoint\tname\trecorded\tdecided by\tvalue\n";
+        std::string table = "organization\tpoint\tname\trecorded\tdecided by\tvalue\tconsent\tnotice\n";
         for (const auto* plan : selected_) {
             table += explain_form(*plan);
+            const auto* consent = dialplan::word_of(plan->consent.mode);
+            const auto notice = dialplan::notice_of(plan->consent, machine());
             for (const auto& point : dialplan::points(*plan)) {
                 const auto organization = dialplan::harmless(plan->organization.name);
-                document.push_back({{"organization", organization},
-                                    {"context_prefix", plan->prefix()},
-                                    {"point", point.kind},
-                                    {"name", point.name},
-                                    {"recorded", point.recorded},
-                                    {"decided_by", point.decided_by},
-                                    {"value", point.value},
-                                    {"channels", channels_of(*plan)},
-                                    {"rate", plan->rate}});
-                table += fmt::format("{}\t{}\t{}\t{}\t{}\t{}\n", organization, point.kind, point.name,
-                                     point.recorded ? "on" : "off", point.decided_by, point.value);
+                document.push_back(
+                    {{"organization", organization},
+                     {"context_prefix", plan->prefix()},
+                     {"point", point.kind},
+                     {"name", point.name},
+                     {"recorded", point.recorded},
+                     {"decided_by", point.decided_by},
+                     {"value", point.value},
+                     {"channels", channels_of(*plan)},
+                     {"rate", plan->rate},
+                     {"consent", consent},
+                     {"notice", notice.empty() ? nlohmann::ordered_json{} : nlohmann::ordered_json(notice)}});
+                table += fmt::format("{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\n", organization, point.kind, point.name,
+                                     point.recorded ? "on" : "off", point.decided_by, point.value, consent, notice);
             }
         }
         output::write(options_.json ? document.dump(2) + '\n' : table);
     }
 
     dialplan::Machine machine() const {
-        return {options_.spool, options_.node, options_.rules.emergency, records_two_channels_};
+        return {options_.spool, options_.node, options_.rules.emergency, options_.sounds, records_two_channels_};
     }
 
     std::vector<File> files() const {

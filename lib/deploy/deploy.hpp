@@ -13,7 +13,8 @@ namespace pbx::deploy {
 struct Options {
     std::string database;
     std::string spool = "/var/spool/asterisk/monitor";
-    std::string node; ///< empty: this machine shares nothing with another node
+    std::string node;   ///< empty: this machine shares nothing with another node
+    std::string sounds; ///< the folder of the notices that came with the suite
     std::string folder = "/etc/asterisk";
     std::string asterisk = "asterisk";      ///< the program
     std::vector<std::string> organizations; ///< names, prefixes or ids; none means all

@@ -13,6 +13,7 @@ namespace {
 // set_var of a trunk: its callers are from outside (dial_options in extensions.cpp).
 // allow_transfer=no: nobody outside may send our phones elsewhere with a REFER, or take a call over with Replaces.
 // direct_media=no: audio that does not pass through Asterisk cannot be recorded.
+// dtmf_mode=auto: the keys of a side that does not offer RFC 4733 are recognised by their tones.
 // message_context: a MESSAGE outside of a call would run the dialplan, on a channel of its own.
 constexpr std::string_view phone = R"(
 [~E]
@@ -27,6 +28,7 @@ callerid=~C
 accountcode=~A
 set_var=TRANSFER_CONTEXT=~P__transfer
 direct_media=no
+dtmf_mode=auto
 rtp_symmetric=yes
 rewrite_contact=yes
 
@@ -57,6 +59,7 @@ accountcode=~A
 allow_transfer=no
 set_var=__PBX_OUTSIDE=1
 direct_media=no
+dtmf_mode=auto
 rtp_symmetric=yes
 )";
 

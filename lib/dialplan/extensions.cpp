@@ -2,7 +2,8 @@
 // legs of a call, joined, are the whole call once, and each leg has a CDR row of its own.
 //
 //   DID         on the caller, from the answer until the call is routed on or somebody answers. Only a number that
-//               answers has such a leg: one that leads to a queue, or whose row wants it. Nobody pays for ringing
+//               answers has such a leg: one that leads to a queue, plays a notice, or whose row wants it. Nobody pays
+//               for ringing
 //   queue       on the caller, from the answer until an agent answers
 //   extension,  on the channel that answers, from its answer on: an unanswered ring leaves no file, and the recording
 //   route       stays with the conversation when the caller transfers it
@@ -11,8 +12,9 @@
 // that Asterisk calls then is CONNECTED_LINE_SEND_SUB, which acts when the answering channel has set a SHARED flag. If
 // that failed, two legs would overlap, but no audio would be lost.
 //
-// The text is the same whatever is recorded, but for [<prefix>__policy] and comments: a call in progress continues at
-// its next step in the new text.
+// The text is the same whatever is recorded, but for [<prefix>__policy], [<prefix>__consent] and comments: a call in
+// progress continues at its next step in the new text.
+#include "dialplan/consent_steps.hpp"
 #include "dialplan/fixed_contexts.hpp"
 #include "dialplan/policy.hpp"
 #include "dialplan/recorder.hpp"
@@ -52,7 +54,7 @@ class DialplanWriter {
         write_queues();
         write_transfer();
         text_ += fallback_contexts(plan_) + own_contexts(plan_) + call_limit_contexts(plan_, machine_) +
-                 account_context(plan_) + policy_context(plan_, machine_);
+                 account_context(plan_) + consent_context(plan_, machine_) + policy_context(plan_, machine_);
         return std::move(text_);
     }
 
@@ -88,6 +90,17 @@ class DialplanWriter {
 
     void start_recording(std::string_view tag, const std::string& point) {
         add_step("Gosub(pbx-recorder,start,1(~T,,~P,~I))", {{'T', tag}, {'P', prefix_}, {'I', point}});
+    }
+
+    // Before a DID or a queue records the caller. Returns 1 when a notice was played, for which the channel was
+    // answered.
+    void ask_caller(const std::string& point) {
+        add_step("Gosub(pbx-recorder,ask,1(~P,${DIALPLAN_EXISTS(~P__consent,~I,1)}))", {{'P', prefix_}, {'I', point}});
+    }
+
+    // Before an extension or a route rings. `numbers`: those that can be emergency numbers.
+    void prepare_consent(std::string_view point, std::string_view numbers = {}) {
+        add_step("Gosub(pbx-recorder,calling,1(~P,~I~N))", {{'P', prefix_}, {'I', point}, {'N', numbers}});
     }
 
     // Dial's options. The called side may transfer by keys when it is one of our phones (`called`), and so may the
@@ -146,6 +159,7 @@ class DialplanWriter {
             // The call goes out by a route, but the extension decides whether it is recorded.
             add_step("Gosub(~P__outbound,~N,1(~T))", {{'P', prefix_}, {'N', user.phone_number}, {'T', user.extension}});
         } else {
+            prepare_consent(point_id(user));
             const auto options = dial_options("t", user.extension, point_id(user));
             add_step("Dial(PJSIP/~E,~R,~O)", {{'E', user.asterisk_endpoint}, {'R', ring_seconds}, {'O', options}});
             go_to_own_context(user.extension);
@@ -183,18 +197,24 @@ class DialplanWriter {
         std::string_view beside;
         if (is_queue(did.routing_type, did.routing_destination)) {
             add_step("Answer()");
+            ask_caller(point_id(did));
             start_recording(did.number, point_id(did));
             // Media takes a second to flow in both directions.
             add_step(R"(ExecIf($["x${PBX_FILE}"!="x"]?Wait(1)))");
             call_recorder("next");
-        } else if (did.answers &&
-                   (did.routing_type == "external" || is_user(did.routing_type, did.routing_destination))) {
+        } else if (did.routing_type == "external" || is_user(did.routing_type, did.routing_destination)) {
+            if (did.answers)
+                add_step("Answer()");
+            ask_caller(point_id(did));
+            if (!did.answers)
+                add_step("GotoIf($[${GOSUB_RETVAL}=0]?ring)");
             // The ringing belongs to this leg.
-            add_step("Answer()");
             start_recording(did.number, point_id(did));
             call_recorder("arm");
             // Dial() informs the caller's channel of an answer only when it rings more than one side.
-            beside = "&Local/nobody@pbx-recorder/n";
+            text_ +=
+                " same => n(ring),Set(PBX_BESIDE=${IF($[\"x${PBX_FILE}\"=\"x\"]?:&Local/nobody@pbx-recorder/n)})\n";
+            beside = "${PBX_BESIDE}";
         }
         go_to(did.routing_type, did.routing_destination, beside);
     }
@@ -235,7 +255,9 @@ class DialplanWriter {
         const bool last = place + 1 == organization_.routes.size();
         const auto next = route_context(place + 1);
         begin_extension(pattern);
-        count_call("${FILTER(0-9,${EXTEN})}", fill("${FILTER(0-9,${EXTEN:~S})}", {{'S', strip}}));
+        constexpr std::string_view dialled = "${FILTER(0-9,${EXTEN})}";
+        const auto sent = fill("${FILTER(0-9,${EXTEN:~S})}", {{'S', strip}});
+        count_call(dialled, sent);
         // What a phone dials comes from the network: without the filter it could name a second destination or channel.
         add_step("Set(PBX_NUMBER=${FILTER(0-9*#+,${EXTEN})})");
         const auto* trunk = plan_.trunk_by_id(route.trunk_id);
@@ -244,6 +266,7 @@ class DialplanWriter {
             add_step(R"(Set(PBX_TAG=${FILTER(0-9A-Za-z,${IF($["x${ARG1}"="x"]?${PBX_NUMBER}:${ARG1})}):0:32}))");
             add_step(R"(Set(PBX_DECIDES=${IF($["x${ARG1}"="x"]?~R:extension-${ARG1})}))", {{'R', point_id(route)}});
             call_recorder("stop");
+            prepare_consent("${PBX_DECIDES}", fmt::format(",{},{}", dialled, sent));
             update_connected_line("${PBX_NUMBER}");
             auto options = dial_options("", "${PBX_TAG}", "${PBX_DECIDES}");
             if (!route.caller_id_override.empty())
@@ -307,6 +330,7 @@ class DialplanWriter {
         add_step("Answer()");
         // A caller may have been transferred from another queue.
         call_recorder("disarm");
+        ask_caller(point_id(queue));
         start_recording("queue-" + queue.number, point_id(queue));
         call_recorder("arm");
         add_step("Set(__PBX_QUEUED=1)");

@@ -139,6 +139,8 @@ class Check {
         check_setting("setting codecs", codecs_fault(organization.codecs));
         check_setting("setting recording_channels", channels_fault(organization.recording_channels));
         check_setting("setting recording_rate", rate_fault(organization.recording_rate));
+        check_setting("setting recording_consent", consent_fault(organization.recording_consent));
+        check_setting("setting consent_prompt", prompt_fault(organization.consent_prompt));
     }
 
     void add_plan(Organization& organization) {
@@ -162,7 +164,8 @@ class Check {
         const int channels = channels_value(organization.recording_channels);
         const int rate = rate_value(organization.recording_rate);
         auto codecs = codecs_value(organization.codecs);
-        Plan plan{std::move(organization), limit, contacts, std::move(codecs), channels, rate};
+        Consent consent{consent_value(organization.recording_consent), prompt_value(organization.consent_prompt)};
+        Plan plan{std::move(organization), limit, contacts, std::move(codecs), channels, rate, std::move(consent)};
         warn_of_loose_ends(plan, result_.warnings);
         result_.plans.push_back(std::move(plan));
     }

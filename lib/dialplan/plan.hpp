@@ -2,6 +2,7 @@
 // of those that are left out.
 #pragma once
 
+#include "dialplan/consent.hpp"
 #include "tenants/organization.hpp"
 
 #include <string>
@@ -20,6 +21,7 @@ struct Plan {
     std::string codecs;   ///< of phones and trunks, between commas, the preferred one first
     int channels = 1;     ///< of recordings
     int rate = 8000;      ///< of recordings, samples per second
+    Consent consent{};
 
     const std::string& prefix() const { return organization.context_prefix; }
     const std::string& accountcode() const { return organization.id; }

@@ -1,13 +1,15 @@
 // Asterisk's behaviour that these subroutines work around was measured: docs/asterisk.md.
 #include "dialplan/recorder.hpp"
 
+#include "dialplan/consent_steps.hpp"
 #include "dialplan/text.hpp"
 
 namespace pbx::dialplan {
 
 namespace {
 
-// Marks for fill(): ~S the spool, ~H the folder for halves in it, ~N "-" and the node's name, if it has one.
+// Marks for fill(): ~S the spool, ~H the folder for halves in it, ~N "-" and the node's name, if it has one, ~C the
+// consent_steps().
 //
 // start: ARG1 is the last part of the file's name before the node, ARG2 the caller, if that is not the channel's own
 // caller ID, ARG3 the organization's prefix, ARG4 the point that decides, ARG5 "called" on the channel that answered.
@@ -34,12 +36,16 @@ namespace {
 //
 // with: a phone that has a paused call on hold may consult somebody, and then join both calls. So the recorder of the
 // consultation waits for the end of the pause as well.
+//
+// The subroutines about consent are in consent_steps.cpp.
 constexpr std::string_view recorder =
     R"(; Written by pbx-dialplan-gen for all organizations. Changes made here are lost.
 [pbx-recorder]
 ; start(tag,caller,prefix,point,side): records this channel into a file of its own, if policy wants that at this moment
 exten => start,1,Gosub(close,1)
  same => n,GotoIf($[${DIALPLAN_EXISTS(${ARG3}__policy,${ARG4},1)}=0]?off)
+ same => n,Gosub(pbx-recorder,permitted,1(${ARG3}))
+ same => n,GotoIf($[${GOSUB_RETVAL}=0]?off)
  same => n,Set(PBX_PREFIX=${ARG3})
  same => n,Set(PBX_POINT=${ARG4})
  same => n,Set(LOCAL(src)=${FILTER(0-9A-Za-z,${CALLERID(num)})})
@@ -77,6 +83,7 @@ exten => form,1,Set(LOCAL(type)=${IF($[${DIALPLAN_EXISTS(${ARG2}__policy,rate-16
 exten => stop,1,Gosub(close,1)
  same => n,Gosub(pbx-recorder,with,1)
  same => n,ExecIf($["${PBX_ANSWERER}"="1"]?ResetCDR())
+ same => n,Gosub(pbx-recorder,row,1)
  same => n,Set(PBX_ANSWERER=)
  same => n,Set(CONNECTED_LINE_SEND_SUB=)
  same => n,Return()
@@ -85,6 +92,7 @@ exten => close,1,StopMixMonitor()
  same => n,Set(PBX_FILE=)
  same => n,Gosub(pbx-recorder,forget,1)
  same => n,ExecIf($["${PBX_OPEN}"="1"]?ForkCDR(er))
+ same => n,Gosub(pbx-recorder,row,1)
  same => n,Set(PBX_OPEN=)
  same => n,Return()
 ; again: another party is on the line after an attended transfer; the recording continues in the same file
@@ -94,6 +102,8 @@ exten => again,1,StopMixMonitor()
  same => n,Gosub(pbx-recorder,paused,1)
  same => n,GotoIf(${GOSUB_RETVAL}?carry)
  same => n,Wait(0.1)
+ same => n,Gosub(pbx-recorder,joined,1)
+ same => n,GotoIf($[${GOSUB_RETVAL}=0]?carry)
  same => n,MixMonitor(${IF($["x${PBX_MONITOR}"="x"]?~S/${PBX_FILE},:${PBX_MONITOR})}a)
  same => n,Gosub(pbx-recorder,paused,1)
  same => n(carry),GosubIf($[${DIALPLAN_EXISTS(${PBX_PREFIX}__calls,carry,1)}]?${PBX_PREFIX}__calls,carry,1)
@@ -103,6 +113,7 @@ exten => next,1,StopMixMonitor()
  same => n,Set(PBX_FILE=)
  same => n,Gosub(pbx-recorder,forget,1)
  same => n,ForkCDR(er)
+ same => n,Gosub(pbx-recorder,row,1)
  same => n,Return()
 ; arm: the recording will end when the side that this channel waits for answers
 exten => arm,1,GotoIf($["x${PBX_FILE}"="x"]?none)
@@ -125,7 +136,9 @@ exten => answered,1,GotoIf($["${SHARED(PBX_ANSWERED)}"!="1"]?done)
 ; record(organization,point,name,caller): for an operator's own contexts, see pbx-dialplan-gen(1). "stop" ends the leg
 exten => record,1,Gosub(stop,1)
  same => n,Gosub(decide,1(${ARG1},${ARG2},${ARG3}))
- same => n,Gosub(start,1(${GOSUB_RETVAL},${FILTER(0-9A-Za-z,${ARG4})},${PBX_PREFIX},${PBX_POINT}))
+ same => n,Set(LOCAL(name)=${GOSUB_RETVAL})
+ same => n,Gosub(pbx-recorder,ask,1(${PBX_PREFIX},${DIALPLAN_EXISTS(${PBX_PREFIX}__policy,${PBX_POINT},1)}))
+ same => n,Gosub(start,1(${name},${FILTER(0-9A-Za-z,${ARG4})},${PBX_PREFIX},${PBX_POINT}))
  same => n,GotoIf($["x${PBX_FILE}"="x"]?done)
  same => n,Set(PBX_OPEN=1)
  same => n,Set(CONNECTED_LINE_SEND_SUB=pbx-recorder,again,1)
@@ -205,13 +218,14 @@ exten => agent,1,GotoIf($["${TRANSFER_CONTEXT:-10}"!="__transfer"]?refused)
  same => n,Return()
  same => n(refused),Playback(beeperr)
  same => n,Return()
-
+~C
 ; For Dial's option U(tag^caller^waiting channel^prefix^point): runs on the channel that answered. Where policy wants no
 ; recording, that of the waiting channel ends all the same. The other half of a Local channel has a leg of its own.
 [pbx-recorder-up]
 exten => s,1,ExecIf($["x${ARG3}"!="x"]?Set(SHARED(PBX_ANSWERED,${ARG3})=1))
  same => n,GotoIf($["${CHANNEL(channeltype)}"="Local"]?done)
  same => n,GosubIf($[${DIALPLAN_EXISTS(${ARG4}__calls-up,s,1)}]?${ARG4}__calls-up,s,1)
+ same => n,Gosub(pbx-recorder,answerer,1(${ARG4},${ARG5}))
  same => n,Gosub(pbx-recorder,start,1(${ARG1},${IF($["x${ARG2}"="x"]?anonymous:${ARG2})},${ARG4},${ARG5},called))
  same => n,GotoIf($["x${PBX_FILE}"="x"]?done)
  same => n,Set(PBX_ANSWERER=1)
@@ -261,7 +275,7 @@ exten => always,1,Return()
 std::string recorder_text(const Machine& machine, const std::vector<std::string>& inactive) {
     const auto node = machine.node.empty() ? std::string{} : '-' + machine.node;
     const auto halves = machine.spool + '/' + halves_folder;
-    auto text = fill(recorder, {{'S', machine.spool}, {'H', halves}, {'N', node}});
+    auto text = fill(recorder, {{'S', machine.spool}, {'H', halves}, {'N', node}, {'C', consent_steps(machine)}});
     for (const auto& prefix : inactive)
         text += fill("exten => inactive-~P,1,Return()\n", {{'P', prefix}});
     return text;

@@ -1,5 +1,5 @@
 // Decisions that only the operator makes, not a tenant: which hosts trunks may have, how many calls an organization may
-// have at once, what its phones may do, and how its recordings are made.
+// have at once, what its phones may do, how its recordings are made, and whether it asks before it records.
 #include "base/log.hpp"
 #include "base/output.hpp"
 #include "base/printable.hpp"
@@ -9,19 +9,38 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 namespace pbx::provision {
 
 namespace {
 
-// What the database stores for the JSON of a setting.
-std::string stored(const std::string& json) {
-    return json.empty() ? "null" : json;
+// A setting's key, and its value as JSON, or empty to remove it.
+using Setting = std::pair<const char*, const std::string&>;
+
+// `given` is a value as JSON, "default", or empty for no change.
+void set_json(std::string& setting, const std::string& given) {
+    if (!given.empty())
+        setting = given == "default" ? "" : given;
 }
 
-// Takes over a change to a setting, as text that becomes JSON.
-void change_setting(std::string& setting, const std::string& text, const std::string& json) {
-    if (!text.empty())
-        setting = text == "default" ? "" : json;
+void set_text(std::string& setting, const std::string& given) {
+    set_json(setting, given.empty() || given == "default" ? given : Json(given).dump());
+}
+
+void store_settings(Provisioner& work, const char* action, const Organization& owner, const Setting& first,
+                    const Setting& second) {
+    const auto json = [](const std::string& value) { return value.empty() ? "null" : value; };
+    const auto one = json(first.second);
+    const auto other = json(second.second);
+    work.execute(action + name_of(owner),
+                 fmt::format(R"(
+        update organizations set settings = (case jsonb_typeof(settings) when 'object' then settings else '{{}}' end
+                - '{0}' - '{1}')
+            || jsonb_strip_nulls(jsonb_build_object('{0}', cast(:one as jsonb), '{1}', cast(:other as jsonb)))
+        where id = cast(:id as uuid))",
+                             first.first, second.first),
+                 one, other, owner.id);
 }
 
 } // namespace
@@ -72,18 +91,24 @@ Exit set_phones(const Context& context, const std::string& organization, const P
     Provisioner work{context};
     auto& owner = work.organization(organization);
     work.try_change(owner, [&] {
-        change_setting(owner.max_contacts, change.max_contacts, change.max_contacts);
-        change_setting(owner.codecs, change.codecs, Json(change.codecs).dump());
+        set_json(owner.max_contacts, change.max_contacts);
+        set_text(owner.codecs, change.codecs);
     });
-    const auto contacts = stored(owner.max_contacts);
-    const auto codecs = stored(owner.codecs);
-    work.execute("set the phones of " + name_of(owner), R"(
-        update organizations set settings = (case jsonb_typeof(settings) when 'object' then settings else '{}' end
-                - 'max_contacts' - 'codecs')
-            || jsonb_strip_nulls(jsonb_build_object('max_contacts', cast(:contacts as jsonb),
-                                                    'codecs', cast(:codecs as jsonb)))
-        where id = cast(:id as uuid))",
-                 contacts, codecs, owner.id);
+    store_settings(work, "set the phones of ", owner, {"max_contacts", owner.max_contacts}, {"codecs", owner.codecs});
+    return Exit::ok;
+}
+
+Exit set_consent(const Context& context, const std::string& organization, const ConsentChange& change) {
+    if (change.mode.empty() && change.prompt.empty())
+        throw Error{Exit::usage, "there is nothing to change", "give --mode, --prompt or both"};
+    Provisioner work{context};
+    auto& owner = work.organization(organization);
+    work.try_change(owner, [&] {
+        set_text(owner.recording_consent, change.mode);
+        set_text(owner.consent_prompt, change.prompt);
+    });
+    store_settings(work, "set the consent of ", owner, {"recording_consent", owner.recording_consent},
+                   {"consent_prompt", owner.consent_prompt});
     return Exit::ok;
 }
 
@@ -93,18 +118,11 @@ Exit set_recordings(const Context& context, const std::string& organization, con
     Provisioner work{context};
     auto& owner = work.organization(organization);
     work.try_change(owner, [&] {
-        change_setting(owner.recording_channels, change.channels, change.channels);
-        change_setting(owner.recording_rate, change.rate, change.rate);
+        set_json(owner.recording_channels, change.channels);
+        set_json(owner.recording_rate, change.rate);
     });
-    const auto channels = stored(owner.recording_channels);
-    const auto rate = stored(owner.recording_rate);
-    work.execute("set the recordings of " + name_of(owner), R"(
-        update organizations set settings = (case jsonb_typeof(settings) when 'object' then settings else '{}' end
-                - 'recording_channels' - 'recording_rate')
-            || jsonb_strip_nulls(jsonb_build_object('recording_channels', cast(:channels as jsonb),
-                                                    'recording_rate', cast(:rate as jsonb)))
-        where id = cast(:id as uuid))",
-                 channels, rate, owner.id);
+    store_settings(work, "set the recordings of ", owner, {"recording_channels", owner.recording_channels},
+                   {"recording_rate", owner.recording_rate});
     return Exit::ok;
 }
 

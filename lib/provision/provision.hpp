@@ -60,6 +60,13 @@ struct RecordingChange {
 };
 Exit set_recordings(const Context& context, const std::string& organization, const RecordingChange& change);
 
+/// For each setting: its value, "default", or empty for no change.
+struct ConsentChange {
+    std::string mode;   ///< none, external, announcement, opt_out or opt_in
+    std::string prompt; ///< the name of a sound
+};
+Exit set_consent(const Context& context, const std::string& organization, const ConsentChange& change);
+
 /// One user, with what a phone needs to log in.
 Exit show_user(const Context& context, const std::string& organization, const std::string& extension);
 

@@ -112,7 +112,9 @@ Exit list_organizations(const Context& context) {
                         {"id", each.id},
                         {"max_channels", setting(each.max_channels)},
                         {"max_contacts", setting(each.max_contacts)},
-                        {"codecs", setting(each.codecs)}});
+                        {"codecs", setting(each.codecs)},
+                        {"recording_consent", setting(each.recording_consent)},
+                        {"consent_prompt", setting(each.consent_prompt)}});
     print_rows(rows, context.json);
     return Exit::ok;
 }

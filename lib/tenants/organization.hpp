@@ -107,9 +107,11 @@ struct Organization {
     std::vector<Route> routes;
     std::vector<Queue> queues;
     std::vector<Did> dids;
-    std::string max_channels; ///< limits.max_channels as JSON; empty or null: no limit
-    std::string max_contacts; ///< settings.max_contacts as JSON; empty or null: one device a phone
-    std::string codecs;       ///< settings.codecs as JSON; empty or null: ulaw and alaw
+    std::string max_channels;        ///< limits.max_channels as JSON; empty or null: no limit
+    std::string max_contacts;        ///< settings.max_contacts as JSON; empty or null: one device a phone
+    std::string codecs;              ///< settings.codecs as JSON; empty or null: ulaw and alaw
+    std::string recording_consent{}; ///< settings.recording_consent as JSON; empty or null: none
+    std::string consent_prompt{};    ///< settings.consent_prompt as JSON; empty or null: the suite's own notice
     Timestamp held_since = not_stored;
     std::string recording_channels{}; ///< settings.recording_channels as JSON; empty or null: one
     std::string recording_rate{};     ///< settings.recording_rate as JSON; empty or null: 8000

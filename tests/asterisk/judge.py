@@ -1,7 +1,9 @@
 """Judges of recordings: each second of distinct sound is in them once and in order."""
 import asyncio
+import cmath
 import os
 import re
+from operator import mul
 
 import tones
 from workdir import Case
@@ -101,3 +103,49 @@ class Judge(Case):
             if length > 0:
                 result[second] = length
         return result
+
+
+# What the caller says for the recording: a tone's frame, or silence. Where a recorder began again, frames may lie anywhere.
+SAID = [tones.from_ulaw(tones.frame('A', 50 * second)) for second in range(tones.SECONDS)]
+WHOLE = {tuple(frame) for frame in SAID} | {(0,) * tones.FRAME}
+
+
+def is_said(window, shift):
+    """Whether each sample is silence, or of one or two tones, one after the other, whose frames begin at `shift`."""
+    rest = [n for n, sample in enumerate(window) if sample]
+    for _ in range(2):
+        left = [[n for n in rest if window[n] != frame[(n + shift) % tones.FRAME]] for frame in SAID]
+        rest = min(left, key=len)
+    return not rest
+
+
+def is_joint(window):
+    """Whether two such frames meet in it, each with its own place to begin: where a stream or a recorder begins."""
+    def longest(samples, step):
+        return max(next((n for n, sample in enumerate(samples) if sample not in (0, frame[(shift + step * n) % tones.FRAME])),
+                        tones.FRAME) for frame in SAID for shift in range(tones.FRAME))
+    return longest(window, 1) + longest(window[::-1], -1) >= len(window)
+
+
+def unknown_windows(samples):
+    """Windows of 20 ms in which there is something else than what the caller said for the recording."""
+    unknown, last = [], 0
+    for start in range(0, len(samples), tones.FRAME):
+        window = samples[start:start + tones.FRAME]
+        if tuple(window) in WHOLE:
+            continue
+        last = next((shift for shift in (last, *range(tones.FRAME)) if is_said(window, shift)), None)
+        if last is None:
+            last = 0
+            if not is_joint(window):
+                unknown.append(start)
+    return unknown
+
+
+def traces_of(party, samples):
+    """Windows in which any tone of a party has a twentieth of its amplitude: for a file with music, which the caller hears."""
+    waves = [[cmath.exp(-2j * cmath.pi * tones.frequency(party, second) * n / tones.RATE) for n in range(tones.FRAME)]
+             for second in range(tones.SECONDS)]
+    enough = tones.AMPLITUDE * tones.FRAME / 2 / 20
+    return [start for start in range(0, len(samples) - tones.FRAME + 1, tones.FRAME)
+            if any(abs(sum(map(mul, samples[start:start + tones.FRAME], wave))) > enough for wave in waves)]

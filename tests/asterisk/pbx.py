@@ -22,6 +22,7 @@ from workdir import BIN, SOURCE, Workdir, quoted
 
 # The suite's base configuration, as it is installed for operators.
 EXAMPLES = SOURCE / 'asterisk'
+SOUNDS = SOURCE / 'sounds'
 RING = 1.2           # seconds until a phone is picked up
 QUIET_CHANNELS = 30  # seconds within which Asterisk must write the last CDR rows
 
@@ -35,11 +36,11 @@ class Organization:
     """One tenant: rows in the database, and its trunk's far end on a loopback address of its own."""
     numbers = iter(range(2, 250))
 
-    def __init__(self, pbx, prefix, recorded=True, name=None, settings=None):
+    def __init__(self, pbx, prefix, recorded=True, name=None, **settings):
         self.pbx, self.prefix, self.recorded = pbx, prefix, recorded
         self.address = f'127.0.0.{next(self.numbers)}'
         self.id = pbx.insert('organizations', name=name or prefix, context_prefix=prefix,
-                             settings=json.dumps({'recording_enabled': recorded, **(settings or {})}))
+                             settings=json.dumps({'recording_enabled': recorded, **settings}))
         self.phones = {}
         self.trunk = sip.Line('carrier', address=self.address)
         self.trunk_id = None
@@ -110,8 +111,8 @@ class Pbx:
     def close(self):
         self.stack.close()
 
-    async def organization(self, prefix, recorded=True, name=None, settings=None):
-        organization = Organization(self, prefix, recorded, name, settings)
+    async def organization(self, prefix, recorded=True, name=None, **settings):
+        organization = Organization(self, prefix, recorded, name, **settings)
         self.organizations.append(organization)
         await organization.open_trunk()
         return organization
@@ -157,7 +158,7 @@ class Pbx:
         """pbx-dialplan-gen --deploy, as an operator calls it."""
         self.store()
         return self.work.run('pbx-dialplan-gen', '--deploy', '--asterisk-dir', self.asterisk.etc, '--spool', self.work.spool,
-                             *arguments)
+                             '--sounds', SOUNDS, *arguments)
 
     def start_asterisk(self):
         (self.asterisk.folder / 'moh' / 'music.wav').write_bytes(tones.wav(tones.MUSIC, 30))
@@ -193,7 +194,7 @@ class Pbx:
     def rows(self, where):
         """CDR rows as dicts, in the order of legs."""
         columns = ('id calldate src dst dcontext clid channel dstchannel lastapp disposition duration billsec accountcode uniqueid '
-                   'linkedid sequence recordingfile').split()
+                   'linkedid sequence recordingfile recording_consent').split()
         return [dict(zip(columns, row)) for row in self.work.db.sql(
             f"select {', '.join(columns)} from asterisk_cdr where {where} order by calldate, sequence, recordingfile")]
 

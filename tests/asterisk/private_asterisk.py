@@ -155,10 +155,14 @@ verbose = 4
                                      'sorcery.conf', 'res_parking.conf', 'pjsip_notify.conf', 'queuerules.conf')},
         }
 
-    def start(self):
+    def write_defaults(self):
+        """The files of its configuration that are not there yet."""
         for name, text in self._defaults().items():
             if not (self.etc / name).exists():
                 self.write(name, text)
+
+    def start(self):
+        self.write_defaults()
         # Media is real time: on a machine that compiles beside the test, it gets priority. Only root may set that.
         first = ['nice', '-n', '-10'] if os.geteuid() == 0 else []
         with open(self.folder / 'log' / 'console', 'ab') as console:

@@ -1,5 +1,5 @@
-"""Phones and trunks for the call tests: SIP over UDP with digest authentication, RTP with G.711 u-law and RFC 4733 digits; what a
-party says in another codec is prepared by the test.
+"""Phones and trunks for the call tests: SIP over UDP with digest authentication, RTP with G.711 u-law, and digits as RFC 4733
+events or as tones; what a party says in another codec is prepared by the test.
 They can register, call, answer, refuse, hold, press digits and transfer, with a B2BUA on the same machine, and no more than that."""
 import asyncio
 import contextlib
@@ -125,7 +125,8 @@ class Media(asyncio.DatagramProtocol):
         self.sent = self.lost = 0  # packets
         self.said = 0        # frames of speech sent
         self.since = None    # when the first of them was sent
-        self.digits = []     # the parts of digits that are still to be sent: (event, volume and end bit, duration, begin stamp)
+        # The parts of digits that are still to be sent: (event, volume and end bit, duration, begin stamp), or a tone's payload.
+        self.digits = []
         self.received = []   # (when, payload)
         self.last_event = None
         self.pressed = ''    # digits that the other side pressed
@@ -166,6 +167,11 @@ class Media(asyncio.DatagramProtocol):
     def speak(self):
         self.speaking = True
 
+    def press_tones(self, digits):
+        """Queue digits of 160 ms each with 100 ms between them, as tones."""
+        for digit in digits:
+            self.digits += [*tones.key_frames(digit, 8), *[None] * 5]
+
     def press(self, digits):
         """Queue digits of 160 ms each with 100 ms between them (RFC 4733); the end packet is sent three times."""
         for digit in digits:
@@ -181,7 +187,9 @@ class Media(asyncio.DatagramProtocol):
             return
         self.stamp = (self.stamp + tones.FRAME) & 0xffffffff
         event = self.digits.pop(0) if self.digits else None
-        if event:
+        if isinstance(event, bytes):
+            kind, stamp, payload = 0, self.stamp, event
+        elif event:
             code, volume, duration, begins = event
             if begins:
                 self.event_stamp = self.stamp
@@ -258,10 +266,13 @@ class Call:
     def sdp(self):
         self.session += 1
         kind, name = CODECS[self.line.voice.codec if self.line.voice else 'ulaw']
+        formats, events = f'{kind}', ''
+        if self.line.has_events:
+            formats = f'{kind} {TELEPHONE_EVENT}'
+            events = f'a=rtpmap:{TELEPHONE_EVENT} telephone-event/8000\r\na=fmtp:{TELEPHONE_EVENT} 0-15\r\n'
         return (f'v=0\r\no=- {self.session} {self.session} IN IP4 {self.line.address}\r\ns=-\r\n'
-                f'c=IN IP4 {self.line.address}\r\nt=0 0\r\nm=audio {self.media.port} RTP/AVP {kind} {TELEPHONE_EVENT}\r\n'
-                f'a=rtpmap:{kind} {name}\r\na=rtpmap:{TELEPHONE_EVENT} telephone-event/8000\r\n'
-                f'a=fmtp:{TELEPHONE_EVENT} 0-15\r\na=ptime:20\r\na={self.mode}\r\n')
+                f'c=IN IP4 {self.line.address}\r\nt=0 0\r\nm=audio {self.media.port} RTP/AVP {formats}\r\n'
+                f'a=rtpmap:{kind} {name}\r\n{events}a=ptime:20\r\na={self.mode}\r\n')
 
     def _take_sdp(self, body):
         address = re.search(r'^c=IN IP4 (\S+)', body, re.M)
@@ -312,7 +323,10 @@ class Call:
         await self.line.invite(self)
 
     def press(self, digits):
-        self.media.press(digits)
+        if self.line.has_events:
+            self.media.press(digits)
+        else:
+            self.media.press_tones(digits)
 
     async def transfer(self, number, replaces=None):
         """REFER: blind, or attended when the dialog to the target is given."""
@@ -341,6 +355,7 @@ class Line(asyncio.DatagramProtocol):
         self.user, self.password, self.address, self.party = user, password, address, party
         self.auth_user = auth_user or user
         self.voice = None     # what it says on its calls, instead of the party's tones
+        self.has_events = True  # offers RFC 4733; without it, digits are tones
         self.server = None
         self.transport = None
         self.calls = {}       # (Call-ID, our tag) -> Call

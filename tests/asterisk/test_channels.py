@@ -65,7 +65,7 @@ class Calls:
                 ('wide', ['g722'], {'recording_channels': 2, 'recording_rate': 16000}),
                 ('widemono', ['g722'], {'recording_rate': 16000}),
                 ('mono', ['ulaw'], {})):
-            organization = await self.pbx.organization(prefix, settings={'codecs': codecs, **settings})
+            organization = await self.pbx.organization(prefix, codecs=codecs, **settings)
             organization.route(dial_pattern='_9X.')
             organization.codecs = codecs
             organization.callers = {}
@@ -351,7 +351,7 @@ class OneChannel(Case):
         pbx = pbx_of_module()
 
         async def run():
-            acme = await pbx.organization('acme', settings={'recording_channels': 2})
+            acme = await pbx.organization('acme', recording_channels=2)
             caller, callee = acme.user('1001'), acme.user('1002')
             pbx.configure()
             deployed = pbx.deploy('--asterisk', pbx.asterisk.program)

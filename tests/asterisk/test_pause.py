@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """The recording of calls is paused while people talk: what they say during the pause is in no file, not one sample."""
 import asyncio
-import cmath
 import contextlib
 import json
 import os
@@ -9,9 +8,9 @@ import re
 import sqlite3
 import time
 import unittest
-from operator import mul
 
 import tones
+from judge import SAID, traces_of, unknown_windows
 from pbx import Pbx, leg_names, picks_up, rings_for_ever, wait_for
 from private_asterisk import main_with_asterisk
 from workdir import BIN, Case
@@ -505,43 +504,6 @@ def setUpModule():  # pylint: disable=invalid-name
     asyncio.run(PAUSED.run())
 
 
-# What the caller says for the recording: a tone's frame, or silence. Where a recorder began again, frames may lie anywhere.
-SAID = [tones.from_ulaw(tones.frame('A', 50 * second)) for second in range(tones.SECONDS)]
-WHOLE = {tuple(frame) for frame in SAID} | {(0,) * tones.FRAME}
-
-
-def is_said(window, shift):
-    """Whether each sample is silence, or of one or two tones, one after the other, whose frames begin at `shift`."""
-    rest = [n for n, sample in enumerate(window) if sample]
-    for _ in range(2):
-        left = [[n for n in rest if window[n] != frame[(n + shift) % tones.FRAME]] for frame in SAID]
-        rest = min(left, key=len)
-    return not rest
-
-
-def is_joint(window):
-    """Whether two such frames meet in it, each with its own place to begin: where a stream or a recorder begins."""
-    def longest(samples, step):
-        return max(next((n for n, sample in enumerate(samples) if sample not in (0, frame[(shift + step * n) % tones.FRAME])),
-                        tones.FRAME) for frame in SAID for shift in range(tones.FRAME))
-    return longest(window, 1) + longest(window[::-1], -1) >= len(window)
-
-
-def unknown_windows(samples):
-    """Windows of 20 ms in which there is something else than what the caller said for the recording."""
-    unknown, last = [], 0
-    for start in range(0, len(samples), tones.FRAME):
-        window = samples[start:start + tones.FRAME]
-        if tuple(window) in WHOLE:
-            continue
-        last = next((shift for shift in (last, *range(tones.FRAME)) if is_said(window, shift)), None)
-        if last is None:
-            last = 0
-            if not is_joint(window):
-                unknown.append(start)
-    return unknown
-
-
 class TheJudge(Case):
     """Whether it would notice."""
     SAID = [sample for second in (0, 1) for sample in SAID[second] * 3]
@@ -558,15 +520,6 @@ class TheJudge(Case):
             samples = self.SAID[:place] + secret + self.SAID[place:]
             self.assertNotEqual(unknown_windows(samples), [], f'second {second}, sample {place}')
             self.assertNotEqual(unknown_windows([0] * place + secret + [0] * 200), [])
-
-
-def traces_of_the_secret(samples):
-    """Windows in which any of its tones has a twentieth of its amplitude: for a file with music, which the caller hears."""
-    waves = [[cmath.exp(-2j * cmath.pi * tones.frequency(SECRET, second) * n / tones.RATE) for n in range(tones.FRAME)]
-             for second in range(tones.SECONDS)]
-    enough = tones.AMPLITUDE * tones.FRAME / 2 / 20
-    return [start for start in range(0, len(samples) - tones.FRAME + 1, tones.FRAME)
-            if any(abs(sum(map(mul, samples[start:start + tones.FRAME], wave))) > enough for wave in waves)]
 
 
 class WhatIsPaused(Case):
@@ -613,7 +566,7 @@ class WhatIsPaused(Case):
     def test_a_pause_goes_on_when_an_agent_answers(self):
         legs = self.legs('queue')
         waited = next(leg for leg in legs if 'queue-5001' in leg)
-        self.assertEqual(traces_of_the_secret(legs.pop(waited)), [])
+        self.assertEqual(traces_of(SECRET, legs.pop(waited)), [])
         self.nothing_secret('queue', legs, TALK)
 
     def test_a_pause_goes_on_through_reloads(self):

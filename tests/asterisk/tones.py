@@ -48,6 +48,18 @@ def frame(party, number):
     return _FRAMES[party, number // 50 % SECONDS]
 
 
+KEYS = {key: (low, high) for row, low in zip(('123', '456', '789', '*0#'), (697, 770, 852, 941))
+        for key, high in zip(row, (1209, 1336, 1477))}
+
+
+def key_frames(key, count):
+    """`count` times 20 ms of u-law of a key that is pressed, as a telephone without RFC 4733 sends it: two tones."""
+    low, high = KEYS[key]
+    samples = [AMPLITUDE * (math.sin(2 * math.pi * low * n / RATE) + math.sin(2 * math.pi * high * n / RATE)) / 2
+               for n in range(count * FRAME)]
+    return [bytes(map(_ulaw, map(round, samples[start:start + FRAME]))) for start in range(0, len(samples), FRAME)]
+
+
 def from_ulaw(payload):
     """RTP payload as a list of samples."""
     return [_FROM_ULAW[byte] for byte in payload]

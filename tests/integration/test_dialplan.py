@@ -10,7 +10,7 @@ import stat
 import subprocess
 import uuid
 
-from workdir import SANITIZED, Case, cluster, main, quoted
+from workdir import SANITIZED, SOURCE, Case, cluster, main, quoted
 
 MAINS = {'extensions.conf': 'ext_', 'pjsip.conf': 'pjsip_', 'queues.conf': 'queues_'}
 RECORDER = 'pbx-recorder.conf'
@@ -130,9 +130,49 @@ class WhatIsPrinted(DialplanCase):
         self.organization(work, 'acme')
         work.db.sql('update queues set recording_enabled = false')
         lines = [line.split('\t') for line in self.generate(work, '--explain').text.splitlines()]
-        self.assertEqual(lines[0], ['organization', 'point', 'name', 'recorded', 'decided by', 'value'])
-        self.assertIn(['acme', 'queue', '5001', 'off', 'queues.recording_enabled', 'false'], lines)
-        self.assertIn(['acme', 'extension', '1001', 'on', 'users.recording_enabled', 'true'], lines)
+        self.assertEqual(lines[0], ['organization', 'point', 'name', 'recorded', 'decided by', 'value', 'consent', 'notice'])
+        self.assertIn(['acme', 'queue', '5001', 'off', 'queues.recording_enabled', 'false', 'none', ''], lines)
+        self.assertIn(['acme', 'extension', '1001', 'on', 'users.recording_enabled', 'true', 'none', ''], lines)
+
+    def test_explain_shows_whether_consent_is_asked_for_and_with_which_sound(self):
+        work = self.pbx()
+        self.organization(work, 'acme', settings='{"recording_consent": "opt_out"}')
+        points = json.loads(self.generate(work, '--sounds', '/srv/sounds', '--explain', '--json').text)
+        self.assertEqual({(point['consent'], point['notice']) for point in points}, {('opt_out', '/srv/sounds/consent-opt-out')})
+        work.db.sql("update organizations set settings = settings || '{\"consent_prompt\": \"custom/ask\"}'")
+        lines = self.generate(work, '--explain').text.splitlines()
+        self.assertTrue(all(line.endswith('\topt_out\tcustom/ask') for line in lines[1:]), lines)
+
+    def test_a_mode_that_is_not_known_is_reported_and_records_only_with_consent(self):
+        work = self.pbx()
+        self.organization(work, 'acme', settings='{"recording_consent": "optin"}')
+        result = self.generate(work, expect=65)
+        self.says(result, 'setting recording_consent of acme is left out: .* calls are recorded only with consent')
+        self.assertRegex(result.text, r'exten => notice,1,Return\(opt_in:/.*/consent-opt-in\)')
+
+    def test_a_notice_that_does_not_exist_is_a_warning(self):
+        work = self.pbx()
+        self.organization(work, 'acme', settings='{"recording_consent": "announcement", "consent_prompt": "custom/ask"}')
+        sounds = work.path / 'data' / 'sounds'
+        (work.etc / 'asterisk.conf').write_text(f'[directories]\nastdatadir => {work.path}/data\n', encoding='utf-8')
+        result = self.generate(work, '--check', expect=1)
+        self.says(result, 'acme: there is no sound custom/ask')
+        self.hints(result)
+        for name in ('custom/ask.gsm', 'en/custom/ask.wav'):
+            (sounds / name).parent.mkdir(parents=True)
+            (sounds / name).touch()
+            self.assertNotIn('there is no sound', self.generate(work, '--check', expect=1).err)
+            (sounds / name).unlink()
+        work.db.sql("update organizations set settings = settings - 'consent_prompt'")
+        self.says(self.generate(work, '--check', '--sounds', work.path, expect=1), f'there is no sound {work.path}/consent-announcement')
+        self.assertNotIn('there is no sound', self.generate(work, '--check', '--sounds', SOURCE / 'sounds', expect=1).err)
+
+    def test_a_folder_of_sounds_that_the_dialplan_cannot_name_is_refused_where_it_is_needed(self):
+        work = self.pbx()
+        self.organization(work, 'acme')
+        self.generate(work, '--sounds', '/srv/a,b')
+        work.db.sql("update organizations set settings = '{\"recording_consent\": \"opt_in\"}'")
+        self.hints(self.generate(work, '--sounds', '/srv/a,b', expect=78))
 
     def asterisk_that_prints(self, work, version):
         program = work.path / 'asterisk'

@@ -69,6 +69,9 @@ class Package(Case):
         for name in MIGRATIONS:
             self.assertEqual((self.root / 'usr/share/pbx-recording-tools/migrations' / name).read_bytes(),
                              (SOURCE / 'migrations' / name).read_bytes())
+        sounds = self.root / 'usr/share/pbx-recording-tools/sounds'
+        self.assertEqual(sorted(path.name for path in sounds.iterdir()),
+                         ['README.md', *(f'consent-{mode}.ulaw' for mode in ('announcement', 'opt-in', 'opt-out'))])
         doc = self.root / 'usr/share/doc/pbx-recording-tools'
         self.assertEqual((doc / 'examples/pbx.conf.example').read_bytes(), (SOURCE / 'pbx.conf.example').read_bytes())
         examples = SOURCE / 'asterisk'

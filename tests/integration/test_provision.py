@@ -101,6 +101,22 @@ class Provision(Case):
         self.do('org', 'recordings', 'acme', '--channels', 'default')
         self.assertEqual(self.value('select settings from organizations'), '{"recording_enabled": true}')
 
+    def test_the_consent_of_an_organization_is_set_and_taken_back(self):
+        self.acme()
+        self.do('org', 'consent', 'acme', '--mode', 'opt_in', '--prompt', 'custom/ask-me')
+        self.assertEqual(self.value('select settings from organizations'),
+                         '{"consent_prompt": "custom/ask-me", "recording_consent": "opt_in", "recording_enabled": true}')
+        row = self.listed('org', 'list')[0]
+        self.assertEqual((row['recording_consent'], row['consent_prompt']), ('opt_in', 'custom/ask-me'))
+        generated = self.status(self.w.run('pbx-dialplan-gen'), 0).text
+        self.assertIn('exten => notice,1,Return(opt_in:custom/ask-me)\n', generated)
+        for wrong in (('--mode', 'optin'), ('--mode', 'OPT_IN'), ('--prompt', '../x'), ('--prompt', '/etc/passwd'),
+                      ('--prompt', 'a,b'), ('--prompt', 'x&y'), ()):
+            self.hints(self.do('org', 'consent', 'acme', *wrong, status=64))
+        self.do('org', 'consent', 'acme', '--prompt', 'default')
+        self.do('org', 'consent', 'acme', '--mode', 'default')
+        self.assertEqual(self.value('select settings from organizations'), '{"recording_enabled": true}')
+
     # --- organizations
 
     def test_an_organization_gets_a_prefix_and_is_recorded(self):
@@ -110,7 +126,8 @@ class Provision(Case):
                          [[identity, 'Acme Ltd', prefix, 'active', '{"recording_enabled": true}']])
         row, = self.listed('org', 'list')
         self.assertEqual(row, {'name': 'Acme Ltd', 'context_prefix': prefix, 'status': 'active', 'recording': True, 'id': identity,
-                               'max_channels': None, 'max_contacts': None, 'codecs': None})
+                               'max_channels': None, 'max_contacts': None, 'codecs': None, 'recording_consent': None,
+                               'consent_prompt': None})
 
     def test_an_organization_is_suspended_resumed_and_deleted_without_losing_anything(self):
         self.acme()

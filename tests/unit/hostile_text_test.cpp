@@ -208,13 +208,15 @@ std::map<std::string, std::function<std::string&(Organization&)>> columns() {
         {"settings.codecs", [](Organization& each) -> std::string& { return each.codecs; }},
         {"settings.recording_channels", [](Organization& each) -> std::string& { return each.recording_channels; }},
         {"settings.recording_rate", [](Organization& each) -> std::string& { return each.recording_rate; }},
+        {"settings.recording_consent", [](Organization& each) -> std::string& { return each.recording_consent; }},
+        {"settings.consent_prompt", [](Organization& each) -> std::string& { return each.consent_prompt; }},
     };
 }
 
 void judge_dialplan(const std::string& text, const std::string& prefix) {
-    static const std::set<std::string> contexts{"internal", "incoming",  "incoming_sub", "outbound", "queue",
-                                                "policy",   "caller-id", "transfer",     "none",     "message",
-                                                "calls",    "calls-up",  "account",      "own",      "own_incoming"};
+    static const std::set<std::string> contexts{
+        "internal", "incoming", "incoming_sub", "outbound", "queue",   "policy", "caller-id",    "transfer",
+        "none",     "message",  "calls",        "calls-up", "account", "own",    "own_incoming", "consent"};
     static const std::set<std::string> applications{
         "Set",    "Gosub",  "GotoIf", "Goto",           "Dial",   "Queue",      "Answer",
         "Hangup", "ExecIf", "Wait",   "StopMixMonitor", "Return", "MixMonitor", "ForkCDR"};
@@ -284,12 +286,14 @@ void judge_sections(const std::string& text, const std::set<std::string>& keys, 
     }
 }
 
-const std::set<std::string> pjsip_keys{
-    "type",           "context",       "disallow",        "allow",          "auth",         "aors",
-    "callerid",       "password",      "accountcode",     "set_var",        "username",     "direct_media",
-    "allow_transfer", "rtp_symmetric", "rewrite_contact", "contact",        "max_contacts", "remove_existing",
-    "endpoint",       "match",         "outbound_auth",   "from_user",      "line",         "server_uri",
-    "client_uri",     "identify_by",   "allow_subscribe", "message_context"};
+const std::set<std::string> pjsip_keys{"type",           "context",        "disallow",        "allow",
+                                       "auth",           "aors",           "callerid",        "password",
+                                       "accountcode",    "set_var",        "username",        "direct_media",
+                                       "dtmf_mode",      "allow_transfer", "rtp_symmetric",   "rewrite_contact",
+                                       "contact",        "max_contacts",   "remove_existing", "endpoint",
+                                       "match",          "outbound_auth",  "from_user",       "line",
+                                       "server_uri",     "client_uri",     "identify_by",     "allow_subscribe",
+                                       "message_context"};
 const std::set<std::string> queue_keys{"strategy", "timeout", "retry", "musicclass", "ringinuse", "member"};
 
 Organization victim() {

@@ -105,6 +105,17 @@ void organizations(CLI::App& app, CommandLine& line) {
         ->type_name("N");
     recordings->add_option("--rate", line.recordings.rate, "Samples per second: 8000, 16000, or default (8000)")
         ->type_name("N");
+    auto* consent = command(*org, line, "consent", "Set whether its calls are asked before they are recorded",
+                            [&line] { return set_consent(line.context, line.organization, line.consent); });
+    consent->add_option("NAME", line.organization, "Its name, prefix or id")->required();
+    consent
+        ->add_option("--mode", line.consent.mode, "none, external, announcement, opt_out or opt_in, or default (none)")
+        ->type_name("MODE");
+    consent
+        ->add_option(
+            "--prompt", line.consent.prompt,
+            "Sound of the notice, in Asterisk's folder of sounds, or default (the one that came with the suite)")
+        ->type_name("SOUND");
 }
 
 void users(CLI::App& app, CommandLine& line) {

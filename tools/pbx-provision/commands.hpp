@@ -22,6 +22,7 @@ struct CommandLine {
     tenants::Trunk peer;
     PhoneChange phones;
     RecordingChange recordings;
+    ConsentChange consent;
     std::function<Exit()> work;
 
     tenants::RecordingFlag recording() const { return !unrecorded; }
