@@ -119,7 +119,7 @@ void compare(cdr::LegAudit& audit, const Folder& spool, Remote& remote,
     audit.compare([&](const std::vector<std::string>& names) { return find_differing(spool, remote, names, deadline); },
                   [&](const std::string& account, const std::string& context, const std::string& number) {
                       const auto point = points.find(account, context, number).value_or(dialplan::PassedPoint{});
-                      return cdr::PointPolicy{point.recorded, point.answers};
+                      return cdr::PointPolicy{point.recorded, point.answers, point.opt_in};
                   });
 }
 

@@ -43,7 +43,7 @@ void print_csv(cdr::LegAudit& audit, const AuditReport& report) {
                  {"id"}},
                 form_of(report.options)};
     audit.for_each_faulty_call([&](const cdr::FaultyCall& call) {
-        if (!report.options.summary || !is_unproven(call))
+        if (!report.options.summary || has_problem(call))
             table.row({"call", call.verdict, call.organization.value_or(""), call.accountcode, call.linkedid,
                        iso_time(call.start), call.from, call.to, "", "", "", "", "", "", "", ""});
     });

@@ -117,7 +117,7 @@ class JsonList {
 void print_lists(cdr::LegAudit& audit, bool only_problems) {
     JsonList calls{"calls"};
     audit.for_each_faulty_call([&](const cdr::FaultyCall& call) {
-        if (!only_problems || !is_unproven(call))
+        if (!only_problems || has_problem(call))
             calls.add(json_call(call));
     });
     JsonList::finish();

@@ -44,11 +44,13 @@ std::string sentence(const cdr::AccountSummary& total) {
     auto text = fmt::format("{} {} that policy wanted recorded", total.calls, total.calls == 1 ? "call" : "calls");
     if (const auto permille = sound_permille(total))
         text += fmt::format("; {} of them ({}.{} %) recorded and sound", total.sound, *permille / 10, *permille % 10);
+    if (total.declined > 0)
+        text += fmt::format("; {} more not recorded, since consent was declined", total.declined);
     return text;
 }
 
-bool is_unproven(const cdr::FaultyCall& call) {
-    return call.verdict == "unjudged";
+bool has_problem(const cdr::FaultyCall& call) {
+    return call.verdict != "unjudged" && call.verdict != "declined";
 }
 
 std::optional<std::chrono::sys_seconds> start_of(const cdr::Orphan& orphan) {

@@ -36,30 +36,19 @@ inline constexpr int report_schema = 1;
 using Count = std::int64_t cdr::AccountSummary::*;
 
 /// The counts of a summary by the name that JSON gives them.
-inline constexpr std::array<std::pair<const char*, Count>, 24> counts{{
-    {"rows", &cdr::AccountSummary::rows},
-    {"calls", &cdr::AccountSummary::calls},
-    {"sound", &cdr::AccountSummary::sound},
-    {"unrecorded", &cdr::AccountSummary::unrecorded},
-    {"faulty", &cdr::AccountSummary::faulty},
-    {"pending", &cdr::AccountSummary::pending},
-    {"unproven", &cdr::AccountSummary::unproven},
-    {"legs", &cdr::AccountSummary::legs},
-    {"ambiguous", &cdr::AccountSummary::ambiguous},
-    {"differs", &cdr::AccountSummary::differs},
-    {"local", &cdr::AccountSummary::local},
-    {"remote", &cdr::AccountSummary::remote},
-    {"both", &cdr::AccountSummary::both},
-    {"awaited", &cdr::AccountSummary::awaited},
-    {"missing", &cdr::AccountSummary::missing},
-    {"empty", &cdr::AccountSummary::empty},
-    {"paused", &cdr::AccountSummary::paused},
-    {"silent", &cdr::AccountSummary::silent},
-    {"cut", &cdr::AccountSummary::cut},
-    {"one-sided", &cdr::AccountSummary::one_sided},
-    {"short", &cdr::AccountSummary::too_short},
-    {"unjudged", &cdr::AccountSummary::unjudged},
-    {"orphans", &cdr::AccountSummary::orphans},
+inline constexpr std::array<std::pair<const char*, Count>, 25> counts{{
+    {"rows", &cdr::AccountSummary::rows},           {"calls", &cdr::AccountSummary::calls},
+    {"sound", &cdr::AccountSummary::sound},         {"unrecorded", &cdr::AccountSummary::unrecorded},
+    {"faulty", &cdr::AccountSummary::faulty},       {"pending", &cdr::AccountSummary::pending},
+    {"unproven", &cdr::AccountSummary::unproven},   {"declined", &cdr::AccountSummary::declined},
+    {"legs", &cdr::AccountSummary::legs},           {"ambiguous", &cdr::AccountSummary::ambiguous},
+    {"differs", &cdr::AccountSummary::differs},     {"local", &cdr::AccountSummary::local},
+    {"remote", &cdr::AccountSummary::remote},       {"both", &cdr::AccountSummary::both},
+    {"awaited", &cdr::AccountSummary::awaited},     {"missing", &cdr::AccountSummary::missing},
+    {"empty", &cdr::AccountSummary::empty},         {"paused", &cdr::AccountSummary::paused},
+    {"silent", &cdr::AccountSummary::silent},       {"cut", &cdr::AccountSummary::cut},
+    {"one-sided", &cdr::AccountSummary::one_sided}, {"short", &cdr::AccountSummary::too_short},
+    {"unjudged", &cdr::AccountSummary::unjudged},   {"orphans", &cdr::AccountSummary::orphans},
     {"bytes", &cdr::AccountSummary::bytes},
 }};
 
@@ -80,11 +69,13 @@ bool has_problem(const cdr::FoundLeg& leg);
 /// Tenths of a percent, rounded down, so that 1000 means all of them; nothing when there are no calls.
 std::optional<std::int64_t> sound_permille(const cdr::AccountSummary& sum);
 
-/// "12 calls that policy wanted recorded; 11 of them (91.6 %) recorded and sound"
+/// "12 calls that policy wanted recorded; 11 of them (91.6 %) recorded and sound; 2 more not recorded, since consent
+/// was declined"
 std::string sentence(const cdr::AccountSummary& total);
 
-/// Whether the call's legs exist, and nothing is known against them.
-bool is_unproven(const cdr::FaultyCall& call);
+/// Whether somebody must look at the call: unless its legs exist and nothing is known against them, or consent was
+/// declined.
+bool has_problem(const cdr::FaultyCall& call);
 
 /// When the call of an orphan began, by its name.
 std::optional<std::chrono::sys_seconds> start_of(const cdr::Orphan& orphan);

@@ -43,7 +43,7 @@ void print_orphans(cdr::LegAudit& audit) {
 
 void print_calls(cdr::LegAudit& audit, const AuditReport& report) {
     audit.for_each_faulty_call([&](const cdr::FaultyCall& call) {
-        if (!report.options.summary || !is_unproven(call))
+        if (!report.options.summary || has_problem(call))
             output::print("call\t{}\t{}\t{}\t{}\t{}\t{}\n", call.verdict, printable(call.linkedid),
                           iso_time(call.start), or_dash(call.from), or_dash(call.to),
                           printable(call.organization.value_or(call.accountcode)));
@@ -86,13 +86,14 @@ struct Explanation {
     const char* meaning;
 };
 
-constexpr std::array<Explanation, 5> of_calls{{
+constexpr std::array<Explanation, 6> of_calls{{
     {"sound", &cdr::AccountSummary::sound, "recorded, and nothing is known against any leg"},
     {"unrecorded", &cdr::AccountSummary::unrecorded, "no CDR row names a leg"},
     {"faulty", &cdr::AccountSummary::faulty, "a leg is ambiguous, missing, different, or damaged"},
     {"pending", &cdr::AccountSummary::pending, "another node may still bring a leg: audit again in an hour"},
     {"unproven", &cdr::AccountSummary::unproven,
      "little is known of the audio of a leg, or Asterisk is still writing it"},
+    {"declined", &cdr::AccountSummary::declined, "not among these calls: consent to a recording was declined"},
 }};
 
 constexpr std::array<Explanation, 7> of_places{{

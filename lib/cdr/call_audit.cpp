@@ -9,17 +9,20 @@ namespace {
 
 // A DID and a queue answer by themselves: where they are recorded, a recorder ran in every answered call. An extension
 // and a route are recorded only if their own row was answered. A call that began before the window belongs to an
-// earlier one. Verdicts are in the order of their gravity: the first of a call's legs speaks for the call.
+// earlier one. Verdicts are in the order of their gravity: the first of a call's legs speaks for the call. Without an
+// answer to the question for consent, a call is recorded unless the mode is opt_in.
 constexpr const char* due_calls = R"(
     create temporary table pbx_audit_calls as
     select account, linkedid, call, first,
-        case when not named then 'unrecorded' else (array['ambiguous', 'missing', 'differs', 'empty', 'silent', 'cut',
+        case when not named and declined then 'declined' when not named then 'unrecorded' else (array['ambiguous', 'missing', 'differs', 'empty', 'silent', 'cut',
             'one-sided', 'short', 'awaited', 'unjudged', 'sound'])[gravity] end as verdict
     from (
         select r.account, r.call, min(r.linkedid) as linkedid,
             (array_agg(r.id order by r.calldate, r.sequence, r.id))[1] as first, bool_or(r.answered) as answered,
             bool_or(p.account is not null and (r.answered or p.answers)) as wanted,
             bool_or(r.recordingfile <> '') as named,
+            coalesce(bool_or(r.consent = 'declined') or (bool_or(r.consent = 'no-answer') and bool_or(p.opt_in)), false)
+                as declined,
             min(case l.verdict when 'ambiguous' then 1 when 'missing' then 2 when 'differs' then 3 when 'empty' then 4
                 when 'silent' then 5 when 'cut' then 6 when 'one-sided' then 7 when 'short' then 8 when 'awaited' then 9
                 when 'unjudged' then 10 when 'paused' then 11 when 'sound' then 11 end) as gravity
@@ -49,7 +52,9 @@ constexpr const char* summary_query = R"(
     with counted as (
         select account, count(*) as rows from pbx_audit_rows group by 1
     ), calls as (
-        select account, count(*) as calls, count(*) filter (where verdict = 'sound') as sound,
+        select account, count(*) filter (where verdict <> 'declined') as calls,
+            count(*) filter (where verdict = 'declined') as declined,
+            count(*) filter (where verdict = 'sound') as sound,
             count(*) filter (where verdict = 'unrecorded') as unrecorded,
             count(*) filter (where verdict = 'awaited') as pending,
             count(*) filter (where verdict = 'unjudged') as unproven
@@ -71,7 +76,8 @@ constexpr const char* summary_query = R"(
         select cast(id as text) as account from organizations where status <> 'deleted'{only}
         union select account from counted union select account from stray
     )
-    select k.account, o.name, r.rows, c.calls, c.sound, c.unrecorded, c.pending, c.unproven, l.legs, l.ambiguous,
+    select k.account, o.name, r.rows, c.calls, c.sound, c.unrecorded, c.pending, c.unproven, c.declined, l.legs,
+        l.ambiguous,
         l.differs, l.local, l.remote, l.both, l.awaited, l.missing, l.empty, l.paused, l.silent, l.cut, l.one_sided,
         l.short, l.unjudged, s.orphans, l.bytes
     from known k left join organizations o on cast(o.id as text) = k.account left join counted r using (account)
@@ -84,10 +90,10 @@ AccountSummary summary_of(const db::BulkRow& row) {
     if (!row.is_null(1))
         sum.organization = row.text(1);
     int column = 2;
-    for (auto* count : {&sum.rows,      &sum.calls,     &sum.sound,    &sum.unrecorded, &sum.pending, &sum.unproven,
-                        &sum.legs,      &sum.ambiguous, &sum.differs,  &sum.local,      &sum.remote,  &sum.both,
-                        &sum.awaited,   &sum.missing,   &sum.empty,    &sum.paused,     &sum.silent,  &sum.cut,
-                        &sum.one_sided, &sum.too_short, &sum.unjudged, &sum.orphans,    &sum.bytes})
+    for (auto* count : {&sum.rows,     &sum.calls,     &sum.sound,     &sum.unrecorded, &sum.pending, &sum.unproven,
+                        &sum.declined, &sum.legs,      &sum.ambiguous, &sum.differs,    &sum.local,   &sum.remote,
+                        &sum.both,     &sum.awaited,   &sum.missing,   &sum.empty,      &sum.paused,  &sum.silent,
+                        &sum.cut,      &sum.one_sided, &sum.too_short, &sum.unjudged,   &sum.orphans, &sum.bytes})
         *count = row.number(column++);
     sum.faulty = sum.calls - sum.sound - sum.unrecorded - sum.pending - sum.unproven;
     return sum;
@@ -96,8 +102,8 @@ AccountSummary summary_of(const db::BulkRow& row) {
 } // namespace
 
 void LegAudit::decide_policy(const Decide& decide) {
-    session_.execute(
-        "create temporary table pbx_audit_policy (account text, dcontext text, dst text, answers boolean)");
+    session_.execute("create temporary table pbx_audit_policy (account text, dcontext text, dst text, answers boolean, "
+                     "opt_in boolean)");
     std::string lines;
     session_.for_each_row(
         "select distinct account, dcontext, dst from pbx_audit_rows",
@@ -106,8 +112,8 @@ void LegAudit::decide_policy(const Decide& decide) {
             const auto context = row.text(1);
             const auto number = row.text(2);
             if (const auto policy = decide(account, context, number); policy.recorded)
-                lines += fmt::format("{}\t{}\t{}\t{}\n", db::copy_escaped(account), db::copy_escaped(context),
-                                     db::copy_escaped(number), policy.answers ? 't' : 'f');
+                lines += fmt::format("{}\t{}\t{}\t{}\t{}\n", db::copy_escaped(account), db::copy_escaped(context),
+                                     db::copy_escaped(number), policy.answers ? 't' : 'f', policy.opt_in ? 't' : 'f');
         },
         [&] {
             session_.copy("pbx_audit_policy", [&](const auto& add_line) { add_line(lines); });

@@ -20,7 +20,7 @@ constexpr const char* audited_rows = R"(
         coalesce(nullif(c.linkedid, ''), ' ' || c.id) as call,
         coalesce(c.accountcode, '') as account, coalesce(c.recordingfile, '') as recordingfile,
         coalesce(c.recording_paused, '') as paused,
-        coalesce(c.dcontext, '') as dcontext, coalesce(c.dst, '') as dst,
+        coalesce(c.dcontext, '') as dcontext, coalesce(c.dst, '') as dst, c.recording_consent as consent,
         coalesce(c.disposition, '') = 'ANSWERED' as answered, coalesce(c.billsec, 0) as billsec,
         t.calldate + coalesce(c.duration, 0) * interval '1 second' as ended,
         t.calldate + greatest(cast(coalesce(c.duration, 0) as bigint) - coalesce(c.billsec, 0), 0)

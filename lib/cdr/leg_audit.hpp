@@ -50,7 +50,8 @@ struct FaultyCall {
     std::optional<std::string> organization;
     std::chrono::sys_seconds start;
     std::string from, to; ///< of its first row
-    /// "unrecorded", or the gravest state or worth of its legs, in the order of due_calls (call_audit.cpp).
+    /// "declined" or "unrecorded" without a leg, or the gravest state or worth of its legs, in the order of due_calls
+    /// (call_audit.cpp).
     std::string verdict;
 };
 
@@ -70,7 +71,8 @@ struct AccountSummary {
     std::int64_t rows = 0;  ///< CDR rows in question
     std::int64_t calls = 0; ///< answered calls that by today's policy are to be recorded; each in one of the next five
     std::int64_t sound = 0, unrecorded = 0, faulty = 0, pending = 0, unproven = 0;
-    std::int64_t legs = 0; ///< each once, whatever number of rows name it, and in one of the next seven states
+    std::int64_t declined = 0; ///< such calls without a leg whose parties declined: not among `calls`
+    std::int64_t legs = 0;     ///< each once, whatever number of rows name it, and in one of the next seven states
     std::int64_t ambiguous = 0, differs = 0, local = 0, remote = 0, both = 0, awaited = 0, missing = 0;
     /// Of the legs, by worth.
     std::int64_t empty = 0, paused = 0, silent = 0, cut = 0, one_sided = 0, too_short = 0, unjudged = 0;
@@ -81,6 +83,7 @@ struct AccountSummary {
 struct PointPolicy {
     bool recorded = false;
     bool answers = false;
+    bool opt_in = false;
 };
 
 struct AuditScope {

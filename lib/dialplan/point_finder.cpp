@@ -2,6 +2,7 @@
 // "internal", whether it is an extension, a queue or an outside number.
 #include "dialplan/point_finder.hpp"
 
+#include "dialplan/consent.hpp"
 #include "dialplan/identity.hpp"
 #include "dialplan/pattern.hpp"
 #include "dialplan/policy.hpp"
@@ -43,6 +44,7 @@ std::optional<std::size_t> first_route(std::string_view context) {
 PointFinder::Tenant PointFinder::tenant_of(const tenants::Organization& organization) {
     Tenant tenant;
     tenant.prefix = organization.context_prefix + "__";
+    tenant.opt_in = consent_value(organization.recording_consent) == ConsentMode::opt_in;
     const auto recorded = [&](tenants::RecordingFlag row) { return allows(organization.recording_enabled, row); };
     for (const auto& user : organization.users) {
         tenant.users[user.extension] = recorded(user.recording_enabled);
@@ -95,7 +97,14 @@ std::optional<PassedPoint> PointFinder::find(const std::string& account, std::st
     if (found == tenants_.end() || !context.starts_with(found->second.prefix))
         return std::nullopt;
     const auto& tenant = found->second;
-    context.remove_prefix(tenant.prefix.size());
+    auto point = find_point(tenant, context.substr(tenant.prefix.size()), number);
+    if (point)
+        point->opt_in = tenant.opt_in;
+    return point;
+}
+
+std::optional<PassedPoint> PointFinder::find_point(const Tenant& tenant, std::string_view context,
+                                                   const std::string& number) {
     if (context == "internal" || context == "transfer")
         return tenant.find_dialled(number);
     if (context == "queue")

@@ -17,6 +17,8 @@ struct PassedPoint {
     /// A recorder starts there at once, because the dialplan itself answers: at a DID and a queue. An extension or a
     /// route is recorded only when somebody answers.
     bool answers = false;
+    /// Whether a call that answers nothing when it is asked for consent is not recorded there.
+    bool opt_in = false;
 };
 
 class PointFinder {
@@ -40,6 +42,7 @@ class PointFinder {
 
     struct Tenant {
         std::string prefix;
+        bool opt_in = false;
         Switches users, queues;
         Switches dids;   ///< those that answer: the others have no leg of their own
         Switches phones; ///< numbers of users whose calls go out by a route, although the extension decides
@@ -50,6 +53,8 @@ class PointFinder {
     };
 
     static Tenant tenant_of(const tenants::Organization& organization);
+    static std::optional<PassedPoint> find_point(const Tenant& tenant, std::string_view context,
+                                                 const std::string& number);
 
     std::unordered_map<std::string, Tenant> tenants_; ///< by account
 };

@@ -433,6 +433,37 @@ class Calls(AuditCase):
         self.assertEqual({call['linkedid'] for call in report['calls']}, {f'1.{number}' for number in (0, 1, 4, 5, 6, 9, 11, 12, 14)})
         self.assertEqual((report['total']['calls'], report['total']['unrecorded']), (9, 9))
 
+    def asked(self, mode):
+        """Four calls without a leg, and one with: how they answered, as their linkedids."""
+        work = self.small_pbx(f"""update organizations set settings = '{{"recording_consent": "{mode}"}}' where id = '{ACME}'""")
+        self.facts(work, 'sound.wav')
+        for answer, leg in (('declined', ''), ('no-answer', ''), ('granted', ''), ('', ''), ('announced', 'sound.wav')):
+            self.row(work, answer or 'nothing', leg, recording_consent=answer or None)
+        return work
+
+    def test_a_call_that_declined_is_counted_apart_and_is_not_unrecorded(self):
+        work = self.asked('opt_out')
+        self.assertEqual(self.verdicts(work), {'declined': 'declined', 'no-answer': 'unrecorded', 'granted': 'unrecorded', 'nothing': 'unrecorded'})
+        report = self.report(work, status=0)
+        total = report['total']
+        self.assertEqual([total[name] for name in ('calls', 'sound', 'unrecorded', 'declined', 'percent')], [4, 1, 3, 1, 25])
+        self.assertEqual(report['sentence'], '4 calls that policy wanted recorded; 1 of them (25.0 %) recorded and sound; '
+                                             '1 more not recorded, since consent was declined')
+        text = work.run('pbx-archive', 'audit').text
+        self.assertRegex(text, r'(?m)^call\tdeclined\tdeclined\t')
+        self.assertRegex(text, r'(?m)^  declined +1  ')
+        self.assertNotIn('call\tdeclined', work.run('pbx-archive', 'audit', '--summary').text)
+        self.assertIn('call,declined,Acme', work.run('pbx-archive', 'audit', '--csv').text)
+
+    def test_no_answer_declines_only_where_a_key_has_to_be_pressed_to_agree(self):
+        work = self.asked('opt_in')
+        self.assertEqual(self.verdicts(work), {'declined': 'declined', 'no-answer': 'declined', 'granted': 'unrecorded', 'nothing': 'unrecorded'})
+
+    def test_a_call_with_a_leg_is_judged_by_the_leg_whatever_it_answered(self):
+        work = self.small_pbx()
+        self.row(work, '1.1', 'gone.wav', recording_consent='declined')
+        self.assertEqual(self.verdicts(work, status=65), {'1.1': 'missing'})
+
     def test_the_gravest_verdict_of_its_legs_is_that_of_the_call(self):
         work = self.small_pbx()
         self.facts(work, 'sound.wav')
