@@ -12,7 +12,8 @@ namespace pbx::audio {
 
 /// What a woven leg states about itself, as JSON comment.
 struct WeaveRecord {
-    /// A file that went into the leg. Together these tell it from any other, also from itself after it has grown.
+    /// A file that went into the leg. Together these distinguish it from any other, also from itself after it has
+    /// grown.
     struct Source {
         std::string name;
         std::uint64_t inode = 0;

@@ -51,7 +51,8 @@ constexpr const char* found_files = R"(
             greatest(l.modified, r.modified) as modified, coalesce(k.size <> r.size, false) as differs,
             k.frames, k.rate, k.channels, coalesce(k.unfinished, false) as unfinished,
             case when jsonb_array_length(k.levels) = k.channels then
-                cast(k.levels -> 0 ->> 'peak' is not null as int) + cast(k.levels -> 1 ->> 'peak' is not null as int)
+                cast(coalesce(cast(k.levels -> 0 ->> 'peak' as double precision) > {quiet}, false) as int)
+                    + cast(coalesce(cast(k.levels -> 1 ->> 'peak' as double precision) > {quiet}, false) as int)
                 end as heard,
             coalesce(k.frames is not null and k.rate > 0 and k.size = coalesce(r.size, l.size), false) as known
         from pbx_audit_local l full join pbx_audit_remote r on r.name = l.name
@@ -241,11 +242,13 @@ void LegAudit::add_remote_files(const std::function<void(const AddFile&)>& list)
 void LegAudit::compare(const FindDiffering& find_differing, const Decide& decide) {
     // Legs shorter than `least` seconds may be silent, and `slack` seconds may be missing: pbx-archive(1) states both.
     constexpr int least = 2;
+    // Between 8 and 9 of 32,768, in dB: A-law has no zero, and is silent within 8.
+    constexpr double quiet = -71.7;
     constexpr int slack = 3;
     session_.execute(fmt::format(recent_calls, fmt::arg("patience", scope_.patience.count())));
     session_.execute(
         fmt::format(ambiguous_legs, fmt::arg("named_by_others", named_by_others("leg.recordingfile", "leg.account"))));
-    session_.execute(fmt::format(found_files, fmt::arg("least", least)));
+    session_.execute(fmt::format(found_files, fmt::arg("least", least), fmt::arg("quiet", quiet)));
     const auto known = scope_.since
                            ? fmt::format(not_named_earlier, fmt::arg("since", scope_.since->time_since_epoch().count()))
                            : std::string{};

@@ -13,8 +13,8 @@ namespace pbx::deploy {
 /// GIT-20-a1b2c3". Nothing when there is none.
 std::optional<int> version_in(std::string_view text);
 
-/// The major version of an asterisk program, a path or a name that is looked up in PATH; nothing when it does not tell.
-/// Throws Error: unavailable when it cannot be run, no_permission when another user can change it.
+/// The major version of an asterisk program, a path or a name that is looked up in PATH; nothing when it does not print
+/// one. Throws Error: unavailable when it cannot be run, no_permission when another user can change it.
 std::optional<int> version_of(const std::string& program, const Deadline& deadline);
 
 /// Whether MixMonitor writes silence where one direction has no frames, so that a file for each direction stays in

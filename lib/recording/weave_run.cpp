@@ -45,7 +45,7 @@ class WeaveRun {
   private:
     void add(const std::string& leg) {
         if (deadline_.passed())
-            return; // pbx-stitch says so itself
+            return; // pbx-stitch prints it itself
         batch_.push_back(leg);
         if (batch_.size() >= legs_at_once)
             weave_batch();

@@ -16,6 +16,7 @@ from workdir import SOURCE, Case, main, quoted
 ACME, BETA = '11111111-1111-1111-1111-111111111111', '22222222-2222-2222-2222-222222222222'
 LEG = pcm(ramp(9.0))  # as long as the talk time of Workdir.cdr()'s rows
 HEARD = {'peak': -3.1, 'rms': -21.4, 'silence': 0.5}
+A_LAW_SILENCE = {'peak': -72.2, 'rms': -72.2, 'silence': 9.0}
 NOTHING_HEARD = {'peak': None, 'rms': None, 'silence': 9.0}
 
 
@@ -264,6 +265,8 @@ class Worth(AuditCase):
         for worth, facts in (('sound', {}), ('empty', {'frames': 0, 'levels': [NOTHING_HEARD]}), ('silent', {'levels': [NOTHING_HEARD]}),
                              ('silent', {'levels': [NOTHING_HEARD] * 2, 'channels': 2}), ('cut', {'unfinished': True}),
                              ('one-sided', {'levels': [HEARD, NOTHING_HEARD], 'channels': 2}),
+                             ('one-sided', {'levels': [HEARD, A_LAW_SILENCE], 'channels': 2}), ('silent', {'levels': [A_LAW_SILENCE]}),
+                             ('sound', {'levels': [HEARD, {**HEARD, 'peak': -71.2}], 'channels': 2}),
                              ('one-sided', {'levels': [NOTHING_HEARD, HEARD], 'channels': 2}), ('short', {'frames': 5 * 8000}),
                              ('sound', {'levels': [HEARD] * 2, 'channels': 2}), ('unjudged', {'frames': None, 'levels': None}),
                              ('empty', {'frames': 0, 'unfinished': True}), ('silent', {'levels': [NOTHING_HEARD], 'unfinished': True}),
@@ -279,7 +282,7 @@ class Worth(AuditCase):
         acme = report['organizations'][0]
         self.assertEqual({word: acme[word] for word in words}, {word: words.count(word) for word in words})
         result = work.run('pbx-archive', 'audit', '--summary')
-        self.says(result, '11 legs have damaged audio')
+        self.says(result, '13 legs have damaged audio')
         self.hints(result)
         for name, worth in expected.items():
             self.assertEqual(bool(re.search(rf'(?m)^remote\t{name}\t.*\t{worth}$', result.text)), worth not in ('sound', 'unjudged'), name)
