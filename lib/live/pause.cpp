@@ -232,14 +232,13 @@ class Pauser {
     }
 
   private:
-    // A recorder that begins again after an attended transfer is away for 0.1 s.
+    // A recorder that begins again after an attended transfer is away for 0.1 s, and longer on a busy machine.
     Recorders find_recorders(const Channels& channels) const {
-        const RecordedCall call{asterisk_, call_, channels};
-        const auto patience = Deadline::after(400ms);
-        auto found = call.find_recorders();
+        const auto patience = Deadline::after(2s);
+        auto found = RecordedCall{asterisk_, call_, channels}.find_recorders();
         while (found.empty() && !patience.passed()) {
-            std::this_thread::sleep_for(20ms);
-            found = call.find_recorders();
+            std::this_thread::sleep_for(50ms);
+            found = RecordedCall{asterisk_, call_, asterisk_.channels()}.find_recorders();
         }
         return found;
     }

@@ -317,10 +317,10 @@ class Scene:
         await self.say()
 
     async def late_without_database(self):
-        """Asterisk cannot use its AstDB when the pause ends."""
+        """Asterisk cannot use its AstDB when the pause ends, which must not be before the lock is held."""
         await self.answered()
         await self.say()
-        await self.record('pause', '--for', '2s')
+        await self.record('pause', '--for', '8s')
         since = len(self.pbx.asterisk.messages())
         with contextlib.closing(self.locked_database()):
             await self.logged('may stay paused: the AstDB cannot be read', since)
