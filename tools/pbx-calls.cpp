@@ -35,6 +35,7 @@ int main(int argc, char** argv) {
         app.add_subcommand("import", "Add the CDR rows of Asterisk's cdr_custom file that the database lacks");
     import->add_option("FILE", missing.files, "File that cdr_custom wrote")->required();
     app.add_duration(*import, "--min-age", missing.min_age, "Leave younger rows for the next run (default 5m)");
+    app.add_spool(missing.spool);
     import->add_flag("--all", missing.from_beginning, "Read also what earlier runs have read");
     import->add_flag("--missing-ok", missing.missing_ok, "Accept that a file does not exist");
     return app.run(argc, argv, [&] {

@@ -11,6 +11,7 @@ namespace pbx::cdr {
 
 struct ImportRequest {
     std::string database;
+    std::string spool = "/var/spool/asterisk/monitor"; ///< identifies this machine in the table of nodes
     std::vector<std::string> files;
     std::chrono::seconds min_age = std::chrono::minutes{5}; ///< younger rows are left for the next run
     bool from_beginning = false;                            ///< also what earlier runs have read

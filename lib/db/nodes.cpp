@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <filesystem>
@@ -103,6 +104,44 @@ std::optional<Error> refuse_or_enter(soci::session& session, const Node& node, N
                        refused);
     const auto found = ask(connection, sql, deadline);
     return PQntuples(found.get()) == 0 ? std::nullopt : std::optional{refusal(node, found.get())};
+}
+
+void record_import(soci::session& session, const Node& node, const Deadline& deadline) {
+    ask_patiently(connection(session), "record this run",
+                  R"(insert into nodes (host, spool, last_import) values ($1, $2, now())
+                     on conflict (host, spool) do update set last_import = excluded.last_import)",
+                  {node.host, node.spool}, deadline);
+}
+
+NodeTable list_nodes(soci::session& session, const Deadline& deadline) {
+    const auto found = ask(connection(session),
+                           R"(select id, name, host, spool, extract(epoch from last_import)::bigint,
+                                  extract(epoch from last_stitch)::bigint, extract(epoch from last_archive)::bigint,
+                                  extract(epoch from clock_timestamp())::bigint
+                              from (values (1)) one left join nodes on true order by name nulls first, host, spool)",
+                           deadline);
+    const auto time = [&](int row, int column) -> std::optional<std::chrono::sys_seconds> {
+        if (PQgetisnull(found.get(), row, column) != 0)
+            return std::nullopt;
+        return std::chrono::sys_seconds{std::chrono::seconds{std::stoll(PQgetvalue(found.get(), row, column))}};
+    };
+    NodeTable table;
+    for (int row = 0; row < PQntuples(found.get()); ++row) {
+        table.now = *time(row, 7);
+        if (PQgetisnull(found.get(), row, 0) != 0)
+            continue;
+        const auto text = [&](int column) { return std::string{PQgetvalue(found.get(), row, column)}; };
+        table.rows.push_back(
+            {std::stoll(text(0)), {text(1), text(2), text(3)}, time(row, 4), time(row, 5), time(row, 6)});
+    }
+    return table;
+}
+
+const NodeRow* NodeTable::find(const Node& node) const {
+    const auto own = std::find_if(rows.begin(), rows.end(), [&](const NodeRow& row) {
+        return row.node.host == node.host && row.node.spool == node.spool;
+    });
+    return own == rows.end() ? nullptr : &*own;
 }
 
 bool other_nodes_known(soci::session& session, const Node& node, const Deadline& deadline) {

@@ -6,8 +6,12 @@
 
 #include <soci/soci.h>
 
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace pbx::db {
 
@@ -32,6 +36,32 @@ enum class NodeTool { stitch, archive };
 /// `deadline`; config when the table is missing; no_permission.
 std::optional<Error> refuse_or_enter(soci::session& session, const Node& node, NodeTool tool, bool dry_run,
                                      const Deadline& deadline);
+
+/// Writes the time of a run of pbx-calls import into the row of `node`, or into a new one without a name, which
+/// pbx-stitch adds. Throws Error like refuse_or_enter, also when the database is read-only.
+void record_import(soci::session& session, const Node& node, const Deadline& deadline);
+
+/// A row of the table, with the times of the database server.
+struct NodeRow {
+    std::int64_t id = 0;
+    Node node;
+    std::optional<std::chrono::sys_seconds> last_import;
+    std::optional<std::chrono::sys_seconds> last_stitch;
+    std::optional<std::chrono::sys_seconds> last_archive;
+
+    /// Of any tool.
+    std::optional<std::chrono::sys_seconds> last_run() const { return std::max({last_import, last_stitch, last_archive}); }
+};
+
+/// All rows, and what time the server has. Throws Error like refuse_or_enter.
+struct NodeTable {
+    std::vector<NodeRow> rows;
+    std::chrono::sys_seconds now{};
+
+    /// The row of `node`; null when there is none.
+    const NodeRow* find(const Node& node) const;
+};
+NodeTable list_nodes(soci::session& session, const Deadline& deadline);
 
 /// Whether a node other than this one is known, by the same rule. Throws Error like refuse_or_enter.
 bool other_nodes_known(soci::session& session, const Node& node, const Deadline& deadline);
