@@ -3,20 +3,16 @@
 #include "archive/init.hpp"
 
 #include "archive/known_archive.hpp"
-#include "base/atomic_file.hpp"
 #include "base/deadline.hpp"
 #include "base/folder.hpp"
 #include "base/lock.hpp"
 #include "base/log.hpp"
 #include "base/moment.hpp"
-#include "base/private_folder.hpp"
 #include "db/archives.hpp"
 #include "db/session.hpp"
 #include "remote/archive_marker.hpp"
 #include "remote/remote.hpp"
-#include "remote/transfer.hpp"
-
-#include <unistd.h>
+#include "remote/store_text.hpp"
 
 #include <chrono>
 #include <optional>
@@ -81,21 +77,11 @@ class ArchiveInit {
             return;
         }
         const auto marker = make_archive_marker(current_second());
-        store(marker);
+        store_text(remote_, Shelf::legs, archive_marker_name, to_json(marker), deadline_);
         remote_.sync(deadline_);
         require_stored(marker);
         remember(marker.id);
         log::warn("{} is an archive now: {}", shown_, marker.id);
-    }
-
-    void store(const ArchiveMarker& marker) {
-        const PrivateFolder folder{Folder::open(temporary_folder()), "pbx-archive.", ::geteuid()};
-        AtomicFile file{folder.folder(), archive_marker_name, 0600, deadline_};
-        const auto text = to_json(marker);
-        write_all(file.fd(), text, archive_marker_name);
-        file.commit();
-        throw_first(upload_files(remote_, folder.folder(), Shelf::legs, {{archive_marker_name, text.size()}},
-                                 deadline_.at_most(Remote::question_limit)));
     }
 
     void require_stored(const ArchiveMarker& marker) {

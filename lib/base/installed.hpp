@@ -9,4 +9,7 @@ namespace pbx {
 /// that the build was configured for.
 std::string installed_folder(const char* name);
 
+/// The path of the program that this process runs; empty when it is not known.
+std::string running_program();
+
 } // namespace pbx

@@ -57,7 +57,7 @@ App::App(const std::string& tool, const std::string& description) : CLI::App{des
 
 void App::read_config(const std::string& path) {
     constexpr std::size_t most = 1U << 20U;
-    if (config_error_)
+    if (config_error_ || ignore_config_)
         return; // CLI11 checks it again before it prints --help
     try {
         config_path_ = path;
@@ -67,6 +67,11 @@ void App::read_config(const std::string& path) {
         // CLI11 handles --help and --version before it raises this.
         throw CLI::FileError{path};
     }
+}
+
+std::string App::config_file() const {
+    std::error_code failed;
+    return std::filesystem::exists(config_path_, failed) ? config_path_ : std::string{};
 }
 
 CLI::Option* App::add_setting(const std::string& flag, const std::string& variable, std::string& value,
@@ -167,6 +172,21 @@ std::optional<std::string> App::answer_instead(int argc, const char* const* argv
     // The build calls this before anything that the tool requires exists.
     if (argc == 2 && std::string_view{argv[1]} == "--generate-completion")
         return bash_completion(*this);
+    // pbx-check asks so whether this tool accepts the configuration file.
+    if (argc == 2 && std::string_view{argv[1]} == "--check-configuration") {
+        try {
+            parse_or_answer(1, argv);
+        } catch (const Error& error) {
+            // It requires arguments that are not here.
+            if (error.status() != Exit::usage)
+                throw;
+        }
+        return "";
+    }
+    return parse_or_answer(argc, argv);
+}
+
+std::optional<std::string> App::parse_or_answer(int argc, const char* const* argv) {
     try {
         parse(argc, argv);
     } catch (const CLI::CallForHelp&) {
@@ -213,17 +233,36 @@ Error App::unexpected_argument(const CLI::ExtrasError& error) const {
 
 Exit App::parse_and_work(int argc, const char* const* argv, const std::function<Exit()>& work) {
     log::begin(get_name(), log::Level::normal);
-    if (const auto text = answer_instead(argc, argv)) {
-        output::write(*text);
-        return Exit::ok;
+    std::optional<Error> bad;
+    try {
+        if (const auto text = answer_instead(argc, argv)) {
+            output::write(*text);
+            return Exit::ok;
+        }
+        for (const auto& action : after_parsing_)
+            action();
+    } catch (const Error& error) {
+        if (!on_bad_configuration_ || error.status() == Exit::usage)
+            throw;
+        bad = error;
+        parse_without_config(argc, argv);
     }
     if (quiet_ || verbose_)
         log::begin(get_name(), quiet_ ? log::Level::quiet : log::Level::verbose);
     if (timeout_.count() > 0)
         arm_watchdog(timeout_);
-    for (const auto& action : after_parsing_)
-        action();
-    return work();
+    return bad ? on_bad_configuration_(*bad) : work();
+}
+
+// The command line says how to report what is wrong with the file.
+void App::parse_without_config(int argc, const char* const* argv) {
+    ignore_config_ = true;
+    config_.clear();
+    try {
+        parse(argc, argv);
+    } catch (const CLI::ParseError&) {
+        // CLI11 complains about the file again, after it has taken the options.
+    }
 }
 
 namespace {

@@ -66,6 +66,12 @@ class App : public CLI::App {
     /// Runs `action` after parsing and before the work, in the order of these calls.
     void after_parsing(std::function<void()> action);
 
+    /// What to do instead of the work, and of a message, when the configuration file cannot be used. The options then
+    /// have the values of the command line.
+    void on_bad_configuration(std::function<Exit(const Error&)> action) { on_bad_configuration_ = std::move(action); }
+    /// The configuration file that was read; empty when there is none. Known once the command line is parsed.
+    std::string config_file() const;
+
     /// Parses, runs `work`, writes out what it printed (output.hpp), and turns every exception into a message and the
     /// exit status of the contract. Does not return when a signal interrupted the work: the process ends by that
     /// signal.
@@ -73,18 +79,22 @@ class App : public CLI::App {
 
   private:
     std::optional<std::string> answer_instead(int argc, const char* const* argv);
+    std::optional<std::string> parse_or_answer(int argc, const char* const* argv);
     Exit parse_and_work(int argc, const char* const* argv, const std::function<Exit()>& work);
+    void parse_without_config(int argc, const char* const* argv);
     void read_config(const std::string& path);
     Error unexpected_argument(const CLI::ExtrasError& error) const;
 
     std::string config_path_;
     std::vector<ConfigLine> config_;
     std::optional<Error> config_error_;
+    bool ignore_config_ = false;
     bool quiet_ = false;
     bool verbose_ = false;
     std::chrono::seconds timeout_{0};
     std::string csv_; ///< what --csv was given
     std::vector<std::function<void()>> after_parsing_;
+    std::function<Exit(const Error&)> on_bad_configuration_;
 };
 
 } // namespace pbx::cli

@@ -19,10 +19,6 @@ constexpr std::array shared_settings{"database",  "spool",   "stitched",      "s
                                      "timeout",   "overlap", "migrations",    "asterisk-dir", "metrics",   "node",
                                      "emergency", "reserve", "keep-stitched", "bandwidth",    "transfers", "sounds"};
 
-// Tools whose section other tools skip.
-constexpr std::array tools{"pbx-archive",   "pbx-calls",  "pbx-dialplan-gen",    "pbx-migrate",
-                           "pbx-provision", "pbx-record", "pbx-recording-fetch", "pbx-stitch"};
-
 bool is_from_environment(const CLI::App& app, const std::string& name) {
     const auto* option = app.get_option_no_throw("--" + name);
     if (option == nullptr || option->get_envname().empty())
@@ -79,9 +75,10 @@ void ConfigReader::fail(const ConfigLine& line, const std::string& fault, const 
 }
 
 bool ConfigReader::is_mine(const ConfigLine& line) const {
-    if (line.is_section() && std::find(tools.begin(), tools.end(), line.section) == tools.end())
+    if (line.is_section() && std::find(known_tools.begin(), known_tools.end(), line.section) == known_tools.end())
         fail(line, "unknown section [" + shown(line.section) + "]",
-             with_suggestion(line.section, {tools.begin(), tools.end()}, "a section has the name of a tool"));
+             with_suggestion(line.section, {known_tools.begin(), known_tools.end()},
+                             "a section has the name of a tool"));
     if (!is_for(app_, line))
         return false;
     if (app_.get_option_no_throw("--" + line.name) != nullptr)

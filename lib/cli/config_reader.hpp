@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <array>
 #include <istream>
 #include <string>
 #include <string_view>
@@ -13,6 +14,11 @@
 namespace pbx::cli {
 
 inline constexpr const char* config_hint = "pbx.conf(5) lists the settings; put those of one tool into its section";
+
+/// Each may have a section, which the other tools skip.
+inline constexpr std::array known_tools{"pbx-archive",      "pbx-calls",           "pbx-check",
+                                        "pbx-dialplan-gen", "pbx-migrate",         "pbx-provision",
+                                        "pbx-record",       "pbx-recording-fetch", "pbx-stitch"};
 
 /// CLI11 prefers the file to the environment, and treats sections as subcommands. This reader drops settings that the
 /// environment decides or another tool owns, and moves the tool's own section to the top.

@@ -50,7 +50,9 @@ struct NodeRow {
     std::optional<std::chrono::sys_seconds> last_archive;
 
     /// Of any tool.
-    std::optional<std::chrono::sys_seconds> last_run() const { return std::max({last_import, last_stitch, last_archive}); }
+    std::optional<std::chrono::sys_seconds> last_run() const {
+        return std::max({last_import, last_stitch, last_archive});
+    }
 };
 
 /// All rows, and what time the server has. Throws Error like refuse_or_enter.

@@ -44,7 +44,9 @@ std::string ask_console(const Console& console, const std::string& command, cons
     if (std::filesystem::exists(conf, ignored))
         arguments.insert(arguments.end(), {"-C", conf.native()});
     arguments.insert(arguments.end(), {"-rx", command});
-    auto finished = run_command({arguments, asterisk_environment("/"), {}}, deadline.at_most(60s));
+    Command run{std::move(arguments), asterisk_environment("/"), {}};
+    run.most_output = console.most_output;
+    auto finished = run_command(run, deadline.at_most(60s));
     if (finished.status != 0 || finished.timed_out || finished.out.find("Unable to connect") != std::string::npos)
         throw Error{
             Exit::unavailable,

@@ -144,6 +144,12 @@ void Metrics::add_failure(Exit status) {
     ++failures_[status];
 }
 
+void Metrics::set(const std::string& name, const std::string& help, double value, const std::string& labels) {
+    const std::lock_guard lock{guard_};
+    gauges_[name].help = help;
+    gauges_[name].values[labels] = value;
+}
+
 std::string Metrics::text(std::string_view before, const std::string& tool, Exit status,
                           std::chrono::duration<double> length, std::chrono::sys_seconds ended) const {
     const std::lock_guard lock{guard_};
@@ -173,6 +179,11 @@ std::string Metrics::text(std::string_view before, const std::string& tool, Exit
                             was(name) + (found == failures_.end() ? 0.0 : static_cast<double>(found->second)));
     }
 
+    for (const auto& [name, set] : gauges_) {
+        text += heading(prefix + name, set.help, "gauge");
+        for (const auto& [labels, value] : set.values)
+            text += fmt::format("{}{}{} {}\n", prefix, name, labels.empty() ? labels : "{" + labels + "}", value);
+    }
     const auto gauge = [&](const char* name, const char* help, double value, int digits) {
         text += heading(prefix + name, help, "gauge") + fmt::format("{}{} {:.{}f}\n", prefix, name, value, digits);
     };

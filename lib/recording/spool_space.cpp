@@ -10,22 +10,14 @@
 
 namespace pbx::recording {
 
-namespace {
-
-struct FreeSpace {
-    std::uint64_t free = 0;
-    std::uint64_t total = 0;
-};
-
 FreeSpace space_of(const Folder& folder) {
     struct statvfs found {};
     if (::fstatvfs(folder.fd(), &found) != 0)
         throw system_error(Exit::io, "cannot look at the free space of " + folder.path().native(), errno);
     return {static_cast<std::uint64_t>(found.f_bavail) * found.f_frsize,
-            static_cast<std::uint64_t>(found.f_blocks) * found.f_frsize};
+            static_cast<std::uint64_t>(found.f_blocks) * found.f_frsize, found.f_favail, found.f_files,
+            (found.f_flag & ST_RDONLY) != 0};
 }
-
-} // namespace
 
 bool SpoolSpace::holds(const Folder& folder) const {
     return folder.owner().st_dev == spool_.owner().st_dev;

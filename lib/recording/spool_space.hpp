@@ -8,6 +8,17 @@
 
 namespace pbx::recording {
 
+struct FreeSpace {
+    std::uint64_t free = 0; ///< bytes, for others than root
+    std::uint64_t total = 0;
+    std::uint64_t free_files = 0; ///< inodes, likewise; both are 0 where the file system does not count them
+    std::uint64_t files = 0;
+    bool read_only = false;
+};
+
+/// Of the file system of `folder`. Throws Error (io).
+FreeSpace space_of(const Folder& folder);
+
 /// The file system of the spool.
 class SpoolSpace {
   public:

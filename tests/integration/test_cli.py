@@ -12,14 +12,14 @@ TOOLS = sorted(path.stem for path in (SOURCE / 'tools').glob('pbx-*.cpp'))
 RECORDING = ('pbx-stitch', 'pbx-archive', 'pbx-recording-fetch')
 SETTINGS = {
     'database': ('PBX_DATABASE', ('pbx-stitch', 'pbx-recording-fetch', 'pbx-migrate', 'pbx-dialplan-gen', 'pbx-calls',
-                                  'pbx-provision', 'pbx-record')),
-    'spool': ('PBX_SPOOL', (*RECORDING, 'pbx-record')),
-    'stitched': ('PBX_STITCHED', RECORDING),
-    'stitch-src': ('PBX_STITCH_SRC', ('pbx-stitch', 'pbx-recording-fetch')),
-    'remote': ('PBX_REMOTE', RECORDING),
-    'rclone': ('PBX_RCLONE', RECORDING),
-    'migrations': ('PBX_MIGRATIONS', ('pbx-migrate',)),
-    'asterisk-dir': ('PBX_ASTERISK_DIR', ('pbx-dialplan-gen', 'pbx-record')),
+                                  'pbx-provision', 'pbx-record', 'pbx-check')),
+    'spool': ('PBX_SPOOL', (*RECORDING, 'pbx-record', 'pbx-check')),
+    'stitched': ('PBX_STITCHED', (*RECORDING, 'pbx-check')),
+    'stitch-src': ('PBX_STITCH_SRC', ('pbx-stitch', 'pbx-recording-fetch', 'pbx-check')),
+    'remote': ('PBX_REMOTE', (*RECORDING, 'pbx-check')),
+    'rclone': ('PBX_RCLONE', (*RECORDING, 'pbx-check')),
+    'migrations': ('PBX_MIGRATIONS', ('pbx-migrate', 'pbx-check')),
+    'asterisk-dir': ('PBX_ASTERISK_DIR', ('pbx-dialplan-gen', 'pbx-record', 'pbx-check')),
 }
 FLAGS = {  # of the contract, tool by tool
     'pbx-migrate': ('lock-timeout',),
@@ -28,6 +28,7 @@ FLAGS = {  # of the contract, tool by tool
     'pbx-archive': ('min-age', 'dry-run', 'json', 'timeout'),
     'pbx-recording-fetch': ('account', 'leg', 'timeout'),
     'pbx-record': ('account', 'org', 'json', 'timeout'),
+    'pbx-check': ('json', 'metrics', 'fix', 'cron', 'asterisk', 'timeout'),
     'pbx-calls': ('org', 'since', 'until', 'number', 'disposition', 'limit', 'json', 'csv'),
 }
 SECTIONS = ['NAME', 'SYNOPSIS', 'DESCRIPTION', 'ENVIRONMENT', 'FILES', 'EXIT STATUS', 'EXAMPLES', 'SEE ALSO']
@@ -142,8 +143,14 @@ class Settings(Case):
                 with self.subTest(f'{tool}: {conf!r}'):
                     (work.path / 'pbx.conf').write_text(conf, encoding='utf-8')
                     extra = ('status',) if tool == 'pbx-migrate' else ('1',) if tool == 'pbx-recording-fetch' else ()
-                    result = self.status(work.run(tool, *extra, env={'PBX_CONFIG': str(work.path / 'pbx.conf')}), 78)
-                    self.says(result, 'no-such-key')
+                    result = work.run(tool, *extra, env={'PBX_CONFIG': str(work.path / 'pbx.conf')})
+                    line = conf.count('\n')
+                    if tool == 'pbx-check':  # for which that is one of the things that it looks for
+                        self.assertEqual(result.status, 2)
+                        self.assertRegex(result.text, rf'failure\tconfiguration\t.*pbx.conf:{line}: .*no-such-key')
+                        continue
+                    self.status(result, 78)
+                    self.says(result, rf'pbx.conf:{line}: .*no-such-key')
                     self.hints(result)
 
     def conf_error(self, conf, *command, env=None):
@@ -174,6 +181,8 @@ class Settings(Case):
         path = work.path / 'pbx.conf'
         path.write_text(''.join(f'[{tool}]\n' for tool in TOOLS), encoding='utf-8')
         self.quiet(self.status(work.run('pbx-stitch', env={'PBX_CONFIG': str(path)}), 0))
+        for tool in TOOLS:
+            self.quiet(self.status(work.run(tool, '--check-configuration', env={'PBX_CONFIG': str(path)}), 0))
 
     def test_a_value_that_does_not_fit_is_named_with_its_line(self):
         self.assertIn('pbx.conf:2: ', self.conf_error('spool = "/a"\nnode = "NODE 1"\n'))

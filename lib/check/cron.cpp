@@ -1,0 +1,200 @@
+// Whether something starts the hourly runs, and whether they ran.
+#include "base/fd.hpp"
+#include "base/folder.hpp"
+#include "base/identity.hpp"
+#include "base/moment.hpp"
+#include "base/trust.hpp"
+#include "base/user.hpp"
+#include "check/areas.hpp"
+#include "check/crontab.hpp"
+#include "check/session.hpp"
+#include "db/nodes.hpp"
+
+#include <fmt/format.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <optional>
+#include <system_error>
+
+namespace pbx::check {
+
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+
+constexpr std::array runs{"pbx-calls import", "pbx-stitch", "pbx-archive"};
+
+constexpr const char* default_crontab = "/etc/cron.d/pbx-recording-tools";
+constexpr const char* default_timer = "/etc/systemd/system/pbx-recording-tools.timer";
+
+// The time after which a run is late.
+constexpr std::chrono::seconds hourly{2h + 15min};
+constexpr std::chrono::seconds daily{26h};
+
+bool is_cron(const fs::path& process) {
+    std::error_code failed;
+    if (!fs::exists(process / "comm", failed))
+        return false;
+    try {
+        const auto name = read_file(process / "comm");
+        return name == "cron\n" || name == "crond\n" || name == "fcron\n" || name == "bcron-sched\n";
+    } catch (const Error&) {
+        return false; // it has ended
+    }
+}
+
+// systemd-cron has no daemon: it makes timers from crontabs.
+bool has_generated_timer(const std::string& name) {
+    std::error_code failed;
+    for (const auto& entry : fs::directory_iterator{"/run/systemd/generator", failed}) {
+        const auto file = entry.path().filename().native();
+        if (file.starts_with("cron-" + name) && file.ends_with(".timer"))
+            return true;
+    }
+    return false;
+}
+
+bool daemon_runs() {
+    std::error_code failed;
+    const fs::directory_iterator processes{"/proc", failed};
+    return std::any_of(begin(processes), end(processes), [](const fs::directory_entry& entry) {
+        const auto name = entry.path().filename().native();
+        return name.find_first_not_of("0123456789") == std::string::npos && is_cron(entry.path());
+    });
+}
+
+void check_daemon(const fs::path& crontab, Findings& findings) {
+    if (daemon_runs() || has_generated_timer(crontab.filename().native()))
+        findings.ok("the cron daemon is running");
+    else
+        findings.fail("no cron daemon is running", "systemctl enable --now cron");
+}
+
+void check_user(const CronJob& job, const CheckOptions& options, Findings& findings) {
+    const auto* user = ::getpwnam(job.user.c_str());
+    struct stat spool {};
+    if (user == nullptr)
+        findings.fail(fmt::format("cron cannot run the tools as {}: there is no such user", job.user),
+                      fmt::format("install Asterisk, which creates its user, or change the user in {}", options.cron));
+    else if (::stat(options.places.spool.c_str(), &spool) == 0 && user->pw_uid != 0 && user->pw_uid != spool.st_uid)
+        findings.fail(
+            fmt::format("cron runs the tools as {}, and the spool belongs to {}", job.user, account_name(spool.st_uid)),
+            fmt::format("chown {}: {}, or change the user in {}", job.user, options.places.spool, options.cron));
+}
+
+// Whether all runs have a line. Returns how old the last runs may be.
+std::chrono::seconds check_jobs(const std::vector<CronJob>& jobs, const CheckOptions& options, Findings& findings) {
+    auto patience = hourly;
+    std::optional<CronJob> stitching;
+    for (const std::string run : runs) {
+        const auto job = std::find_if(jobs.begin(), jobs.end(),
+                                      [&](const CronJob& each) { return each.command.find(run) != std::string::npos; });
+        if (job == jobs.end()) {
+            findings.add({run == runs.front() ? State::warning : State::failure,
+                          fmt::format("no line of {} runs {}", options.cron, run),
+                          "take the lines of the file crontab of this package"});
+            continue;
+        }
+        stitching = *job;
+        if (job->hours != "*")
+            patience = daily;
+    }
+    if (stitching)
+        check_user(*stitching, options, findings);
+    return patience;
+}
+
+std::chrono::seconds check_crontab(const CheckOptions& options, Findings& findings) {
+    const fs::path path{options.cron};
+    const auto text = read_file(path);
+    if (const auto fault = cron_fault(path, text); !fault.text.empty())
+        findings.fail(fmt::format("cron ignores {}: {}", options.cron, fault.text), fault.hint);
+    const auto patience = check_jobs(jobs_in(text), options, findings);
+    check_daemon(path, findings);
+    return patience;
+}
+
+std::chrono::seconds check_timer(const CheckOptions& options, Findings& findings) {
+    const fs::path timer{options.cron};
+    const auto service = fs::path{timer}.replace_extension(".service");
+    const auto text = read_file(service);
+    for (const std::string run : runs)
+        if (text.find(run) == std::string::npos)
+            findings.add({run == runs.front() ? State::warning : State::failure,
+                          fmt::format("{} does not run {}", service.native(), run),
+                          "take the commands of the file crontab of this package"});
+    std::error_code failed;
+    if (!fs::exists(timer.parent_path() / "timers.target.wants" / timer.filename(), failed))
+        findings.fail(options.cron + " is not enabled", "systemctl enable --now " + timer.filename().native());
+    return daily;
+}
+
+void check_last_run(const std::string& tool, const std::optional<std::chrono::sys_seconds>& last,
+                    std::chrono::sys_seconds now, std::chrono::seconds patience, Findings& findings) {
+    if (last)
+        findings.measure({"tool_last_run_timestamp_seconds", "When a tool last began to run.",
+                          static_cast<double>(last->time_since_epoch().count()), fmt::format("tool=\"{}\"", tool)});
+    const auto hint = "see what cron mailed, and run " + tool + " -v as the user that cron takes";
+    if (!last)
+        findings.fail(fmt::format("{} has never run on this machine", tool), hint);
+    else if (now - *last > patience)
+        findings.fail(fmt::format("{} last ran at {}", tool, shown_time(*last)), hint);
+    else
+        findings.ok(fmt::format("{} ran at {}", tool, shown_time(*last)));
+}
+
+// A new crontab's first run is to come.
+bool is_new(const std::string& path, std::chrono::sys_seconds now, std::chrono::seconds patience) {
+    struct stat status {};
+    return ::stat(path.c_str(), &status) == 0 &&
+           now - std::chrono::sys_seconds{std::chrono::seconds{status.st_ctime}} < patience;
+}
+
+void check_last_runs(const CheckOptions& options, std::chrono::seconds patience, const Deadline& deadline,
+                     Findings& findings) {
+    become_owner_of(options.places.spool);
+    soci::session session;
+    if (!connect(session, options, deadline, findings, "last runs"))
+        return;
+    const auto table = db::list_nodes(session, deadline);
+    const auto* own = table.find(db::this_node(options.node, options.places.spool));
+    const auto row = own == nullptr ? db::NodeRow{} : *own;
+    if (!row.last_run() && is_new(options.cron, current_second(), patience)) {
+        findings.ok("the tools have not run yet: " + options.cron + " is new");
+        return;
+    }
+    check_last_run("pbx-stitch", row.last_stitch, table.now, patience, findings);
+    if (!options.places.remote.empty())
+        check_last_run("pbx-archive", row.last_archive, table.now, patience, findings);
+    if (row.last_import)
+        check_last_run("pbx-calls import", row.last_import, table.now, patience, findings);
+}
+
+} // namespace
+
+void check_cron(const CheckOptions& given, const Deadline& deadline, Findings& findings) {
+    std::error_code failed;
+    auto options = given;
+    if (options.cron.empty())
+        options.cron =
+            !fs::exists(default_crontab, failed) && fs::exists(default_timer, failed) ? default_timer : default_crontab;
+    auto patience = daily;
+    if (!fs::exists(options.cron, failed))
+        findings.fail("nothing starts the hourly runs: there is no " + options.cron,
+                      "install the file crontab of this package there, or name another one, or a systemd timer, with "
+                      "--cron");
+    else
+        patience = options.cron.ends_with(".timer") ? check_timer(options, findings) : check_crontab(options, findings);
+    if (std::none_of(findings.all().begin(), findings.all().end(),
+                     [](const Finding& found) { return found.state != State::ok; }))
+        findings.ok(options.cron + " starts the hourly runs");
+    check_last_runs(options, patience, deadline, findings);
+}
+
+} // namespace pbx::check

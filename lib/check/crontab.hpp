@@ -1,0 +1,28 @@
+// A file of /etc/cron.d, by cron's own rules.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pbx::check {
+
+struct CronJob {
+    std::string hours; ///< the field of the hours: "*" for every hour
+    std::string user;
+    std::string command;
+};
+
+/// The jobs of a crontab with users. Lines that cron does not understand, comments and variables are left out.
+std::vector<CronJob> jobs_in(std::string_view crontab);
+
+/// Why cron ignores the file at `path` ("its name has a dot"), and what to do; empty when it does not, or when it
+/// cannot be looked at. crontab(5) and cron(8) of Debian.
+struct CronFault {
+    std::string text;
+    std::string hint;
+};
+CronFault cron_fault(const std::filesystem::path& path, std::string_view content);
+
+} // namespace pbx::check
