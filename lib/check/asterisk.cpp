@@ -183,7 +183,7 @@ class AsteriskCheck {
                            fmt::format("install -d -o asterisk -g asterisk {}", rows.native()));
     }
 
-    // Whom the socket of the console belongs to, is whom Asterisk runs as.
+    // The socket of the console belongs to the user that Asterisk runs as.
     void check_writer(const std::string& sockets) {
         struct stat socket {};
         struct stat spool {};
