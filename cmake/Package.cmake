@@ -10,11 +10,12 @@ set(CPACK_PRE_BUILD_SCRIPTS ${CMAKE_SOURCE_DIR}/packaging/finish.cmake)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION comm)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_PACKAGE_DEPENDS rclone)
+set(CPACK_DEBIAN_PACKAGE_DEPENDS "rclone, adduser")
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "cron | cron-daemon, ca-certificates")
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS "asterisk, bash-completion, postgresql-client")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
-set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${CMAKE_SOURCE_DIR}/packaging/conffiles)
+set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${CMAKE_SOURCE_DIR}/packaging/conffiles ${CMAKE_SOURCE_DIR}/packaging/postinst
+                                        ${CMAKE_SOURCE_DIR}/packaging/postrm)
 set(CPACK_PACKAGE_DESCRIPTION "\
 These Unix tools record the calls of a multi-tenant Asterisk PBX. They write
 Asterisk's dialplan from the recording policy in a database, join the legs of

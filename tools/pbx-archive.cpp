@@ -5,6 +5,7 @@
 #include "archive/options.hpp"
 #include "archive/verify.hpp"
 #include "base/user.hpp"
+#include "cli/common_options.hpp"
 #include "cli/places.hpp"
 
 #include <initializer_list>
@@ -21,31 +22,35 @@ int main(int argc, char** argv) {
     add_keep_stitched(app, options.places.space);
     app.add_database(options.database);
     app.add_node(options.node);
+    app.add_pager();
+    app.add_examples(
+        {"pbx-archive -n", "pbx-archive audit --since yesterday --org acme", "pbx-archive verify --read 5%"});
     app.add_timeout(options.timeout);
-    app.add_duration(app, "--min-age", options.min_age, "Leave legs modified less than this time ago (default 5m)");
-    app.add_flag("-n,--dry-run", options.dry_run, "Print what would be done, and change nothing");
+    auto* min_age =
+        app.add_duration(app, "--min-age", options.min_age, "Leave legs modified less than this time ago (default 5m)");
+    auto* dry_run = pbx::cli::add_dry_run(app, options.dry_run);
     auto* json = app.add_flag("--json", options.json, "Print a report as one JSON document");
-    app.add_metrics(options.metrics);
+    auto* metrics = app.add_metrics(options.metrics);
     auto* audit =
         app.add_subcommand("audit", "Report which recordings are missing or damaged, and which calls have none");
-    audit->add_option("--since", report.since, "Only CDR rows from this time on: 25h, yesterday, 2026-04-18")
-        ->type_name("WHEN");
-    auto* account = audit->add_option("--account", report.account, "Only rows of this accountcode")->type_name("CODE");
-    audit->add_option("--org", report.organization, "Only CDR rows of this organization, given by name, prefix or id")
-        ->type_name("ORG")
-        ->excludes(account);
+    pbx::cli::add_when(*audit, "--since", report.since, "Only CDR rows from this time on: 25h, yesterday, 2026-04-18");
+    pbx::cli::add_tenant(*audit, report.tenant.organization, report.tenant.account, "Only CDR rows");
     audit->add_flag("--summary", report.summary,
                     "Leave out legs that are sound or unjudged, and calls that are unjudged");
     app.add_csv(*audit, report.csv, report.raw_csv)->excludes(json);
     auto* verify = app.add_subcommand("verify", "Compare the archive with what was archived");
-    verify->add_option("--since", verification.since, "Only objects archived from this time on: 25h, 2026-04-18")
-        ->type_name("WHEN");
+    pbx::cli::add_when(*verify, "--since", verification.since,
+                       "Only objects archived from this time on: 25h, yesterday, 2026-04-18");
+    pbx::cli::add_tenant(*verify, verification.tenant.organization, verification.tenant.account, "Only objects");
     verify->add_option("--read", verification.read, "Read this share of the objects too, other ones in each run: 5%")
         ->type_name("N%");
     verify->add_flag("--adopt", verification.adopt, "Take the facts of objects that the database does not know");
     auto* init = app.add_subcommand("init", "Make the remote an archive, once, before the first run");
     init->add_flag("--replace", begin.replace,
                    "Accept another marker than the database remembers, or replace one that is gone or damaged");
+    app.refuse_with(audit, {min_age, dry_run, metrics});
+    app.refuse_with(verify, {min_age, metrics});
+    app.refuse_with(init, {min_age, json, metrics});
     return app.run(argc, argv, [&] {
         pbx::become_owner_of(options.places.spool);
         options.timeout = app.timeout();

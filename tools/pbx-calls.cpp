@@ -1,7 +1,9 @@
 // pbx-calls: lists calls, shows the CDR rows of one call, or imports rows that the database lacks.
 #include "cdr/call_list.hpp"
 #include "cdr/cdr_import.hpp"
+#include "cdr/known_values.hpp"
 #include "cli/app.hpp"
+#include "cli/common_options.hpp"
 
 int main(int argc, char** argv) {
     pbx::cdr::CallsRequest request;
@@ -9,35 +11,45 @@ int main(int argc, char** argv) {
     std::string call;
     bool csv = false;
     bool raw_csv = false;
-    pbx::cli::App app{"pbx-calls", "List calls, show the CDR rows of one call, or import rows that the database lacks"};
+    pbx::cli::App app{"pbx-calls", "List calls, show the rows of one call, or import rows that the database lacks"};
     app.add_database(request.database);
-    app.add_option("--org", request.organization, "Only calls of this organization, given by name, prefix or id")
-        ->type_name("ORG");
-    app.add_option("--since", request.since,
-                   "Only calls that started at this time or later: 25h, yesterday, 2026-04-18, "
-                   "2026-04-18T14:40 (default 24h)")
-        ->type_name("WHEN");
-    app.add_option("--until", request.until, "Only calls that started before this time")->type_name("WHEN");
-    app.add_option("--number", request.number, "Only calls from or to this number, or a longer one that ends with it")
-        ->type_name("NUMBER");
-    app.add_option("--disposition", request.disposition,
-                   "Only calls with this disposition: answered, no-answer, busy, failed or congestion")
-        ->type_name("DISPOSITION");
-    app.add_option("--limit", request.limit, "At most N calls, the newest")
-        ->check(CLI::Range(1, 1'000'000'000))
-        ->type_name("N");
+    const auto tenant = pbx::cli::add_tenant(app, request.tenant.organization, request.tenant.account, "Only calls");
+    auto* since = pbx::cli::add_when(app, "--since", request.since,
+                                     "Only calls that started at this time or later: 25h, yesterday, 2026-04-18, "
+                                     "2026-04-18T14:40 (default 24h)");
+    auto* until = pbx::cli::add_when(app, "--until", request.until, "Only calls that started before this time");
+    auto* number = app.add_option("--number", request.number,
+                                  "Only calls from or to this number, or a longer one that ends with it")
+                       ->type_name("NUMBER");
+    auto* disposition =
+        app.add_option("--disposition", request.disposition,
+                       "Only calls with this disposition: answered, no-answer, busy, failed or congestion")
+            ->type_name("DISPOSITION");
+    auto* limit = app.add_option("--limit", request.limit, "At most N calls, the newest")
+                      ->check(CLI::Range(1, 1'000'000'000))
+                      ->type_name("N");
     auto* json = app.add_flag("--json", request.json, "Print one JSON document");
-    app.add_csv(app, csv, raw_csv)->excludes(json);
+    auto* jsonl =
+        app.add_flag("--jsonl", request.jsonl, "Print one JSON object per call, each on a line")->excludes(json);
+    auto* csv_form = app.add_csv(app, csv, raw_csv)->excludes(json)->excludes(jsonl);
+    app.add_pager();
+    app.add_examples({"pbx-calls --since yesterday --until today --org acme",
+                      "pbx-calls --number 5551234 --since 1w --csv", "pbx-calls show 1776500000.1"});
     app.add_timeout(std::chrono::minutes{5});
     auto* show = app.add_subcommand("show", "Show all CDR rows of one call");
     show->add_option("CALL", call, "Linkedid, uniqueid or CDR id")->required();
     auto* import =
         app.add_subcommand("import", "Add the CDR rows of Asterisk's cdr_custom file that the database lacks");
-    import->add_option("FILE", missing.files, "File that cdr_custom wrote")->required();
+    import->add_option("FILE", missing.files, "File that cdr_custom wrote; - for stdin")->required();
     app.add_duration(*import, "--min-age", missing.min_age, "Leave younger rows for the next run (default 5m)");
     app.add_spool(missing.spool);
     import->add_flag("--all", missing.from_beginning, "Read also what earlier runs have read");
     import->add_flag("--missing-ok", missing.missing_ok, "Accept that a file does not exist");
+    pbx::cli::add_dry_run(*import, missing.dry_run, "Print how many rows would be added, and add none");
+    app.on_complete_values([&](const std::string& kind) { pbx::cdr::print_known_values(request.database, kind); });
+    app.refuse_with(show, {since, until, number, disposition, limit, jsonl});
+    app.refuse_with(
+        import, {tenant.organization, tenant.account, since, until, number, disposition, limit, json, jsonl, csv_form});
     return app.run(argc, argv, [&] {
         request.timeout = app.timeout();
         if (csv)

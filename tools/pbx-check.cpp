@@ -15,6 +15,8 @@ int main(int argc, char** argv) {
     app.add_setting("--migrations", "PBX_MIGRATIONS", options.migrations, "Folder of migrations")->type_name("DIR");
     app.add_setting("--asterisk-dir", "PBX_ASTERISK_DIR", options.console.folder, "Folder of Asterisk's configuration")
         ->type_name("DIR");
+    app.add_setting("--link-key", "PBX_LINK_KEY", options.link_key, "File of the keys that sign links")
+        ->type_name("FILE");
     app.add_emergency(options.rules.emergency);
     app.add_option("--asterisk", options.console.program, "Asterisk program (default asterisk)")->type_name("PROGRAM");
     app.add_option("--cron", options.cron,
@@ -24,6 +26,8 @@ int main(int argc, char** argv) {
     app.add_flag("--fix", options.fix, "Give files that root left to the spool's owner, and create missing folders");
     app.add_flag("--json", options.json, "Print one JSON document");
     app.add_metrics(options.metrics);
+    app.add_pager();
+    app.add_examples({"pbx-check", "pbx-check --json"});
     app.add_timeout(options.timeout);
     const auto take_settings = [&] {
         options.timeout = app.timeout();

@@ -1,6 +1,7 @@
 // pbx-dialplan-gen: writes Asterisk's configuration, with the recording policy in it, from the database.
 #include "base/installed.hpp"
 #include "cli/app.hpp"
+#include "cli/common_options.hpp"
 #include "deploy/deploy.hpp"
 
 int main(int argc, char** argv) {
@@ -20,9 +21,14 @@ int main(int argc, char** argv) {
                    "Only this organization, given by name, prefix or id; can be repeated")
         ->type_name("ORG")
         ->allow_extra_args(false);
+    app.add_option("--account", options.accounts, "Only the organization of this accountcode; can be repeated")
+        ->type_name("CODE")
+        ->allow_extra_args(false);
     app.add_emergency(options.rules.emergency);
     auto* deploy = app.add_flag("--deploy", options.deploy,
                                 "Write the files that changed into the folder of Asterisk's configuration");
+    pbx::cli::add_dry_run(app, options.dry_run, "With --deploy: print what would change, and change nothing")
+        ->needs(deploy);
     auto* check = app.add_flag("--check", options.check, "Print what --deploy would change; exit 1 if anything would");
     auto* explain = app.add_flag("--explain", options.explain,
                                  "Print for each recording point whether it records, and what decides it");
@@ -34,6 +40,9 @@ int main(int argc, char** argv) {
         ->needs(deploy);
     deploy->excludes(check)->excludes(explain);
     check->excludes(explain);
+    app.add_pager();
+    app.add_examples({"pbx-dialplan-gen --check", "pbx-dialplan-gen --deploy --validate --reload",
+                      "pbx-dialplan-gen --explain --org acme"});
     app.add_timeout(std::chrono::minutes{5});
     return app.run(argc, argv, [&] {
         options.timeout = app.timeout();

@@ -1,6 +1,7 @@
 // pbx-record: pauses the recording of a call in progress. See man/pbx-record.1.
 #include "base/user.hpp"
 #include "cli/app.hpp"
+#include "cli/common_options.hpp"
 #include "live/pause.hpp"
 
 int main(int argc, char** argv) {
@@ -11,10 +12,11 @@ int main(int argc, char** argv) {
     app.add_setting("--asterisk-dir", "PBX_ASTERISK_DIR", request.console.folder, "Folder of Asterisk's configuration")
         ->type_name("DIR");
     app.add_option("--asterisk", request.console.program, "Asterisk program (default asterisk)")->type_name("PROGRAM");
-    app.add_option("--account", request.account, "Only a call of this accountcode")->type_name("CODE");
-    app.add_option("--org", request.organization, "Only a call of this organization, given by name, prefix or id")
-        ->type_name("ORG");
-    app.add_flag("--json", request.json, "With status: print one JSON document");
+    pbx::cli::add_tenant(app, request.tenant.organization, request.tenant.account, "Only a call");
+    auto* json = app.add_flag("--json", request.json, "With status: print one JSON document");
+    auto* dry_run = pbx::cli::add_dry_run(app, request.dry_run);
+    app.add_examples({"pbx-record pause 1001 --org acme --for 90s", "pbx-record resume 1776500000.1",
+                      "pbx-record status 1776500000.1"});
     app.add_timeout(request.timeout);
     app.require_subcommand(1);
     const auto add_command = [&](const char* name, const char* description) {
@@ -26,7 +28,10 @@ int main(int argc, char** argv) {
     app.add_duration(*pause, "--for", request.span, "End the pause after this time (default 3m)");
     auto* resume = add_command("resume", "Continue the recordings of a call that is paused");
     resume->add_flag("--due", request.due, "Only when the time of the pause is up");
-    add_command("status", "Print whether a call is recorded or paused");
+    auto* status = add_command("status", "Print whether a call is recorded or paused");
+    app.refuse_with(pause, {json});
+    app.refuse_with(resume, {json});
+    app.refuse_with(status, {dry_run});
     return app.run(argc, argv, [&] {
         pbx::become_owner_of(request.spool);
         request.timeout = app.timeout();

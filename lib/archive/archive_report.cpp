@@ -8,6 +8,7 @@
 #include "base/output.hpp"
 
 #include <fmt/format.h>
+#include <version.hpp>
 
 #include <utility>
 
@@ -15,8 +16,8 @@ namespace pbx::archive {
 
 namespace {
 
-nlohmann::json json_of(const ShelfCounts& counts) {
-    auto result = nlohmann::json{{"failed", counts.failed}, {"bytes", counts.bytes}};
+nlohmann::ordered_json json_of(const ShelfCounts& counts) {
+    auto result = nlohmann::ordered_json{{"failed", counts.failed}, {"bytes", counts.bytes}};
     for (const auto& [key, count] : {std::pair{"copied", counts.copied},
                                      {"moved", counts.moved},
                                      {"would-copy", counts.would_copy},
@@ -31,6 +32,28 @@ nlohmann::json json_of(const ShelfCounts& counts) {
 }
 
 } // namespace
+
+namespace {
+
+std::string counted(std::uint64_t count, const char* one, const char* several, std::uint64_t bytes) {
+    return fmt::format("{} {} ({:.1f} MB)", count, count == 1 ? one : several, static_cast<double>(bytes) / 1e6);
+}
+
+} // namespace
+
+// "copied 2 stitched recordings (1.2 MB), moved 1 leg (0.3 MB); left for the next run: 1"
+std::string ArchiveReport::sentence() const {
+    const auto copied = dry_run_ ? stitched_.would_copy : stitched_.copied;
+    const auto moved = dry_run_ ? legs_.would_move : legs_.moved;
+    auto text = fmt::format("{} {}, {} {}", dry_run_ ? "would copy" : "copied",
+                            counted(copied, "stitched recording", "stitched recordings", stitched_.bytes),
+                            dry_run_ ? "would move" : "moved", counted(moved, "leg", "legs", legs_.bytes));
+    if (const auto later = legs_.young + legs_.written + stitched_.young + stitched_.written; later > 0)
+        text += fmt::format("; left for the next run: {}", later);
+    if (const auto failed = legs_.failed + stitched_.failed; failed > 0)
+        text += fmt::format("; failed: {}", failed);
+    return text;
+}
 
 ArchiveReport::ArchiveReport(bool json, bool dry_run, recording::Metrics& metrics)
     : json_{json}, dry_run_{dry_run}, metrics_{metrics} {}
@@ -93,18 +116,27 @@ void ArchiveReport::print_failures(Shelf shelf) {
     }
 }
 
-nlohmann::json ArchiveReport::document() const {
-    return {{"dry_run", dry_run_},    {"stitched", json_of(stitched_)},
-            {"legs", json_of(legs_)}, {"room", {{"removed", removed_copies_}, {"bytes", removed_bytes_}}},
-            {"failures", failures_},  {"exit", static_cast<int>(status_)}};
+nlohmann::ordered_json ArchiveReport::document() const {
+    return {{"schema", 1},
+            {"version", version},
+            {"dry_run", dry_run_},
+            {"stitched", json_of(stitched_)},
+            {"legs", json_of(legs_)},
+            {"room", {{"removed", removed_copies_}, {"bytes", removed_bytes_}}},
+            {"failures", failures_},
+            {"exit", static_cast<int>(status_)}};
 }
 
 Exit ArchiveReport::finish() {
     if (interrupt::signal() != 0)
         log::warn("interrupted after {} stitched recordings were copied and {} legs moved; the next run continues",
                   stitched_.copied, legs_.moved);
+    else if (dry_run_)
+        log::warn("{}", sentence());
+    else
+        log::note("{}", sentence());
     if (json_)
-        output::print("{}\n", document().dump(2, ' ', true, nlohmann::json::error_handler_t::replace));
+        output::print("{}\n", document().dump(2, ' ', true, nlohmann::ordered_json::error_handler_t::replace));
     return status_;
 }
 

@@ -54,7 +54,8 @@ class ArchiveReport {
         Exit status = Exit::ok;
     };
 
-    nlohmann::json document() const;
+    nlohmann::ordered_json document() const;
+    std::string sentence() const;
 
     bool json_;
     bool dry_run_;
@@ -63,7 +64,7 @@ class ArchiveReport {
     ShelfCounts stitched_;
     std::uint64_t removed_copies_ = 0;
     std::uint64_t removed_bytes_ = 0;
-    nlohmann::json failures_ = nlohmann::json::array();
+    nlohmann::ordered_json failures_ = nlohmann::ordered_json::array();
     std::map<std::pair<std::string, std::string>, SameFailure> unprinted_; ///< by message and hint
     std::string last_run_failure_;
     Exit status_ = Exit::ok;

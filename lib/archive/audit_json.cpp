@@ -148,7 +148,7 @@ void print_json(cdr::LegAudit& audit, const AuditReport& report) {
     }
     JsonList::finish();
     output::print(",\n\"total\":{},\n\"exit\":{}}}\n", compact(json_counts(report.total)),
-                  static_cast<int>(exit_of(report.total)));
+                  static_cast<int>(report.exit));
 }
 
 } // namespace pbx::archive

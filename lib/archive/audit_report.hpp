@@ -25,6 +25,7 @@ struct AuditReport {
     std::optional<std::string> organization; ///< of that account
     std::vector<cdr::AccountSummary> accounts;
     cdr::AccountSummary total;
+    Exit exit; ///< what the audit ends with
 };
 
 /// Today's switches decide, whatever they were when a call was made.
@@ -73,7 +74,7 @@ std::optional<std::int64_t> sound_permille(const cdr::AccountSummary& sum);
 /// was declined"
 std::string sentence(const cdr::AccountSummary& total);
 
-/// Whether somebody must look at the call: unless its legs exist and nothing is known against them, or consent was
+/// Whether somebody must look at the call: false if its legs exist and nothing is known against them, or if consent was
 /// declined.
 bool has_problem(const cdr::FaultyCall& call);
 

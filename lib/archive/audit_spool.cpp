@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <set>
 #include <string>
 
 namespace pbx::archive {
@@ -47,17 +48,17 @@ void judge(cdr::ListedFile& file, Fd content) {
 }
 
 // A leg that this user may not read is listed all the same.
-void judge_if_readable(cdr::ListedFile& file, const Folder& spool, const std::string& name) {
+void judge_if_readable(cdr::ListedFile& file, const Folder& spool, const std::string& name, SpoolFaults& faults) {
     try {
         if (auto content = spool.find(name)) // it may just have been archived
             judge(file, std::move(*content));
     } catch (const Error& error) {
-        log::warn("cannot judge leg {}: {}", shown(name), error.what());
+        faults.unjudged.emplace(name, error.what());
     }
 }
 
 // The legs that pbx-stitch has not made yet, by name.
-std::map<std::string, cdr::ListedFile> find_unwoven(const Folder& spool) {
+std::map<std::string, cdr::ListedFile> find_unwoven(const Folder& spool, SpoolFaults& faults) {
     std::map<std::string, cdr::ListedFile> legs;
     const auto halves = spool::HalvesFolder::find(spool);
     if (!halves)
@@ -74,17 +75,17 @@ std::map<std::string, cdr::ListedFile> find_unwoven(const Folder& spool) {
             try {
                 add(leg);
             } catch (const Error& error) {
-                log::warn("{}", error.what());
+                faults.unjudged.emplace(leg, error.what());
             }
         },
         [](const std::string&) {});
     return legs;
 }
 
-// They are as good as in the spool, and are looked for first: one that is made meanwhile is there then.
-std::map<std::string, cdr::ListedFile> find_unwoven_or_warn(const Folder& spool) {
+// These count as legs in the spool, and are listed before it: a leg that is made meanwhile is then found in the spool.
+std::map<std::string, cdr::ListedFile> find_unwoven_or_warn(const Folder& spool, SpoolFaults& faults) {
     try {
-        return find_unwoven(spool);
+        return find_unwoven(spool, faults);
     } catch (const Error& error) {
         log::warn("legs in two channels that are not in the spool yet are not counted: {}", error.what());
         return {};
@@ -93,24 +94,33 @@ std::map<std::string, cdr::ListedFile> find_unwoven_or_warn(const Folder& spool)
 
 } // namespace
 
-void add_spool(cdr::LegAudit& audit, const Folder& spool) {
-    auto unwoven = find_unwoven_or_warn(spool);
+SpoolFaults add_spool(cdr::LegAudit& audit, const spool::LegFolders& folders, std::vector<spool::Day>& days,
+                      const std::function<void(const Error&)>& fault) {
+    SpoolFaults faults;
+    auto unwoven = find_unwoven_or_warn(folders.spool(), faults);
+    faults.twice = spool::find_same_names(folders, days, fault);
+    std::set<std::string> added; // of those
     audit.add_local_files([&](const cdr::LegAudit::AddFile& add) {
-        spool.for_each_name([&](const std::string& name) {
-            const auto found = spool::find_leg(spool, name);
+        const auto add_leg = [&](const spool::Day&, const Folder& folder, const std::string& name) {
+            const auto found = spool::find_leg(folder, name);
             if (!found || !S_ISREG(found->st_mode))
                 return;
             cdr::ListedFile file{name, static_cast<std::uint64_t>(found->st_size),
                                  sys_seconds{std::chrono::seconds{found->st_mtim.tv_sec}}};
-            judge_if_readable(file, spool, name);
+            file.twice = faults.twice.contains(name);
+            if (file.twice && !added.insert(name).second)
+                return;
+            judge_if_readable(file, folder, name, faults);
             add(file);
             unwoven.erase(name);
-        });
+        };
+        folders.for_each_name(days, add_leg, fault);
         for (auto& [name, file] : unwoven) {
             file.name = name;
             add(file);
         }
     });
+    return faults;
 }
 
 } // namespace pbx::archive

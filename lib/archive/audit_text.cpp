@@ -1,21 +1,29 @@
-// Lines for programs, separated by tabs, and then one page for people, of at most 100 columns.
+// Lines for programs, separated by tabs, and then one page for people, as wide as the terminal, or 100 columns.
 #include "archive/audit_report.hpp"
 #include "base/moment.hpp"
 #include "base/name.hpp"
 #include "base/output.hpp"
+#include "base/pager.hpp"
 #include "base/printable.hpp"
+#include "base/table.hpp"
+#include "base/terminal.hpp"
+#include "base/wrap.hpp"
 
 #include <fmt/format.h>
 #include <version.hpp>
 
 #include <algorithm>
+#include <array>
+#include <set>
+#include <string_view>
+#include <vector>
 
 namespace pbx::archive {
 
 namespace {
 
 std::string or_dash(const std::string& text) {
-    return text.empty() ? "-" : printable(text);
+    return text.empty() ? "-" : text;
 }
 
 std::string size_of(const cdr::FoundLeg& leg) {
@@ -23,31 +31,89 @@ std::string size_of(const cdr::FoundLeg& leg) {
     return size ? std::to_string(*size) : "-";
 }
 
+Colour colour_of(const std::string& verdict) {
+    static const std::set<std::string_view> sound{"local", "remote", "both", "sound", "paused", "declined"};
+    static const std::set<std::string_view> open{"awaited", "unjudged", "unproven", "pending", "orphan"};
+    return sound.contains(verdict) ? Colour::green : open.contains(verdict) ? Colour::yellow : Colour::red;
+}
+
+Column verdict_column(const char* name) {
+    return {.name = name, .width = 10, .is_kept = true, .colour = colour_of};
+}
+
+Column kept_text(const char* name, std::size_t width) {
+    return {.name = name, .width = width, .is_kept = true, .is_text = true};
+}
+
+Column text_column(const char* name) {
+    return {.name = name, .width = 10, .is_text = true};
+}
+
+std::string time_text(std::chrono::sys_seconds time, const Table& table) {
+    return table.on_terminal() ? shown_minute(time) : iso_time(time);
+}
+
 void print_rows(cdr::LegAudit& audit, const AuditReport& report) {
+    Table table{{verdict_column("state"),
+                 kept_text("recordingfile", 20),
+                 {.name = "start", .width = 16, .is_kept = true},
+                 text_column("accountcode"),
+                 text_column("linkedid"),
+                 {.name = "bytes", .width = 8, .right = true},
+                 verdict_column("worth")},
+                Table::Form::automatic};
     audit.for_each_row([&](const cdr::AuditedRow& row) {
         if (!report.options.summary || has_problem(row.leg))
-            output::print("{}\t{}\t{}\t{}\t{}\t{}\t{}\n", row.leg.state, printable(row.recordingfile),
-                          iso_time(row.calldate), printable(row.accountcode), printable(row.linkedid), size_of(row.leg),
-                          or_dash(row.leg.worth));
+            table.row({row.leg.state, row.recordingfile, time_text(row.calldate, table), row.accountcode, row.linkedid,
+                       size_of(row.leg), or_dash(row.leg.worth)});
     });
+    table.finish();
 }
 
 void print_orphans(cdr::LegAudit& audit) {
-    audit.for_each_orphan([](const cdr::Orphan& orphan) {
+    Table table{{verdict_column("orphan"),
+                 kept_text("name", 20),
+                 {.name = "start", .width = 16, .is_kept = true},
+                 text_column("accountcode"),
+                 verdict_column("state"),
+                 {.name = "bytes", .width = 8, .right = true},
+                 {.name = "worth", .width = 10, .colour = colour_of},
+                 text_column("from"),
+                 text_column("extension")},
+                Table::Form::automatic};
+    audit.for_each_orphan([&](const cdr::Orphan& orphan) {
         const auto start = start_of(orphan);
-        output::print("orphan\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\n", printable(orphan.name),
-                      start ? iso_time(*start) : "-", or_dash(orphan.account), orphan.leg.state, size_of(orphan.leg),
-                      or_dash(orphan.leg.worth), or_dash(orphan.source), or_dash(orphan.extension));
+        table.row({"orphan", orphan.name, start ? time_text(*start, table) : "-", or_dash(orphan.account),
+                   orphan.leg.state, size_of(orphan.leg), or_dash(orphan.leg.worth), or_dash(orphan.source),
+                   or_dash(orphan.extension)});
     });
+    table.finish();
 }
 
 void print_calls(cdr::LegAudit& audit, const AuditReport& report) {
+    Table table{{{.name = "call"},
+                 verdict_column("verdict"),
+                 kept_text("linkedid", 17),
+                 {.name = "start", .width = 16, .is_kept = true},
+                 kept_text("from", 8),
+                 kept_text("to", 8),
+                 text_column("organization")},
+                Table::Form::automatic};
     audit.for_each_faulty_call([&](const cdr::FaultyCall& call) {
         if (!report.options.summary || has_problem(call))
-            output::print("call\t{}\t{}\t{}\t{}\t{}\t{}\n", call.verdict, printable(call.linkedid),
-                          iso_time(call.start), or_dash(call.from), or_dash(call.to),
-                          printable(call.organization.value_or(call.accountcode)));
+            table.row({"call", call.verdict, call.linkedid, time_text(call.start, table), or_dash(call.from),
+                       or_dash(call.to), call.organization.value_or(call.accountcode)});
     });
+    table.finish();
+}
+
+std::size_t page_width() {
+    constexpr std::size_t in_a_pipe = 100;
+    return stdout_is_terminal() ? stdout_width() : in_a_pipe;
+}
+
+void print_sentence(const std::string& text) {
+    output::print("{}\n", stdout_is_terminal() ? wrapped(text, 0, page_width()) : text);
 }
 
 // In `width` characters, of which the last is a blank.
@@ -119,28 +185,46 @@ constexpr std::array<Explanation, 7> of_worth{{
 template <std::size_t size>
 void explain(const std::string& heading, const std::array<Explanation, size>& lines, const cdr::AccountSummary& total) {
     output::print("\n{}\n", heading);
+    constexpr std::size_t before_meaning = 24;
     for (const auto& [name, count, meaning] : lines)
-        output::print("  {:<10}{:>10}  {}\n", name, total.*count, meaning);
+        output::print("  {:<10}{:>10}  {}\n", name, total.*count, wrapped(meaning, before_meaning, page_width()));
 }
 
+struct CountColumn {
+    std::string title;
+    Count count;
+    std::size_t width; ///< with the blank before it
+};
+
+CountColumn count_column(const AuditReport& report, const std::string& title, Count count) {
+    auto width = title.size();
+    for (const auto& one : report.accounts)
+        width = std::max(width, std::to_string(one.*count).size());
+    return {title, count, width + 1};
+}
+
+// The names get what the numbers leave of the page.
 template <std::size_t size>
 void print_table(const AuditReport& report, const std::string& heading, Count all,
-                 const std::array<Explanation, size>& columns) {
-    constexpr std::size_t name_width = 21;
-    const auto print_line = [&](const std::string& name, const auto& cell) {
-        output::write(padded(name, name_width) + cell());
-    };
-    std::string titles = fmt::format("{:>9}", heading);
+                 const std::array<Explanation, size>& counts) {
+    constexpr std::size_t narrowest = 13;
+    constexpr std::size_t widest = 30;
+    std::vector<CountColumn> columns{count_column(report, heading, all)};
+    for (const auto& each : counts)
+        columns.push_back(count_column(report, each.name, each.count));
+    auto room = page_width();
     for (const auto& column : columns)
-        titles += fmt::format(" {:>9}", column.name);
-    print_line("organization", [&] { return titles + '\n'; });
+        room -= std::min(room, column.width);
+    const auto name_width = std::clamp(room, narrowest, widest);
+    const auto print_line = [&](const std::string& name, const auto& cell) {
+        auto line = padded(name, name_width);
+        for (const auto& column : columns)
+            line += fmt::format("{:>{}}", cell(column), column.width);
+        output::write(line + '\n');
+    };
+    print_line("organization", [](const CountColumn& column) { return column.title; });
     for (const auto& one : report.accounts)
-        print_line(name_of(one), [&] {
-            std::string cells = fmt::format("{:>9}", one.*all);
-            for (const auto& column : columns)
-                cells += fmt::format(" {:>9}", one.*column.count);
-            return cells + '\n';
-        });
+        print_line(name_of(one), [&](const CountColumn& column) { return one.*column.count; });
     output::write("\n");
 }
 
@@ -153,9 +237,9 @@ void print_strangers(const AuditReport& report) {
             ++accounts;
         }
     if (rows > 0)
-        output::print("{} CDR {} of {} {} {} to no organization, so no policy is known for {}.\n", rows,
-                      rows == 1 ? "row" : "rows", accounts, accounts == 1 ? "account" : "accounts",
-                      rows == 1 ? "belongs" : "belong", rows == 1 ? "it" : "them");
+        print_sentence(fmt::format("{} CDR {} of {} {} {} to no organization, so no policy is known for {}.", rows,
+                                   rows == 1 ? "row" : "rows", accounts, accounts == 1 ? "account" : "accounts",
+                                   rows == 1 ? "belongs" : "belong", rows == 1 ? "it" : "them"));
 }
 
 void print_conclusion(const cdr::AccountSummary& total) {
@@ -169,13 +253,13 @@ void print_conclusion(const cdr::AccountSummary& total) {
     print(total.missing, "is missing", "are missing");
     print(damaged(total), "is damaged", "are damaged");
     if (total.orphans > 0)
-        output::print("No CDR row names {} {}: pbx-calls import may bring the rows.\n", total.orphans,
-                      total.orphans == 1 ? "file" : "files");
+        print_sentence(fmt::format("No CDR row names {} {}: pbx-calls import may add the missing rows.", total.orphans,
+                                   total.orphans == 1 ? "file" : "files"));
     if (exit_of(total) != Exit::ok)
         return;
     if (total.awaited > 0)
-        output::print("Of {}, none is missing, but {} may still arrive: audit again in an hour.\n", legs(total.legs),
-                      legs(total.awaited));
+        print_sentence(fmt::format("Of {}, none is missing, but {} may still arrive: audit again in an hour.",
+                                   legs(total.legs), legs(total.awaited)));
     else
         output::print("Of {}, none is missing; {:.1f} MB.\n", legs(total.legs), static_cast<double>(total.bytes) / 1e6);
 }
@@ -183,12 +267,14 @@ void print_conclusion(const cdr::AccountSummary& total) {
 } // namespace
 
 void print_text(cdr::LegAudit& audit, const AuditReport& report) {
+    pager::Report paged;
     print_rows(audit, report);
     print_orphans(audit);
     print_calls(audit, report);
     print_header(report);
     const auto& total = report.total;
-    output::print("\n{}\n", sentence(total));
+    output::write("\n");
+    print_sentence(sentence(total));
     explain(fmt::format("Calls: {}", total.calls), of_calls, total);
     explain(fmt::format("Legs: {}", total.legs), of_places, total);
     explain("Audio of the legs that exist", of_worth, total);
@@ -199,6 +285,7 @@ void print_text(cdr::LegAudit& audit, const AuditReport& report) {
     print_table(report, "calls", &cdr::AccountSummary::calls, of_calls);
     print_table(report, "legs", &cdr::AccountSummary::legs, of_places);
     print_table(report, "orphans", &cdr::AccountSummary::orphans, of_worth);
+    paged.show();
 }
 
 } // namespace pbx::archive

@@ -87,11 +87,11 @@ namespace {
 
 // The names in the folder; `progress` gets the number and size of the files that are due. Only for a run that somebody
 // watches, since the names of a folder can fill the memory.
-std::vector<std::string> expected_names(const Folder& folder, const FileSteps& steps, Progress& progress) {
+std::vector<std::string> expected_names(const FileSteps& steps, Progress& progress) {
     std::vector<std::string> names;
     std::uint64_t count = 0;
     std::uint64_t bytes = 0;
-    folder.for_each_name([&](const std::string& name) {
+    steps.list([&](const std::string& name) {
         names.push_back(name);
         if (const auto found = steps.find_due(name)) {
             ++count;
@@ -104,24 +104,27 @@ std::vector<std::string> expected_names(const Folder& folder, const FileSteps& s
 
 } // namespace
 
-void process_in_batches(ArchiveContext& context, const ShelfFolder& source, Progress& progress,
-                        const FileSteps& steps) {
-    Batches batches{context, source.shelf, progress, steps};
+void process_in_batches(ArchiveContext& context, Shelf shelf, Progress& progress, const FileSteps& steps) {
+    Batches batches{context, shelf, progress, steps};
     const auto add = [&](const std::string& name) {
         std::optional<SourceFile> file;
         try {
             file = steps.select(name);
         } catch (const Error& error) {
-            context.report.add_failure(source.shelf, name, error);
+            context.report.add_failure(shelf, name, error);
         }
         batches.add(std::move(file));
     };
     if (Progress::wanted())
-        for (const auto& name : expected_names(source.folder, steps, progress))
+        for (const auto& name : expected_names(steps, progress))
             add(name);
     else
-        source.folder.for_each_name(add);
+        steps.list(add);
     batches.finish();
+}
+
+std::function<void(const std::function<void(const std::string&)>&)> names_in(const Folder& folder) {
+    return [&folder](const std::function<void(const std::string&)>& each) { folder.for_each_name(each); };
 }
 
 void show_action(const char* action, Shelf shelf) {

@@ -55,9 +55,9 @@ class FactsLoader {
   public:
     using Refused = std::function<void(const Error&, std::string_view line)>;
 
-    FactsLoader(const std::string& database, const Deadline& deadline, Refused refused)
-        : deadline_{deadline}, refused_{std::move(refused)} {
-        db::connect(session_, database, patience);
+    FactsLoader(const ArchiveOptions& options, const Deadline& deadline, Refused refused)
+        : deadline_{deadline}, refused_{std::move(refused)}, naming_{options.places.naming()} {
+        db::connect(session_, options.database, patience);
     }
 
     void add(nlohmann::json facts) {
@@ -81,7 +81,7 @@ class FactsLoader {
     // False when the database refuses one of the rows, for example a name that its encoding lacks.
     bool try_to_store(const nlohmann::json& rows) {
         try {
-            db::store_recordings(session_, rows.dump(), deadline_.at_most(patience));
+            db::store_recordings(session_, naming_, rows.dump(), deadline_.at_most(patience));
             return true;
         } catch (const Error& error) {
             if (error.status() != Exit::data)
@@ -98,6 +98,7 @@ class FactsLoader {
     soci::session session_;
     const Deadline& deadline_;
     Refused refused_;
+    db::LegNaming naming_;
     nlohmann::json rows_ = nlohmann::json::array();
     std::uint64_t line_ = 0;
 };
@@ -134,8 +135,7 @@ void FactsJournal::record(Shelf shelf, const std::vector<SourceFile>& files) {
     log::note("{}; the facts go to the database", appended.disk_full->what());
     try {
         const auto deadline = Deadline::after(patience);
-        FactsLoader loader{options_.database, deadline,
-                           [](const Error& error, std::string_view) { throw Error{error}; }};
+        FactsLoader loader{options_, deadline, [](const Error& error, std::string_view) { throw Error{error}; }};
         for (auto& row : rows)
             loader.add(std::move(row));
         loader.store();
@@ -171,7 +171,7 @@ void FactsJournal::name_owners(const Deadline& deadline) {
         const auto now = current_second();
         soci::session session;
         db::connect(session, options_.database, patience);
-        db::name_owners(session, now - owners_wanted, deadline.at_most(patience));
+        db::name_owners(session, options_.places.naming(), now - owners_wanted, deadline.at_most(patience));
     } catch (const Error& error) {
         log::note("owners of archived recordings are not looked for: {}", error.what());
     }
@@ -196,7 +196,7 @@ void FactsJournal::load_lines(int fd, const Deadline& deadline) {
             report_.add_run_failure({error.status(), spool_.path_of(journal) + ": " + error.what(), error.hint()});
         refused.append(line).append("\n");
     };
-    FactsLoader loader{options_.database, deadline, refuse};
+    FactsLoader loader{options_, deadline, refuse};
     for_each_line(fd, spool_.path_of(journal), [&](std::string_view line) {
         try {
             if (auto facts = parse_facts(line); !facts.is_null())

@@ -44,8 +44,8 @@ class CachedLegs {
         Progress progress{"looking at fetched legs", "files"};
         const auto find = [&](const std::string& name) { return spool::find_leg(source_.folder, name); };
         process_in_batches(
-            context_, source_, progress,
-            {find,
+            context_, source_.shelf, progress,
+            {names_in(source_.folder), find,
              [&](const std::string& name) { return find(name) ? open_source(source_.folder, name) : std::nullopt; },
              [&](FileBatch& batch) { trim(std::move(batch.files)); }});
     }

@@ -1,5 +1,4 @@
-// Journals first, then the leg, under a lease: whoever wants to write it then waits until it is gone, and makes a new
-// one.
+// Journals first, then the leg, under a lease.
 #include "archive/leg_release.hpp"
 
 #include "archive/batches.hpp"
@@ -9,10 +8,13 @@
 #include "base/log.hpp"
 #include "base/moment.hpp"
 #include "spool/moved_journal.hpp"
+#include "spool/removal.hpp"
 
 #include <algorithm>
 #include <cstddef>
+#include <filesystem>
 #include <iterator>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -27,7 +29,7 @@ Error different_leg(const ArchiveContext& context, const Folder& spool, const st
         fmt::format("either may be the only copy of its leg, so keep both: compare them, and the CDR rows that have "
                     "this recordingfile; leg names of two machines differ where each has its own node = NAME in "
                     "pbx.conf; this one stays in {}",
-                    spool.path().native())};
+                    std::filesystem::path{spool.path_of(leg.path())}.parent_path().native())};
 }
 
 Error replaced_leg(const ArchiveContext& context, const Folder& spool, const SourceFile& leg,
@@ -38,7 +40,7 @@ Error replaced_leg(const ArchiveContext& context, const Folder& spool, const Sou
 }
 
 void LegRelease::fail(const SourceFile& leg, const Error& error) {
-    context_.report.add_failure(Shelf::legs, leg.name, error);
+    context_.report.add_failure(Shelf::legs, leg.path(), error);
 }
 
 void LegRelease::add_verified(std::vector<SourceFile> legs) {
@@ -97,8 +99,9 @@ std::vector<SourceFile> LegRelease::ask_again(std::vector<SourceFile> legs) {
                 throw Error{Exit::unavailable, "remote " + context_.remote.display_path() + " no longer shows it",
                             "the leg stays here, and the next run stores it again"};
             if (!is_same(leg, object->second))
-                throw replaced_leg(context_, spool_, leg, object->second);
-            auto fd = spool_.find(leg.name);
+                throw replaced_leg(context_, folders_.spool(), leg, object->second);
+            const auto folder = folders_.find_day(leg.day);
+            auto fd = folder ? folder->find(leg.name) : std::nullopt;
             if (!fd)
                 return true; // gone meanwhile
             leg.fd = *std::move(fd);
@@ -115,11 +118,11 @@ std::vector<SourceFile> LegRelease::ask_again(std::vector<SourceFile> legs) {
 // then the leg at `next` goes without, and `next` is the one after it. Throws Error.
 void LegRelease::record(const std::vector<SourceFile>& legs, std::vector<SourceFile>::iterator& next) {
     const auto names = names_of(legs);
-    const auto write_journal = [&] { return spool::record_moved_legs(spool_, names, current_second()); };
+    const auto write_journal = [&] { return spool::record_moved_legs(folders_.spool(), names, current_second()); };
     const auto disk_full = write_journal();
     if (!disk_full)
         return;
-    log::note("{}; trying again after {} is removed", disk_full->what(), next->name);
+    log::note("{}; trying again after {} is removed", disk_full->what(), next->path());
     remove_or_report(*next++);
     if (const auto still_full = write_journal())
         throw Error{*still_full};
@@ -139,7 +142,22 @@ void LegRelease::remove(std::vector<SourceFile> legs) {
     }
     for (; next != legs.end(); ++next)
         remove_or_report(*next);
-    spool_.sync();
+    sync_folders(legs);
+}
+
+// Each is tried: one that was replaced since, or fails, is no reason to leave the others.
+void LegRelease::sync_folders(const std::vector<SourceFile>& legs) {
+    std::set<spool::Day> days;
+    for (const auto& leg : legs)
+        days.insert(leg.day);
+    for (const auto& day : days) {
+        try {
+            if (const auto folder = folders_.find_day(day))
+                folder->sync();
+        } catch (const Error& error) {
+            context_.report.add_run_failure(error);
+        }
+    }
 }
 
 void LegRelease::remove_or_report(SourceFile& leg) {
@@ -153,17 +171,18 @@ void LegRelease::remove_or_report(SourceFile& leg) {
 
 void LegRelease::remove_if_unchanged(const SourceFile& leg) {
     const ReadLease lease{leg.fd.get()};
-    const auto named = spool_.look(leg.name);
+    const auto folder = folders_.find_day(leg.day);
+    const auto named = folder ? folder->look(leg.name) : std::nullopt;
     if (!named)
         return;
-    if (writers_.has_writer(leg, lease) || !is_unchanged(leg.status, *named)) {
-        log::note("left {}: it changed while it was archived", leg.name);
+    if (writers_.has_writer(leg, lease) || !is_unchanged(leg.status, *named) ||
+        !spool::remove_unless_opened(*folder, {{leg.name, &lease}})) {
+        log::note("left {}: it changed while it was archived", leg.path());
         ++context_.report.counts(Shelf::legs).written;
         mark_.set(leg.fd.get(), leg.status, leg.md5());
         return;
     }
-    spool_.remove(leg.name);
-    context_.report.add_moved(leg.name, leg.size());
+    context_.report.add_moved(leg.path(), leg.size());
 }
 
 } // namespace pbx::archive

@@ -8,6 +8,7 @@
 #include "base/deadline.hpp"
 #include "base/error.hpp"
 #include "spool/archived_mark.hpp"
+#include "spool/leg_folders.hpp"
 
 #include <chrono>
 #include <optional>
@@ -17,9 +18,9 @@ namespace pbx::archive {
 
 class LegRelease {
   public:
-    LegRelease(ArchiveContext& context, const Folder& spool, OtherNodes& nodes, WriterCheck& writers,
+    LegRelease(ArchiveContext& context, const spool::LegFolders& folders, OtherNodes& nodes, WriterCheck& writers,
                const spool::ArchivedMark& mark)
-        : context_{context}, spool_{spool}, nodes_{nodes}, writers_{writers}, mark_{mark} {}
+        : context_{context}, folders_{folders}, nodes_{nodes}, writers_{writers}, mark_{mark} {}
 
     /// Takes legs of which the remote has just reported the size and MD5. Removes those that no other machine can
     /// replace any more; the others wait for finish(), see shared_names.hpp.
@@ -34,10 +35,11 @@ class LegRelease {
     void remove(std::vector<SourceFile> legs);
     void remove_or_report(SourceFile& leg);
     void remove_if_unchanged(const SourceFile& leg);
+    void sync_folders(const std::vector<SourceFile>& legs);
     void fail(const SourceFile& leg, const Error& error);
 
     ArchiveContext& context_;
-    const Folder& spool_;
+    const spool::LegFolders& folders_;
     OtherNodes& nodes_;
     WriterCheck& writers_;
     const spool::ArchivedMark& mark_;

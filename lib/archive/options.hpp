@@ -1,9 +1,11 @@
 // What pbx-archive is asked to do.
 #pragma once
 
+#include "db/tenant_choice.hpp"
 #include "recording/places.hpp"
 
 #include <chrono>
+#include <optional>
 #include <string>
 
 namespace pbx::archive {
@@ -28,15 +30,15 @@ struct InitOptions : CommonOptions {
 };
 
 struct VerifyOptions : CommonOptions {
-    std::string since;  ///< a time, see parse_time(); empty: everything
-    std::string read;   ///< the share of the objects whose bytes are read: "5%"; empty: none
-    bool adopt = false; ///< add facts of objects that have none
+    std::optional<std::chrono::sys_seconds> since; ///< nothing: everything
+    db::TenantChoice tenant;                       ///< only objects of this tenant; nobody: of all
+    std::string read;                              ///< the share of the objects whose bytes are read: "5%"; empty: none
+    bool adopt = false;                            ///< add facts of objects that have none
 };
 
 struct AuditOptions : CommonOptions {
-    std::string since;        ///< a time, see parse_time(); empty: all rows
-    std::string account;      ///< only this accountcode; empty: all
-    std::string organization; ///< only the organization of this name, prefix or id; empty: all
+    std::optional<std::chrono::sys_seconds> since; ///< nothing: all rows
+    db::TenantChoice tenant;                       ///< nobody: all
     bool csv = false;
     bool raw_csv = false; ///< with csv: do not disarm cells that a spreadsheet would run
     bool summary = false; ///< leave out the rows without a problem

@@ -1,6 +1,7 @@
 // The status is taken from the descriptor, never from the name: another file may lie under it a moment later.
 #include "archive/source_file.hpp"
 
+#include "base/moment.hpp"
 #include "base/parallel.hpp"
 
 #include <algorithm>
@@ -18,7 +19,7 @@ FileErrors take_facts(const Folder& folder, std::vector<SourceFile>& files) {
     parallel_for(files.size(), default_jobs(), [&](std::size_t i) {
         auto& file = files[i];
         try {
-            file.facts = audio::take_facts(file.fd.get(), file.size(), folder.path_of(file.name));
+            file.facts = audio::take_facts(file.fd.get(), file.size(), folder.path_of(file.path()));
         } catch (const Error& error) {
             const std::lock_guard lock{guard};
             errors.insert_or_assign(file.name, error);
@@ -48,6 +49,14 @@ std::optional<SourceFile> open_source(const Folder& folder, const std::string& n
 
 bool is_same(const SourceFile& file, const RemoteObject& object) {
     return object.size == file.size() && object.md5 == file.md5();
+}
+
+bool is_young(const struct stat& file, std::chrono::seconds age) {
+    const auto now = current_second();
+    const std::chrono::sys_seconds modified{std::chrono::seconds{file.st_mtim.tv_sec}};
+    const std::chrono::sys_seconds changed{std::chrono::seconds{file.st_ctim.tv_sec}};
+    // A modification time in the future proves nothing; nobody can set the time of change.
+    return now - (modified > now ? changed : modified) < age;
 }
 
 std::vector<std::string> names_of(const std::vector<SourceFile>& files) {

@@ -6,9 +6,11 @@
 #include "base/fd.hpp"
 #include "base/folder.hpp"
 #include "remote/object.hpp"
+#include "spool/leg_folders.hpp"
 
 #include <sys/stat.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -21,6 +23,7 @@ namespace pbx::archive {
 /// Held open, with its status and facts from when it was read.
 struct SourceFile {
     std::string name;
+    spool::Day day{}; ///< of a leg in the spool: the folder below it
     Fd fd;
     struct stat status {};
     audio::FileFacts facts{}; ///< without hashes until it is read
@@ -30,6 +33,9 @@ struct SourceFile {
     const std::string& md5() const { return facts.content.md5; }
 
     std::uint64_t size() const { return static_cast<std::uint64_t>(status.st_size); }
+
+    /// Its path below the spool, or below the folder that it was opened in.
+    std::string path() const { return spool::path_below_spool(day, name); }
 };
 
 /// A folder of this machine, and the shelf of the remote that its files go to.
@@ -53,6 +59,9 @@ std::optional<SourceFile> open_source(const Folder& folder, const std::string& n
 
 /// Whether the remote's own size and MD5 are those of the file.
 bool is_same(const SourceFile& file, const RemoteObject& object);
+
+/// Whether the file was last modified less than `age` ago.
+bool is_young(const struct stat& file, std::chrono::seconds age);
 
 std::vector<std::string> names_of(const std::vector<SourceFile>& files);
 std::uint64_t total_size(const std::vector<SourceFile>& files);

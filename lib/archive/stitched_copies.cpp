@@ -4,6 +4,7 @@
 
 #include "archive/batches.hpp"
 #include "archive/uploads.hpp"
+#include "archive/writers.hpp"
 #include "audio/manifest.hpp"
 #include "base/atomic_file.hpp"
 #include "base/file_status.hpp"
@@ -45,8 +46,8 @@ class StitchedCopies {
 
     void run() {
         Progress progress{"looking at stitched", "files"};
-        process_in_batches(context_, source_, progress,
-                           {[&](const std::string& name) { return find_unmarked(name); },
+        process_in_batches(context_, source_.shelf, progress,
+                           {names_in(source_.folder), [&](const std::string& name) { return find_unmarked(name); },
                             [&](const std::string& name) { return select(name); },
                             [&](FileBatch& batch) { copy(std::move(batch.files)); }});
     }
@@ -60,14 +61,24 @@ class StitchedCopies {
         return is_due ? found : std::nullopt;
     }
 
-    std::optional<SourceFile> select(const std::string& name) const {
+    // Ours appear under their names when they are whole; another program may write in place.
+    bool may_be_unfinished(const SourceFile& file) {
+        return !manifest_of(file) && (is_young(file.status, context_.options.min_age) || writers_.has_writer(file));
+    }
+
+    std::optional<SourceFile> select(const std::string& name) {
         // The call's next builder would remove what is out of date, but there may never be one.
         if (!context_.options.dry_run) {
             if (!AtomicFile::final_name(name).empty())
                 AtomicFile::remove_if_dead(source_.folder, name);
             recording::remove_old_header(source_.folder, name);
         }
-        return find_unmarked(name) ? open_source(source_.folder, name) : std::nullopt;
+        auto file = find_unmarked(name) ? open_source(source_.folder, name) : std::nullopt;
+        if (!file || !may_be_unfinished(*file))
+            return file;
+        log::note("left {}: another program may still be writing it", source_.folder.path_of(name));
+        ++context_.report.counts(Shelf::stitched).young;
+        return std::nullopt;
     }
 
     void fail(const std::string& name, const Error& error) {
@@ -188,28 +199,46 @@ class StitchedCopies {
     }
 
     bool remote_copy_stays(const SourceFile& file, const RemoteObject& object) {
-        const auto leg = leg_only_in_remote(file, object);
-        if (!leg)
-            return false;
+        const auto ours = manifest_of(file);
+        const auto theirs = remote_manifest(file.name, object);
+        const auto leg = theirs ? leg_only_in(*theirs, ours) : std::nullopt;
+        const auto earlier = mark_.earlier_copy(file.fd.get());
+        const bool has_grown = earlier && earlier->size == object.size && earlier->md5 == object.md5;
+        if (has_grown && !ours && file.size() > object.size)
+            return false; // it was archived before it was whole
+        // What another program has stitched could have any leg.
+        const bool is_unknown = !theirs && !ours;
+        if (is_unknown)
+            log::warn("kept both {} and the remote's recording of this name: they differ, and another program stitched "
+                      "them",
+                      source_.folder.path_of(file.name));
+        else if (!theirs && ours->left_out() > 0)
+            log::note("kept the remote's {}: it has no manifest, and ours lacks a leg", file.name);
         // Another node had more of the call. Ours waits until that leg is here too; then it is rebuilt.
-        log::note("kept the remote's {}: it has the leg {}, which ours lacks", file.name, shown(*leg));
+        else if (leg)
+            log::note("kept the remote's {}: it has the leg {}, which ours lacks", file.name, shown(*leg));
+        else
+            return false;
         ++context_.report.counts(Shelf::stitched).kept;
-        mark(file, object.md5);
+        // Without a mark each run looks again, and warns, until one of the two is gone.
+        if (!is_unknown)
+            mark(file, object.md5);
         return true;
     }
 
-    // A leg in the remote's recording that ours lacks; nothing when ours may replace it.
-    std::optional<std::string> leg_only_in_remote(const SourceFile& file, const RemoteObject& object) {
-        const auto theirs = remote_manifest(file.name, object);
-        if (!theirs)
-            return std::nullopt;
+    static std::optional<audio::Manifest> manifest_of(const SourceFile& file) {
         const auto header = header_of(file);
-        const auto ours = header ? audio::Manifest::from(*header) : std::nullopt;
+        return header ? audio::Manifest::from(*header) : std::nullopt;
+    }
+
+    // A leg in the remote's recording that ours lacks; nothing when ours may replace it.
+    static std::optional<std::string> leg_only_in(const audio::Manifest& theirs,
+                                                  const std::optional<audio::Manifest>& ours) {
         std::unordered_set<std::string_view> our_legs;
         if (ours)
             for (const auto& leg : ours->legs)
                 our_legs.insert(leg.name);
-        for (const auto& leg : theirs->legs)
+        for (const auto& leg : theirs.legs)
             if (!our_legs.contains(leg.name))
                 return leg.name;
         return std::nullopt;
@@ -237,6 +266,7 @@ class StitchedCopies {
     ArchiveContext& context_;
     ShelfFolder source_;
     spool::ArchivedMark mark_;
+    WriterCheck writers_;
     bool noted_no_marks_ = false;
 };
 

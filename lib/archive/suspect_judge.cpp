@@ -74,17 +74,14 @@ void VerifyContext::fail(const Error& error) {
 
 SuspectJudge::SuspectJudge(VerifyContext& context, ObjectReader* reader)
     : context_{context}, reader_{reader}, stitched_{open_if_there(context.options.places.stitched)},
-      mark_{context.options.places.remote + " stitched"} {}
+      mark_{context.options.places.remote + " stitched"}, folders_{context.spool, context.options.places.layout} {}
 
 void SuspectJudge::judge(std::vector<OpenCase> cases) {
     // Facts that changed since the comparison are compared again.
     constexpr int rounds = 3;
     for (int round = 1; !cases.empty(); ++round) {
         ask_remote(cases);
-        std::set<std::string> in_spool;
-        for (const auto& open : cases)
-            if (is_in_spool(open.suspect.path))
-                in_spool.insert(open.suspect.path);
+        const auto in_spool = find_in_spool(cases);
         const auto facts = read_facts(cases);
         std::vector<OpenCase> again;
         for (auto& open : cases) {
@@ -110,15 +107,16 @@ void SuspectJudge::judge(std::vector<OpenCase> cases) {
     read_what_has_no_md5();
 }
 
-// Adopting a listing with hashes needs no question for each of a million objects.
+// Objects without facts, of which there may be a million, need no question of their own where the listing has hashes:
+// what is known of each is what was listed. Facts that arrive meanwhile are compared in the next round.
 void SuspectJudge::ask_remote(std::vector<OpenCase>& cases) {
     std::map<Shelf, std::vector<std::string>> names;
-    const auto is_adopted_as_listed = [&](const db::Suspect& suspect) {
-        return context_.options.adopt && !suspect.archived_at && suspect.object && !suspect.object->md5.empty();
+    const auto is_judged_as_listed = [&](const db::Suspect& suspect) {
+        return !suspect.archived_at && suspect.object && !suspect.object->md5.empty();
     };
     for (const auto& open : cases) {
         const auto [shelf, name] = shelf_and_name(open.suspect.path);
-        if (!is_adopted_as_listed(open.suspect))
+        if (!is_judged_as_listed(open.suspect))
             names[shelf].push_back(name);
     }
     std::map<Shelf, FoundObjects> answers;
@@ -131,7 +129,7 @@ void SuspectJudge::ask_remote(std::vector<OpenCase>& cases) {
     }
     std::erase_if(cases, [&](OpenCase& open) {
         auto& suspect = open.suspect;
-        if (is_adopted_as_listed(suspect))
+        if (is_judged_as_listed(suspect))
             return false;
         const auto [shelf, name] = shelf_and_name(suspect.path);
         const auto& answer = answers.at(shelf);
@@ -177,11 +175,47 @@ SuspectJudge::Facts SuspectJudge::read_facts(const std::vector<OpenCase>& cases)
     return facts;
 }
 
-bool SuspectJudge::is_in_spool(const std::string& path) const {
-    const auto [shelf, name] = shelf_and_name(path);
-    if (shelf == Shelf::legs)
-        return spool::find_leg(context_.spool, name).has_value();
-    return is_being_replaced(path, nullptr);
+// The paths of those that are, or may be, on their way to the archive.
+std::set<std::string> SuspectJudge::find_in_spool(const std::vector<OpenCase>& cases) {
+    std::set<std::string> found;
+    std::set<std::string> legs;
+    for (const auto& open : cases) {
+        const auto& path = open.suspect.path;
+        const auto [shelf, name] = shelf_and_name(path);
+        const bool is_unknown = open.suspect.object && !open.suspect.archived_at;
+        if (shelf == Shelf::legs && is_unknown && spool::is_leg_name(name))
+            legs.insert(name);
+        else if (shelf == Shelf::stitched && is_being_replaced(path, nullptr))
+            found.insert(path);
+    }
+    find_legs(std::move(legs), found);
+    return found;
+}
+
+// One pass over the folders of days finds them all. What was not found may lie where nobody could look.
+void SuspectJudge::find_legs(std::set<std::string> wanted, std::set<std::string>& found) {
+    std::erase_if(wanted, [&](const std::string& name) {
+        const bool is_there = context_.spool.look(name).has_value();
+        if (is_there)
+            found.insert(name);
+        return is_there;
+    });
+    if (wanted.empty() || !folders_.is_dated())
+        return;
+    const auto fault = [this](const Error& error) { report_unread(error); };
+    const auto collect = [&](const spool::Day&, const Folder&, const std::string& name) {
+        if (wanted.contains(name))
+            found.insert(name);
+    };
+    folders_.for_each_name(folders_.days(fault), collect, fault);
+    if (!unread_.empty())
+        found.merge(wanted);
+}
+
+// Reports each error once, even if several passes meet it.
+void SuspectJudge::report_unread(const Error& error) {
+    if (unread_.insert(error.what()).second)
+        context_.fail(error);
 }
 
 // Whether the stitched recording on this machine was not archived yet, or has changed since.
@@ -231,7 +265,8 @@ void SuspectJudge::adopt() {
     for (const auto& object : std::exchange(adoptable_, {}))
         rows.push_back(adopted(object, {Content{object.size, object.md5, {}}, {}, {}}));
     if (!rows.empty())
-        context_.counts.adopted += db::adopt_recordings(context_.session, rows.dump(), context_.deadline);
+        context_.counts.adopted +=
+            db::adopt_recordings(context_.session, context_.options.places.naming(), rows.dump(), context_.deadline);
 }
 
 void SuspectJudge::read_what_has_no_md5() {
@@ -264,7 +299,8 @@ void SuspectJudge::read_what_has_no_md5() {
             }
         }
         if (!rows.empty())
-            context_.counts.adopted += db::adopt_recordings(context_.session, rows.dump(), context_.deadline);
+            context_.counts.adopted += db::adopt_recordings(context_.session, context_.options.places.naming(),
+                                                            rows.dump(), context_.deadline);
     }
 }
 

@@ -10,11 +10,13 @@
 #include "remote/object.hpp"
 #include "remote/remote.hpp"
 #include "spool/archived_mark.hpp"
+#include "spool/leg_folders.hpp"
 
 #include <nlohmann/json_fwd.hpp>
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -63,7 +65,9 @@ class SuspectJudge {
 
     void ask_remote(std::vector<OpenCase>& cases);
     Facts read_facts(const std::vector<OpenCase>& cases) const;
-    bool is_in_spool(const std::string& path) const;
+    std::set<std::string> find_in_spool(const std::vector<OpenCase>& cases);
+    void find_legs(std::set<std::string> wanted, std::set<std::string>& found);
+    void report_unread(const Error& error);
     bool is_being_replaced(const std::string& path, const db::RecordedFacts* facts) const;
     bool may_be_awaited(const OpenCase& open, bool in_spool, const db::RecordedFacts* facts) const;
     void conclude(const OpenCase& open, const db::RecordedFacts* facts);
@@ -76,6 +80,8 @@ class SuspectJudge {
     ObjectReader* reader_; ///< null: nothing is read
     std::optional<Folder> stitched_;
     spool::ArchivedMark mark_;
+    spool::LegFolders folders_;
+    std::set<std::string> unread_; ///< errors of folders in which legs may lie
     std::vector<db::ListedObject> adoptable_;
     std::vector<db::ListedObject> without_md5_;
 };

@@ -62,7 +62,7 @@ std::map<std::string, RemoteObject> take_answer(ArchiveContext& context, Shelf s
         const auto failure = found.failures.find(file.name);
         if (failure == found.failures.end())
             return false;
-        context.report.add_failure(shelf, file.name, failure->second);
+        context.report.add_failure(shelf, file.path(), failure->second);
         return true;
     });
     return std::move(found.objects);

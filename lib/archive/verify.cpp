@@ -193,7 +193,7 @@ Exit verify_archive(const VerifyOptions& options) {
         throw Error{Exit::config, "no remote is configured, so there is no archive to verify",
                     "set --remote or PBX_REMOTE to an rclone path such as gcs:bucket/recordings; see pbx.conf(5)"};
     const auto now = current_second();
-    const auto since = options.since.empty() ? std::nullopt : std::optional{parse_time(options.since, now)};
+    const auto since = options.since;
     const auto share = parse_share(options.read);
     const auto deadline = Deadline::of_run(options.timeout);
     const auto spool = Folder::open(options.places.spool);
@@ -202,11 +202,14 @@ Exit verify_archive(const VerifyOptions& options) {
     db::connect(session, options.database, options.timeout);
     remote.accept_only(db::accepted_archives(session, remote.display_path(), deadline));
     remote.require_archive(deadline);
+    const auto account = db::chosen_account(session, options.tenant);
+    if (account)
+        db::require_known_account(session, *account);
     if (!options.dry_run)
-        db::name_owners(session, std::nullopt, deadline);
+        db::name_owners(session, options.places.naming(), std::nullopt, deadline);
     const bool lists_md5 = remote.lists_hashes(deadline);
 
-    db::ArchiveComparison comparison{session, since};
+    db::ArchiveComparison comparison{session, since, account, options.places.naming()};
     VerifyCounts counts;
     auto exit = Exit::ok;
     std::optional<ObjectReader> reader;
@@ -222,7 +225,7 @@ Exit verify_archive(const VerifyOptions& options) {
         verification.read(share);
     if (counts.damaged + counts.missing + counts.unknown > 0)
         exit = worst(exit, Exit::data);
-    print(comparison, {options, remote.display_path(), since, now, lists_md5, counts, exit});
+    print(comparison, {options, remote.display_path(), since, now, account.value_or(""), lists_md5, counts, exit});
     print_problems(counts);
     return exit;
 }

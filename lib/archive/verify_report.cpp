@@ -3,7 +3,9 @@
 
 #include "base/moment.hpp"
 #include "base/output.hpp"
+#include "base/pager.hpp"
 #include "base/printable.hpp"
+#include "base/table.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -75,11 +77,34 @@ std::string text_of(const Json& item, const char* key) {
     return value.is_string() ? printable(value.get<std::string>()) : "-";
 }
 
+Colour colour_of(const std::string& verdict) {
+    return verdict == "damaged" || verdict == "missing" ? Colour::red : Colour::yellow;
+}
+
+void print_findings(db::ArchiveComparison& comparison) {
+    Table table{{{.name = "verdict", .width = 8, .colour = colour_of},
+                 {.name = "path", .width = 20, .is_kept = true, .is_text = true},
+                 {.name = "archived", .width = 25},
+                 {.name = "accountcode", .width = 12, .is_text = true},
+                 {.name = "linkedid", .width = 17, .is_text = true},
+                 {.name = "reason", .width = 20, .is_kept = true, .is_text = true}},
+                Table::Form::automatic};
+    comparison.for_each_finding([&](const std::string& text) {
+        const auto item = Json::parse(text);
+        table.row({text_of(item, "verdict"), text_of(item, "path"),
+                   text_of(item, item.at("archived").is_null() ? "modified" : "archived"), text_of(item, "accountcode"),
+                   text_of(item, "linkedid"), text_of(item, "reason")});
+    });
+    table.finish();
+}
+
 void print_header(const VerifyReport& report) {
     const auto print = [](const char* what, const std::string& value) { output::print("  {:<9}{}\n", what, value); };
     output::write("\nArchive verification\n\n");
     print("made", fmt::format("{} by pbx-archive {}", iso_time(report.now), version));
     print("objects", report.since ? "archived since " + iso_time(*report.since) : "archived at any time");
+    if (!report.account.empty())
+        print("account", printable(report.account));
     print("archive", printable(report.remote));
     print("compared", report.lists_md5 ? "size, and MD5 where the archive lists it" : "size");
 }
@@ -106,6 +131,7 @@ void print_json(db::ArchiveComparison& comparison, const VerifyReport& report) {
     item["version"] = version;
     item["made"] = iso_time(report.now);
     item["since"] = time_or_null(report.since);
+    item["accountcode"] = or_null(report.account);
     item["remote"] = report.remote;
     item["md5"] = report.lists_md5;
     item["read"] = or_null(report.options.read);
@@ -118,12 +144,8 @@ void print_json(db::ArchiveComparison& comparison, const VerifyReport& report) {
 }
 
 void print_text(db::ArchiveComparison& comparison, const VerifyReport& report) {
-    comparison.for_each_finding([](const std::string& text) {
-        const auto item = Json::parse(text);
-        output::print("{}\t{}\t{}\t{}\t{}\t{}\n", text_of(item, "verdict"), text_of(item, "path"),
-                      text_of(item, item.at("archived").is_null() ? "modified" : "archived"),
-                      text_of(item, "accountcode"), text_of(item, "linkedid"), text_of(item, "reason"));
-    });
+    pager::Report paged;
+    print_findings(comparison);
     print_header(report);
     output::write("\nObjects in the archive\n");
     for (const auto& [name, count, meaning] : lines)
@@ -131,6 +153,7 @@ void print_text(db::ArchiveComparison& comparison, const VerifyReport& report) {
     if (!report.options.read.empty())
         output::print("\nObjects read ({}): {} of {} were as archived; {:.1f} MB.\n", report.options.read,
                       report.counts.read, report.counts.drawn, static_cast<double>(report.counts.bytes_read) / 1e6);
+    paged.show();
 }
 
 } // namespace pbx::archive

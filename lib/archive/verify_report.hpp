@@ -41,6 +41,7 @@ struct VerifyReport {
     std::string remote; ///< its path, for people
     std::optional<std::chrono::sys_seconds> since;
     std::chrono::sys_seconds now;
+    std::string account;    ///< the only one that was verified; empty: all
     bool lists_md5 = false; ///< whether the listing had hashes
     const VerifyCounts& counts;
     Exit exit = Exit::ok;

@@ -71,11 +71,25 @@ class Selection {
 
     Channel channel_;
     std::vector<Span> doubled_; ///< in the order of the recording
-    std::size_t next_ = 0;      ///< the first that is not behind us
+    std::size_t next_ = 0;      ///< the first that has not been passed
     Frames position_ = 0;
 };
 
 } // namespace
+
+const char* channel_name(Channel channel) {
+    switch (channel) {
+    case Channel::caller:
+        return "caller";
+    case Channel::called:
+        return "called";
+    case Channel::mix:
+        return "mix";
+    case Channel::both:
+        break;
+    }
+    return "both";
+}
 
 bool has_channel(const LegAudio& recording, Channel channel) {
     return recording.format().channels == 2 || channel == Channel::both || channel == Channel::mix;

@@ -10,6 +10,9 @@ namespace pbx::audio {
 /// The caller is left, the called side right. `mix` is what a recorder with one channel would have written.
 enum class Channel { both, caller, called, mix };
 
+/// As --channel takes it; "both" for the recording itself.
+const char* channel_name(Channel channel);
+
 /// Whether `channel` is a part of the recording, or something other than the recording itself.
 bool has_channel(const LegAudio& recording, Channel channel);
 bool needs_selection(const LegAudio& recording, Channel channel);

@@ -55,6 +55,20 @@ Frames decoded_frames(int fd, const std::string& what) {
 
 } // namespace
 
+const char* encoding_name(Encoding encoding) {
+    switch (encoding) {
+    case Encoding::flac:
+        return "flac";
+    case Encoding::opus:
+        return "opus";
+    case Encoding::mp3:
+        return "mp3";
+    case Encoding::wav:
+        break;
+    }
+    return "wav";
+}
+
 const char* media_type(Encoding encoding) {
     switch (encoding) {
     case Encoding::flac:
@@ -69,7 +83,7 @@ const char* media_type(Encoding encoding) {
     return "audio/wav";
 }
 
-void encode(const LegAudio& wav, Encoding encoding, int out, const std::string& what) {
+void encode(const LegAudio& wav, Encoding encoding, int out, const std::string& what, Progress* progress) {
     SF_INFO info{};
     info.samplerate = static_cast<int>(wav.format().rate);
     info.channels = wav.format().channels;
@@ -92,14 +106,15 @@ void encode(const LegAudio& wav, Encoding encoding, int out, const std::string& 
     LegDecoder decoder{wav};
     std::vector<short> samples(block_frames * wav.format().channels);
     Frames done = 0;
-    Progress progress{"encoding", "samples"};
-    progress.expect(wav.frames(), 0);
+    if (progress != nullptr)
+        progress->expect(wav.frames(), 0);
     while (const auto got = decoder.read(samples)) {
         const auto frames = static_cast<sf_count_t>(got);
         if (::sf_writef_short(file.get(), samples.data(), frames) != frames)
             throw Error{Exit::cant_create, what + " cannot be encoded: " + ::sf_strerror(file.get())};
         done += got;
-        progress.add(got, 0);
+        if (progress != nullptr)
+            progress->add(got, 0);
     }
     if (done != wav.frames())
         throw Error{Exit::data, fmt::format("{} cannot be decoded: {} of {} frames", what, done, wav.frames())};

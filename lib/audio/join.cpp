@@ -95,7 +95,7 @@ class Output {
 
     std::string header() const {
         const WavInfo info{manifest_.linkedid, manifest_.accountcode, manifest_.started,
-                           std::string{"pbx-stitch "} + version, manifest_.comment()};
+                           std::string{stitching_program} + version, manifest_.comment()};
         try {
             return make_wav_header(format_, info, bytes_);
         } catch (const Error& error) {

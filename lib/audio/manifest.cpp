@@ -83,6 +83,10 @@ std::string Manifest::first_audible(const std::vector<std::string>& names) const
     return leg == legs.end() ? std::string{} : leg->name;
 }
 
+bool Manifest::is_all_missing() const {
+    return !missing.empty() && legs.empty() && empty.empty() && unreadable.empty();
+}
+
 std::size_t Manifest::audible() const {
     return static_cast<std::size_t>(
         std::count_if(legs.begin(), legs.end(), [](const Leg& leg) { return leg.frames > 0; }));

@@ -10,6 +10,9 @@
 
 namespace pbx::audio {
 
+/// The software that a recording with a manifest states begins with this.
+inline constexpr std::string_view stitching_program = "pbx-stitch ";
+
 /// Stored in the file: linkedid as title, accountcode as artist, the call's start as date, the legs as JSON comment.
 struct Manifest {
     struct Leg {
@@ -43,8 +46,12 @@ struct Manifest {
     std::vector<std::string> lacking(const std::vector<std::string>& names) const;
     /// The first of its legs with audio that is among `names`; empty when there is none.
     std::string first_audible(const std::vector<std::string>& names) const;
+    /// Whether each leg of the call is missing.
+    bool is_all_missing() const;
     /// How many of its legs have audio in it.
     std::size_t audible() const;
+    /// How many legs should have audio in it and are missing or unreadable.
+    std::size_t left_out() const { return missing.size() + unreadable.size(); }
     /// As JSON.
     std::string comment() const;
     /// Nothing when the header contains no manifest of ours.

@@ -1,4 +1,4 @@
-// Sample by sample: left the first side, right the second one.
+// Interleaves samples: the first side is left, the second is right.
 #include "audio/weave.hpp"
 
 #include "base/checksum.hpp"
@@ -185,7 +185,7 @@ bool begins_with(const WeaveParts& parts, const LegAudio& leg) {
 Frames weave(const WeaveParts& parts, const WeaveRecord& record, int out, const std::string& what) {
     const auto format = format_of(parts);
     const auto frames = length_of_sides(parts) + (parts.before ? parts.before->frames() : 0);
-    // Always the same bytes from the same sources, whichever version made them: no version.
+    // No version, so that the same sources always give the same bytes, whichever version wove them.
     const WavInfo info{{}, {}, {}, "pbx-stitch", record.comment()};
     Writer writer{out, what};
     writer.add_header(make_wav_header(format, info, frames * format.block));

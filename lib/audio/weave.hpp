@@ -43,7 +43,8 @@ struct WeaveParts {
 /// Frames of the longest side. The others end with silence.
 Frames length_of_sides(const WeaveParts& parts);
 
-/// Whether the sides have what `leg`, which was woven from as many, has, and perhaps more behind it. Throws Error (io).
+/// Whether the sides begin with the audio of `leg`, which was woven from the same number of sides. They may have more
+/// after it. Throws Error (io).
 bool begins_with(const WeaveParts& parts, const LegAudio& leg);
 
 /// Writes the leg into the empty file `out`, 16-bit PCM, and reads it back. Memory does not grow with its length.

@@ -1,4 +1,4 @@
-// fork(2) without exec: the copy has all that was set up before it.
+// fork(2) without exec: the copy has everything that was set up before.
 #include "base/apart.hpp"
 
 #include <fcntl.h>
@@ -27,7 +27,7 @@ namespace {
     } catch (const std::exception&) {
         ::_exit(1);
     }
-    // Not exit(): what the parent has set up to run at its end is the parent's.
+    // Not exit(): what the parent has registered to run when it ends must run only in the parent.
     ::_exit(0);
 }
 

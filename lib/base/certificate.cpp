@@ -1,4 +1,4 @@
-// By OpenSSL's libcrypto.
+// Reads certificates with OpenSSL's libcrypto.
 #include "base/certificate.hpp"
 
 #include <openssl/bio.h>

@@ -36,6 +36,14 @@ Content ContentHash::finish() {
     return {size_, md5_.hex(), sha256_.hex()};
 }
 
+bool has_content(int fd, const Content& expected, std::string_view what) {
+    if (size_of(fd, what) != expected.size)
+        return false;
+    if (!expected.sha256.empty())
+        return sha256_of_range(fd, 0, expected.size, what) == expected.sha256;
+    return md5_of_file(fd, expected.size, what) == expected.md5;
+}
+
 Content content_of_file(int fd, std::string_view what) {
     constexpr std::size_t block = 1U << 18U;
     std::vector<char> buffer(block);

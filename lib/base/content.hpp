@@ -42,6 +42,9 @@ class ContentHash {
     Hash sha256_{Hash::Algorithm::sha256};
 };
 
+/// Whether an open file has this content, as far as it is known: SHA-256 decides where it is. Throws Error (io).
+bool has_content(int fd, const Content& expected, std::string_view what);
+
 /// The content of an open file. Throws Error (io).
 Content content_of_file(int fd, std::string_view what);
 

@@ -8,7 +8,6 @@
 
 #include <array>
 #include <atomic>
-#include <charconv>
 #include <csignal>
 #include <cstring>
 
@@ -61,31 +60,6 @@ WaitingFor::WaitingFor(const char* what, Exit status)
 WaitingFor::~WaitingFor() {
     waiting_for = outer_what_;
     waiting_status = outer_status_;
-}
-
-std::chrono::seconds parse_duration(std::string_view text) {
-    const auto wrong = [&] {
-        return Error{Exit::usage, "\"" + std::string{text} + "\" is not a duration",
-                     "give a number with a unit: 90s, 5m, 25h or 7d"};
-    };
-    constexpr std::int64_t most = 100LL * 366 * 86400;
-    std::int64_t number = 0;
-    const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), number);
-    const std::string_view unit{end, static_cast<std::size_t>(text.data() + text.size() - end)};
-    if (fault != std::errc{} || number < 0 || number > most)
-        throw wrong();
-    std::int64_t scale = 0;
-    if (unit.empty() || unit == "s")
-        scale = 1;
-    else if (unit == "m")
-        scale = 60;
-    else if (unit == "h")
-        scale = 3600;
-    else if (unit == "d")
-        scale = 86400;
-    if (scale == 0 || number > most / scale)
-        throw wrong();
-    return std::chrono::seconds{number * scale};
 }
 
 } // namespace pbx

@@ -5,7 +5,6 @@
 #include "base/interrupt.hpp"
 
 #include <chrono>
-#include <string_view>
 
 namespace pbx {
 
@@ -61,8 +60,5 @@ class WaitingFor {
     const char* outer_what_;
     int outer_status_;
 };
-
-/// "90", "90s", "5m", "25h", "7d" (a bare number is seconds). Throws Error (usage).
-std::chrono::seconds parse_duration(std::string_view text);
 
 } // namespace pbx

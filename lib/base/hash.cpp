@@ -31,9 +31,13 @@ std::string Hash::hex() {
     unsigned int length = 0;
     if (EVP_DigestFinal_ex(static_cast<EVP_MD_CTX*>(context_.get()), bytes.data(), &length) != 1)
         throw Error{Exit::software, "OpenSSL cannot compute this hash"};
+    return hex_of({reinterpret_cast<const char*>(bytes.data()), length});
+}
+
+std::string hex_of(std::string_view bytes) {
     std::string text;
-    for (unsigned int i = 0; i < length; ++i)
-        text += fmt::format("{:02x}", bytes.at(i));
+    for (const char byte : bytes)
+        text += fmt::format("{:02x}", static_cast<unsigned char>(byte));
     return text;
 }
 

@@ -24,6 +24,9 @@ class Hash {
     std::unique_ptr<void, Free> context_;
 };
 
+/// Bytes in lower-case hex.
+std::string hex_of(std::string_view bytes);
+
 /// SHA-256 of a text, in lower-case hex.
 std::string sha256_of(std::string_view text);
 

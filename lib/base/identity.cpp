@@ -52,6 +52,16 @@ void FilesAs::restore() const {
     ::syscall(SYS_setgroups, groups_.size(), groups_.data());
 }
 
+// Again only this thread's: the C library's seteuid() would change all threads.
+ConnectsAs::ConnectsAs(uid_t user) {
+    if (::syscall(SYS_setresuid, -1, user, -1) != 0)
+        throw system_error(Exit::no_permission, "cannot connect as the user " + account_name(user), errno);
+}
+
+ConnectsAs::~ConnectsAs() {
+    ::syscall(SYS_setresuid, -1, ::getuid(), -1);
+}
+
 Identity identity_of(uid_t user, gid_t otherwise) {
     const auto* account = ::getpwuid(user);
     if (account != nullptr)

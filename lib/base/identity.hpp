@@ -30,6 +30,16 @@ class FilesAs {
     std::vector<gid_t> groups_; ///< supplementary groups, to restore
 };
 
+/// While it exists, other processes on this machine take this thread for one of `user`, for example a server that asks
+/// the kernel who connects to its Unix socket. Only root can switch. Throws Error (no_permission).
+class ConnectsAs {
+  public:
+    explicit ConnectsAs(uid_t user);
+    ~ConnectsAs();
+    ConnectsAs(const ConnectsAs&) = delete;
+    ConnectsAs& operator=(const ConnectsAs&) = delete;
+};
+
 /// The account `user` with its primary group. A number without an account gets the group `otherwise`, or nogroup if
 /// that is root's.
 Identity identity_of(uid_t user, gid_t otherwise);

@@ -29,4 +29,13 @@ std::string installed_folder(const char* name) {
     return std::filesystem::is_directory(beside, failed) ? beside.native() : configured.native();
 }
 
+std::string installed_tool(const std::string& name) {
+    std::error_code failed;
+    const auto folder = std::filesystem::path{running_program()}.parent_path();
+    for (const auto& tool : {folder / name, (folder / "../lib/pbx-recording-tools" / name).lexically_normal()})
+        if (std::filesystem::exists(tool, failed))
+            return tool.native();
+    return {};
+}
+
 } // namespace pbx

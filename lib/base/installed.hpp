@@ -9,6 +9,10 @@ namespace pbx {
 /// that the build was configured for.
 std::string installed_folder(const char* name);
 
+/// The path of another tool of the suite: beside the running program, or in lib/pbx-recording-tools beside its folder.
+/// Empty when it is in neither.
+std::string installed_tool(const std::string& name);
+
 /// The path of the program that this process runs; empty when it is not known.
 std::string running_program();
 

@@ -24,6 +24,11 @@ Writer take(int fd) {
 
 ReadLease::ReadLease(int fd) : fd_{fd}, writer_{take(fd)} {}
 
+// While the kernel waits for us to give up the lease, F_GETLEASE returns what it should become.
+bool ReadLease::is_wanted() const {
+    return writer_ == Writer::none && ::fcntl(fd_, F_GETLEASE) != F_RDLCK;
+}
+
 ReadLease::~ReadLease() {
     if (writer_ == Writer::none)
         ::fcntl(fd_, F_SETLEASE, F_UNLCK);

@@ -19,6 +19,9 @@ class ReadLease {
     /// the file system has no leases.
     Writer writer() const { return writer_; }
 
+    /// Whether a process has begun to open the file for writing since, and waits. False without a lease.
+    bool is_wanted() const;
+
   private:
     int fd_;
     Writer writer_;

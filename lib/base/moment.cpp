@@ -1,10 +1,11 @@
 // Uses the C library, which knows time zones and summer time; C++ in GCC 12 does not.
 #include "base/moment.hpp"
 
-#include "base/deadline.hpp"
+#include "base/duration.hpp"
 #include "base/error.hpp"
 #include "base/name.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <ctime>
@@ -91,10 +92,11 @@ std::chrono::sys_seconds parse_time(std::string_view text, std::chrono::sys_seco
         return midnight(now, 1);
     if (const auto date = parse_date(std::string{text}))
         return *date;
-    if (!text.empty() && text.find_first_not_of("0123456789") == text.size() - 1)
-        return now - parse_duration(text);
+    if (const auto ago = read_duration(text))
+        return now - *ago;
     throw Error{Exit::usage, "\"" + shown(text) + "\" is not a valid time",
-                "give a time ago (25h, 7d), a day (2026-04-18, yesterday) or a time (2026-04-18T14:40)"};
+                "give a time ago (90s, 25h, 1h30m, 1w), a day (2026-04-18, today, yesterday) or a time "
+                "(2026-04-18T14:40)"};
 }
 
 std::chrono::sys_seconds current_second() {
@@ -108,14 +110,42 @@ std::string utc_time(std::chrono::sys_seconds time) {
     return formatted("%Y-%m-%dT%H:%M:%SZ", parts);
 }
 
-std::string iso_time(std::chrono::sys_seconds time) {
+namespace {
+
+std::string zone_of(const std::tm& time) {
     // strftime() writes "+0530".
-    auto text = formatted("%Y-%m-%dT%H:%M:%S%z", local(time));
-    return text.insert(text.size() - 2, ":");
+    auto zone = formatted("%z", time);
+    return zone.insert(zone.size() - 2, ":");
+}
+
+// Whether a clock shows this time twice, because it is set back: another instant has the same time in another zone.
+bool is_shown_twice(std::chrono::sys_seconds time, const std::tm& shown) {
+    constexpr std::array<std::chrono::hours, 2> spans{std::chrono::hours{-2}, std::chrono::hours{2}};
+    return std::any_of(spans.begin(), spans.end(), [&](std::chrono::hours span) {
+        const auto other = local(time + span).tm_gmtoff;
+        const std::chrono::seconds difference{shown.tm_gmtoff - other};
+        return difference.count() != 0 && local(time + difference).tm_gmtoff == other;
+    });
+}
+
+std::string shown_as(const char* format, std::chrono::sys_seconds time) {
+    const auto parts = local(time);
+    return formatted(format, parts) + (is_shown_twice(time, parts) ? zone_of(parts) : std::string{});
+}
+
+} // namespace
+
+std::string iso_time(std::chrono::sys_seconds time) {
+    const auto parts = local(time);
+    return formatted("%Y-%m-%dT%H:%M:%S", parts) + zone_of(parts);
 }
 
 std::string shown_time(std::chrono::sys_seconds time) {
-    return formatted("%Y-%m-%d %H:%M:%S", local(time));
+    return shown_as("%Y-%m-%d %H:%M:%S", time);
+}
+
+std::string shown_minute(std::chrono::sys_seconds time) {
+    return shown_as("%Y-%m-%d %H:%M", time);
 }
 
 } // namespace pbx

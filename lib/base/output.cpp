@@ -3,6 +3,7 @@
 
 #include "base/error.hpp"
 #include "base/fd.hpp"
+#include "base/terminal.hpp"
 
 #include <unistd.h>
 
@@ -48,7 +49,7 @@ void go_on_without_reader() {
 
 void write(std::string_view text) {
     constexpr std::size_t full = 1U << 16U;
-    static const bool on_terminal = ::isatty(STDOUT_FILENO) == 1;
+    static const bool on_terminal = stdout_is_terminal();
     const std::lock_guard lock{guard};
     buffer += text;
     if (buffer.size() >= full || (on_terminal && text.ends_with('\n')))

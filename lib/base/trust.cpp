@@ -57,9 +57,15 @@ void require_safe_folder(const std::filesystem::path& path) {
                         "keep it in /etc/pbx, or in a folder of your own");
 }
 
-} // namespace
+// An ACL shows in the group's bits.
+void require_no_other_reader(const struct stat& file, const std::string& path) {
+    if ((file.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+        throw Error{Exit::config, path + " is not used: other users can read it", "chmod 0600 " + path};
+}
 
-std::optional<std::string> read_trusted(const std::filesystem::path& path, std::size_t most) {
+enum class Readers { any, only_owner };
+
+std::optional<std::string> read_checked(const std::filesystem::path& path, std::size_t most, Readers readers) {
     // O_NONBLOCK, because opening a pipe would wait for its writer.
     const Fd fd{::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)};
     if (!fd && errno == ENOENT)
@@ -73,6 +79,8 @@ std::optional<std::string> read_trusted(const std::filesystem::path& path, std::
         return "";
     if (!S_ISREG(status.st_mode))
         throw disbelief(path, "it is not a regular file", "put the text into a regular file");
+    if (readers == Readers::only_owner)
+        require_no_other_reader(status, path);
     require_ours(status, path);
     require_no_other_writer(status, path);
     require_safe_folder(path);
@@ -81,6 +89,16 @@ std::optional<std::string> read_trusted(const std::filesystem::path& path, std::
         throw Error{Exit::data, fmt::format("{} is longer than {} bytes", path.native(), most),
                     "check that it is the right file"};
     return text;
+}
+
+} // namespace
+
+std::optional<std::string> read_trusted(const std::filesystem::path& path, std::size_t most) {
+    return read_checked(path, most, Readers::any);
+}
+
+std::optional<std::string> read_secret(const std::filesystem::path& path, std::size_t most) {
+    return read_checked(path, most, Readers::only_owner);
 }
 
 std::optional<Fd> open_trusted(const Folder& folder, const std::string& name) {

@@ -21,6 +21,9 @@ namespace pbx {
 /// helps, for a file that fails this check; data when it is longer than `most` bytes; io.
 std::optional<std::string> read_trusted(const std::filesystem::path& path, std::size_t most);
 
+/// read_trusted() for a file that nobody but its owner may read. Throws Error also: config when others can.
+std::optional<std::string> read_secret(const std::filesystem::path& path, std::size_t most);
+
 /// Opens a file of ours in a folder of ours for reading, such as a journal; returns nothing when there is none. The
 /// file must be regular, have only one name, belong to root, the effective user or the folder's owner, and not be
 /// writable by others. Throws Error: no_permission, with a command that helps, for any other or unreadable file; io.

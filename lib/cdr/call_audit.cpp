@@ -22,7 +22,7 @@ constexpr const char* due_calls = R"(
             bool_or(p.account is not null and (r.answered or p.answers)) as wanted,
             bool_or(r.recordingfile <> '') as named,
             coalesce(bool_or(r.consent = 'declined') or (bool_or(r.consent = 'no-answer') and bool_or(p.opt_in)), false)
-                as declined,
+                and not coalesce(bool_or(r.consent in ('announced', 'granted', 'external')), false) as declined,
             min(case l.verdict when 'ambiguous' then 1 when 'missing' then 2 when 'differs' then 3 when 'empty' then 4
                 when 'silent' then 5 when 'cut' then 6 when 'one-sided' then 7 when 'short' then 8 when 'awaited' then 9
                 when 'unjudged' then 10 when 'paused' then 11 when 'sound' then 11 end) as gravity

@@ -4,14 +4,16 @@
 #include "base/moment.hpp"
 #include "base/name.hpp"
 #include "base/output.hpp"
-#include "base/printable.hpp"
+#include "base/pager.hpp"
 #include "cdr/call_query.hpp"
 #include "cdr/tenants.hpp"
 #include "db/session.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <version.hpp>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -31,17 +33,16 @@ struct CellFormat {
     bool on_terminal;
 
     std::string second(std::chrono::sys_seconds time) const { return on_terminal ? shown_time(time) : iso_time(time); }
-    std::string minute(std::chrono::sys_seconds time) const {
-        constexpr std::size_t to_the_minute = 16; // "2026-04-18 14:40"
-        return on_terminal ? second(time).substr(0, to_the_minute) : second(time);
-    }
+    std::string minute(std::chrono::sys_seconds time) const { return on_terminal ? shown_minute(time) : second(time); }
     std::string span(std::chrono::seconds span) const {
         return on_terminal ? clock_time(span) : std::to_string(span.count());
     }
 };
 
+constexpr int calls_schema = 1; // docs/json.md
+
 nlohmann::ordered_json json_summary(const Journey& call) {
-    nlohmann::ordered_json item;
+    nlohmann::ordered_json item{{"schema", calls_schema}, {"version", version}};
     item["linkedid"] = call.linkedid;
     item["start"] = iso_time(call.start);
     item["from"] = call.from;
@@ -90,49 +91,97 @@ nlohmann::ordered_json json_row(const CdrRow& row) {
     return item;
 }
 
+Colour colour_of_disposition(const std::string& disposition) {
+    return disposition == "ANSWERED" ? Colour::green : disposition == "FAILED" ? Colour::red : Colour::yellow;
+}
+
+Column number_column(const char* name, std::size_t width) {
+    return {.name = name, .width = width, .right = true};
+}
+
+Column text_column(const char* name, std::size_t width) {
+    return {.name = name, .width = width, .is_text = true};
+}
+
+Column kept(Column column) {
+    column.is_kept = true;
+    return column;
+}
+
+Column disposition_column() {
+    return {.name = "disposition", .width = 11, .is_kept = true, .colour = colour_of_disposition};
+}
+
+std::vector<Column> call_columns() {
+    return {{"linkedid", 17},
+            kept({"start", 16}),
+            kept(text_column("from", 7)),
+            kept(text_column("to", 7)),
+            {"direction", 9},
+            kept(number_column("duration", 8)),
+            number_column("talk_time", 9),
+            disposition_column(),
+            number_column("legs", 4),
+            text_column("dialled", 14),
+            text_column("answered_by", 14),
+            number_column("waited", 7),
+            text_column("organization", 20),
+            text_column("accountcode", 36),
+            {"consent", 9}};
+}
+
+std::vector<Column> row_columns() {
+    return {number_column("id", 8),         kept({"start", 19}),
+            kept(text_column("from", 7)),   kept(text_column("to", 7)),
+            number_column("duration", 8),   number_column("talk_time", 9),
+            disposition_column(),           kept(text_column("recordingfile", 10)),
+            text_column("application", 12), text_column("channel", 36),
+            text_column("dstchannel", 36),  text_column("context", 30),
+            text_column("uniqueid", 17),    text_column("linkedid", 17),
+            text_column("accountcode", 36), {"recording_paused", 16},
+            {"recording_consent", 9}};
+}
+
 // Prints each call as it arrives.
 class CallPrinter {
   public:
-    explicit CallPrinter(const CallsRequest& request) {
-        if (request.json)
-            output::print("[");
-        else
-            table_.emplace(std::vector<Column>{{"linkedid", 17},
-                                               {"start", 19},
-                                               {"from", 14},
-                                               {"to", 12},
-                                               {"direction", 9},
-                                               {"duration", 8, true},
-                                               {"talk_time", 9, true},
-                                               {"disposition", 11},
-                                               {"legs", 4, true},
-                                               {"dialled", 14},
-                                               {"answered_by", 14},
-                                               {"waited", 7, true},
-                                               {"organization", 20},
-                                               {"accountcode", 36},
-                                               {"consent", 9}},
-                           request.form);
+    explicit CallPrinter(const CallsRequest& request) : form_{request.form}, is_list_{request.json} {
+        if (!request.json && !request.jsonl)
+            table_.emplace(call_columns(), request.form);
     }
 
     void print(const Journey& call) {
+        const bool is_first = !std::exchange(has_printed_, true);
         if (!table_) {
-            output::print("{}\n{}", std::exchange(has_printed_, true) ? "," : "", one_line(json_summary(call)));
+            const auto* const between = is_list_ ? (is_first ? "[\n" : ",\n") : "";
+            output::print("{}{}{}", between, one_line(json_summary(call)), is_list_ ? "" : "\n");
             return;
         }
         const auto format = CellFormat{table_->on_terminal()};
-        table_->row({call.linkedid, format.minute(call.start), call.from, call.to, direction_name(call.direction),
+        table_->row({name_of(call), format.minute(call.start), call.from, call.to, direction_name(call.direction),
                      format.span(call.duration), format.span(call.talk_time), call.disposition,
                      std::to_string(call.legs), call.dialled, call.answered_by, format.span(call.waited),
                      call.organization, call.accountcode, call.consent});
     }
 
-    void finish() const {
-        if (!table_)
-            output::print("{}]\n", has_printed_ ? "\n" : "");
+    bool has_printed() const { return has_printed_; }
+
+    void finish() {
+        if (table_)
+            table_->finish();
+        else if (is_list_)
+            output::write(has_printed_ ? "\n]\n" : "[]\n");
     }
 
   private:
+    // Outside of CSV the first column names the call for pbx-recording-fetch, also where accounts share the linkedid.
+    std::string name_of(const Journey& call) const {
+        return call.shares_linkedid && form_ == Table::Form::automatic ? call.linkedid + "/" + call.accountcode
+                                                                       : call.linkedid;
+    }
+
+    Table::Form form_;
+    bool is_list_;               ///< one JSON document, not one object per line
     std::optional<Table> table_; ///< nothing: JSON
     bool has_printed_ = false;
 };
@@ -168,34 +217,17 @@ std::string describe(const Journey& call) {
 }
 
 void print_rows(const std::vector<Journey>& calls, Table::Form form) {
-    Table table{{{"id", 8, true},
-                 {"start", 19},
-                 {"from", 13},
-                 {"to", 13},
-                 {"duration", 8, true},
-                 {"talk_time", 9, true},
-                 {"disposition", 11},
-                 {"recordingfile", 50},
-                 {"application", 12},
-                 {"channel", 36},
-                 {"dstchannel", 36},
-                 {"context", 30},
-                 {"uniqueid", 17},
-                 {"linkedid", 17},
-                 {"accountcode", 36},
-                 {"recording_paused", 16},
-                 {"recording_consent", 9}},
-                form};
+    Table table{row_columns(), form};
     const auto format = CellFormat{table.on_terminal()};
     for (const auto& call : calls) {
-        if (table.on_terminal())
-            output::print("{}\n", printable(describe(call)));
+        table.line(describe(call));
         for (const auto& row : call.rows)
             table.row({std::to_string(row.id), format.second(row.calldate), row.src, row.dst, format.span(row.duration),
                        format.span(row.billsec), row.disposition, row.recordingfile, row.lastapp, row.channel,
                        row.dstchannel, row.dcontext, row.uniqueid, row.linkedid, row.accountcode, row.recording_paused,
                        row.recording_consent});
     }
+    table.finish();
 }
 
 void print_json(const std::vector<Journey>& calls) {
@@ -213,26 +245,44 @@ void print_json(const std::vector<Journey>& calls) {
 
 } // namespace
 
+namespace {
+
+std::string account_of(const Tenants& tenants, const db::TenantChoice& choice) {
+    for (const auto* text : {&choice.organization, choice.account ? &*choice.account : nullptr})
+        if (text != nullptr && !is_utf8(*text))
+            throw Error{Exit::usage, "the organization or account is not valid UTF-8"};
+    if (choice.organization.empty())
+        return choice.account.value_or("");
+    auto id = find_account(tenants, choice.organization);
+    db::require_agreement(choice, id);
+    return id;
+}
+
+} // namespace
+
 Exit list_calls(const CallsRequest& request) {
-    const auto now = current_second();
     CallFilter filter;
-    filter.since = parse_time(request.since, now);
-    if (!request.until.empty())
-        filter.until = parse_time(request.until, now);
+    filter.since = request.since.value_or(current_second() - std::chrono::hours{24});
+    filter.until = request.until;
     filter.disposition = parse_disposition(request.disposition);
     filter.number = request.number;
     filter.limit = request.limit;
-    if (!is_utf8(request.number) || !is_utf8(request.organization))
-        throw Error{Exit::usage, "the number or organization is not valid UTF-8"};
+    if (!is_utf8(request.number))
+        throw Error{Exit::usage, "the number is not valid UTF-8"};
 
     soci::session session;
     db::connect(session, request.database, request.timeout);
     const auto tenants = load_tenants(session);
-    filter.account = find_account(tenants, request.organization);
+    filter.account = account_of(tenants, request.tenant);
     select_calls(session, filter);
+    pager::Report report;
     CallPrinter printer{request};
     for_each_journey(session, tenants, [&](const Journey& call) { printer.print(call); });
+    // Only now: for an account that no organization has, the look-up reads all rows.
+    if (!printer.has_printed() && !filter.account.empty())
+        db::require_known_account(session, filter.account);
     printer.finish();
+    report.show();
     return Exit::ok;
 }
 
@@ -240,10 +290,13 @@ Exit show_call(const CallsRequest& request, const std::string& name) {
     soci::session session;
     db::connect(session, request.database, request.timeout);
     const auto tenants = load_tenants(session);
-    const auto calls = find_journeys(session, tenants, name, find_account(tenants, request.organization));
+    auto calls = find_journeys(session, tenants, name, account_of(tenants, request.tenant));
     if (calls.empty())
         throw Error{Exit::no_input, fmt::format("no such call: {}", shown(name)),
                     "a call is named by its CDR id, its linkedid or a uniqueid; pbx-calls lists calls"};
+    // Calls of several accounts, in the order in which they happened.
+    std::stable_sort(calls.begin(), calls.end(), [](const Journey& a, const Journey& b) { return a.start < b.start; });
+    pager::begin();
     if (request.json)
         print_json(calls);
     else

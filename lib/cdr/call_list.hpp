@@ -3,32 +3,35 @@
 
 #include "base/error.hpp"
 #include "base/table.hpp"
+#include "db/tenant_choice.hpp"
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace pbx::cdr {
 
 struct CallsRequest {
     std::string database;
-    std::string organization;  ///< name, prefix or id; empty: all
-    std::string since = "24h"; ///< as parse_time() reads it
-    std::string until;         ///< the same; empty: no limit
-    std::string number;        ///< one that called or was called
-    std::string disposition;   ///< of the call
-    std::int64_t limit = 0;    ///< 0: all
+    db::TenantChoice tenant;                       ///< whose calls; nobody: all
+    std::optional<std::chrono::sys_seconds> since; ///< nothing: 24 hours ago
+    std::optional<std::chrono::sys_seconds> until;
+    std::string number;      ///< one that called or was called
+    std::string disposition; ///< of the call
+    std::int64_t limit = 0;  ///< 0: all
     bool json = false;
+    bool jsonl = false;                        ///< one object per line
     Table::Form form = Table::Form::automatic; ///< unless `json` is set
     std::chrono::seconds timeout{60};
 };
 
-/// Prints the chosen calls, one per line, the newest first. Throws Error: usage, no_input for an organization that does
-/// not exist, unavailable.
+/// Prints the chosen calls, one per line, the newest first. Throws Error: usage, no_input for an organization or
+/// account that does not exist, unavailable.
 Exit list_calls(const CallsRequest& request);
 
 /// Prints the rows of the call that `name` means: a CDR id, a linkedid or a uniqueid. Throws Error: no_input when there
-/// is no such call, or it is not one of request.organization.
+/// is no such call, or it is not one of request.tenant.
 Exit show_call(const CallsRequest& request, const std::string& name);
 
 } // namespace pbx::cdr

@@ -7,6 +7,7 @@
 #include "db/session.hpp"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <array>
@@ -19,14 +20,18 @@ namespace {
 constexpr const char* reading = "read the calls";
 
 // In the order in which RowBlock takes them. Times are limited as in legs.cpp.
-constexpr const char* row_columns = R"(
+constexpr const char* columns_of_row = R"(
     r.id, cast(floor(extract(epoch from least(greatest(r.calldate, to_timestamp(0)), to_timestamp(253370764800)))) as bigint),
     cast(coalesce(r.sequence, 0) as bigint),
-    cast(coalesce(r.duration, 0) as bigint), cast(coalesce(r.billsec, 0) as bigint), coalesce(r.clid, ''),
+    cast(coalesce(r.duration, 0) as bigint), cast(coalesce(r.billsec, 0) as bigint), cast({shared} as bigint), coalesce(r.clid, ''),
     coalesce(r.src, ''), coalesce(r.dst, ''), coalesce(r.dcontext, ''), coalesce(r.channel, ''),
     coalesce(r.dstchannel, ''), coalesce(r.lastapp, ''), coalesce(r.lastdata, ''), coalesce(r.disposition, ''),
     coalesce(r.accountcode, ''), coalesce(r.uniqueid, ''), coalesce(r.linkedid, ''), coalesce(r.recordingfile, ''),
     coalesce(r.recording_paused, ''), coalesce(r.recording_consent, ''))";
+
+// Whether rows of another account have the linkedid of a chosen call.
+constexpr const char* is_shared = R"((case when exists(
+    select from asterisk_cdr o where o.linkedid = chosen.linkedid and coalesce(o.accountcode, '') <> chosen.account) then 1 else 0 end))";
 
 // First the calls with a row in the window, then of those the calls that began in it, so that adjacent windows show
 // each call once. OFFSET 0 in the lateral joins makes the planner look up each linkedid in the index.
@@ -82,9 +87,14 @@ std::string call_disposition() {
     return fmt::format("(array[{}])[min(case{} end)]", results, cases);
 }
 
+// `shared` is the expression for CdrRow::shares_linkedid.
+std::string row_columns(const char* shared) {
+    return fmt::format(fmt::runtime(columns_of_row), fmt::arg("shared", shared));
+}
+
 struct RowBlock {
     static constexpr std::size_t size = 1000;
-    std::array<std::vector<long long>, 5> numbers;
+    std::array<std::vector<long long>, 6> numbers;
     std::array<std::vector<std::string>, 15> texts;
 
     void resize() {
@@ -102,6 +112,7 @@ struct RowBlock {
         row.sequence = numbers[2][i];
         row.duration = std::chrono::seconds{numbers[3][i]};
         row.billsec = std::chrono::seconds{numbers[4][i]};
+        row.shares_linkedid = numbers[5][i] != 0;
         for (auto* text : {&row.clid, &row.src, &row.dst, &row.dcontext, &row.channel, &row.dstchannel, &row.lastapp,
                            &row.lastdata, &row.disposition, &row.accountcode, &row.uniqueid, &row.linkedid,
                            &row.recordingfile, &row.recording_paused, &row.recording_consent})
@@ -169,12 +180,12 @@ void select_calls(soci::session& session, const CallFilter& filter) {
         session << "begin read only";
         session << fmt::format(
             R"(declare calls no scroll cursor for {} select {}
-                from chosen cross join lateral (
+                from (select *, {} as is_shared from chosen offset 0) chosen cross join lateral (
                     select * from asterisk_cdr where asterisk_cdr.linkedid = chosen.linkedid
                         and coalesce(asterisk_cdr.accountcode, '') = chosen.account offset 0) r
                 order by chosen.began desc, chosen.linkedid collate "C" desc, chosen.account collate "C" desc)",
             fmt::format(chosen_calls, fmt::arg("disposition", call_disposition()), fmt::arg("rung", rung_number)),
-            row_columns),
+            row_columns("chosen.is_shared"), is_shared),
             soci::use(since, "since"), soci::use(until, "until"), soci::use(filter.account, "account"),
             soci::use(digits, "digits"), soci::use(filter.number, "number"),
             soci::use(filter.disposition, "disposition"), soci::use(limit, "limit");
@@ -196,31 +207,52 @@ void for_each_journey(soci::session& session, const Tenants& tenants, const std:
         rows.push_back(std::move(row));
     });
     finish_call();
+    db::guarded(reading, [&] { session << "commit"; });
 }
+
+namespace {
+
+// Has the server choose the calls whose linkedids the query `named` selects; :names in it is the parameter. Leaves a
+// transaction with a cursor open.
+void declare_calls(soci::session& session, const std::string& named, const std::string& names,
+                   const std::string& account) {
+    const WaitingFor waiting{"the database", Exit::unavailable};
+    db::guarded(reading, [&] {
+        session << "begin read only";
+        session << fmt::format(R"(declare calls no scroll cursor for with named as ({}) select {}
+                from named cross join lateral (
+                    select * from asterisk_cdr where asterisk_cdr.linkedid = named.linkedid offset 0) r
+                where :account = '' or r.accountcode = :account
+                order by r.linkedid collate "C", coalesce(r.accountcode, '') collate "C")",
+                               named, row_columns("0")),
+            soci::use(names, "names"), soci::use(account, "account");
+    });
+}
+
+std::vector<Journey> read_journeys(soci::session& session, const Tenants& tenants) {
+    std::vector<Journey> calls;
+    for_each_journey(session, tenants, [&](const Journey& call) { calls.push_back(call); });
+    return calls;
+}
+
+} // namespace
 
 std::vector<Journey> find_journeys(soci::session& session, const Tenants& tenants, const std::string& name,
                                    const std::string& account) {
     const bool is_id = !name.empty() && name.find_first_not_of("0123456789") == std::string::npos;
     if (name.empty() || !is_utf8(name) || (is_id && name.size() > std::numeric_limits<std::int64_t>::digits10))
         return {};
-    {
-        const WaitingFor waiting{"the database", Exit::unavailable};
-        db::guarded(reading, [&] {
-            session << "begin read only";
-            session << fmt::format(R"(declare calls no scroll cursor for
-                with named as (select distinct linkedid from asterisk_cdr where linkedid <> '' and {})
-                select {} from named cross join lateral (
-                    select * from asterisk_cdr where asterisk_cdr.linkedid = named.linkedid offset 0) r
-                where :account = '' or r.accountcode = :account
-                order by r.linkedid collate "C", coalesce(r.accountcode, '') collate "C")",
-                                   is_id ? "id = cast(:name as bigint)" : "(linkedid = :name or uniqueid = :name)",
-                                   row_columns),
-                soci::use(name, "name"), soci::use(account, "account");
-        });
-    }
-    std::vector<Journey> calls;
-    for_each_journey(session, tenants, [&](const Journey& call) { calls.push_back(call); });
-    return calls;
+    const auto* const rows = is_id ? "id = cast(:names as bigint)" : "(linkedid = :names or uniqueid = :names)";
+    declare_calls(session, fmt::format("select distinct linkedid from asterisk_cdr where linkedid <> '' and {}", rows),
+                  name, account);
+    return read_journeys(session, tenants);
+}
+
+std::vector<Journey> find_journeys(soci::session& session, const Tenants& tenants,
+                                   const std::vector<std::string>& linkedids) {
+    declare_calls(session, "select distinct value as linkedid from json_array_elements_text(cast(:names as json))",
+                  nlohmann::json(linkedids).dump(), {});
+    return read_journeys(session, tenants);
 }
 
 } // namespace pbx::cdr

@@ -32,12 +32,17 @@ std::string parse_disposition(const std::string& given);
 /// Has the server choose the calls that pass the filter. Leaves a transaction with a cursor open. Throws Error.
 void select_calls(soci::session& session, const CallFilter& filter);
 
-/// Calls `each` for every call that select_calls() chose, the newest first, in bounded memory. Throws Error.
+/// Calls `each` for every call that select_calls() chose, the newest first, in bounded memory; then ends the
+/// transaction. Throws Error.
 void for_each_journey(soci::session& session, const Tenants& tenants, const std::function<void(const Journey&)>& each);
 
 /// The calls that `name` means: a CDR id (all digits), a linkedid or a uniqueid; only those of `account`, unless it is
-/// empty. Leaves a transaction open. Throws Error.
+/// empty. Throws Error.
 std::vector<Journey> find_journeys(soci::session& session, const Tenants& tenants, const std::string& name,
                                    const std::string& account);
+
+/// The calls of all accounts with these linkedids. Throws Error.
+std::vector<Journey> find_journeys(soci::session& session, const Tenants& tenants,
+                                   const std::vector<std::string>& linkedids);
 
 } // namespace pbx::cdr

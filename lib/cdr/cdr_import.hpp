@@ -11,10 +11,11 @@ namespace pbx::cdr {
 
 struct ImportRequest {
     std::string database;
-    std::string spool = "/var/spool/asterisk/monitor"; ///< identifies this machine in the table of nodes
-    std::vector<std::string> files;
+    std::string spool = "/var/spool/asterisk/monitor";      ///< identifies this machine in the table of nodes
+    std::vector<std::string> files;                         ///< "-": stdin
     std::chrono::seconds min_age = std::chrono::minutes{5}; ///< younger rows are left for the next run
     bool from_beginning = false;                            ///< also what earlier runs have read
+    bool dry_run = false;                                   ///< add nothing, and remember nothing
     bool missing_ok = false;                                ///< a file that does not exist is no error
     std::chrono::seconds timeout{3600};
 };

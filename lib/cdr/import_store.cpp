@@ -1,5 +1,5 @@
 // A row is the same row whatever zone cdr_pgsql wrote its calldate in: uniqueid and sequence, which Asterisk counts,
-// tell.
+// identify it.
 #include "cdr/import_store.hpp"
 
 #include "base/deadline.hpp"
@@ -8,9 +8,19 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <array>
+
 namespace pbx::cdr {
 
 namespace {
+
+// A trial has a table of its own, so that it takes no ids and no locks, and still counts a row once that is in the file
+// twice. It refuses what the real table refuses.
+constexpr const char* trial_table = "pg_temp.imported_on_trial";
+constexpr std::array creating_trial_table{
+    "create temporary table imported_on_trial (like asterisk_cdr including constraints)",
+    "alter table pg_temp.imported_on_trial alter id drop not null",
+    "create index on pg_temp.imported_on_trial (uniqueid)"};
 
 // The lateral join with LIMIT makes the planner look up each row in the index of uniqueid, whatever it estimates.
 constexpr const char* adding = R"(
@@ -21,7 +31,7 @@ constexpr const char* adding = R"(
             accountcode text, uniqueid text, userfield text, peeraccount text, linkedid text, recordingfile text,
             recording_paused text, recording_consent text)
     ), added as (
-        insert into asterisk_cdr (calldate, duration, billsec, sequence, clid, src, dst, dcontext, channel, dstchannel,
+        insert into {table} (calldate, duration, billsec, sequence, clid, src, dst, dcontext, channel, dstchannel,
             lastapp, lastdata, disposition, amaflags, accountcode, uniqueid, userfield, peeraccount, linkedid,
             recordingfile, recording_paused, recording_consent)
         select to_timestamp(g.calldate), g.duration, g.billsec, g.sequence, g.clid, g.src, g.dst, g.dcontext, g.channel,
@@ -29,7 +39,7 @@ constexpr const char* adding = R"(
             g.peeraccount, g.linkedid, g.recordingfile, nullif(g.recording_paused, ''),
             nullif(g.recording_consent, '')
         from given g left join lateral (
-            select true as is_known from asterisk_cdr c
+            select true as is_known from {known} c
             where c.uniqueid = g.uniqueid and coalesce(c.linkedid, '') = g.linkedid
                 and coalesce(c.sequence, g.sequence) = g.sequence and coalesce(c.accountcode, '') = g.accountcode
                 and coalesce(c.recordingfile, '') = g.recordingfile
@@ -65,6 +75,13 @@ std::string from_latin1(const std::string& bytes) {
     return text;
 }
 
+std::string statement_adding(bool is_trial) {
+    const auto* const real = "asterisk_cdr";
+    return fmt::format(adding, fmt::arg("table", is_trial ? trial_table : real),
+                       fmt::arg("known", is_trial ? fmt::format("(table {} union all table {})", real, trial_table)
+                                                  : std::string{real}));
+}
+
 std::string json_rows(const std::vector<FileRow>& rows) {
     auto list = nlohmann::json::array();
     for (const auto& row : rows) {
@@ -97,18 +114,28 @@ std::optional<ImportPosition> find_position(soci::session& session, const std::s
     return position;
 }
 
+void begin_trial(soci::session& session) {
+    const WaitingFor waiting{"the database", Exit::unavailable};
+    db::guarded("make a temporary table", [&] {
+        for (const auto* statement : creating_trial_table)
+            session << statement;
+    });
+}
+
 std::uint64_t store_rows(soci::session& session, const std::vector<FileRow>& rows, const std::string& file,
-                         const std::optional<ImportPosition>& position) {
+                         const std::optional<ImportPosition>& position, Storing storing) {
+    const bool is_trial = storing == Storing::on_trial;
     long long added = 0;
     const WaitingFor waiting{"the database", Exit::unavailable};
     db::guarded("add CDR rows", [&] {
         soci::transaction transaction{session};
-        session << "select pg_advisory_xact_lock(hashtext('pbx-calls import'))";
+        if (!is_trial)
+            session << "select pg_advisory_xact_lock(hashtext('pbx-calls import'))";
         if (!rows.empty()) {
             const auto list = json_rows(rows);
-            session << adding, soci::use(list, "rows"), soci::into(added);
+            session << statement_adding(is_trial), soci::use(list, "rows"), soci::into(added);
         }
-        if (position) {
+        if (position && !is_trial) {
             const auto bytes = static_cast<long long>(position->bytes);
             const auto line = static_cast<long long>(position->line);
             session << storing_position, soci::use(file, "file"), soci::use(bytes, "position"), soci::use(line, "line"),

@@ -22,9 +22,16 @@ struct ImportPosition {
 /// Nothing when no run has read the file whose first line has this SHA-256. Throws Error.
 std::optional<ImportPosition> find_position(soci::session& session, const std::string& file);
 
-/// Adds those of `rows` that the table lacks, and stores the position, if one is given, in one transaction. Runs at
-/// once take turns. Returns how many rows were added. Throws Error: data when the server refuses one of the rows.
+/// Whether rows are added to the table, or only to that of a trial.
+enum class Storing { for_good, on_trial };
+
+/// To be called once per session before rows are stored on trial. Throws Error.
+void begin_trial(soci::session& session);
+
+/// Adds those of `rows` that the table lacks, and stores the position, if one is given, in one transaction. A trial
+/// stores no position. Runs that are no trial take turns. Returns how many rows were added. Throws Error: data when the
+/// server refuses one of the rows.
 std::uint64_t store_rows(soci::session& session, const std::vector<FileRow>& rows, const std::string& file,
-                         const std::optional<ImportPosition>& position);
+                         const std::optional<ImportPosition>& position, Storing storing);
 
 } // namespace pbx::cdr

@@ -138,11 +138,16 @@ std::string find_answerer(const CdrRow& row, const TenantNames* tenant) {
     return is_all_digits(tail) ? tail : endpoint;
 }
 
+// Of a path in the spool, as LegNaming::base_name() has it.
+std::string_view base_name(std::string_view recordingfile) {
+    return recordingfile.substr(recordingfile.rfind('/') + 1);
+}
+
 std::size_t count_recordings(const Rows& rows) {
     std::set<std::string_view> recordings;
     for (const auto& row : rows)
-        if (!row.recordingfile.empty())
-            recordings.insert(row.recordingfile);
+        if (const auto leg = base_name(row.recordingfile); !leg.empty())
+            recordings.insert(leg);
     return recordings.size();
 }
 
@@ -202,6 +207,7 @@ Journey make_journey(std::vector<CdrRow> rows, const TenantNames* tenant) {
     Journey call;
     call.linkedid = first.linkedid;
     call.accountcode = first.accountcode;
+    call.shares_linkedid = first.shares_linkedid;
     call.organization = tenant == nullptr ? std::string{} : tenant->organization;
     call.start = rows.front().calldate;
     call.ended = call.start;

@@ -22,6 +22,7 @@ struct CdrRow {
     std::int64_t sequence = 0;
     std::chrono::seconds duration{};
     std::chrono::seconds billsec{};
+    bool shares_linkedid = false; ///< with rows of other accounts; only of calls that were selected, not named
     std::string clid, src, dst, dcontext, channel, dstchannel, lastapp, lastdata, disposition, accountcode, uniqueid,
         linkedid, recordingfile, recording_paused, recording_consent;
 };
@@ -60,7 +61,8 @@ inline constexpr std::array<DispositionRule, 8> disposition_rules{{{"ANSWERED", 
 struct Journey {
     std::string linkedid;
     std::string accountcode;
-    std::string organization; ///< its name; empty when the accountcode is not an organization's id
+    bool shares_linkedid = false; ///< as its rows do
+    std::string organization;     ///< its name; empty when the accountcode is not an organization's id
 
     std::chrono::sys_seconds start{}; ///< of the first row
     std::chrono::sys_seconds ended{}; ///< end of the row that ended last

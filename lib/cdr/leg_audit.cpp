@@ -18,7 +18,7 @@ constexpr const char* audited_rows = R"(
     create temporary view pbx_audit_rows as
     select c.id, t.calldate, coalesce(c.sequence, 0) as sequence, coalesce(c.linkedid, '') as linkedid,
         coalesce(nullif(c.linkedid, ''), ' ' || c.id) as call,
-        coalesce(c.accountcode, '') as account, coalesce(c.recordingfile, '') as recordingfile,
+        coalesce(c.accountcode, '') as account, coalesce({leg}, '') as recordingfile,
         coalesce(c.recording_paused, '') as paused,
         coalesce(c.dcontext, '') as dcontext, coalesce(c.dst, '') as dst, c.recording_consent as consent,
         coalesce(c.disposition, '') = 'ANSWERED' as answered, coalesce(c.billsec, 0) as billsec,
@@ -48,7 +48,7 @@ constexpr const char* found_files = R"(
             else 'unjudged' end as worth
     from (
         select coalesce(l.name, r.name) as name, l.size as local, r.size as remote, l.seconds, coalesce(l.cut, false) as cut,
-            greatest(l.modified, r.modified) as modified, coalesce(k.size <> r.size, false) as differs,
+            greatest(l.modified, r.modified) as modified, coalesce(k.size <> r.size, false) or coalesce(l.twice, false) as differs,
             k.frames, k.rate, k.channels, coalesce(k.unfinished, false) as unfinished,
             case when jsonb_array_length(k.levels) = k.channels then
                 cast(coalesce(cast(k.levels -> 0 ->> 'peak' as double precision) > {quiet}, false) as int)
@@ -69,7 +69,7 @@ constexpr const char* ambiguous_legs = R"(
     create temporary table pbx_audit_ambiguous as
     select recordingfile, account
     from (select distinct recordingfile, account from pbx_audit_rows where recordingfile <> '') leg
-    where {named_by_others})";
+    where {claimed_by_others})";
 
 // How long a leg should be: the talk time of the first answered row that names it, but only until the next answer in
 // its call. The recorder of a DID or a queue stops there, while its row goes on to the end of the call; and a recorder
@@ -77,7 +77,7 @@ constexpr const char* ambiguous_legs = R"(
 // too, that row is not known here, and so is no talk time.
 //
 // What was said during a pause is not in the leg. Pauses are seconds into the call, which began at the time in its
-// linkedid (cdr/pauses.hpp); all rows of the call know of them, and only the last ones know where they end.
+// linkedid (cdr/pauses.hpp); all rows of the call have them, and only the last ones have their ends.
 constexpr const char* talk_times = R"(
     create temporary table pbx_audit_talk as
     with leg as (
@@ -109,11 +109,11 @@ constexpr const char* talk_times = R"(
     from leg left join silenced using (account, recordingfile))";
 
 constexpr const char* not_named_earlier = R"(
-    and not exists (select from asterisk_cdr o where o.recordingfile = r.recordingfile
+    and not exists (select from asterisk_cdr o where {named}
         and coalesce(o.accountcode, '') = r.account and o.calldate < to_timestamp({since})))";
 
-// A leg without audio is no fault where nobody had time to talk, or where it was paused for that time. Of an ambiguous
-// leg an account learns nothing: the file may be another's.
+// A leg without audio is no fault where nobody had time to talk, or where it was paused for that time. An
+// account learns nothing about an ambiguous leg, since the file may be another account's.
 constexpr const char* judged_legs = R"(
     create temporary table pbx_audit_legs as
     select l.account, l.recordingfile, l.local, l.remote, l.seconds, l.talk, l.state, l.worth,
@@ -151,6 +151,7 @@ constexpr const char* rows_with_legs = R"(
 // The name of a file that no row names may show whose it is: time, caller and the number that was called, then perhaps
 // the node's name and a unique id. DIDs are unique, and in a name have digits only; an extension or a queue counts only
 // when one organization alone has it. Files of the last hour are left out, since rows are written when a call ends.
+// Rows with a path, of which there are usually none, are looked at separately: of all others the column is the name.
 constexpr const char* orphans = R"(
     create temporary table pbx_audit_orphans as
     with orphan as (
@@ -159,6 +160,7 @@ constexpr const char* orphans = R"(
         from pbx_audit_files f
         where f.modified < extract(epoch from now()) - 3600 and f.modified >= {since}
             and not exists (select 1 from asterisk_cdr c where c.recordingfile = f.name)
+            and not exists (select 1 from asterisk_cdr c where strpos(c.recordingfile, '/') > 0 and {named})
     ), owner as (
         select number, min(cast(org_id as text)) as account from (
             select regexp_replace(number, '[^0-9]', '', 'g') as number, org_id from did_numbers
@@ -168,6 +170,11 @@ constexpr const char* orphans = R"(
     )
     select o.*, coalesce(w.account, '') as account
     from orphan o left join owner w on w.number = o.part[3])";
+
+// An audit of one account neither reads nor names the files of others.
+constexpr const char* of_own_rows = R"(
+    and exists (select from pbx_audit_rows r where r.recordingfile = f.name)
+    and not exists (select from pbx_audit_ambiguous a where a.recordingfile = f.name))";
 
 constexpr const char* no_orphans = R"(
     create temporary table pbx_audit_orphans as
@@ -199,23 +206,14 @@ LegAudit::LegAudit(soci::session& session, AuditScope scope)
     last_row_ = db::BulkRow{newest.get(), 0}.number(0);
     for (const auto* place : {"local", "remote"})
         session_.execute(fmt::format("create temporary table pbx_audit_{} (name text, size bigint, modified bigint, "
-                                     "seconds double precision, cut boolean)",
+                                     "seconds double precision, cut boolean, twice boolean)",
                                      place));
     const auto account = scope_.account.empty() ? "" : " and c.accountcode = " + session_.literal(scope_.account);
     const auto since =
         scope_.since ? fmt::format(" and c.calldate >= to_timestamp({})", scope_.since->time_since_epoch().count())
                      : "";
-    session_.execute(
-        fmt::format(audited_rows, fmt::arg("last", last_row_), fmt::arg("since", since), fmt::arg("account", account)));
-}
-
-bool LegAudit::knows_account() {
-    const auto account = session_.literal(scope_.account);
-    const auto answer =
-        session_.execute(fmt::format("select cast(exists (select from organizations where cast(id as text) = {0}) or "
-                                     "exists (select from asterisk_cdr where accountcode = {0}) as int)",
-                                     account));
-    return db::BulkRow{answer.get(), 0}.flag(0);
+    session_.execute(fmt::format(audited_rows, fmt::arg("last", last_row_), fmt::arg("since", since),
+                                 fmt::arg("account", account), fmt::arg("leg", scope_.naming.leg("c.recordingfile"))));
 }
 
 void LegAudit::add_files(const char* table, const std::function<void(const AddFile&)>& list) {
@@ -223,9 +221,10 @@ void LegAudit::add_files(const char* table, const std::function<void(const AddFi
         list([&](const ListedFile& file) {
             // A name that is not UTF-8 cannot be in a row.
             if (is_utf8(file.name) && file.name.find('\0') == std::string_view::npos)
-                add_line(fmt::format("{}\t{}\t{}\t{}\t{}\n", db::copy_escaped(file.name), file.size,
+                add_line(fmt::format("{}\t{}\t{}\t{}\t{}\t{}\n", db::copy_escaped(file.name), file.size,
                                      file.modified.time_since_epoch().count(),
-                                     file.seconds ? fmt::format("{}", *file.seconds) : "\\N", file.cut ? 't' : 'f'));
+                                     file.seconds ? fmt::format("{}", *file.seconds) : "\\N", file.cut ? 't' : 'f',
+                                     file.twice ? 't' : 'f'));
         });
     });
     session_.execute(fmt::format("analyze {}", table));
@@ -246,11 +245,12 @@ void LegAudit::compare(const FindDiffering& find_differing, const Decide& decide
     constexpr double quiet = -71.7;
     constexpr int slack = 3;
     session_.execute(fmt::format(recent_calls, fmt::arg("patience", scope_.patience.count())));
-    session_.execute(
-        fmt::format(ambiguous_legs, fmt::arg("named_by_others", named_by_others("leg.recordingfile", "leg.account"))));
+    session_.execute(fmt::format(ambiguous_legs,
+                                 fmt::arg("claimed_by_others", claimed_by_others("leg.recordingfile", "leg.account"))));
     session_.execute(fmt::format(found_files, fmt::arg("least", least), fmt::arg("quiet", quiet)));
     const auto known = scope_.since
-                           ? fmt::format(not_named_earlier, fmt::arg("since", scope_.since->time_since_epoch().count()))
+                           ? fmt::format(not_named_earlier, fmt::arg("since", scope_.since->time_since_epoch().count()),
+                                         fmt::arg("named", scope_.naming.names("o.recordingfile", "r.recordingfile")))
                            : std::string{};
     session_.execute(fmt::format(talk_times, fmt::arg("known", known)));
     session_.execute("analyze pbx_audit_files, pbx_audit_recent, pbx_audit_ambiguous, pbx_audit_talk");
@@ -264,7 +264,8 @@ void LegAudit::compare(const FindDiffering& find_differing, const Decide& decide
 void LegAudit::find_orphans() {
     const auto since = scope_.since.value_or(std::chrono::sys_seconds{}).time_since_epoch().count();
     if (scope_.account.empty())
-        session_.execute(fmt::format(orphans, fmt::arg("since", since)));
+        session_.execute(fmt::format(orphans, fmt::arg("since", since),
+                                     fmt::arg("named", scope_.naming.names("c.recordingfile", "f.name"))));
     else
         session_.execute(no_orphans);
 }
@@ -273,7 +274,8 @@ void LegAudit::mark_differing(const FindDiffering& find_differing) {
     session_.execute("create temporary table pbx_audit_differing (name text)");
     std::vector<std::string> names;
     session_.for_each_row(
-        "select name from pbx_audit_files where local is not null and remote is not null",
+        std::string{"select name from pbx_audit_files f where local is not null and remote is not null"} +
+            (scope_.account.empty() ? "" : of_own_rows),
         [&](const db::BulkRow& row) { names.push_back(row.text(0)); },
         [&] {
             const auto different = find_differing(std::exchange(names, {}));

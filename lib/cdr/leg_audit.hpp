@@ -3,6 +3,7 @@
 #pragma once
 
 #include "db/bulk.hpp"
+#include "db/leg_naming.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -21,6 +22,7 @@ struct ListedFile {
     std::chrono::sys_seconds modified{};
     std::optional<double> seconds{}; ///< of audio
     bool cut = false;                ///< its header was never finished, or declares more than the file has
+    bool twice = false;              ///< several files in the spool have this name
 };
 
 /// Where a file was found, and what is known of its audio.
@@ -39,7 +41,7 @@ struct AuditedRow {
     std::chrono::sys_seconds calldate;
     std::string linkedid, accountcode;
     std::optional<std::string> organization; ///< nothing: no organization has this accountcode
-    std::string recordingfile;
+    std::string recordingfile;               ///< the leg that it names, or its path where that names none
     FoundLeg leg; ///< its state is "ambiguous", "differs", "both", "local", "remote", "awaited" or "missing"
     std::optional<double> talk; ///< seconds that the leg should have at least; nothing: no answered row names it
 };
@@ -90,6 +92,7 @@ struct AuditScope {
     std::optional<std::chrono::sys_seconds> since{}; ///< only rows, and calls that began, at this time or later
     std::string account{};                           ///< accountcode; empty: all
     std::chrono::seconds patience{}; ///< a leg that is in neither place is awaited so long after the end of its call
+    db::LegNaming naming;
 };
 
 /// Temporary tables in the database hold the names, so that a million of them need no memory here. One per session.
@@ -98,9 +101,6 @@ class LegAudit {
   public:
     /// Audits only rows that exist now, since their legs were in the spool by now.
     LegAudit(soci::session& session, AuditScope scope);
-
-    /// Whether the account audited has an organization or a CDR row.
-    bool knows_account();
 
     /// Takes one file of a listing.
     using AddFile = std::function<void(const ListedFile& file)>;

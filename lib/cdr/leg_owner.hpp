@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cdr/legs.hpp"
+#include "db/leg_naming.hpp"
 
 #include <soci/soci.h>
 
@@ -12,14 +13,14 @@ namespace pbx::cdr {
 
 struct LegOwner {
     /// A call that names the leg. Its accountcode is that of the leg's owner, or empty when only rows without an
-    /// account name it; `legs` has this leg alone, and so has `ambiguous` when rows of several accounts name it.
+    /// account name it; `legs` has this leg alone, and so has `ambiguous` when rows of several accounts claim it.
     Call call;
     /// Whether rows with this accountcode, if one was asked for, name the leg.
     bool is_of_account = true;
 };
 
 /// Nothing when no row names the leg. Costs a few look-ups in an index, also where a hundred thousand rows name it.
-std::optional<LegOwner> find_owner(soci::session& session, const std::string& leg,
+std::optional<LegOwner> find_owner(soci::session& session, const db::LegNaming& naming, const std::string& leg,
                                    const std::optional<std::string>& account);
 
 } // namespace pbx::cdr

@@ -1,10 +1,13 @@
 // Calls and their legs, as the CDR rows name them.
 #pragma once
 
+#include "db/leg_naming.hpp"
+
 #include <soci/soci.h>
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,17 +21,22 @@ struct Call {
     bool shared = false;                ///< other accountcodes have recordings under the same linkedid
     std::chrono::sys_seconds started{}; ///< earliest calldate
     std::chrono::sys_seconds ended{};   ///< latest calldate plus duration, rounded up
-    std::vector<std::string> legs;      ///< distinct recordingfile values: by calldate, sequence, name
-    /// Those of `legs` that rows of another account name too, whatever their call. Rows without an account claim
-    /// nothing: the only account that names a leg owns it, and for a call without account such a leg is ambiguous.
+    std::vector<std::string> legs;      ///< distinct legs that its rows name: by calldate, sequence, name
+    /// Those of `legs` that another account claims too: its rows, whatever their call, or the facts of the archived
+    /// leg, which state whose it was when it was archived. Rows without an account claim nothing: the only account that
+    /// names a leg owns it, and for a call without account such a leg is ambiguous.
     std::vector<std::string> ambiguous{};
-    std::string paused{};  ///< pauses_text() of its recording
-    std::string consent{}; ///< consent_text() of its rows
+    std::string paused{};                      ///< pauses_text() of its recording
+    std::string consent{};                     ///< consent_text() of its rows
+    std::map<std::string, std::string> days{}; ///< by leg: the folder of the day that a row's path names (LegNaming)
 };
 
-/// An SQL condition: whether rows of another account than `account` name the leg `leg`. Both are SQL expressions that
-/// are never null; '' stands for no account.
-std::string named_by_others(const std::string& leg, const std::string& account);
+/// An SQL condition: whether rows of another account than `account` claim the leg `leg`, or the facts of the archived
+/// leg do. Both are SQL expressions that are never null; '' stands for no account.
+std::string claimed_by_others(const std::string& leg, const std::string& account);
+
+/// The recorded calls that operators' names for them mean.
+using CallsByName = std::map<std::string, std::vector<Call>>;
 
 /// The recorded calls that an hourly run has to look at, one by one, in bounded memory however many there are. Reads
 /// through a cursor that outlives its transaction, so that no transaction stays open while calls are stitched. One per
@@ -37,23 +45,26 @@ class DueCalls {
   public:
     /// Calls with a CDR row in the last `since` and two or more legs, with all their legs. The server counts
     /// them only if `count` is set, since that takes time.
-    static DueCalls since(soci::session& session, std::chrono::seconds since, bool count = false);
+    static DueCalls since(soci::session& session, const db::LegNaming& naming, std::chrono::seconds since,
+                          bool count = false);
     /// The calls with these linkedids, however old, also those with one leg.
-    static DueCalls named(soci::session& session, const std::vector<std::string>& linkedids, bool count = false);
+    static DueCalls named(soci::session& session, const db::LegNaming& naming,
+                          const std::vector<std::string>& linkedids, bool count = false);
 
     std::optional<Call> next();
     /// How many there are in all, once next() has returned one; 0 when they are not counted.
     std::uint64_t total() const { return total_; }
 
   private:
-    friend std::vector<Call> find_calls(soci::session& session, const std::string& name);
+    friend CallsByName find_calls(soci::session& session, const db::LegNaming& naming,
+                                  const std::vector<std::string>& names);
 
     struct Rows {
-        std::vector<std::string> linkedid, accountcode, recordingfile;
+        std::vector<std::string> linkedid, accountcode, leg;
         std::vector<long long> started, ended;
         std::vector<int> shared, ambiguous;
         std::vector<long long> all;
-        std::vector<std::string> paused, consent;
+        std::vector<std::string> paused, consent, day;
     };
 
     explicit DueCalls(soci::session& session) : session_{&session} {}
@@ -66,9 +77,12 @@ class DueCalls {
     std::uint64_t total_ = 0;
 };
 
-/// The calls that an operator means by `name`: a CDR id (all digits), a linkedid or a uniqueid. One call for a CDR id,
-/// since a row has one accountcode; several where accounts share the linkedid. Empty when there is no such call, or it
-/// has no recording.
-std::vector<Call> find_calls(soci::session& session, const std::string& name);
+/// The calls that an operator means by each name: a CDR id (all digits), a linkedid or a uniqueid. One call for a CDR
+/// id, since a row has one accountcode; several, in the order of their linkedids, where accounts share the linkedid or
+/// rows of several calls have the uniqueid. A name that no call has, or none
+/// with a recording, is not in the result. Two queries, however many names there are; once per session, like DueCalls.
+CallsByName find_calls(soci::session& session, const db::LegNaming& naming, const std::vector<std::string>& names);
+/// The same for one name; empty when there is no such call.
+std::vector<Call> find_calls(soci::session& session, const db::LegNaming& naming, const std::string& name);
 
 } // namespace pbx::cdr

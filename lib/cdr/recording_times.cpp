@@ -1,8 +1,9 @@
-// "Newest" is by the order in which rows were stored, since a wrong calldate is what is looked for.
+// "Newest" is by the order in which rows were stored, since the purpose is to find a wrong calldate.
 #include "cdr/recording_times.hpp"
 
 #include "base/error.hpp"
 #include "base/moment.hpp"
+#include "db/leg_naming.hpp"
 #include "db/patient_query.hpp"
 #include "db/session.hpp"
 
@@ -14,10 +15,10 @@ namespace {
 
 // The range of ids keeps it from reading a table without recordings from end to end.
 constexpr const char* newest = R"(
-    select recordingfile, extract(epoch from calldate)::bigint, coalesce(duration, 0)
+    select {base_name}, extract(epoch from calldate)::bigint, coalesce(duration, 0)
     from asterisk_cdr
-    where id > (select max(id) from asterisk_cdr) - 20000 and recordingfile ~ '^[0-9]{8}-[0-9]{6}-'
-        and abs(extract(epoch from now() - calldate)) < 7 * 86400
+    where id > (select max(id) from asterisk_cdr) - 20000 and {base_name} ~ '^[0-9]{{8}}-[0-9]{{6}}-'
+        and calldate between now() - interval '7 days' and now() + interval '7 days'
     order by id desc limit 20)";
 
 } // namespace
@@ -44,7 +45,8 @@ std::chrono::seconds RecordingTimes::row_ahead() const {
 }
 
 std::vector<RecordingTimes> newest_recording_times(soci::session& session, const Deadline& deadline) {
-    const auto rows = db::ask_patiently(db::connection(session), "read the times of CDR rows", newest, {}, deadline);
+    const auto query = fmt::format(newest, fmt::arg("base_name", db::LegNaming::base_name("recordingfile")));
+    const auto rows = db::ask_patiently(db::connection(session), "read the times of CDR rows", query, {}, deadline);
     std::vector<RecordingTimes> result;
     for (int row = 0; row < PQntuples(rows.get()); ++row) {
         const auto number = [&](int column) {

@@ -1,4 +1,4 @@
-// When recordings began by their names, and when by their CDR rows: two clocks, and two zones.
+// When recordings began, according to their names and to their CDR rows: these come from two clocks and two zones.
 #pragma once
 
 #include "base/deadline.hpp"

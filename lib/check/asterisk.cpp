@@ -1,4 +1,4 @@
-// The running Asterisk, by what it says about itself: files may say what it has not loaded.
+// Asks the running Asterisk about itself, since files may contain what it has not loaded.
 #include "base/identity.hpp"
 #include "base/lines.hpp"
 #include "check/areas.hpp"
@@ -61,11 +61,17 @@ constexpr std::array needed_modules{
     NeededModule{"app_queue", State::failure, "there are no queues"},
     NeededModule{"res_pjsip", State::failure, "there are no phones and no trunks"},
     NeededModule{"chan_pjsip", State::failure, "there are no phones and no trunks"},
+    NeededModule{"res_pjsip_header_funcs", State::failure, "calls that a trunk sends to \"s\" are refused"},
     NeededModule{"cdr_custom", State::warning, "CDR rows of an outage of the database are lost"},
     NeededModule{"app_db", State::warning, no_pause},
     NeededModule{"app_system", State::warning, no_pause},
     NeededModule{"app_verbose", State::warning, no_pause},
     NeededModule{"res_clioriginate", State::warning, no_pause},
+};
+
+constexpr std::array modules_for_consent{
+    NeededModule{"app_read", State::failure, "calls that are asked for consent with a key end"},
+    NeededModule{"app_playback", State::failure, "calls to which the recording is announced end"},
 };
 
 // Those of "module show" that run.
@@ -105,9 +111,9 @@ class AsteriskCheck {
 
     void run() {
         check_version();
-        check_modules();
         check_cdr();
         check_folders();
+        check_modules();
         check_loaded_files(
             options_, version_, [this](const std::string& command) { return ask(command); }, findings_);
     }
@@ -134,9 +140,12 @@ class AsteriskCheck {
     }
 
     void check_modules() {
+        std::vector<NeededModule> needed{needed_modules.begin(), needed_modules.end()};
+        if (asks_for_consent(options_))
+            needed.insert(needed.end(), modules_for_consent.begin(), modules_for_consent.end());
         const auto running = running_modules(ask("module show"));
         std::size_t missing = 0;
-        for (const auto& module : needed_modules) {
+        for (const auto& module : needed) {
             if (running.contains(module.name))
                 continue;
             ++missing;
@@ -146,7 +155,7 @@ class AsteriskCheck {
                                        module.name)});
         }
         if (missing == 0)
-            findings_.ok(fmt::format("all {} modules that are needed are running", needed_modules.size()));
+            findings_.ok(fmt::format("all {} modules that are needed are running", needed.size()));
     }
 
     void check_cdr() {

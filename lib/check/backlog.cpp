@@ -1,14 +1,20 @@
 // What the hourly runs should have done by now.
+#include "archive/facts_journal.hpp"
 #include "base/folder.hpp"
 #include "base/moment.hpp"
 #include "cdr/legs.hpp"
 #include "check/areas.hpp"
 #include "check/session.hpp"
+#include "recording/build.hpp"
 #include "recording/freshness.hpp"
 #include "recording/resolved_call.hpp"
+#include "spool/halves.hpp"
 #include "spool/leg_file.hpp"
+#include "spool/leg_folders.hpp"
+#include "spool/moved_journal.hpp"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <filesystem>
@@ -21,7 +27,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// An hourly run that takes its time, and one that failed.
+// This allows for one hourly run that is slow, and one that failed.
 constexpr std::chrono::seconds late{3h};
 constexpr std::chrono::seconds too_late{25h};
 
@@ -43,27 +49,29 @@ struct Waiting {
     std::string name; ///< of the oldest
 };
 
-Waiting legs_waiting(const Folder& spool, const Deadline& deadline) {
+Waiting legs_waiting(const spool::LegFolders& folders, const Deadline& deadline, Findings& findings) {
     Waiting legs;
     const auto now = current_second();
-    spool.for_each_name([&](const std::string& name) {
+    const auto look = [&](const spool::Day& day, const Folder& folder, const std::string& name) {
         if (deadline.passed())
             throw Error{Exit::temporary, "not all legs in the spool were looked at in time", "increase --timeout"};
-        const auto status = spool::is_leg_name(name) ? spool.look(name) : std::nullopt;
+        const auto status = spool::is_leg_name(name) ? folder.look(name) : std::nullopt;
         if (!status || !S_ISREG(status->st_mode))
             return;
         ++legs.count;
         legs.bytes += static_cast<double>(status->st_size);
         if (const auto age = age_of(*status, now); legs.name.empty() || age > legs.oldest) {
             legs.oldest = age;
-            legs.name = name;
+            legs.name = spool::path_below_spool(day, name);
         }
-    });
+    };
+    const auto report = [&](const Error& error) { findings.fail(error); };
+    folders.for_each_name(folders.days(report), look, report);
     return legs;
 }
 
-void check_legs(const Folder& spool, bool archived, const Deadline& deadline, Findings& findings) {
-    const auto legs = legs_waiting(spool, deadline);
+void check_legs(const spool::LegFolders& folders, bool archived, const Deadline& deadline, Findings& findings) {
+    const auto legs = legs_waiting(folders, deadline, findings);
     findings.measure({"legs_waiting", "Legs in the spool.", static_cast<double>(legs.count), {}});
     findings.measure({"legs_waiting_bytes", "Bytes of legs in the spool.", legs.bytes, {}});
     findings.measure({"oldest_leg_seconds",
@@ -79,12 +87,32 @@ void check_legs(const Folder& spool, bool archived, const Deadline& deadline, Fi
         findings.add({legs.oldest < too_late ? State::warning : State::failure, text, hint});
 }
 
+// Every run of pbx-archive appends to the journal, so its modification time says nothing about its first line. Nothing
+// for a journal that must not be trusted, which the area spool reports.
+std::optional<std::chrono::sys_seconds> oldest_fact(const Folder& spool) {
+    std::optional<std::chrono::sys_seconds> oldest;
+    const auto keep_first = [&](const nlohmann::json& facts) {
+        const std::chrono::microseconds since_epoch{facts.at("archived_at").get<std::int64_t>()};
+        if (!oldest)
+            oldest = std::chrono::sys_seconds{std::chrono::floor<std::chrono::seconds>(since_epoch)};
+    };
+    try {
+        archive::for_each_journaled_fact(spool, keep_first);
+    } catch (const Error& error) {
+        if (error.status() != Exit::no_permission)
+            throw;
+    }
+    return oldest;
+}
+
 // Facts wait in the spool while the database does not answer.
 void check_facts(const Folder& spool, Findings& findings) {
     const auto journal = spool.look(".facts");
     if (!journal || journal->st_size == 0)
         return;
-    const auto age = age_of(*journal, current_second());
+    const auto now = current_second();
+    const auto oldest = oldest_fact(spool);
+    const auto age = oldest ? now - *oldest : age_of(*journal, now);
     if (age >= late)
         findings.warn(fmt::format("facts of archived recordings have waited for the database for {}", in_words(age)),
                       "run pbx-archive -v, and see what it says about the facts");
@@ -92,16 +120,26 @@ void check_facts(const Folder& spool, Findings& findings) {
 
 class CallsDue {
   public:
-    CallsDue(const CheckOptions& options, const Deadline& deadline)
-        : deadline_{deadline}, legs_{Folder::open(options.places.spool)} {
+    CallsDue(const CheckOptions& options, const Deadline& deadline, Findings& findings)
+        : deadline_{deadline}, naming_{options.places.naming()}, legs_{Folder::open(options.places.spool),
+                                                                       options.places.layout},
+          moved_{spool::MovedLegs::since(legs_.spool(),
+                                         current_second() - too_late - recording::patience_for_other_nodes)} {
+        for (const auto& fault : moved_.faults())
+            findings.fail(fault);
         std::error_code failed;
         if (std::filesystem::exists(options.places.stitched, failed))
             stitched_ = Folder::open(options.places.stitched);
+        try {
+            halves_ = spool::HalvesFolder::find(legs_.spool());
+        } catch (const Error& error) {
+            findings.fail(error);
+        }
     }
 
     Waiting find(soci::session& session) const {
         Waiting due;
-        auto calls = cdr::DueCalls::since(session, too_late);
+        auto calls = cdr::DueCalls::since(session, naming_, too_late);
         while (auto call = calls.next()) {
             if (deadline_.passed())
                 throw Error{Exit::temporary, "not all calls were looked at in time", "increase --timeout"};
@@ -118,18 +156,23 @@ class CallsDue {
     }
 
   private:
-    // Whether this machine has a leg of the call and no recording that is up to date.
+    // Whether pbx-stitch would make the call's recording on this machine.
     bool is_due(const cdr::Call& call) const {
         try {
             const auto resolved = recording::resolve_call(call, legs_);
-            const bool here =
-                std::any_of(resolved.legs.begin(), resolved.legs.end(), [](const recording::LocatedLeg& leg) {
-                    return leg.place == recording::LocatedLeg::Place::spool;
-                });
-            return here && !is_current(resolved);
+            return is_own(resolved) && !is_current(resolved);
         } catch (const Error&) {
             return false; // pbx-stitch reports it
         }
+    }
+
+    // A call belongs to the machines that hold, or held, a leg of it, or have halves of one: as pbx-stitch decides.
+    bool is_own(const recording::ResolvedCall& call) const {
+        using Place = recording::LocatedLeg::Place;
+        return std::any_of(call.legs.begin(), call.legs.end(), [&](const recording::LocatedLeg& leg) {
+            return leg.place == Place::spool || leg.place == Place::refused || moved_.contains(leg.name) ||
+                   (halves_ && halves_->has(leg.name));
+        });
     }
 
     bool is_current(const recording::ResolvedCall& call) const {
@@ -139,12 +182,15 @@ class CallsDue {
     }
 
     const Deadline& deadline_;
+    db::LegNaming naming_;
     recording::LocalLegs legs_;
+    spool::MovedLegs moved_;
+    std::optional<spool::HalvesFolder> halves_;
     std::optional<Folder> stitched_;
 };
 
 void check_calls(soci::session& session, const CheckOptions& options, const Deadline& deadline, Findings& findings) {
-    const auto due = CallsDue{options, deadline}.find(session);
+    const auto due = CallsDue{options, deadline, findings}.find(session);
     findings.measure({"calls_due",
                       "Calls that ended hours ago and have no stitched recording.",
                       static_cast<double>(due.count),
@@ -161,7 +207,7 @@ void check_calls(soci::session& session, const CheckOptions& options, const Dead
 
 void check_backlog(const CheckOptions& options, const Deadline& deadline, Findings& findings) {
     const auto spool = Folder::open(options.places.spool);
-    check_legs(spool, !options.places.remote.empty(), deadline, findings);
+    check_legs({spool, options.places.layout}, !options.places.remote.empty(), deadline, findings);
     check_facts(spool, findings);
     soci::session session;
     if (connect(session, options, deadline, findings, "calls that are due"))

@@ -1,4 +1,4 @@
-// Each area is a process of its own: a database, a disk or an Asterisk that hangs costs only its area.
+// Each area is a process of its own: a database, a disk or an Asterisk that hangs affects only its area.
 #include "check/check.hpp"
 
 #include "base/apart.hpp"
@@ -22,7 +22,7 @@ namespace pbx::check {
 namespace {
 
 std::string look_at(const Area& area, const CheckOptions& options, const Deadline& deadline) {
-    // What the library says to an operator elsewhere is a finding here.
+    // What the library logs for an operator elsewhere is a finding here.
     if (log::level() != log::Level::verbose)
         log::begin(log::tool(), log::Level::quiet);
     Findings findings;

@@ -7,16 +7,15 @@
 
 #include <fmt/format.h>
 
-#include <filesystem>
 #include <optional>
 #include <set>
-#include <system_error>
 
 namespace pbx::check {
 
 namespace {
 
-// What a tool printed: "tool: message", then "tool: hint: what to do". What several say is reported once.
+// What a tool printed: "tool: message", then "tool: hint: what to do". A message that several tools print is reported
+// once.
 void add_complaint(const std::string& tool, const std::string& printed, std::set<std::string>& said,
                    Findings& findings) {
     std::string what;
@@ -36,18 +35,17 @@ void add_complaint(const std::string& tool, const std::string& printed, std::set
                       hint.empty() ? "run " + tool + " --help" : hint);
 }
 
-// What `tool` says against the configuration; nothing when it accepts it, or is not there.
+// What `tool` prints if it rejects the configuration; nothing when it accepts it, or is not installed.
 std::optional<std::string> refusal(const std::string& tool, const CheckOptions& options, const Deadline& deadline,
                                    Findings& findings) {
-    const auto program = std::filesystem::path{running_program()}.parent_path() / tool;
-    std::error_code failed;
-    if (!std::filesystem::exists(program, failed)) {
+    const auto program = installed_tool(tool);
+    if (program.empty()) {
         findings.warn(fmt::format("{} is not installed beside pbx-check", tool), "install the whole package");
         return std::nullopt;
     }
     const auto environment =
         child_environment([](std::string_view name) { return name != "PBX_CONFIG"; }, {"PBX_CONFIG=" + options.config});
-    auto run = run_command({{program.native(), "--check-configuration"}, environment, {}}, deadline);
+    auto run = run_command({{program, "--check-configuration"}, environment, {}}, deadline);
     return run.status == 0 && !run.timed_out ? std::nullopt : std::optional{std::move(run.err)};
 }
 

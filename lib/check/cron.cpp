@@ -1,4 +1,5 @@
 // Whether something starts the hourly runs, and whether they ran.
+#include "base/apart.hpp"
 #include "base/fd.hpp"
 #include "base/folder.hpp"
 #include "base/identity.hpp"
@@ -31,11 +32,16 @@ using namespace std::chrono_literals;
 constexpr std::array runs{"pbx-calls import", "pbx-stitch", "pbx-archive"};
 
 constexpr const char* default_crontab = "/etc/cron.d/pbx-recording-tools";
-constexpr const char* default_timer = "/etc/systemd/system/pbx-recording-tools.timer";
+constexpr const char* enabled_timer = "/etc/systemd/system/timers.target.wants/pbx-recording-tools.timer";
 
 // The time after which a run is late.
 constexpr std::chrono::seconds hourly{2h + 15min};
 constexpr std::chrono::seconds daily{26h};
+
+struct Schedule {
+    std::chrono::seconds patience = daily;
+    bool imports = false; ///< whether it runs the import, which only some machines need
+};
 
 bool is_cron(const fs::path& process) {
     std::error_code failed;
@@ -52,12 +58,11 @@ bool is_cron(const fs::path& process) {
 // systemd-cron has no daemon: it makes timers from crontabs.
 bool has_generated_timer(const std::string& name) {
     std::error_code failed;
-    for (const auto& entry : fs::directory_iterator{"/run/systemd/generator", failed}) {
+    const fs::directory_iterator made{"/run/systemd/generator", failed};
+    return std::any_of(begin(made), end(made), [&](const fs::directory_entry& entry) {
         const auto file = entry.path().filename().native();
-        if (file.starts_with("cron-" + name) && file.ends_with(".timer"))
-            return true;
-    }
-    return false;
+        return file.starts_with("cron-" + name) && file.ends_with(".timer");
+    });
 }
 
 bool daemon_runs() {
@@ -88,13 +93,13 @@ void check_user(const CronJob& job, const CheckOptions& options, Findings& findi
             fmt::format("chown {}: {}, or change the user in {}", job.user, options.places.spool, options.cron));
 }
 
-// Whether all runs have a line. Returns how old the last runs may be.
-std::chrono::seconds check_jobs(const std::vector<CronJob>& jobs, const CheckOptions& options, Findings& findings) {
-    auto patience = hourly;
+// Whether all runs have a line.
+Schedule check_jobs(const std::vector<CronJob>& jobs, const CheckOptions& options, Findings& findings) {
+    Schedule schedule{hourly};
     std::optional<CronJob> stitching;
     for (const std::string run : runs) {
-        const auto job = std::find_if(jobs.begin(), jobs.end(),
-                                      [&](const CronJob& each) { return each.command.find(run) != std::string::npos; });
+        const auto job =
+            std::find_if(jobs.begin(), jobs.end(), [&](const CronJob& each) { return starts_run(each.command, run); });
         if (job == jobs.end()) {
             findings.add({run == runs.front() ? State::warning : State::failure,
                           fmt::format("no line of {} runs {}", options.cron, run),
@@ -102,37 +107,39 @@ std::chrono::seconds check_jobs(const std::vector<CronJob>& jobs, const CheckOpt
             continue;
         }
         stitching = *job;
+        schedule.imports = schedule.imports || run == runs.front();
         if (job->hours != "*")
-            patience = daily;
+            schedule.patience = daily;
     }
     if (stitching)
         check_user(*stitching, options, findings);
-    return patience;
+    return schedule;
 }
 
-std::chrono::seconds check_crontab(const CheckOptions& options, Findings& findings) {
+Schedule check_crontab(const CheckOptions& options, Findings& findings) {
     const fs::path path{options.cron};
     const auto text = read_file(path);
     if (const auto fault = cron_fault(path, text); !fault.text.empty())
         findings.fail(fmt::format("cron ignores {}: {}", options.cron, fault.text), fault.hint);
-    const auto patience = check_jobs(jobs_in(text), options, findings);
+    const auto schedule = check_jobs(jobs_in(text), options, findings);
     check_daemon(path, findings);
-    return patience;
+    return schedule;
 }
 
-std::chrono::seconds check_timer(const CheckOptions& options, Findings& findings) {
+Schedule check_timer(const CheckOptions& options, Findings& findings) {
     const fs::path timer{options.cron};
     const auto service = fs::path{timer}.replace_extension(".service");
     const auto text = read_file(service);
     for (const std::string run : runs)
-        if (text.find(run) == std::string::npos)
+        if (!starts_run(text, run))
             findings.add({run == runs.front() ? State::warning : State::failure,
                           fmt::format("{} does not run {}", service.native(), run),
                           "take the commands of the file crontab of this package"});
     std::error_code failed;
-    if (!fs::exists(timer.parent_path() / "timers.target.wants" / timer.filename(), failed))
+    if (!fs::exists(timer.parent_path() / "timers.target.wants" / timer.filename(), failed) &&
+        fs::weakly_canonical(enabled_timer, failed) != fs::weakly_canonical(timer, failed))
         findings.fail(options.cron + " is not enabled", "systemctl enable --now " + timer.filename().native());
-    return daily;
+    return {daily, starts_run(text, runs.front())};
 }
 
 void check_last_run(const std::string& tool, const std::optional<std::chrono::sys_seconds>& last,
@@ -140,61 +147,65 @@ void check_last_run(const std::string& tool, const std::optional<std::chrono::sy
     if (last)
         findings.measure({"tool_last_run_timestamp_seconds", "When a tool last began to run.",
                           static_cast<double>(last->time_since_epoch().count()), fmt::format("tool=\"{}\"", tool)});
-    const auto hint = "see what cron mailed, and run " + tool + " -v as the user that cron takes";
+    const auto hint = "see what cron mailed, and run " + tool + " -v as the user that cron uses";
     if (!last)
-        findings.fail(fmt::format("{} has never run on this machine", tool), hint);
+        findings.fail(fmt::format("{} has never {} on this machine", tool, tool == runs.front() ? "succeeded" : "run"),
+                      hint);
     else if (now - *last > patience)
         findings.fail(fmt::format("{} last ran at {}", tool, shown_time(*last)), hint);
     else
         findings.ok(fmt::format("{} ran at {}", tool, shown_time(*last)));
 }
 
-// A new crontab's first run is to come.
+// The first run of a new crontab may still be to come.
 bool is_new(const std::string& path, std::chrono::sys_seconds now, std::chrono::seconds patience) {
     struct stat status {};
     return ::stat(path.c_str(), &status) == 0 &&
            now - std::chrono::sys_seconds{std::chrono::seconds{status.st_ctime}} < patience;
 }
 
-void check_last_runs(const CheckOptions& options, std::chrono::seconds patience, const Deadline& deadline,
+void check_last_runs(const CheckOptions& options, const Schedule& schedule, const Deadline& deadline,
                      Findings& findings) {
     become_owner_of(options.places.spool);
+    end_with_parent(); // the system forgets it when the user changes
     soci::session session;
     if (!connect(session, options, deadline, findings, "last runs"))
         return;
     const auto table = db::list_nodes(session, deadline);
     const auto* own = table.find(db::this_node(options.node, options.places.spool));
     const auto row = own == nullptr ? db::NodeRow{} : *own;
-    if (!row.last_run() && is_new(options.cron, current_second(), patience)) {
+    const auto patience = schedule.patience;
+    const bool is_first_to_come = is_new(options.cron, current_second(), patience);
+    if (!row.last_run() && is_first_to_come) {
         findings.ok("the tools have not run yet: " + options.cron + " is new");
         return;
     }
     check_last_run("pbx-stitch", row.last_stitch, table.now, patience, findings);
     if (!options.places.remote.empty())
         check_last_run("pbx-archive", row.last_archive, table.now, patience, findings);
-    if (row.last_import)
+    if (row.last_import || (schedule.imports && !is_first_to_come))
         check_last_run("pbx-calls import", row.last_import, table.now, patience, findings);
 }
 
 } // namespace
 
-void check_cron(const CheckOptions& given, const Deadline& deadline, Findings& findings) {
+void check_cron(const CheckOptions& options, const Deadline& deadline, Findings& findings) {
     std::error_code failed;
-    auto options = given;
+    auto with_default = options;
     if (options.cron.empty())
-        options.cron =
-            !fs::exists(default_crontab, failed) && fs::exists(default_timer, failed) ? default_timer : default_crontab;
-    auto patience = daily;
-    if (!fs::exists(options.cron, failed))
-        findings.fail("nothing starts the hourly runs: there is no " + options.cron,
+        with_default.cron = fs::exists(enabled_timer, failed) ? fs::canonical(enabled_timer).native() : default_crontab;
+    Schedule schedule;
+    if (!fs::exists(with_default.cron, failed))
+        findings.fail("nothing starts the hourly runs: there is no " + with_default.cron,
                       "install the file crontab of this package there, or name another one, or a systemd timer, with "
                       "--cron");
     else
-        patience = options.cron.ends_with(".timer") ? check_timer(options, findings) : check_crontab(options, findings);
+        schedule = with_default.cron.ends_with(".timer") ? check_timer(with_default, findings)
+                                                         : check_crontab(with_default, findings);
     if (std::none_of(findings.all().begin(), findings.all().end(),
                      [](const Finding& found) { return found.state != State::ok; }))
-        findings.ok(options.cron + " starts the hourly runs");
-    check_last_runs(options, patience, deadline, findings);
+        findings.ok(with_default.cron + " starts the hourly runs");
+    check_last_runs(with_default, schedule, deadline, findings);
 }
 
 } // namespace pbx::check

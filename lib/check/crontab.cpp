@@ -27,7 +27,39 @@ bool is_time_field(std::string_view word) {
     });
 }
 
+// The parts between any of the separators; none is empty.
+std::vector<std::string_view> split(std::string_view text, const char* separators) {
+    std::vector<std::string_view> parts;
+    while (!text.empty()) {
+        const auto end = std::min(text.find_first_of(separators), text.size());
+        if (end > 0)
+            parts.push_back(text.substr(0, end));
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return parts;
+}
+
+// Whether one simple command, as its words, is the run.
+bool is_run(const std::vector<std::string_view>& words, std::string_view tool, std::string_view subcommand) {
+    constexpr std::array<std::string_view, 3> others{"audit", "init", "verify"};
+    const auto found = std::find_if(words.begin(), words.end(),
+                                    [&](std::string_view word) { return word.substr(word.rfind('/') + 1) == tool; });
+    if (found == words.end() || (found != words.begin() && *(found - 1) == "-v"))
+        return false;
+    const auto has = [&](std::string_view word) { return std::find(found, words.end(), word) != words.end(); };
+    return subcommand.empty() ? std::none_of(others.begin(), others.end(), has) : has(subcommand);
+}
+
 } // namespace
+
+bool starts_run(std::string_view command, std::string_view run) {
+    const auto blank = std::min(run.find(' '), run.size());
+    const auto subcommand = run.substr(std::min(blank + 1, run.size()));
+    const auto parts = split(command, ";&|()\n");
+    return std::any_of(parts.begin(), parts.end(), [&](std::string_view part) {
+        return is_run(split(part, " \t'\"="), run.substr(0, blank), subcommand);
+    });
+}
 
 std::vector<CronJob> jobs_in(std::string_view crontab) {
     std::vector<CronJob> jobs;

@@ -17,6 +17,10 @@ struct CronJob {
 /// The jobs of a crontab with users. Lines that cron does not understand, comments and variables are left out.
 std::vector<CronJob> jobs_in(std::string_view crontab);
 
+/// Whether a shell command runs `run`, a tool or a tool with its subcommand ("pbx-archive", "pbx-calls import"). The
+/// tool's other subcommands are something else, and so is `command -v pbx-archive`.
+bool starts_run(std::string_view command, std::string_view run);
+
 /// Why cron ignores the file at `path` ("its name has a dot"), and what to do; empty when it does not, or when it
 /// cannot be looked at. crontab(5) and cron(8) of Debian.
 struct CronFault {

@@ -6,6 +6,7 @@
 #include "base/moment.hpp"
 #include "check/areas.hpp"
 #include "db/server.hpp"
+#include "listening/link_keys.hpp"
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -48,7 +49,7 @@ bool has_secret(std::string_view text) {
 
 // rclone's own rule: https://rclone.org/docs/#config-config-file
 std::string rclone_config() {
-    if (const auto named = environment("RCLONE_CONFIG"); !named.empty())
+    if (auto named = environment("RCLONE_CONFIG"); !named.empty())
         return named;
     const auto home = environment("HOME");
     const auto base = environment("XDG_CONFIG_HOME");
@@ -104,6 +105,20 @@ void check_database_keys(const CheckOptions& options, Findings& findings) {
     }
 }
 
+// Reads the keys as the tools that sign and verify links do; those must run as the same user.
+void check_link_keys(const CheckOptions& options, Findings& findings) {
+    if (options.link_key.empty())
+        return;
+    try {
+        static_cast<void>(listening::read_link_keys(options.link_key));
+    } catch (const Error& error) {
+        const auto hint = fmt::format("chown {0}: {1}; chmod 0600 {1}", account_name(::geteuid()), options.link_key);
+        findings.fail(
+            fmt::format("links can be neither signed nor verified by {}: {}", account_name(::geteuid()), error.what()),
+            error.hint().empty() ? hint : error.hint());
+    }
+}
+
 } // namespace
 
 void check_keys(const CheckOptions& options, const Deadline& /*deadline*/, Findings& findings) {
@@ -111,6 +126,7 @@ void check_keys(const CheckOptions& options, const Deadline& /*deadline*/, Findi
         check_secret(options.config, "the passwords in", findings);
     check_rclone_keys(options, findings);
     check_database_keys(options, findings);
+    check_link_keys(options, findings);
     if (findings.all().empty())
         findings.ok("passwords and keys are not open to everybody, and no certificate expires soon");
 }

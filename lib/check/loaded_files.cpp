@@ -155,6 +155,12 @@ class LoadedFiles {
 
 } // namespace
 
+bool asks_for_consent(const CheckOptions& options) {
+    const auto files = deployed_files(Folder::open(options.console.folder));
+    return std::any_of(files.begin(), files.end(),
+                       [](const File& file) { return file.text.find("__consent]\n") != std::string::npos; });
+}
+
 void check_loaded_files(const CheckOptions& options, int version,
                         const std::function<std::string(const std::string&)>& ask, Findings& findings) {
     const auto folder = Folder::open(options.console.folder);

@@ -14,4 +14,7 @@ namespace pbx::check {
 void check_loaded_files(const CheckOptions& options, int version,
                         const std::function<std::string(const std::string&)>& ask, Findings& findings);
 
+/// Whether a deployed organization asks for consent. Throws Error for the folder of Asterisk's configuration.
+bool asks_for_consent(const CheckOptions& options);
+
 } // namespace pbx::check

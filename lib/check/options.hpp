@@ -17,6 +17,7 @@ struct CheckOptions {
     std::string database;
     std::string node;       ///< this machine's name among several; empty: none
     std::string migrations; ///< folder
+    std::string link_key;   ///< the file of the keys that sign links; empty: none
     dialplan::Rules rules;  ///< the emergency numbers, which the deployed dialplan contains
     deploy::Console console{"asterisk", "/etc/asterisk", 512U << 20U}; ///< all organizations' dialplan is long
     std::string cron;               ///< the crontab, or a systemd timer (NAME.timer); empty: the usual place of either

@@ -4,6 +4,7 @@
 #include "base/atomic_file.hpp"
 #include "base/identity.hpp"
 #include "spool/leg_file.hpp"
+#include "spool/leg_folders.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -64,13 +65,11 @@ class OwnFiles {
         : spool_{spool}, options_{options}, deadline_{deadline}, findings_{findings}, owner_{spool.owner().st_uid} {}
 
     void check() {
-        const bool fix = may_fix(spool_);
-        for_each(spool_, [&](const std::string& name, const struct stat& status) {
-            if (is_ours_in_spool(name))
-                sort_out(spool_, name, status, fix);
-            else if (spool::is_leg_name(name) && S_ISREG(status.st_mode))
-                legs_.add(spool_.path_of(name));
-        });
+        check_legs_in(spool_);
+        const spool::LegFolders folders{spool_, options_.places.layout};
+        for (const auto& day : folders.days([this](const Error& error) { findings_.fail(error); }))
+            if (const auto folder = folders.find_day(day))
+                check_legs_in(*folder);
         for (const auto& path : {options_.places.stitched, options_.places.stitch_src})
             check_folder(path);
         report();
@@ -86,6 +85,16 @@ class OwnFiles {
             const auto status = folder.look(name);
             if (status && status->st_uid != owner_)
                 each(name, *status);
+        });
+    }
+
+    void check_legs_in(const Folder& folder) {
+        const bool fix = may_fix(folder);
+        for_each(folder, [&](const std::string& name, const struct stat& status) {
+            if (is_ours_in_spool(name))
+                sort_out(folder, name, status, fix);
+            else if (spool::is_leg_name(name) && S_ISREG(status.st_mode))
+                legs_.add(folder.path_of(name));
         });
     }
 
@@ -108,12 +117,12 @@ class OwnFiles {
 
     // Whether it is there now.
     bool make_folder(const std::string& path) {
-        if (options_.fix) {
+        const auto parent = std::filesystem::absolute(path).parent_path();
+        if (may_make_in(parent)) {
             Folder::create(path, &spool_);
             findings_.ok("created " + path);
             return true;
         }
-        const auto parent = std::filesystem::path{path}.parent_path();
         struct stat status {};
         if (::stat(parent.c_str(), &status) == 0 && status.st_uid == owner_)
             return false; // the run that needs it creates it
@@ -123,8 +132,20 @@ class OwnFiles {
         return false;
     }
 
+    bool may_make_in(const std::filesystem::path& parent) const {
+        std::error_code failed;
+        return std::filesystem::is_directory(parent, failed) && may_fix(Folder::open(parent));
+    }
+
+    // A configured folder may be a mistyped one of the system.
+    static bool is_only_ours(const Folder& folder) {
+        bool ours = (folder.owner().st_mode & S_IWOTH) == 0;
+        folder.for_each_name([&](const std::string& name) { ours = ours && is_ours_in_folder(name); });
+        return ours;
+    }
+
     void sort_out_folder(const Folder& folder, bool fix) {
-        if (fix && folder.owner().st_uid == 0) {
+        if (fix && folder.owner().st_uid == 0 && is_only_ours(folder)) {
             spool_.give_to_owner(folder.fd());
             fixed_.add(folder.path().native());
         } else {

@@ -1,4 +1,4 @@
-// The program itself; what it reaches is the area "remote".
+// Checks the program itself; the area "remote" checks what it reaches.
 #include "base/lines.hpp"
 #include "base/printable.hpp"
 #include "base/subprocess.hpp"

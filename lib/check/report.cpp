@@ -3,11 +3,13 @@
 
 #include "base/moment.hpp"
 #include "base/output.hpp"
+#include "base/pager.hpp"
+#include "base/terminal.hpp"
+#include "base/wrap.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
-#include <unistd.h>
 #include <version.hpp>
 
 #include <algorithm>
@@ -46,14 +48,22 @@ std::string summary(const Report& report) {
     return fmt::format("{}: {}", words.at(static_cast<std::size_t>(worst(report))), fmt::join(parts, ", "));
 }
 
+Colour colour_of(State state) {
+    return state == State::ok ? Colour::green : state == State::warning ? Colour::yellow : Colour::red;
+}
+
 void print_line(const std::string& area, const Finding& finding, bool on_terminal) {
     if (!on_terminal) {
         output::print("{}\t{}\t{}\t{}\n", name_of(finding.state), area, finding.what, finding.hint);
         return;
     }
-    output::print("{:<8} {:<14} {}\n", name_of(finding.state), area, finding.what);
+    constexpr std::size_t beside_area = 24;
+    constexpr std::size_t below_area = 9; // a command has more room there
+    const auto state = fmt::format("{:<8}", name_of(finding.state));
+    output::print("{} {:<14} {}\n", coloured(state, colour_of(finding.state)), area,
+                  wrapped(finding.what, beside_area, stdout_width()));
     if (!finding.hint.empty())
-        output::print("{:24}{}\n", "", finding.hint);
+        output::print("{:{}}{}\n", "", below_area, wrapped(finding.hint, below_area, stdout_width()));
 }
 
 void print_json(const Report& report) {
@@ -87,9 +97,10 @@ void print(const Report& report, Form form) {
     if (form == Form::json) {
         print_json(report);
     } else {
+        const bool on_terminal = stdout_is_terminal();
         if (form == Form::lines)
-            output::print("{}\n", summary(report));
-        const bool on_terminal = ::isatty(STDOUT_FILENO) == 1;
+            output::print("{}\n", on_terminal ? wrapped(summary(report), 0, stdout_width()) : summary(report));
+        pager::begin();
         for (const auto& each : report)
             for (const auto& finding : each.findings.all())
                 if (form == Form::lines || finding.state != State::ok)

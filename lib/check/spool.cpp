@@ -78,7 +78,7 @@ void check_space(const Folder& spool, const recording::SpaceRules& rules, Findin
                       "remove old files there, or make a file system with more inodes");
 }
 
-// A file without a name, which nobody sees. Sets `fault` to errno where there is none.
+// A file without a name, which nobody sees. Sets `fault` to errno when it cannot be created.
 Fd make_nameless(const Folder& spool, int& fault) {
     const FilesAs rights{identity_of(spool.owner().st_uid, spool.owner().st_gid)};
     Fd file{::openat(spool.fd(), ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)};

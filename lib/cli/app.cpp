@@ -2,14 +2,17 @@
 #include "cli/app.hpp"
 
 #include "base/deadline.hpp"
+#include "base/duration.hpp"
 #include "base/fd.hpp"
 #include "base/interrupt.hpp"
 #include "base/log.hpp"
 #include "base/name.hpp"
 #include "base/output.hpp"
+#include "base/pager.hpp"
 #include "base/trust.hpp"
 #include "cli/completion.hpp"
 #include "cli/config_reader.hpp"
+#include "cli/help.hpp"
 
 #include <fmt/format.h>
 #include <version.hpp>
@@ -34,10 +37,11 @@ constexpr const char* default_config = "/etc/pbx/pbx.conf";
 
 App::App(const std::string& tool, const std::string& description) : CLI::App{description, tool} {
     fallthrough();
-    set_version_flag("--version", tool + " " + pbx::version);
-    set_help_flag("-h,--help", "Print this help and exit");
-    add_flag("-q,--quiet", quiet_, "Print errors only");
-    add_flag("-v,--verbose", verbose_, "Print what is done and why");
+    formatter(std::make_shared<HelpFormatter>());
+    set_version_flag("--version", tool + " " + pbx::version)->group(general_group);
+    set_help_flag("-h,--help", "Print this help and exit")->group(general_group);
+    add_flag("-q,--quiet", quiet_, "Print errors only")->group(general_group);
+    add_flag("-v,--verbose", verbose_, "Print what is done and why")->group(general_group);
 
     const char* named = std::getenv("PBX_CONFIG");
     const bool given = named != nullptr && *named != '\0';
@@ -45,6 +49,7 @@ App::App(const std::string& tool, const std::string& description) : CLI::App{des
     const bool must = given || std::filesystem::exists(default_config, ignored);
     set_config("--config", given ? named : default_config, "Configuration file, see pbx.conf(5)")
         ->required(must)
+        ->group(general_group)
         ->type_name("FILE")
         // Called for the default too, before CLI11 opens the file.
         ->check([this](const std::string& path) {
@@ -76,7 +81,7 @@ std::string App::config_file() const {
 
 CLI::Option* App::add_setting(const std::string& flag, const std::string& variable, std::string& value,
                               const std::string& description) {
-    return add_option(flag, value, description)->envname(variable);
+    return add_option(flag, value, description)->envname(variable)->group(settings_group);
 }
 
 // NOLINTNEXTLINE(readability-convert-member-functions-to-static): called on the application, like its siblings
@@ -89,7 +94,7 @@ CLI::Option* App::add_duration(CLI::App& where, const std::string& flag, std::ch
                 try {
                     value = parse_duration(text);
                 } catch (const Error& error) {
-                    throw CLI::ValidationError{flag, error.what()};
+                    throw CLI::ValidationError{flag, std::string{error.what()} + "; " + error.hint()};
                 }
             },
             description)
@@ -137,9 +142,14 @@ void App::add_node(std::string& value) {
         });
 }
 
-void App::add_metrics(std::string& value) {
-    add_option("--metrics", value, "Add the run's numbers to FILE, for Prometheus' textfile collector")
+CLI::Option* App::add_metrics(std::string& value) {
+    return add_option("--metrics", value, "Add the run's numbers to FILE, for Prometheus' textfile collector")
         ->type_name("FILE");
+}
+
+void App::add_pager() {
+    has_pager_ = true;
+    add_flag("--no-pager", no_pager_, "Never show a report in a pager")->group(general_group);
 }
 
 void App::add_emergency(std::vector<std::string>& value) {
@@ -164,26 +174,59 @@ void App::add_emergency(std::vector<std::string>& value) {
         ->allow_extra_args(false);
 }
 
+void App::refuse_with(const CLI::App* command, std::vector<const CLI::Option*> options) {
+    auto way = command->get_name();
+    for (const auto* group = command->get_parent(); group != nullptr; group = group->get_parent())
+        way.insert(0, group->get_name() + " ");
+    unused_.push_back({[command] { return command->parsed(); }, std::move(way), std::move(options)});
+}
+
+void App::refuse_with(const CLI::Option* option, std::vector<const CLI::Option*> options) {
+    unused_.push_back({[option] { return option->count() > 0; },
+                       get_name() + " with " + option->get_name(option->get_positional()), std::move(options)});
+}
+
+void App::add_examples(const std::vector<std::string>& commands) {
+    footer(examples_text(commands));
+}
+
 void App::after_parsing(std::function<void()> action) {
     after_parsing_.push_back(std::move(action));
 }
 
 std::optional<std::string> App::answer_instead(int argc, const char* const* argv) {
     // The build calls this before anything that the tool requires exists.
-    if (argc == 2 && std::string_view{argv[1]} == "--generate-completion")
-        return bash_completion(*this);
-    // pbx-check asks so whether this tool accepts the configuration file.
+    constexpr std::string_view generate = "--generate-completion=";
+    if (argc == 2 && std::string_view{argv[1]}.starts_with(generate))
+        if (auto script = completion_script(*this, argv[1] + generate.size()))
+            return script;
+    if (argc == 3 && std::string_view{argv[1]} == "--complete-values" && print_values_) {
+        complete_values(argv[2], argv);
+        return "";
+    }
+    // With this, pbx-check asks whether the tool accepts the configuration file.
     if (argc == 2 && std::string_view{argv[1]} == "--check-configuration") {
         try {
             parse_or_answer(1, argv);
         } catch (const Error& error) {
-            // It requires arguments that are not here.
+            // The tool may require arguments, which are missing here.
             if (error.status() != Exit::usage)
                 throw;
         }
         return "";
     }
     return parse_or_answer(argc, argv);
+}
+
+void App::complete_values(const char* kind, const char* const* argv) {
+    constexpr std::chrono::seconds patience{3};
+    try {
+        parse_or_answer(1, argv);
+        arm_watchdog(patience);
+        print_values_(kind);
+    } catch (const Error&) {
+        // A message would stand in the middle of the line that the operator types.
+    }
 }
 
 std::optional<std::string> App::parse_or_answer(int argc, const char* const* argv) {
@@ -239,10 +282,12 @@ Exit App::parse_and_work(int argc, const char* const* argv, const std::function<
             output::write(*text);
             return Exit::ok;
         }
+        refuse_unused(unused_, argc, argv);
         for (const auto& action : after_parsing_)
             action();
     } catch (const Error& error) {
-        if (!on_bad_configuration_ || error.status() == Exit::usage)
+        // Without arguments, what is wrong stands in the environment.
+        if (!on_bad_configuration_ || (error.status() == Exit::usage && argc > 1))
             throw;
         bad = error;
         parse_without_config(argc, argv);
@@ -251,6 +296,7 @@ Exit App::parse_and_work(int argc, const char* const* argv, const std::function<
         log::begin(get_name(), quiet_ ? log::Level::quiet : log::Level::verbose);
     if (timeout_.count() > 0)
         arm_watchdog(timeout_);
+    pager::allow(has_pager_ && !no_pager_);
     return bad ? on_bad_configuration_(*bad) : work();
 }
 
@@ -307,6 +353,7 @@ int App::run(int argc, const char* const* argv, const std::function<Exit()>& wor
             return Exit::ok;
         },
         Exit::ok);
+    pager::end();
     end_if_interrupted();
     return static_cast<int>(worst(status, written));
 }

@@ -3,6 +3,7 @@
 
 #include "base/error.hpp"
 #include "cli/config_file.hpp"
+#include "cli/unused_options.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -25,7 +26,7 @@ class App : public CLI::App {
     CLI::Option* add_setting(const std::string& flag, const std::string& variable, std::string& value,
                              const std::string& description);
 
-    /// An option that takes "90s", "5m", "25h", "7d".
+    /// An option that takes a duration (duration.hpp): "90s", "1h30m".
     CLI::Option* add_duration(CLI::App& where, const std::string& flag, std::chrono::seconds& value,
                               const std::string& description);
 
@@ -59,12 +60,26 @@ class App : public CLI::App {
     void add_database(std::string& value);
     void add_spool(std::string& value);
     void add_node(std::string& value);
-    void add_metrics(std::string& value);
+    CLI::Option* add_metrics(std::string& value);
+    /// --no-pager, for a tool whose reports can be long; they call pager::begin().
+    void add_pager();
     /// Numbers, separated by blanks or commas; one list replaces the default.
     void add_emergency(std::vector<std::string>& value);
 
+    /// Makes it a usage error to give one of `options` together with this subcommand, which ignores them.
+    void refuse_with(const CLI::App* command, std::vector<const CLI::Option*> options);
+    /// The same for `option`, whose presence makes the tool ignore `options`.
+    void refuse_with(const CLI::Option* option, std::vector<const CLI::Option*> options);
+
+    /// What --help ends with.
+    void add_examples(const std::vector<std::string>& commands);
+
     /// Runs `action` after parsing and before the work, in the order of these calls.
     void after_parsing(std::function<void()> action);
+
+    /// For the hidden option --complete-values KIND, by which completion scripts ask the tool for names. It is silent
+    /// whatever fails.
+    void on_complete_values(std::function<void(const std::string& kind)> print) { print_values_ = std::move(print); }
 
     /// What to do instead of the work, and of a message, when the configuration file cannot be used. The options then
     /// have the values of the command line.
@@ -80,6 +95,7 @@ class App : public CLI::App {
   private:
     std::optional<std::string> answer_instead(int argc, const char* const* argv);
     std::optional<std::string> parse_or_answer(int argc, const char* const* argv);
+    void complete_values(const char* kind, const char* const* argv);
     Exit parse_and_work(int argc, const char* const* argv, const std::function<Exit()>& work);
     void parse_without_config(int argc, const char* const* argv);
     void read_config(const std::string& path);
@@ -91,9 +107,13 @@ class App : public CLI::App {
     bool ignore_config_ = false;
     bool quiet_ = false;
     bool verbose_ = false;
+    bool has_pager_ = false;
+    bool no_pager_ = false;
     std::chrono::seconds timeout_{0};
     std::string csv_; ///< what --csv was given
+    std::vector<UnusedOptions> unused_;
     std::vector<std::function<void()>> after_parsing_;
+    std::function<void(const std::string&)> print_values_;
     std::function<Exit(const Error&)> on_bad_configuration_;
 };
 

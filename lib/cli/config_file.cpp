@@ -32,8 +32,8 @@ std::string_view without_comment(std::string_view text) {
     return text;
 }
 
-// Where the value in quotes that `text` begins with ends. A quote inside the value is followed by more of it; so the
-// last one counts that only blanks or a comment follow.
+// The end of the quoted value at the beginning of `text`. The value may contain quotes, so its end is the first one
+// that only blanks or a comment follow.
 std::size_t closing_quote(std::string_view text) {
     for (auto end = text.find(text.front(), 1); end != std::string_view::npos; end = text.find(text.front(), end + 1)) {
         const auto rest = text.substr(end + 1);

@@ -15,9 +15,10 @@ namespace pbx::cli {
 namespace {
 
 // Settings that may be at the top of pbx.conf; a tool ignores those for which it has no option.
-constexpr std::array shared_settings{"database",  "spool",   "stitched",      "stitch-src",   "remote",    "rclone",
-                                     "timeout",   "overlap", "migrations",    "asterisk-dir", "metrics",   "node",
-                                     "emergency", "reserve", "keep-stitched", "bandwidth",    "transfers", "sounds"};
+constexpr std::array shared_settings{"database",  "spool",     "stitched",      "stitch-src",   "remote",    "rclone",
+                                     "timeout",   "overlap",   "migrations",    "asterisk-dir", "metrics",   "node",
+                                     "emergency", "reserve",   "keep-stitched", "bandwidth",    "transfers", "sounds",
+                                     "link-key",  "link-base", "spool-layout"};
 
 bool is_from_environment(const CLI::App& app, const std::string& name) {
     const auto* option = app.get_option_no_throw("--" + name);

@@ -16,9 +16,9 @@ namespace pbx::cli {
 inline constexpr const char* config_hint = "pbx.conf(5) lists the settings; put those of one tool into its section";
 
 /// Each may have a section, which the other tools skip.
-inline constexpr std::array known_tools{"pbx-archive",      "pbx-calls",           "pbx-check",
-                                        "pbx-dialplan-gen", "pbx-migrate",         "pbx-provision",
-                                        "pbx-record",       "pbx-recording-fetch", "pbx-stitch"};
+inline constexpr std::array known_tools{"pbx-archive",         "pbx-calls",     "pbx-check",  "pbx-dialplan-gen",
+                                        "pbx-migrate",         "pbx-provision", "pbx-record", "pbx-recording-cgi",
+                                        "pbx-recording-fetch", "pbx-stitch"};
 
 /// CLI11 prefers the file to the environment, and treats sections as subcommands. This reader drops settings that the
 /// environment decides or another tool owns, and moves the tool's own section to the top.
@@ -48,7 +48,7 @@ const ConfigLine* find_faulty_line(const CLI::App& app, const std::vector<Config
 /// The long names of the application's own options, without dashes.
 std::vector<std::string> option_names(const CLI::App& app);
 
-/// `hint` behind a question whether the most similar of `known` was meant, if one is similar.
+/// `hint`, after a question whether the most similar of `known` was meant, if one is similar.
 std::string with_suggestion(std::string_view given, const std::vector<std::string>& known, const std::string& hint);
 
 } // namespace pbx::cli

@@ -41,6 +41,9 @@ std::string bandwidth_fault(const std::string& text) {
 
 void add_places(App& app, recording::Places& places) {
     app.add_spool(places.spool);
+    app.add_choice("--spool-layout", places.layout, {{"flat", SpoolLayout::flat}, {"dated", SpoolLayout::dated}},
+                   "How legs lie in the spool: flat (default), or dated: also in YYYY/MM/DD below it")
+        ->envname("PBX_SPOOL_LAYOUT");
     app.add_setting("--stitched", "PBX_STITCHED", places.stitched,
                     "Folder of stitched recordings (default SPOOL/stitched)")
         ->type_name("DIR");

@@ -6,8 +6,8 @@
 
 namespace pbx::cli {
 
-/// Adds --spool, --stitched, --stitch-src, --remote, --rclone and --reserve. Once the command line is parsed, `places`
-/// is resolved.
+/// Adds --spool, --spool-layout, --stitched, --stitch-src, --remote, --rclone and --reserve. Once the command line is
+/// parsed, `places` is resolved.
 void add_places(App& app, recording::Places& places);
 
 /// Adds --keep-stitched.

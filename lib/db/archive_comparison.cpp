@@ -36,7 +36,12 @@ constexpr const char* compared = R"(
         coalesce(o.size = r.size and (o.md5 = '' or o.md5 = r.md5), false) as agrees
     from pbx_verify_objects o full join recordings r on r.shelf = o.shelf and r.name = o.name
     where case when r.name is null then o.modified >= {since}
-        else r.archived_at >= to_timestamp({since}) and r.archived_at <= to_timestamp({began}) end)";
+        else r.archived_at >= to_timestamp({since}) and r.archived_at <= to_timestamp({began}) end{only})";
+
+constexpr const char* of_account = R"(
+        and case when r.name is not null then r.accountcode = {account}
+            else exists (select from (select o.shelf, o.name) g cross join lateral ({owner}) owner
+                where owner.accountcode = {account}) end)";
 
 constexpr const char* disagreeing = R"(
     insert into pbx_verify_suspects (path, size, md5, modified, archived_at)
@@ -59,9 +64,13 @@ std::uint64_t size_at(const BulkRow& row, int column) {
 
 } // namespace
 
-ArchiveComparison::ArchiveComparison(soci::session& session, std::optional<sys_seconds> since)
+ArchiveComparison::ArchiveComparison(soci::session& session, std::optional<sys_seconds> since,
+                                     const std::optional<std::string>& account, const LegNaming& naming)
     : session_{session, "compare the archive with the facts"},
       since_{std::to_string((since ? *since : earliest).time_since_epoch().count())} {
+    if (account)
+        only_ = fmt::format(of_account, fmt::arg("account", session_.literal(*account)),
+                            fmt::arg("owner", owner_of_object(naming)));
     session_.execute(tables);
     const auto now = session_.execute("select extract(epoch from clock_timestamp())");
     began_ = BulkRow{now.get(), 0}.text(0);
@@ -80,7 +89,8 @@ void ArchiveComparison::add_listing(const std::function<void(const AddObject&)>&
 
 std::int64_t ArchiveComparison::compare() {
     session_.execute(objects);
-    session_.execute(fmt::format(compared, fmt::arg("since", since_), fmt::arg("began", began_)));
+    session_.execute(
+        fmt::format(compared, fmt::arg("since", since_), fmt::arg("began", began_), fmt::arg("only", only_)));
     session_.execute(disagreeing);
     const auto agreeing = session_.execute("select count(*) from pbx_verify_compared where agrees");
     return BulkRow{agreeing.get(), 0}.number(0);

@@ -41,8 +41,10 @@ struct SampledObject {
 class ArchiveComparison {
   public:
     /// Compares facts that exist now, and only those archived at `since` or later, if it is given, with the objects;
-    /// objects without facts only when they were modified at `since` or later.
-    ArchiveComparison(soci::session& session, std::optional<std::chrono::sys_seconds> since);
+    /// objects without facts only when they were modified at `since` or later. With an `account` only objects are
+    /// compared that belong to it, by their facts, or without facts by the CDR rows that name them.
+    ArchiveComparison(soci::session& session, std::optional<std::chrono::sys_seconds> since,
+                      const std::optional<std::string>& account, const LegNaming& naming);
 
     using AddObject = std::function<void(const ListedObject& object)>;
     /// Calls `list` with a function that takes every object of the listing.
@@ -69,6 +71,7 @@ class ArchiveComparison {
     BulkSession session_;
     std::string began_;
     std::string since_;
+    std::string only_; ///< an SQL condition on the facts; empty: all
     std::int64_t last_suspect_ = 0;
     std::int64_t last_sampled_ = 0;
 };

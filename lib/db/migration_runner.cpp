@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <optional>
+#include <regex>
 #include <thread>
 
 namespace pbx::db {
@@ -110,6 +111,34 @@ void MigrationRunner::record_all(const std::vector<const Migration*>& files) {
         record(*file, Clock::duration::zero());
     query("commit", "commit");
     has_table_ = true;
+}
+
+std::vector<SchemaDifference> MigrationRunner::differences_from(const std::vector<const Migration*>& files) {
+    constexpr const char* reference = "pbx_migrate_reference";
+    static const std::regex concurrently{R"(\bconcurrently\b)", std::regex::icase}; // impossible in a transaction
+    const auto deadline = Deadline::of_run(options_.timeout);
+    for (const auto* file : files) {
+        require_sound(*file);
+        const auto statements = split_statements(file->text);
+        if (std::any_of(statements.begin(), statements.end(), controls_transaction))
+            throw Error{Exit::data,
+                        file->path.native() + ": it ends a transaction, so it cannot be tried and rolled back",
+                        "compare with the versions before it, or record it with pbx-migrate baseline --force"};
+    }
+    query("begin", "begin");
+    try {
+        query("create a schema to compare with", fmt::format("create schema {}", reference));
+        query("choose that schema", fmt::format("set local search_path = {}", reference));
+        for (const auto* file : files)
+            run(*file, file->in_transaction ? file->text : std::regex_replace(file->text, concurrently, ""), 1);
+        const auto wanted = read_schema(connection_, reference, deadline);
+        const auto actual = read_schema(connection_, schema_, deadline);
+        query("drop that schema", "rollback");
+        return compare(actual, wanted);
+    } catch (const Error&) {
+        const Result ignored{PQexec(connection_, "rollback"), &PQclear};
+        throw;
+    }
 }
 
 std::set<std::string> MigrationRunner::invalid_indexes() {

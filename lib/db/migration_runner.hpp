@@ -3,6 +3,7 @@
 
 #include "base/error.hpp"
 #include "db/migration_states.hpp"
+#include "db/schema.hpp"
 #include "db/session.hpp"
 
 #include <libpq-fe.h>
@@ -42,6 +43,10 @@ class MigrationRunner {
 
     /// Records files as applied without running them, all or none.
     void record_all(const std::vector<const Migration*>& files);
+
+    /// What the schema lacks, or has differently, of what `files` would have made. They run in a schema of their own,
+    /// in a transaction that is rolled back. Throws Error: no_permission when the user may not create a schema.
+    std::vector<SchemaDifference> differences_from(const std::vector<const Migration*>& files);
 
     /// Indexes that a failed or killed CREATE INDEX CONCURRENTLY left behind: PostgreSQL does not use them, but IF NOT
     /// EXISTS counts them as existing.

@@ -3,10 +3,13 @@
 
 #include "base/log.hpp"
 #include "base/output.hpp"
+#include "base/pager.hpp"
 #include "base/printable.hpp"
+#include "base/table.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <version.hpp>
 
 #include <algorithm>
 
@@ -20,8 +23,28 @@ void require_known(const std::vector<Migration>& files, const std::string& versi
                     fmt::format("the newest is {}; pbx-migrate status lists all", files.back().version)};
 }
 
+std::vector<const Migration*> up_to(const std::vector<Migration>& files, const std::string& version) {
+    std::vector<const Migration*> result;
+    for (const auto& file : files)
+        if (file.version <= version)
+            result.push_back(&file);
+    return result;
+}
+
+// As a script for psql.
+void print_differences(const std::vector<SchemaDifference>& differences) {
+    if (differences.empty())
+        return;
+    output::print("begin;\n");
+    for (const auto& difference : differences)
+        output::print("-- {}\n{}\n", printable(difference.text), difference.sql);
+    output::print("commit;\n");
+}
+
 void print_json(const std::vector<MigrationEntry>& entries) {
     nlohmann::ordered_json report;
+    report["schema"] = 1;
+    report["version"] = pbx::version;
     report["migrations"] = nlohmann::ordered_json::array();
     for (const auto& entry : entries) {
         nlohmann::ordered_json item;
@@ -40,6 +63,27 @@ void print_json(const std::vector<MigrationEntry>& entries) {
     output::print("{}\n", report.dump(2, ' ', true, nlohmann::ordered_json::error_handler_t::replace));
 }
 
+Colour colour_of_state(const std::string& state) {
+    return state == name_of(MigrationState::applied)   ? Colour::green
+           : state == name_of(MigrationState::pending) ? Colour::yellow
+                                                       : Colour::red;
+}
+
+void print_table(const std::vector<MigrationEntry>& entries) {
+    Table table{{{.name = "version"},
+                 {.name = "state", .width = 12, .is_kept = true, .colour = colour_of_state},
+                 {.name = "applied_at", .width = 25}},
+                Table::Form::automatic};
+    for (const auto& entry : entries)
+        table.row({entry.version, name_of(entry.state), entry.record ? entry.record->applied_at : "-"});
+    table.finish();
+}
+
+void print_versions(const std::vector<const Migration*>& files) {
+    for (const auto* file : files)
+        output::print("{}\n", printable(file->version));
+}
+
 } // namespace
 
 Exit migrate_up(const MigrateOptions& options, const std::string& to, bool dry_run) {
@@ -56,8 +100,7 @@ Exit migrate_up(const MigrateOptions& options, const std::string& to, bool dry_r
     for (const auto* file : todo)
         require_sound(*file);
     if (dry_run) {
-        for (const auto* file : todo)
-            output::print("{}\n", printable(file->version));
+        print_versions(todo);
         return Exit::ok;
     }
     for (const auto* file : todo) {
@@ -75,12 +118,11 @@ Exit migrate_up(const MigrateOptions& options, const std::string& to, bool dry_r
 Exit migrate_status(const MigrateOptions& options, bool json) {
     const auto files = read_migrations(options.folder);
     const auto entries = compare(files, MigrationRunner{options}.records());
+    pager::begin();
     if (json)
         print_json(entries);
     else
-        for (const auto& entry : entries)
-            output::print("{}\t{}\t{}\n", printable(entry.version), name_of(entry.state),
-                          entry.record ? entry.record->applied_at : "-");
+        print_table(entries);
     for (const auto& entry : entries)
         if (entry.is_fault())
             log::error(entry.fault());
@@ -114,11 +156,30 @@ Exit migrate_verify(const MigrateOptions& options) {
     return status;
 }
 
-Exit migrate_baseline(const MigrateOptions& options, const std::string& version) {
+Exit migrate_check(const MigrateOptions& options, const std::string& version) {
+    const auto files = read_migrations(options.folder);
+    if (!version.empty())
+        require_known(files, version);
+    MigrationRunner runner{options};
+    const auto entries = compare(files, runner.records());
+    const bool all = version.empty() && count(entries, MigrationState::applied) == 0;
+    std::vector<const Migration*> compared;
+    for (const auto& entry : entries)
+        if (entry.file != nullptr && (all || (version.empty() ? entry.record.has_value() : entry.version <= version)))
+            compared.push_back(entry.file);
+    const auto differences = runner.differences_from(compared);
+    print_differences(differences);
+    if (differences.empty())
+        log::note("the schema is what {} and the migrations before it make", compared.back()->version);
+    return differences.empty() ? Exit::ok : Exit::differs;
+}
+
+Exit migrate_baseline(const MigrateOptions& options, const std::string& version, bool force, bool dry_run) {
     const auto files = read_migrations(options.folder);
     require_known(files, version);
     MigrationRunner runner{options};
-    runner.lock();
+    if (!dry_run)
+        runner.lock();
     const auto entries = compare(files, runner.records());
     std::vector<const Migration*> missing;
     for (const auto& entry : entries) {
@@ -127,8 +188,23 @@ Exit migrate_baseline(const MigrateOptions& options, const std::string& version)
         if (entry.state != MigrationState::applied && entry.version <= version)
             missing.push_back(entry.file);
     }
-    if (!missing.empty())
-        runner.record_all(missing);
+    if (missing.empty())
+        return Exit::ok;
+    if (!force)
+        if (const auto differences = runner.differences_from(up_to(files, version)); !differences.empty()) {
+            print_differences(differences);
+            throw Error{
+                Exit::data,
+                fmt::format("nothing was recorded: the schema is not what {} makes; {} printed on stdout, with "
+                            "the SQL that removes them",
+                            version, differences.size() == 1 ? "the difference is" : "the differences are"),
+                "read the SQL and run it with psql, then repeat this; --force records the versions all the same"};
+        }
+    if (dry_run) {
+        print_versions(missing);
+        return Exit::ok;
+    }
+    runner.record_all(missing);
     for (const auto* file : missing)
         log::warn("recorded {} as applied, without running it", file->version);
     return Exit::ok;

@@ -22,7 +22,14 @@ Exit migrate_status(const MigrateOptions& options, bool json);
 /// fault, and returns data if there is one.
 Exit migrate_verify(const MigrateOptions& options);
 
-/// Records all versions up to `version` as applied without running them, for a schema that exists already.
-Exit migrate_baseline(const MigrateOptions& options, const std::string& version);
+/// Compares the schema with what the migrations up to `version` make; if that is empty, with what the recorded ones
+/// have made, or all where none is recorded. Prints each difference as a comment, with the SQL that removes it. ok, or
+/// differs.
+Exit migrate_check(const MigrateOptions& options, const std::string& version);
+
+/// Records all versions up to `version` as applied without running them, for a schema that exists already. Where it is
+/// not what they make, prints what migrate_check() prints, and returns data; with `force`, records them all the same.
+/// With `dry_run`, lists them on stdout instead.
+Exit migrate_baseline(const MigrateOptions& options, const std::string& version, bool force, bool dry_run);
 
 } // namespace pbx::db

@@ -55,7 +55,7 @@ struct NodeRow {
     }
 };
 
-/// All rows, and what time the server has. Throws Error like refuse_or_enter.
+/// All rows, and the time of the server. Throws Error like refuse_or_enter.
 struct NodeTable {
     std::vector<NodeRow> rows;
     std::chrono::sys_seconds now{};

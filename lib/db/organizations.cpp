@@ -182,9 +182,9 @@ class Loader {
         load_rows(
             &Organization::dids, "did_numbers", R"(
             coalesce(number, ''), coalesce(routing_type, ''), coalesce(routing_destination, ''), coalesce(status, ''),
-            cast(coalesce(answers, false) as integer))",
+            cast(coalesce(answers, false) as integer), coalesce(cast(trunk_id as text), ''))",
             row, [&] { row.answers = answers == 1; }, row.number, row.routing_type, row.routing_destination, row.status,
-            answers);
+            answers, row.trunk_id);
     }
 
     void load_members() {

@@ -7,7 +7,6 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <soci/postgresql/soci-postgresql.h>
 
 #include <cstdlib>
 
@@ -15,15 +14,19 @@ namespace pbx::db {
 
 namespace {
 
-// The owner of an object g, if it is a leg: the only account that names it; rows without an account claim nothing
+// The owner of an object g, if it is a leg: the only account that claims it; rows without an account claim nothing
 // (leg_owner.cpp).
 constexpr const char* owner_of_leg = R"(
         select coalesce(a.least, '') as accountcode, n.linkedid
         from (select min(o.accountcode) as least, max(o.accountcode) as greatest
-              from asterisk_cdr o where o.recordingfile = g.name and o.accountcode > '') a
+              from asterisk_cdr o where {claims} and o.accountcode > '') a
         cross join lateral (select c.linkedid from asterisk_cdr c
-              where c.recordingfile = g.name and (a.least is null or c.accountcode = a.least) limit 1) n
+              where {names} and (a.least is null or c.accountcode = a.least) limit 1) n
         where g.shelf = 'legs' and a.least is not distinct from a.greatest)";
+
+// Rows may have changed since the same bytes were archived first: whose they were then, they are.
+constexpr const char* keeps_owner =
+    "recordings.accountcode > '' and recordings.size = excluded.size and recordings.md5 = excluded.md5";
 
 // Sorted, so that two machines that store the same objects cannot wait for each other.
 constexpr const char* storing = R"(
@@ -45,7 +48,9 @@ constexpr const char* storing = R"(
               and coalesce(c.accountcode, '') = g.accountcode and c.recordingfile <> '')
     ) owner on true
     order by g.shelf, g.name
-    on conflict (shelf, name) do update set accountcode = excluded.accountcode, linkedid = excluded.linkedid,
+    on conflict (shelf, name) do update set
+        accountcode = case when {keeps_owner} then recordings.accountcode else excluded.accountcode end,
+        linkedid = case when {keeps_owner} then recordings.linkedid else excluded.linkedid end,
         node = excluded.node, size = excluded.size, md5 = excluded.md5, sha256 = excluded.sha256,
         frames = excluded.frames, rate = excluded.rate, channels = excluded.channels, codec = excluded.codec,
         levels = excluded.levels, unfinished = excluded.unfinished, archived_at = excluded.archived_at,
@@ -54,7 +59,8 @@ constexpr const char* storing = R"(
     where excluded.archived_at > recordings.archived_at)";
 
 constexpr const char* finding = R"(
-    select case r.shelf when 'stitched' then 'stitched/' else '' end || r.name, r.size, r.md5, coalesce(r.sha256, '')
+    select case r.shelf when 'stitched' then 'stitched/' else '' end || r.name, r.size, r.md5, coalesce(r.sha256, ''),
+        cast(floor(extract(epoch from r.archived_at)) as bigint)
     from json_array_elements_text(cast(:paths as json)) as wanted(path) cross join lateral (
         select * from recordings
         where recordings.shelf = case when path like 'stitched/%' then 'stitched' else 'legs' end
@@ -114,7 +120,7 @@ constexpr const char* verifying = R"(
     where r.shelf = v.shelf and r.name = v.name)";
 
 // A row that another machine holds is left to that machine.
-constexpr const char* naming = R"(
+constexpr const char* naming_owners = R"(
     with lacking as (
         select shelf, name, archived_at from recordings
         where linkedid is null and archived_at >= to_timestamp(cast($1 as double precision))
@@ -133,17 +139,26 @@ constexpr const char* naming = R"(
     select cast(archived_at as text), shelf, name from lacking
     order by lacking.archived_at desc, shelf desc, name desc limit 1)";
 
-constexpr const char* undefined_table = "42P01";
+std::string owner_of_named_leg(const LegNaming& naming) {
+    return fmt::format(owner_of_leg, fmt::arg("claims", LegNaming::claims("o.recordingfile", "g.name")),
+                       fmt::arg("names", naming.names("c.recordingfile", "g.name")));
+}
 
-std::string with_owner(const char* sql) {
-    const auto owner = fmt::format(fmt::runtime(owner_by_name), fmt::arg("leg", owner_of_leg));
-    return fmt::format(fmt::runtime(sql), fmt::arg("owner", owner), fmt::arg("leg", owner_of_leg));
+std::string with_owner(const char* sql, const LegNaming& naming) {
+    return fmt::format(fmt::runtime(sql), fmt::arg("keeps_owner", keeps_owner),
+                       fmt::arg("owner", owner_of_object(naming)), fmt::arg("leg", owner_of_named_leg(naming)));
 }
 
 } // namespace
 
-void store_recordings(soci::session& session, const std::string& rows, const Deadline& deadline) {
-    ask_patiently(connection(session), "store the facts of archived objects", with_owner(storing), {rows}, deadline);
+std::string owner_of_object(const LegNaming& naming) {
+    return fmt::format(owner_by_name, fmt::arg("leg", owner_of_named_leg(naming)));
+}
+
+void store_recordings(soci::session& session, const LegNaming& naming, const std::string& rows,
+                      const Deadline& deadline) {
+    ask_patiently(connection(session), "store the facts of archived objects", with_owner(storing, naming), {rows},
+                  deadline);
 }
 
 std::map<std::string, RecordedFacts> recorded_facts(soci::session& session, const std::vector<std::string>& paths,
@@ -160,9 +175,10 @@ std::map<std::string, RecordedFacts> recorded_facts(soci::session& session, cons
     return found;
 }
 
-std::int64_t adopt_recordings(soci::session& session, const std::string& rows, const Deadline& deadline) {
+std::int64_t adopt_recordings(soci::session& session, const LegNaming& naming, const std::string& rows,
+                              const Deadline& deadline) {
     const auto added = ask_patiently(connection(session), "store the facts of objects in the archive",
-                                     with_owner(adopting), {rows}, deadline);
+                                     with_owner(adopting, naming), {rows}, deadline);
     return PQntuples(added.get());
 }
 
@@ -170,8 +186,9 @@ void mark_verified(soci::session& session, const std::string& rows, const Deadli
     ask_patiently(connection(session), "note which objects were verified", verifying, {rows}, deadline);
 }
 
-void name_owners(soci::session& session, std::optional<std::chrono::sys_seconds> since, const Deadline& deadline) {
-    const auto sql = with_owner(naming);
+void name_owners(soci::session& session, const LegNaming& naming, std::optional<std::chrono::sys_seconds> since,
+                 const Deadline& deadline) {
+    const auto sql = with_owner(naming_owners, naming);
     std::vector<std::string> parameters{since ? std::to_string(since->time_since_epoch().count()) : "-infinity",
                                         "-infinity", "", ""};
     for (;;) {
@@ -184,7 +201,7 @@ void name_owners(soci::session& session, std::optional<std::chrono::sys_seconds>
     }
 }
 
-KnownContents find_recordings(soci::session& session, const std::vector<std::string>& paths) {
+KnownContents find_recordings(soci::session& session, const std::vector<std::string>& paths, ArchiveTimes* times) {
     auto wanted = nlohmann::json::array();
     for (const auto& path : paths)
         if (is_utf8(path) && path.find('\0') == std::string::npos)
@@ -195,21 +212,19 @@ KnownContents find_recordings(soci::session& session, const std::vector<std::str
     const auto list = wanted.dump();
     std::string path;
     long long size = 0;
+    long long archived = 0;
     Content content;
     const WaitingFor waiting{"the database", Exit::unavailable};
     return guarded("read the facts of archived objects", [&] {
-        try {
-            soci::statement statement = (session.prepare << finding, soci::use(list, "paths"), soci::into(path),
-                                         soci::into(size), soci::into(content.md5), soci::into(content.sha256));
-            statement.execute();
-            while (statement.fetch()) {
-                content.size = static_cast<std::uint64_t>(size);
-                found.insert_or_assign(path, content);
-            }
-        } catch (const soci::postgresql_soci_error& error) {
-            // A schema from before the table: nothing is known of any object.
-            if (error.sqlstate() != undefined_table)
-                throw;
+        soci::statement statement =
+            (session.prepare << finding, soci::use(list, "paths"), soci::into(path), soci::into(size),
+             soci::into(content.md5), soci::into(content.sha256), soci::into(archived));
+        statement.execute();
+        while (statement.fetch()) {
+            content.size = static_cast<std::uint64_t>(size);
+            found.insert_or_assign(path, content);
+            if (times != nullptr)
+                times->insert_or_assign(path, std::chrono::sys_seconds{std::chrono::seconds{archived}});
         }
         return found;
     });

@@ -17,14 +17,19 @@ constexpr const char* facts = R"(
         (extract(epoch from clock_timestamp()) * 1000)::bigint)";
 
 constexpr const char* rights = R"(
-    select format('grant %s on %s to %I', string_agg(wanted, ', '), name, current_user)
+    (select format('grant %s on %s to %I', string_agg(wanted, ', '), name, current_user)
     from (values ('asterisk_cdr', 'select'), ('asterisk_cdr', 'insert'), ('organizations', 'select'),
                  ('nodes', 'select'), ('nodes', 'insert'), ('nodes', 'update'), ('nodes', 'delete'),
                  ('recordings', 'select'), ('recordings', 'insert'), ('recordings', 'update'),
                  ('archives', 'select'), ('cdr_imports', 'select'), ('cdr_imports', 'insert'),
                  ('cdr_imports', 'update'), ('cdr_imports', 'delete')) needed (name, wanted)
     where to_regclass(name) is not null and not has_table_privilege(to_regclass(name), wanted)
-    group by name order by name)";
+    group by name order by name)
+    union all
+    (select format('grant usage on sequence %s to %I', s.oid::regclass, current_user)
+    from pg_depend d join pg_class s on s.oid = d.objid
+    where d.refobjid = to_regclass('asterisk_cdr') and d.deptype = 'a'
+        and case s.relkind when 'S' then not has_sequence_privilege(s.oid, 'usage') end))";
 
 using Instant = std::chrono::time_point<std::chrono::system_clock, std::chrono::milliseconds>;
 
@@ -53,7 +58,7 @@ ServerFacts ask_server(soci::session& session, const Deadline& deadline) {
 
 std::vector<std::pair<std::string, std::string>> connection_files(const std::string& conninfo) {
     using Options = std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)>;
-    // Of the two, the first has the environment and the service file.
+    // PQconndefaults() takes the environment and the service file into account, PQconninfoParse() does not.
     const Options defaults{PQconndefaults(), &PQconninfoFree};
     const Options given{PQconninfoParse(conninfo.c_str(), nullptr), &PQconninfoFree};
     std::map<std::string, std::string> files;

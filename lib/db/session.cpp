@@ -2,10 +2,13 @@
 #include "db/session.hpp"
 
 #include "base/deadline.hpp"
+#include "base/identity.hpp"
 #include "base/lines.hpp"
 
 #include <fmt/format.h>
+#include <pwd.h>
 #include <soci/postgresql/soci-postgresql.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -13,6 +16,7 @@
 #include <cstdlib>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 namespace pbx::db {
@@ -112,6 +116,16 @@ std::string one_line(std::string_view message) {
     return in_parentheses ? result + ')' : result;
 }
 
+// libpq quotes what it cannot parse, which may be a part of the password: missing "=" after "s3cret" in ...
+std::string without_quotation(std::string message) {
+    constexpr std::string_view harmless = "missing \"=\"";
+    const auto first = message.find('"', message.starts_with(harmless) ? harmless.size() : 0);
+    const auto last = message.rfind('"');
+    if (first != std::string::npos && last > first)
+        message.replace(first + 1, last - first - 1, "...");
+    return message;
+}
+
 // Puts every parameter of `conninfo` into its environment variable. Returns those that have none as plain key=value,
 // which SOCI passes on unchanged.
 std::string to_environment(const std::string& conninfo) {
@@ -122,7 +136,7 @@ std::string to_environment(const std::string& conninfo) {
     if (!options)
         throw Error{Exit::config,
                     "cannot parse the database connection string: " +
-                        one_line(message ? message.get() : "out of memory"),
+                        without_quotation(one_line(message ? message.get() : "out of memory")),
                     "it is a libpq string such as \"host=/run/postgresql dbname=pbx\", or postgresql://user@host/pbx"};
     std::string rest;
     for (const auto* option = options.get(); option->keyword != nullptr; ++option) {
@@ -147,6 +161,30 @@ std::chrono::milliseconds statement_timeout(std::chrono::seconds timeout) {
     return std::min(timeout, most);
 }
 
+// Peer authentication wants the account that has the name of the database user. For root on a Unix socket: that
+// account, if there is one. The parameters are in the environment by now.
+std::optional<uid_t> account_of_database_user() {
+    const char* host = std::getenv("PGHOST");
+    const char* user = std::getenv("PGUSER");
+    const bool is_remote = host != nullptr && *host != '\0' && *host != '/' && *host != '@';
+    if (::geteuid() != 0 || user == nullptr || is_remote)
+        return std::nullopt;
+    const auto* account = ::getpwnam(user);
+    return account != nullptr && account->pw_uid != 0 ? std::optional{account->pw_uid} : std::nullopt;
+}
+
+void open(soci::session& session, const std::string& parameters) {
+    try {
+        session.open(soci::postgresql, parameters);
+    } catch (const soci::soci_error&) {
+        const auto account = account_of_database_user();
+        if (!account)
+            throw;
+        const ConnectsAs other{*account};
+        session.open(soci::postgresql, parameters);
+    }
+}
+
 } // namespace
 
 void connect(soci::session& session, const std::string& conninfo, std::chrono::seconds timeout) {
@@ -157,7 +195,7 @@ void connect(soci::session& session, const std::string& conninfo, std::chrono::s
     ::setenv("PGAPPNAME", "pbx-recording-tools", 0);
     const WaitingFor waiting{"the database", Exit::unavailable};
     try {
-        session.open(soci::postgresql, rest);
+        open(session, rest);
         PQsetNoticeProcessor(
             connection(session), [](void*, const char*) {}, nullptr);
         // Compiling our queries takes a second and does not speed them up: they are index look-ups.

@@ -46,7 +46,9 @@ AtomicFile begin(const Folder& folder, const std::string& name, const Deadline& 
         throw system_error(Exit::io, "cannot look at " + folder.path().native(), errno);
     const auto& owner = old ? *old : parent;
     const bool root = ::geteuid() == 0;
-    if (::fchown(file.fd(), root ? owner.st_uid : static_cast<uid_t>(-1), owner.st_gid) != 0 && (root || old))
+    // Asterisk runs as the owner of its folder: what that user writes it can read, whatever the group of the old file.
+    const bool is_readable = !root && (!old || parent.st_uid == ::geteuid());
+    if (::fchown(file.fd(), root ? owner.st_uid : static_cast<uid_t>(-1), owner.st_gid) != 0 && !is_readable)
         throw system_error(Exit::no_permission, "cannot give " + folder.path_of(name) + " its owner", errno);
     // A change of owner may take bits of the mode away.
     if (::fchmod(file.fd(), kept ? old->st_mode & 07777 : private_mode) != 0)

@@ -17,7 +17,7 @@ std::map<std::string, Names> codecs_in(const std::vector<File>& files);
 /// Asks Asterisk's console; returns what it prints.
 using AskConsole = std::function<std::string(const std::string& question)>;
 
-/// Those of `codecs` between which and signed linear samples Asterisk knows no way, in both directions.
+/// Those of `codecs` that Asterisk cannot convert both from and to signed linear samples.
 Names codecs_without_path(const std::map<std::string, Names>& codecs, const AskConsole& ask);
 
 /// Whether a listing of "core show translation paths" has a way to this codec.

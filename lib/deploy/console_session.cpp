@@ -1,6 +1,6 @@
-// Its end of the protocol is netconsole() in Asterisk's main/asterisk.c, which is the same in 16 and 22. Commands end
-// with a zero byte. Asterisk marks no end of an answer, so each command is followed by one that does not exist, and
-// whose name nobody can guess: the answer is what precedes the complaint about it.
+// Asterisk's end of the protocol is netconsole() in its main/asterisk.c, which is the same in 16 and 22.
+// Commands end with a zero byte. Asterisk marks no end of an answer, so each command is followed by one that does not
+// exist, and whose name nobody can guess: the answer is what precedes the complaint about it.
 #include "deploy/console_session.hpp"
 
 #include "base/error.hpp"

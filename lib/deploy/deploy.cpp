@@ -7,7 +7,10 @@
 #include "base/folder.hpp"
 #include "base/lock.hpp"
 #include "base/log.hpp"
+#include "base/name.hpp"
 #include "base/output.hpp"
+#include "base/pager.hpp"
+#include "base/table.hpp"
 #include "db/nodes.hpp"
 #include "db/organization_lookup.hpp"
 #include "db/organizations.hpp"
@@ -30,6 +33,7 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <version.hpp>
 
 #include <algorithm>
 #include <cerrno>
@@ -84,6 +88,8 @@ class Deployment {
             explain();
         else if (options_.check)
             check();
+        else if (options_.deploy && options_.dry_run)
+            deploy_on_trial();
         else if (options_.deploy)
             deploy();
         else if (!options_.validate)
@@ -155,20 +161,31 @@ class Deployment {
 
     void choose(const std::vector<tenants::Organization>& all) {
         const auto keys = db::keys_of(all);
-        for (const auto& wanted : options_.organizations) {
-            const auto& organization = all[db::find_organization(keys, wanted)];
-            if (organization.status != "active")
-                throw Error{Exit::no_input,
-                            fmt::format("organization {} is {}", dialplan::harmless(organization.name),
-                                        dialplan::harmless(organization.status)),
-                            "pbx-provision org resume makes it active"};
-            chosen_.insert(organization.context_prefix);
+        for (const auto& wanted : options_.organizations)
+            choose(all[db::find_organization(keys, wanted)]);
+        const auto named = chosen_;
+        for (const auto& account : options_.accounts) {
+            const auto found =
+                std::find_if(all.begin(), all.end(), [&](const auto& each) { return each.id == account; });
+            if (found == all.end())
+                throw Error{Exit::no_input, fmt::format("no organization has the accountcode \"{}\"", shown(account)),
+                            "an accountcode is an organization's id; pbx-provision org list shows them"};
+            choose(*found);
         }
+        if (!named.empty() && named != chosen_)
+            throw Error{Exit::usage, "--org and --account name different organizations", "give one of them"};
     }
 
-    bool selected(const std::string& prefix) const {
-        return options_.organizations.empty() || chosen_.contains(prefix);
+    void choose(const tenants::Organization& organization) {
+        if (organization.status != "active")
+            throw Error{Exit::no_input,
+                        fmt::format("organization {} is {}", dialplan::harmless(organization.name),
+                                    dialplan::harmless(organization.status)),
+                        "pbx-provision org resume makes it active"};
+        chosen_.insert(organization.context_prefix);
     }
+
+    bool selected(const std::string& prefix) const { return chosen_.empty() || chosen_.contains(prefix); }
 
     void select() {
         for (const auto& plan : checked_.plans)
@@ -230,30 +247,60 @@ class Deployment {
 
     int channels_of(const Plan& plan) const { return records_two_channels_ ? plan.channels : 1; }
 
-    // Lines for organizations that are not recorded in the usual way.
-    std::string explain_form(const Plan& plan) const {
-        const auto organization = dialplan::harmless(plan.organization.name);
-        std::string lines;
+    static Table explanation_table() {
+        return {{{.name = "organization", .width = 12},
+                 {.name = "point", .width = 9, .is_kept = true},
+                 {.name = "name", .width = 8, .is_kept = true, .is_text = true},
+                 {.name = "recorded", .width = 8, .is_kept = true, .colour = colour_of_switch},
+                 {.name = "decided by", .width = 10, .is_text = true},
+                 {.name = "value", .width = 6},
+                 {.name = "consent", .width = 12},
+                 {.name = "notice", .width = 10, .is_text = true}},
+                Table::Form::automatic};
+    }
+
+    static Colour colour_of_switch(const std::string& recorded) {
+        return recorded == "on" ? Colour::green : recorded == "off" ? Colour::yellow : Colour::none;
+    }
+
+    // For organizations that are not recorded in the usual way.
+    void explain_form(const Plan& plan, Table& table) const {
+        const auto add = [&](const char* name, const std::string& effective, const char* setting, int value) {
+            table.row({dialplan::harmless(plan.organization.name), "recording", name, effective,
+                       std::string{"organizations.settings."} + setting, std::to_string(value), "", ""});
+        };
         if (plan.channels != 1)
-            lines += fmt::format("{}\trecording\tchannels\t{}\torganizations.settings.recording_channels\t{}\n",
-                                 organization, channels_of(plan), plan.channels);
+            add("channels", std::to_string(channels_of(plan)), "recording_channels", plan.channels);
         if (plan.rate != 8000)
-            lines += fmt::format("{}\trecording\trate\t{}\torganizations.settings.recording_rate\t{}\n", organization,
-                                 plan.rate, plan.rate);
-        return lines;
+            add("rate", std::to_string(plan.rate), "recording_rate", plan.rate);
     }
 
     void explain() const {
-        auto document = nlohmann::ordered_json::array();
-        std::string table = "organization\tpoint\tname\trecorded\tdecided by\tvalue\tconsent\tnotice\n";
+        pager::begin();
+        options_.json ? explain_as_json() : explain_as_table();
+    }
+
+    void explain_as_table() const {
+        auto table = explanation_table();
         for (const auto* plan : selected_) {
-            table += explain_form(*plan);
-            const auto* consent = dialplan::word_of(plan->consent.mode);
+            explain_form(*plan, table);
+            for (const auto& point : dialplan::points(*plan))
+                table.row({dialplan::harmless(plan->organization.name), point.kind, point.name,
+                           point.recorded ? "on" : "off", point.decided_by, point.value,
+                           dialplan::word_of(plan->consent.mode), dialplan::notice_of(plan->consent, machine())});
+        }
+        table.finish();
+    }
+
+    void explain_as_json() const {
+        auto document = nlohmann::ordered_json::array();
+        for (const auto* plan : selected_) {
             const auto notice = dialplan::notice_of(plan->consent, machine());
-            for (const auto& point : dialplan::points(*plan)) {
-                const auto organization = dialplan::harmless(plan->organization.name);
+            for (const auto& point : dialplan::points(*plan))
                 document.push_back(
-                    {{"organization", organization},
+                    {{"schema", 1},
+                     {"version", version},
+                     {"organization", dialplan::harmless(plan->organization.name)},
                      {"context_prefix", plan->prefix()},
                      {"point", point.kind},
                      {"name", point.name},
@@ -262,13 +309,10 @@ class Deployment {
                      {"value", point.value},
                      {"channels", channels_of(*plan)},
                      {"rate", plan->rate},
-                     {"consent", consent},
+                     {"consent", dialplan::word_of(plan->consent.mode)},
                      {"notice", notice.empty() ? nlohmann::ordered_json{} : nlohmann::ordered_json(notice)}});
-                table += fmt::format("{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\n", organization, point.kind, point.name,
-                                     point.recorded ? "on" : "off", point.decided_by, point.value, consent, notice);
-            }
         }
-        output::write(options_.json ? document.dump(2) + '\n' : table);
+        output::write(document.dump(2) + '\n');
     }
 
     dialplan::Machine machine() const {
@@ -325,6 +369,12 @@ class Deployment {
         }
         if (changes.empty())
             return;
+        print_changes(folder, changes);
+        status_ = worst(status_, Exit::differs);
+    }
+
+    static void print_changes(const Folder& folder, const Changes& changes) {
+        pager::begin();
         output::write(diff(folder, changes));
         for (const auto* group : {&changes.files, &changes.removals})
             for (const auto& change : *group)
@@ -332,7 +382,17 @@ class Deployment {
                     for (const auto& sentence :
                          dialplan::policy_changes(change.before.value_or(""), change.after.value_or("")))
                         output::write(sentence + '\n');
-        status_ = worst(status_, Exit::differs);
+    }
+
+    void deploy_on_trial() const {
+        const auto folder = open_folder(options_.folder);
+        refuse_mass_removal(folder);
+        const auto changes = compare(folder, files(), active_);
+        if (changes.empty())
+            return;
+        if (options_.validate)
+            validate();
+        print_changes(folder, changes);
     }
 
     // Validates what Asterisk would load: the files to be written, and those of other organizations that stay.

@@ -17,9 +17,11 @@ struct Options {
     std::string sounds; ///< the folder of the notices that came with the suite
     std::string folder = "/etc/asterisk";
     std::string asterisk = "asterisk";      ///< the program
-    std::vector<std::string> organizations; ///< names, prefixes or ids; none means all
+    std::vector<std::string> organizations; ///< names, prefixes or ids; none means all, unless there are accounts
+    std::vector<std::string> accounts;      ///< accountcodes, which are ids; with organizations: of the same ones
     dialplan::Rules rules;
     bool deploy = false;
+    bool dry_run = false; ///< with deploy: print the changes, and make none
     bool check = false;
     bool explain = false;
     bool json = false;

@@ -10,7 +10,8 @@
 namespace pbx::deploy {
 
 /// Warns of each organization's notice that is in no format in Asterisk's folder of sounds, which asterisk.conf in
-/// `folder` may name, nor at its own path. Nothing is said where this user cannot look. Throws Error as read_sources().
+/// `folder` may name, nor at its own path. There is no warning where this user cannot look. Throws Error as
+/// read_sources().
 void warn_of_missing_notices(const std::vector<const dialplan::Plan*>& plans, const dialplan::Machine& machine,
                              const Folder& folder);
 

@@ -40,8 +40,8 @@ void write_file(const fs::path& path, std::string_view text) {
     write_all(file.get(), text, path.native());
 }
 
-// chan_pjsip and the modules that register with providers or serve a network stay out: this Asterisk only reads. What
-// it says about modules that are not installed is said without the organizations' files too.
+// chan_pjsip and the modules that register with providers or serve a network stay out: this Asterisk only reads. Its
+// warnings about modules that are not installed appear without the organizations' files too.
 constexpr std::string_view modules = R"([modules]
 autoload = no
 load = res_sorcery_config.so

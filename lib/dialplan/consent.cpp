@@ -1,4 +1,4 @@
-// A fault must not disable the organization's phones, nor record what may need a consent.
+// A fault must not disable the organization's phones, nor record a call that may need consent.
 #include "dialplan/consent.hpp"
 
 #include "dialplan/fault.hpp"

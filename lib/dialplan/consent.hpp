@@ -15,7 +15,7 @@ enum class ConsentMode {
 
 struct Consent {
     ConsentMode mode = ConsentMode::none;
-    std::string prompt{}; ///< the name of a sound in Asterisk's own folder; empty: the notice that the suite brings
+    std::string prompt{}; ///< the name of a sound in Asterisk's own folder; empty: the suite's own notice
 };
 
 /// As settings.recording_consent has it: "opt_in".
@@ -31,7 +31,7 @@ ConsentMode consent_value(const std::string& mode);
 
 /// What is wrong with settings.consent_prompt, as JSON; empty when nothing is.
 std::string prompt_fault(const std::string& prompt);
-/// Empty for a wrong setting: the notice that the suite brings states that the call is recorded.
+/// Empty for a wrong setting: the suite's own notice states that the call is recorded.
 std::string prompt_value(const std::string& prompt);
 
 } // namespace pbx::dialplan

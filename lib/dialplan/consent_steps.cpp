@@ -1,5 +1,6 @@
-// One party of a call is asked, once: the caller at a DID and at a queue, and otherwise who answers. A caller from
-// outside who was not asked is asked at an extension or a route. Asterisk's behaviour was measured: docs/asterisk.md.
+// One party of a call is asked, once: the caller at a DID and at a queue, and otherwise the party that answers. A
+// caller from outside who was not asked is asked at an extension or a route. Asterisk's behaviour was measured:
+// docs/asterisk.md.
 #include "dialplan/consent_steps.hpp"
 
 #include "dialplan/policy.hpp"
@@ -16,7 +17,7 @@ namespace {
 
 // Mark for fill(): ~E the emergency numbers, as a regular expression.
 //
-// PBX_CONSENT is the answer of the call: 1 or 0, whether it may be recorded, and the word for its CDR rows. Channels
+// PBX_CONSENT is the answer of the call: 1 or 0, whether it may be recorded, and the text for its CDR rows. Channels
 // that are dialled inherit it. A channel that answers gets its answer itself, and gives it to the caller's channel
 // (PBX_CALLER) as a SHARED variable: that channel stays in the call when the other one transfers it. Both end with
 // their channels.
@@ -24,8 +25,8 @@ namespace {
 // answerer: where the caller's channel is gone, another one has taken its place (a transfer while the phone rang), and
 // nobody knows who will be on the line.
 //
-// joined: an attended transfer joins two calls, each with an answer of its own. None counts for the other call: the
-// recording continues only if the other side has agreed in its call. Our own phones need not: it is not them who are
+// joined: an attended transfer joins two calls, each with an answer of its own. Neither counts for the other call: the
+// recording continues only if the other side has agreed in its call. Our own phones need not agree, since they are not
 // asked when they call. BRIDGEPEER is right only after again's Wait().
 constexpr std::string_view steps =
     R"(; known(prefix): the answer of this call, if it has one, and its CDR row
@@ -93,7 +94,7 @@ exten => notice,1,Set(CDR(recording_consent)=declined)
  same => n(announcement),Playback(${sound})
  same => n,Set(LOCAL(answer)=1announced)
  same => n,GotoIf($["${PLAYBACKSTATUS}"="SUCCESS"]?keep)
- same => n(unheard),Set(LOCAL(answer)=0no-answer)
+ same => n(unheard),Set(LOCAL(answer)=0)
  same => n,Log(ERROR,pbx-recorder: the sound ${sound} cannot be played to calls of ${ARG1}: they are not recorded)
  same => n(keep),Set(__PBX_CONSENT=${answer})
  same => n,Goto(row,1)

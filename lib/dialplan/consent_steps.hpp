@@ -15,7 +15,7 @@ std::string consent_steps(const Machine& machine);
 /// when nobody is asked, or nothing is recorded. The subroutines look for it when a call passes, as for the policy.
 std::string consent_context(const Plan& plan, const Machine& machine);
 
-/// The sound that is played: a name in Asterisk's folder of sounds, or the path of one that the suite brings. Both
+/// The sound that is played: a name in Asterisk's folder of sounds, or the path of one of the suite's own. Both
 /// without the file's extension. Empty when none is played.
 std::string notice_of(const Consent& consent, const Machine& machine);
 

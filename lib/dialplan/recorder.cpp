@@ -18,10 +18,10 @@ namespace {
 // The caller ID comes from the network, and FILTER leaves letters and digits of it. A unique id is
 // [systemname-]epoch.sequence, and the system name may contain anything.
 //
-// form: what is not yet a leg of 8,000 samples per second in one channel is recorded into the folder ~H, where
-// pbx-stitch makes it one. MixMonitor creates that folder, writes what this channel sends into the file of "r" and what
+// form: a recording in two channels, or with 16,000 samples per second, goes into the folder ~H, and pbx-stitch makes a
+// leg of it. MixMonitor creates that folder, writes what this channel sends into the file of "r" and what
 // it hears into that of "t", and knows 16,000 samples per second as wav16. PBX_MONITOR, its arguments before a last
-// option, stays as it is until the leg ends, whatever the policy becomes.
+// option, stays as it is until the leg ends, even if the policy changes.
 //
 // again: Asterisk decodes for all recorders of a channel in one place, where it drops RTP packets whose sequence
 // numbers are lower than the last one's. After an attended transfer those of the new party are lower half of the time.
@@ -233,7 +233,8 @@ exten => s,1,ExecIf($["x${ARG3}"!="x"]?Set(SHARED(PBX_ANSWERED,${ARG3})=1))
  same => n(done),Return()
 
 ; A Local channel that watches a call which pbx-record has paused, until that call ends: one half of it stays here, the
-; other one waits. When the time of a pause is up, pbx-record resumes. If that fails, nothing records.
+; other one waits. When the time of a pause is up, pbx-record resumes. If that fails, nothing records. It also resumes when a
+; recorder still waits although the pause has ended: an earlier run was interrupted.
 [pbx-recorder-watch]
 exten => _X.,1,Set(CDR_PROP(disable)=1)
  same => n,Set(CALL=${FILTER(0-9.,${EXTEN})})
@@ -242,10 +243,11 @@ exten => _X.,1,Set(CDR_PROP(disable)=1)
  same => n,GotoIf($[${GROUP_COUNT(${CALL}@pbx-pause)}=0]?over)
  same => n,Set(UNTIL=${DB(pbx-pause/${CALL})})
  same => n,GotoIf($["x${UNTIL}"="x" & ${DB_EXISTS(pbx-watched/${CALL})}=0]?unread)
- same => n,GotoIf($["x${UNTIL}"="x" | ${EPOCH}<0${CUT(UNTIL,-,1)}]?watch)
+ same => n,GotoIf($["x${UNTIL}"="x" & "x${DB_KEYS(pbx-held/${CALL})}"="x"]?watch)
+ same => n,GotoIf($["x${UNTIL}"!="x" & ${EPOCH}<0${CUT(UNTIL,-,1)}]?watch)
  same => n,TrySystem(pbx-record -q resume --due ${CALL})
  same => n,GotoIf($["${SYSTEMSTATUS}"="SUCCESS"]?watch)
- same => n,Log(ERROR,The recording of call ${CALL} stays paused: pbx-record cannot resume it)
+ same => n,Log(ERROR,pbx-record cannot resume the recording of call ${CALL}: see pbx-record status ${CALL})
  same => n,Wait(5)
  same => n,Goto(watch)
  same => n(unread),Log(ERROR,The recording of call ${CALL} may stay paused: the AstDB cannot be read)

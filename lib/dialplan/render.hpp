@@ -14,7 +14,7 @@ struct Machine {
     std::string spool; ///< the folder of the recordings, for which spool_fault() is empty
     std::string node;  ///< the machine's node name; the names of its recordings end with it; may be empty
     std::vector<std::string> emergency = Rules{}.emergency; ///< digits; calls to them are never refused
-    std::string sounds{};             ///< the folder of the notices that the suite brings; spool_fault() is empty
+    std::string sounds{};             ///< the folder of the suite's own notices; spool_fault() is empty
     bool records_two_channels = true; ///< its Asterisk keeps the two files of a recording in step
 };
 

@@ -58,7 +58,9 @@ void require_destination(const std::string& type, const std::string& destination
     else if (type == "extension" || type == "queue")
         require_extension(destination, column);
     else
-        throw Fault{fmt::format("{} type {} is not extension, queue or external", column, in_quotes(type))};
+        throw Fault{fmt::format("{} type {} is not extension, queue or external", column, in_quotes(type)),
+                    "keep the number in a context of your own, [<prefix>__own_incoming] or [<prefix>__own]: see \"The "
+                    "operator's own contexts\" in pbx-dialplan-gen(1)"};
 }
 
 void refuse_emergency(const std::string& number, const char* column, const Rules& rules) {

@@ -17,7 +17,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// The console takes an argument with a blank, a quote or a backslash apart, unless a backslash precedes it.
+// On the console a backslash must precede each blank, quote and backslash in an argument.
 std::string argument(const std::string& text) {
     if (text.empty() || text.find('\0') != std::string::npos)
         throw Error{Exit::temporary, fmt::format("\"{}\" cannot be named on Asterisk's console", shown(text))};

@@ -48,6 +48,19 @@ std::string Recorder::arguments() const {
     return file + ',' + option('r', received) + option('t', transmitted);
 }
 
+std::vector<std::string> files_in(std::string_view arguments) {
+    std::vector<std::string> files;
+    const auto comma = std::min(arguments.find(','), arguments.size());
+    if (comma > 0)
+        files.emplace_back(arguments.substr(0, comma));
+    auto options = arguments.substr(comma);
+    for (auto open = options.find('('); open != std::string_view::npos; open = options.find('(')) {
+        options.remove_prefix(open + 1);
+        files.emplace_back(options.substr(0, options.find(')')));
+    }
+    return files;
+}
+
 std::string key_of(std::string_view id) {
     id.remove_prefix(id.rfind('-') + 1);
     std::string key;

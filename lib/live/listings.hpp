@@ -32,8 +32,8 @@ struct ChannelIds {
 /// Of "core show channel NAME"; nothing when there is no such channel.
 std::optional<ChannelIds> ids_in(std::string_view listing);
 
-/// A recorder writes both directions into one file, each into one of its own, or both. Files have the extension .wav,
-/// and are empty where there is none.
+/// A recorder writes both directions into one file, or each into a file of its own, or does both. Names of files have
+/// the extension .wav, and are empty where there is no file.
 struct Recorder {
     std::string id;
     std::string file;
@@ -42,9 +42,12 @@ struct Recorder {
 
     /// The arguments of MixMonitor that start it, before a last option.
     std::string arguments() const;
-    /// They are not named while it begins.
+    /// Asterisk does not name the files of a recorder that is just beginning.
     bool has_files() const { return !file.empty() || !received.empty() || !transmitted.empty(); }
 };
+
+/// The files that Recorder::arguments() name.
+std::vector<std::string> files_in(std::string_view arguments);
 
 /// The recorders of "mixmonitor list NAME".
 std::vector<Recorder> recorders_in(std::string_view listing);

@@ -9,6 +9,7 @@
 #include "live/pause.hpp"
 
 #include "base/folder.hpp"
+#include "base/interrupt.hpp"
 #include "base/lock.hpp"
 #include "base/log.hpp"
 #include "base/moment.hpp"
@@ -17,14 +18,19 @@
 #include "cdr/tenants.hpp"
 #include "db/session.hpp"
 #include "live/asterisk_calls.hpp"
+#include "spool/paused_mark.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
+#include <version.hpp>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
+#include <cstring>
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <thread>
@@ -64,24 +70,38 @@ std::optional<PauseEntry> read_pause(const AsteriskCalls& asterisk, const std::s
     return PauseEntry{std::chrono::sys_seconds{number_in(text)}, number_in(std::string_view{text}.substr(dash + 1))};
 }
 
-// Two commands at once take turns.
-RunLock wait_for_turn(const Folder& spool, const Deadline& deadline) {
-    for (;;) {
-        try {
-            return RunLock{spool, ".pbx-record.lock"};
-        } catch (const Error& error) {
-            if (error.status() != Exit::temporary || deadline.passed())
-                throw;
-            std::this_thread::sleep_for(50ms);
+// Two commands at once take turns, also for different calls: one call's consultation may be another call.
+class Turn {
+  public:
+    Turn(const std::string& spool, const Deadline& deadline) : spool_{Folder::open(spool)}, deadline_{deadline} {
+        begin();
+    }
+
+    void begin() {
+        while (!lock_) {
+            try {
+                lock_.emplace(spool_, ".pbx-record.lock");
+            } catch (const Error& error) {
+                if (error.status() != Exit::temporary || deadline_.passed())
+                    throw;
+                std::this_thread::sleep_for(50ms);
+            }
         }
     }
-}
+
+    void end() { lock_.reset(); }
+
+  private:
+    Folder spool_;
+    Deadline deadline_;
+    std::optional<RunLock> lock_;
+};
 
 // Finds the calls that a request means.
 class CallFinder {
   public:
     CallFinder(const PauseRequest& request, const Channels& channels) : request_{request}, channels_{channels} {
-        if (!request.organization.empty())
+        if (!request.tenant.organization.empty())
             load_organization();
     }
 
@@ -103,7 +123,8 @@ class CallFinder {
         soci::session session;
         db::connect(session, request_.database, request_.timeout);
         const auto tenants = cdr::load_tenants(session);
-        organization_ = cdr::find_account(tenants, request_.organization);
+        organization_ = cdr::find_account(tenants, request_.tenant.organization);
+        db::require_agreement(request_.tenant, organization_);
         names_ = tenants.at(organization_);
     }
 
@@ -138,7 +159,7 @@ class CallFinder {
         const auto only = [&](const std::string& account) {
             return account.empty() || accounts == std::set<std::string>{account};
         };
-        return only(request_.account) && only(organization_);
+        return only(request_.tenant.account.value_or("")) && only(organization_);
     }
 
     // Extensions of two organizations may have one number.
@@ -206,47 +227,78 @@ class RecordedCall {
     Channels channels_;
 };
 
+// Otherwise the beginning of a leg could be archived before its recorder goes on with it.
+void mark_files(const std::string& arguments, std::chrono::sys_seconds until) {
+    for (const auto& file : files_in(arguments))
+        if (!spool::mark_paused(file, until))
+            log::note("{} cannot be marked as paused: {}; in a pause that is longer than pbx-archive --min-age, its "
+                      "beginning may be archived",
+                      shown(file), std::strerror(errno));
+}
+
 class Pauser {
   public:
     Pauser(const AsteriskCalls& asterisk, std::string call, seconds span)
         : asterisk_{asterisk}, call_{std::move(call)}, span_{span} {}
 
-    Exit run(const Channels& channels) {
-        const auto known = find_recorders(channels);
+    Exit run(const Channels& channels, Turn& turn) {
+        const auto known = find_recorders(channels, turn);
         const auto before = read_pause(asterisk_, call_);
-        if (!before && known.empty())
-            throw Error{Exit::not_recorded, "nobody records call " + call_ + ": nothing was paused"};
-        since_ = before ? before->since : into_call(call_);
-        for (const auto& [key, arguments] : asterisk_.read_all("pbx-held", call_))
+        const auto held = asterisk_.read_all("pbx-held", call_);
+        for (const auto& [key, arguments] : held)
             held_.insert(key);
-        const auto until = (current_second() + span_).time_since_epoch();
+        if (!before && known.empty() && held_.empty())
+            throw Error{Exit::not_recorded, "call " + call_ + " is not recorded, so nothing was paused"};
+        since_ = before ? before->since : into_call(call_);
+        until_ = current_second() + span_;
         asterisk_.write("pbx-watched", call_, "1");
-        asterisk_.write("pbx-pause", call_, fmt::format("{}-{}", until.count(), since_.count()));
+        // The pause must end by itself wherever this run ends, so what ends it comes first.
+        mark_group();
+        begin_watch();
+        asterisk_.write("pbx-pause", call_, fmt::format("{}-{}", until_.time_since_epoch().count(), since_.count()));
+        mark_rows();
+        for (const auto& [key, arguments] : held)
+            mark_files(arguments, until_);
         for (const auto& [channel, recorder] : known)
             hold(channel, recorder);
         stop_all();
-        mark_channels();
-        watch();
+        mark_group();
+        mark_rows();
+        require_watch();
         log::warn("call {} is paused for {} s, and nothing records it", call_, span_.count());
         return Exit::ok;
     }
 
   private:
-    // A recorder that begins again after an attended transfer is away for 0.1 s, and longer on a busy machine.
-    Recorders find_recorders(const Channels& channels) const {
-        const auto patience = Deadline::after(2s);
-        auto found = RecordedCall{asterisk_, call_, channels}.find_recorders();
-        while (found.empty() && !patience.passed()) {
-            std::this_thread::sleep_for(50ms);
-            found = RecordedCall{asterisk_, call_, asterisk_.channels()}.find_recorders();
+    // A recorder that begins again after an attended transfer is away for 0.1 s, and longer on a busy machine. Other
+    // runs, for calls that are recorded, do not wait for it. What they changed is seen by the look in our next turn.
+    Recorders find_recorders(const Channels& channels, Turn& turn) {
+        auto found = look(channels);
+        const auto patience = Deadline::after(4s);
+        while (found.empty() && !is_stopped() && !patience.passed()) {
+            turn.end();
+            while (look(asterisk_.channels()).empty() && !is_stopped() && !patience.passed())
+                std::this_thread::sleep_for(50ms);
+            turn.begin();
+            found = look(asterisk_.channels());
         }
         return found;
+    }
+
+    // Recorders that begin during a pause look for it themselves.
+    bool is_stopped() const { return read_pause(asterisk_, call_) || !asterisk_.read_all("pbx-held", call_).empty(); }
+
+    Recorders look(const Channels& channels) {
+        const RecordedCall call{asterisk_, call_, channels};
+        channels_ = call.channels();
+        return call.find_recorders();
     }
 
     void hold(const Channel& channel, const Recorder& recorder) {
         auto key = call_ + '/' + channel.id;
         if (!held_.insert(key).second)
             key += fmt::format("/{}", held_.size());
+        mark_files(recorder.arguments(), until_);
         asterisk_.write("pbx-held", key, recorder.arguments());
         asterisk_.stop_recorder(channel.name, recorder);
     }
@@ -254,10 +306,8 @@ class Pauser {
     // The look that finds nothing begins after the entry was written, and after the last recorder was stopped.
     void stop_all() {
         constexpr int most_looks = 5;
-        for (int look = 0; look < most_looks; ++look) {
-            const RecordedCall call{asterisk_, call_, asterisk_.channels()};
-            channels_ = call.channels();
-            const auto found = call.find_recorders();
+        for (int looks = 0; looks < most_looks; ++looks) {
+            const auto found = look(asterisk_.channels());
             if (found.empty())
                 return;
             for (const auto& [channel, recorder] : found)
@@ -268,18 +318,24 @@ class Pauser {
     }
 
     // The dialplan recognizes the channels of the call by the group, also after an attended transfer.
-    void mark_channels() {
-        const auto pauses = asterisk_.read("pbx-paused", call_) + fmt::format("{}-", since_.count());
-        for (const auto& channel : channels_) {
+    void mark_group() const {
+        for (const auto& channel : channels_)
             asterisk_.set_variable(channel.name, "GROUP(pbx-pause)", call_);
-            asterisk_.set_variable(channel.name, "CDR(recording_paused)", pauses);
-        }
     }
 
-    void watch() {
-        if (is_watched())
-            return;
-        asterisk_.originate(watch_context, call_);
+    void mark_rows() const {
+        const auto pauses = asterisk_.read("pbx-paused", call_) + fmt::format("{}-", since_.count());
+        for (const auto& channel : channels_)
+            asterisk_.set_variable(channel.name, "CDR(recording_paused)", pauses);
+    }
+
+    // The watch ends when no channel is in the group.
+    void begin_watch() const {
+        if (!is_watched())
+            asterisk_.originate(watch_context, call_);
+    }
+
+    void require_watch() const {
         const auto patience = Deadline::after(3s);
         while (!is_watched()) {
             if (patience.passed())
@@ -298,58 +354,102 @@ class Pauser {
     std::string call_;
     seconds span_;
     seconds since_{0};
+    std::chrono::sys_seconds until_{};
     std::set<std::string> held_;
     Channels channels_;
 };
+
+// `key` of pbx-held is CALL/CHANNEL or CALL/CHANNEL/NUMBER. Null when the channel has ended.
+const Channel* find_held(const Channels& channels, const std::string& call, const std::string& key) {
+    const auto id = key.substr(call.size() + 1, key.find('/', call.size() + 1) - call.size() - 1);
+    const auto found =
+        std::find_if(channels.begin(), channels.end(), [&](const Channel& each) { return each.id == id; });
+    return found == channels.end() ? nullptr : &*found;
+}
 
 class Resumer {
   public:
     Resumer(const AsteriskCalls& asterisk, std::string call) : asterisk_{asterisk}, call_{std::move(call)} {}
 
     Exit run(const PauseEntry& pause) {
-        const auto now = std::max(into_call(call_), pause.since);
-        const auto pauses =
-            asterisk_.read("pbx-paused", call_) + fmt::format("{}-{}", pause.since.count(), now.count());
-        asterisk_.write("pbx-paused", call_, pauses + ',');
-        // From here on the recorders of the dialplan begin.
-        asterisk_.remove("pbx-pause", call_);
-        if (read_pause(asterisk_, call_))
-            throw Error{Exit::temporary, "Asterisk does not end the pause of call " + call_, "try again"};
+        end_pause(pause);
+        return continue_recorders();
+    }
+
+    /// Also after a run that ended the pause, and was interrupted before it had continued every recorder.
+    Exit continue_recorders() {
         const auto channels = asterisk_.channels();
         for (const auto& [key, held] : asterisk_.read_all("pbx-held", call_))
-            continue_held(key, arguments_of(held), channels);
-        const RecordedCall call{asterisk_, call_, channels};
-        for (const auto& channel : call.channels())
-            asterisk_.set_variable(channel.name, "CDR(recording_paused)", pauses);
+            try_to_continue(key, arguments_of(held), channels);
+        mark_channels({asterisk_, call_, channels});
         if (!faults_.empty())
-            throw Error{Exit::temporary,
-                        fmt::format("call {} is not recorded again: {}", call_, fmt::join(faults_, "; ")),
-                        "see the log of Asterisk"};
+            throw Error{status_, fmt::format("call {} is not recorded again: {}", call_, fmt::join(faults_, "; ")),
+                        fmt::format("see the log of Asterisk, and repeat pbx-record resume {}", call_)};
         log::warn("call {} is recorded again", call_);
         return Exit::ok;
     }
 
   private:
-    // A dialplan of an older version leaves a file alone.
+    void end_pause(const PauseEntry& pause) {
+        const auto now = std::max(into_call(call_), pause.since);
+        auto pauses = asterisk_.read("pbx-paused", call_);
+        // A run that was interrupted behind the next command has written this pause before.
+        const auto begin = fmt::format("{}-", pause.since.count());
+        if (const auto at = pauses.rfind(begin); at == 0 || (at != std::string::npos && pauses[at - 1] == ','))
+            pauses.resize(at);
+        asterisk_.write("pbx-paused", call_, fmt::format("{}{}{},", pauses, begin, now.count()));
+        // From here on the recorders of the dialplan begin.
+        asterisk_.remove("pbx-pause", call_);
+        if (read_pause(asterisk_, call_))
+            throw Error{Exit::temporary, "Asterisk does not end the pause of call " + call_, "try again"};
+    }
+
+    void mark_channels(const RecordedCall& call) const {
+        auto pauses = asterisk_.read("pbx-paused", call_);
+        if (pauses.empty())
+            return;
+        pauses.resize(pauses.size() - (pauses.ends_with(',') ? 1 : 0));
+        for (const auto& channel : call.channels())
+            asterisk_.set_variable(channel.name, "CDR(recording_paused)", pauses);
+    }
+
+    // A dialplan of an older version stores only the name of a file here.
     static std::string arguments_of(const std::string& held) {
         return held.find(',') == std::string::npos ? held + ',' : held;
     }
 
-    // `key` is CALL/CHANNEL or CALL/CHANNEL/NUMBER.
-    void continue_held(const std::string& key, const std::string& arguments, const Channels& channels) {
-        const auto id = key.substr(call_.size() + 1, key.find('/', call_.size() + 1) - call_.size() - 1);
-        const auto channel =
-            std::find_if(channels.begin(), channels.end(), [&](const Channel& each) { return each.id == id; });
-        if (channel != channels.end() && !is_recorded(*channel, arguments)) {
-            asterisk_.continue_recorder(channel->name, arguments);
-            if (!is_recorded(*channel, arguments) && !asterisk_.channels(channel->name).empty())
-                faults_.push_back(channel->name);
+    // A recorder that cannot be continued does not keep the others from it. Its entry stays, for the next run.
+    void try_to_continue(const std::string& key, const std::string& arguments, const Channels& channels) {
+        const auto* channel = find_held(channels, call_, key);
+        try {
+            if (channel != nullptr)
+                continue_held(*channel, key, arguments);
+            mark_files(arguments, current_second());
+            asterisk_.remove("pbx-held", key);
+        } catch (const Error& error) {
+            interrupt::check();
+            if (error.status() == Exit::unavailable)
+                throw;
+            faults_.emplace_back(error.what());
+            status_ = worst(status_, error.status());
         }
-        asterisk_.remove("pbx-held", key);
     }
 
-    bool is_recorded(const Channel& channel, const std::string& arguments) const {
-        const auto recorders = asterisk_.recorders(channel.name);
+    void continue_held(const Channel& channel, const std::string& key, const std::string& arguments) {
+        const auto before = asterisk_.recorders(channel.name);
+        if (has(before, arguments))
+            return;
+        asterisk_.continue_recorder(channel.name, arguments);
+        const auto after = asterisk_.recorders(channel.name);
+        if (has(after, arguments) || asterisk_.channels(channel.name).empty())
+            return;
+        // A recorder that Asterisk lists under another name must not be started twice.
+        if (after.size() > before.size())
+            asterisk_.remove("pbx-held", key);
+        throw Error{Exit::temporary, "Asterisk does not list the recorder of " + channel.name};
+    }
+
+    static bool has(const std::vector<Recorder>& recorders, const std::string& arguments) {
         return std::any_of(recorders.begin(), recorders.end(),
                            [&](const Recorder& recorder) { return recorder.arguments() == arguments; });
     }
@@ -357,23 +457,35 @@ class Resumer {
     const AsteriskCalls& asterisk_;
     std::string call_;
     std::vector<std::string> faults_;
+    Exit status_ = Exit::ok;
 };
 
 struct CallStatus {
     std::string call;
     std::optional<PauseEntry> pause;
     Recorders recorders;
+    std::vector<std::pair<std::string, std::string>> waiting{}; ///< channels and Recorder::arguments(), without a pause
 
     const char* state() const { return pause ? "paused" : recorders.empty() ? "not recorded" : "recorded"; }
     Exit exit_status() const {
         if (pause)
             return recorders.empty() ? Exit::ok : Exit::temporary;
+        if (!waiting.empty())
+            return Exit::temporary;
         return recorders.empty() ? Exit::not_recorded : Exit::ok;
     }
 };
 
+// The file, or the options that name two.
+std::string shown_recorder(const std::string& arguments) {
+    const auto comma = arguments.find(',');
+    return comma == 0 ? arguments.substr(1) : arguments.substr(0, comma);
+}
+
 nlohmann::ordered_json json_of(const CallStatus& status) {
-    nlohmann::ordered_json item{{"call", status.call}, {"state", status.state()}};
+    constexpr int schema = 1; // docs/json.md
+    nlohmann::ordered_json item{
+        {"schema", schema}, {"version", version}, {"call", status.call}, {"state", status.state()}};
     if (status.pause) {
         item["since"] = status.pause->since.count();
         item["until"] = iso_time(status.pause->until);
@@ -387,6 +499,8 @@ nlohmann::ordered_json json_of(const CallStatus& status) {
             each["transmitted"] = recorder.transmitted;
         item["recorders"].push_back(std::move(each));
     }
+    for (const auto& [channel, arguments] : status.waiting)
+        item["waiting"].push_back({{"channel", channel}, {"recorder", shown_recorder(arguments)}});
     return item;
 }
 
@@ -399,6 +513,27 @@ void print_status(const CallStatus& status) {
         for (const auto* file : {&recorder.file, &recorder.received, &recorder.transmitted})
             if (!file->empty())
                 output::print("  {} on {}\n", *file, channel.name);
+    for (const auto& [channel, arguments] : status.waiting)
+        output::print("  {} waits on {}\n", shown_recorder(arguments), channel);
+}
+
+CallStatus status_of(const AsteriskCalls& asterisk, const std::string& call, const Channels& channels) {
+    CallStatus status{call, read_pause(asterisk, call), RecordedCall{asterisk, call, channels}.find_recorders()};
+    if (!status.pause)
+        for (const auto& [key, held] : asterisk.read_all("pbx-held", call))
+            if (const auto* channel = find_held(channels, call, key))
+                status.waiting.emplace_back(channel->name, held);
+    return status;
+}
+
+Exit pause_on_trial(const AsteriskCalls& asterisk, const std::string& call, const Channels& channels) {
+    const auto recorders = RecordedCall{asterisk, call, channels}.find_recorders();
+    if (recorders.empty() && !read_pause(asterisk, call))
+        throw Error{Exit::not_recorded, "call " + call + " is not recorded, so nothing would be paused"};
+    for (const auto& [channel, recorder] : recorders)
+        output::print("would stop the recorder of {} on {}\n", recorder.file, channel.name);
+    log::warn("call {} would be paused", call);
+    return Exit::ok;
 }
 
 // A recorder of a dialplan that does not look for pauses would begin in spite of one.
@@ -410,12 +545,12 @@ void require_pauses(const AsteriskCalls& asterisk) {
         throw Error{Exit::config, "Asterisk has not loaded func_db.so: nothing was paused", "load that module"};
 }
 
-using Act = std::function<Exit(const AsteriskCalls&, const std::string& call, const Channels&)>;
+using Act = std::function<Exit(const AsteriskCalls&, const std::string& call, const Channels&, Turn&)>;
 
 // Acts on each call that the request means, in turn with other runs.
 Exit for_each_call(const PauseRequest& request, const Act& act) {
     const auto deadline = Deadline::of_run(request.timeout);
-    const auto lock = wait_for_turn(Folder::open(request.spool), deadline);
+    Turn turn{request.spool, deadline};
     const WaitingFor waiting{"Asterisk", Exit::unavailable};
     const AsteriskCalls asterisk{request.console, deadline};
     asterisk.require_database();
@@ -423,7 +558,7 @@ Exit for_each_call(const PauseRequest& request, const Act& act) {
     auto status = Exit::ok;
     for (const auto& call : CallFinder{request, channels}.find()) {
         try {
-            status = worst(status, act(asterisk, call, channels));
+            status = worst(status, act(asterisk, call, channels, turn));
         } catch (const Error& error) {
             log::error(error);
             status = worst(status, error.status());
@@ -435,23 +570,33 @@ Exit for_each_call(const PauseRequest& request, const Act& act) {
 } // namespace
 
 Exit pause(const PauseRequest& request) {
-    return for_each_call(request,
-                         [&](const AsteriskCalls& asterisk, const std::string& call, const Channels& channels) {
-                             require_pauses(asterisk);
-                             return Pauser{asterisk, call, request.span}.run(channels);
-                         });
+    return for_each_call(
+        request, [&](const AsteriskCalls& asterisk, const std::string& call, const Channels& channels, Turn& turn) {
+            require_pauses(asterisk);
+            if (request.dry_run)
+                return pause_on_trial(asterisk, call, channels);
+            return Pauser{asterisk, call, request.span}.run(channels, turn);
+        });
 }
 
 Exit resume(const PauseRequest& request) {
     return for_each_call(
-        request, [&](const AsteriskCalls& asterisk, const std::string& call, const Channels& channels) {
+        request, [&](const AsteriskCalls& asterisk, const std::string& call, const Channels& channels, Turn&) {
             const auto pause = read_pause(asterisk, call);
             if (pause && request.due && current_second() < pause->until)
                 return Exit::ok;
-            if (pause)
-                return Resumer{asterisk, call}.run(*pause);
+            const bool waits = pause || !asterisk.read_all("pbx-held", call).empty();
+            if (waits && request.dry_run) {
+                log::warn("call {} would be recorded again", call);
+                return Exit::ok;
+            }
+            if (waits)
+                return pause ? Resumer{asterisk, call}.run(*pause) : Resumer{asterisk, call}.continue_recorders();
+            // The watch may have seen what another run has just resumed.
+            if (request.due)
+                return Exit::ok;
             if (RecordedCall{asterisk, call, channels}.find_recorders().empty())
-                throw Error{Exit::not_recorded, "nobody records call " + call + ", and it is not paused"};
+                throw Error{Exit::not_recorded, "call " + call + " is not recorded, and it is not paused"};
             log::note("call {} is not paused", call);
             return Exit::ok;
         });
@@ -459,16 +604,18 @@ Exit resume(const PauseRequest& request) {
 
 Exit show_status(const PauseRequest& request) {
     auto report = nlohmann::ordered_json::array();
-    const auto status =
-        for_each_call(request, [&](const AsteriskCalls& asterisk, const std::string& call, const Channels& channels) {
-            const CallStatus each{call, read_pause(asterisk, call),
-                                  RecordedCall{asterisk, call, channels}.find_recorders()};
-            if (request.json)
-                report.push_back(json_of(each));
-            else
-                print_status(each);
-            return each.exit_status();
-        });
+    const auto status = for_each_call(request, [&](const AsteriskCalls& asterisk, const std::string& call,
+                                                   const Channels& channels, Turn&) {
+        const auto each = status_of(asterisk, call, channels);
+        if (!each.waiting.empty())
+            log::error({each.exit_status(), fmt::format("call {} is not paused, and not all of it is recorded", call),
+                        "pbx-record resume " + call});
+        if (request.json)
+            report.push_back(json_of(each));
+        else
+            print_status(each);
+        return each.exit_status();
+    });
     if (request.json)
         output::print("{}\n", report.dump(2, ' ', true, nlohmann::ordered_json::error_handler_t::replace));
     return status;

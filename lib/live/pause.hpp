@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/error.hpp"
+#include "db/tenant_choice.hpp"
 #include "deploy/console.hpp"
 
 #include <chrono>
@@ -11,14 +12,14 @@ namespace pbx::live {
 
 struct PauseRequest {
     deploy::Console console{"asterisk", "/etc/asterisk"};
-    std::string database;                              ///< read only to find `organization`
+    std::string database;                              ///< read only to find the tenant's organization
     std::string spool = "/var/spool/asterisk/monitor"; ///< for the lock
     std::string call;                                  ///< a linkedid, a unique id, a channel or an extension
-    std::string account;                               ///< only calls of this accountcode; empty: any
-    std::string organization;                          ///< only calls of this organization; empty: any
+    db::TenantChoice tenant;                           ///< only calls of this tenant; nobody: any
     std::chrono::seconds span{180};
     bool due = false; ///< resume only what is paused longer than asked for
     bool json = false;
+    bool dry_run = false; ///< print what would be paused or resumed, and leave it as it is
     std::chrono::seconds timeout{60};
 };
 

@@ -64,7 +64,8 @@ Exit approve_trunk(const Context& context, const std::string& organization, cons
         throw Error{Exit::temporary, fmt::format("trunk {} of {} has just changed", printable(name), name_of(owner)),
                     fmt::format("pbx-provision trunk list --org {} shows it", owner.context_prefix)};
     if (context.json)
-        print_json({{"organization", owner.name}, {"name", trunk.name}, {"host", trunk.host}, {"approved", approved}});
+        print_object(
+            {{"organization", owner.name}, {"name", trunk.name}, {"host", trunk.host}, {"approved", approved}});
     else
         output::print("{}\t{}\n", printable(trunk.name), printable(trunk.host));
     return Exit::ok;

@@ -2,9 +2,11 @@
 #include "provision/print.hpp"
 
 #include "base/output.hpp"
+#include "base/pager.hpp"
 #include "base/table.hpp"
 
 #include <fmt/format.h>
+#include <version.hpp>
 
 #include <algorithm>
 
@@ -28,6 +30,15 @@ std::size_t width_of(const std::string& column) {
     return std::max<std::size_t>(column.size(), 10);
 }
 
+Json begin_object() {
+    constexpr int schema = 1;
+    return {{"schema", schema}, {"version", version}};
+}
+
+void print_json(const Json& document) {
+    output::print("{}\n", document.dump(2, ' ', true, Json::error_handler_t::replace));
+}
+
 } // namespace
 
 Json json_of(tenants::RecordingFlag recording) {
@@ -38,15 +49,18 @@ Json or_null(const std::string& text) {
     return text.empty() ? Json(nullptr) : Json(text);
 }
 
-void print_json(const Json& document) {
-    output::print("{}\n", document.dump(2, ' ', true, Json::error_handler_t::replace));
+void print_object(const Json& fields) {
+    auto document = begin_object();
+    document.update(fields);
+    print_json(document);
 }
 
 void print_rows(const std::vector<Cells>& rows, bool json) {
+    pager::begin();
     if (json) {
         Json document = Json::array();
         for (const auto& row : rows) {
-            Json item;
+            auto item = begin_object();
             for (const auto& [column, value] : row)
                 item[column] = value;
             document.push_back(std::move(item));
@@ -58,7 +72,8 @@ void print_rows(const std::vector<Cells>& rows, bool json) {
         return;
     std::vector<Column> columns;
     for (const auto& [column, value] : rows.front())
-        columns.push_back({column, width_of(column), value.is_number()});
+        columns.push_back(
+            {.name = column, .width = width_of(column), .right = value.is_number(), .is_text = value.is_string()});
     Table table{std::move(columns), Table::Form::automatic};
     for (const auto& row : rows) {
         std::vector<std::string> cells;
@@ -67,6 +82,7 @@ void print_rows(const std::vector<Cells>& rows, bool json) {
             cells.push_back(cell_text(value));
         table.row(cells);
     }
+    table.finish();
 }
 
 } // namespace pbx::provision

@@ -18,7 +18,9 @@ using Cells = std::vector<std::pair<const char*, Json>>;
 
 Json json_of(tenants::RecordingFlag recording);
 Json or_null(const std::string& text);
-void print_json(const Json& document);
+/// Prints one document with these fields, after "schema" and "version".
+void print_object(const Json& fields);
+/// As a table, or as an array of objects that each begin with "schema" and "version".
 void print_rows(const std::vector<Cells>& rows, bool json);
 
 } // namespace pbx::provision

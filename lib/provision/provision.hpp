@@ -7,6 +7,7 @@
 #include "tenants/row_kinds.hpp"
 
 #include <chrono>
+#include <map>
 #include <string>
 
 namespace pbx::provision {
@@ -16,6 +17,7 @@ struct Context {
     std::string database;
     std::chrono::seconds timeout{60};
     bool json = false;
+    bool dry_run = false; ///< print what would change, and take it back
     dialplan::Rules rules;
 };
 
@@ -35,11 +37,10 @@ Exit set_status(const Context& context, const std::string& organization, const s
 /// With an empty sip_password a random one is set, and printed with the extension.
 Exit add_user(const Context& context, const std::string& organization, tenants::User user, const std::string& username);
 /// `trunk`: a trunk's name, or empty.
-Exit add_did(const Context& context, const std::string& organization, const tenants::Did& given,
-             const std::string& trunk);
-Exit add_queue(const Context& context, const std::string& organization, const tenants::Queue& given);
+Exit add_did(const Context& context, const std::string& organization, tenants::Did did, const std::string& trunk);
+Exit add_queue(const Context& context, const std::string& organization, const tenants::Queue& queue);
 Exit add_route(const Context& context, const std::string& organization, tenants::Route route, const std::string& trunk);
-Exit add_trunk(const Context& context, const std::string& organization, const tenants::Trunk& given);
+Exit add_trunk(const Context& context, const std::string& organization, tenants::Trunk trunk);
 
 /// Approves the trunk's host, or withdraws the approval; prints its name and the host.
 Exit approve_trunk(const Context& context, const std::string& organization, const std::string& name, bool approved);
@@ -66,6 +67,26 @@ struct ConsentChange {
     std::string prompt; ///< the name of a sound
 };
 Exit set_consent(const Context& context, const std::string& organization, const ConsentChange& change);
+
+/// Fields of a row by their names (fields.hpp), with texts as values.
+using FieldTexts = std::map<std::string, std::string>;
+
+// These three, and apply_file(), state what they do to recording, and print what they change when it is a dry run.
+/// Only the fields that are given change. A new name or number is set in what refers to the row, too.
+Exit set_row(const Context& context, RowKind kind, const std::string& organization, const std::string& name,
+             const FieldTexts& fields);
+Exit set_organization(const Context& context, const std::string& organization, const FieldTexts& fields);
+/// Adds and changes the rows that a file describes, as JSON lines or CSV, in one transaction; "-" is stdin. Rows that
+/// it does not describe stay as they are. Throws Error also: data for a file that cannot be read as such; io.
+Exit apply_file(const Context& context, const std::string& path);
+
+enum class ExportForm { json_lines, csv };
+/// Prints the rows of one organization, or of all when it is empty, as apply_file() reads them.
+Exit export_rows(const Context& context, const std::string& organization, ExportForm form, bool secrets);
+
+/// One row with all its fields; passwords only of users.
+Exit show_row(const Context& context, RowKind kind, const std::string& organization, const std::string& name);
+Exit show_organization(const Context& context, const std::string& organization);
 
 /// One user, with what a phone needs to log in.
 Exit show_user(const Context& context, const std::string& organization, const std::string& extension);

@@ -15,10 +15,13 @@ namespace pbx::provision {
 
 using tenants::Organization;
 
-Provisioner::Provisioner(const Context& context) : rules_{context.rules} {
+Provisioner::Provisioner(const Context& context) : rules_{context.rules}, dry_run_{context.dry_run} {
     const WaitingFor waiting{"the database", Exit::unavailable};
     db::connect(session_, context.database, context.timeout);
     all_ = db::load_organizations(session_);
+    // Nothing commits it, so the server takes every change back when the session ends.
+    if (dry_run_)
+        db::guarded("begin a transaction", [&] { session_ << "begin"; });
 }
 
 Organization& Provisioner::organization(const std::string& wanted) {
@@ -45,7 +48,41 @@ void Provisioner::try_change(Organization& organization, const std::function<voi
 void Provisioner::try_change(const std::function<void()>& change) {
     const auto before = dialplan::check(all_, rules_);
     change();
-    const auto after = dialplan::check(all_, rules_);
+    require_no_new_refusals(before, dialplan::check(all_, rules_));
+}
+
+void Provisioner::try_changes(const std::function<void()>& change) {
+    const auto check_as_active = [&](std::vector<Organization> all) {
+        for (auto& each : all)
+            each.status = "active";
+        return dialplan::check(all, rules_);
+    };
+    auto before = all_;
+    change();
+    // A refusal names its organization, which may have another name now.
+    for (auto& each : before)
+        for (const auto& changed : all_)
+            if (changed.id == each.id)
+                each.name = changed.name;
+    require_no_new_refusals(check_as_active(std::move(before)), check_as_active(all_));
+}
+
+void Provisioner::in_one_transaction(const std::function<void()>& statements) {
+    if (dry_run_) {
+        statements();
+        // What follows may wait for a reader, and must hold no locks then.
+        db::guarded("take the changes back", [&] {
+            session_ << "rollback";
+            session_ << "begin";
+        });
+        return;
+    }
+    soci::transaction whole{session_};
+    statements();
+    db::guarded("make the changes", [&] { whole.commit(); });
+}
+
+void Provisioner::require_no_new_refusals(const dialplan::Checked& before, const dialplan::Checked& after) {
     // A row that was left out before may be left out for another reason now, so that an operator can correct one fault
     // after the other. It must not conflict with other rows, though.
     std::map<std::string, bool> refused; // row -> whether for a conflict
@@ -67,18 +104,6 @@ void Provisioner::try_change(const std::function<void()>& change) {
 
 void Provisioner::try_addition(const Organization& added) {
     try_change([&] { all_.push_back(added); });
-}
-
-std::string Provisioner::insert_organization(const std::string& name, const std::string& prefix, bool recording) {
-    const WaitingFor waiting{"the database", Exit::unavailable};
-    std::string id;
-    const std::string on = recording ? "true" : "false";
-    db::guarded("add the organization", [&] {
-        session_ << "insert into organizations (name, context_prefix, settings) values (:name, :prefix, "
-                    "jsonb_build_object('recording_enabled', cast(:on as boolean))) returning cast(id as text)",
-            soci::use(name), soci::use(prefix), soci::use(on), soci::into(id);
-    });
-    return id;
 }
 
 } // namespace pbx::provision

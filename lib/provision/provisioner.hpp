@@ -14,10 +14,6 @@
 
 namespace pbx::provision {
 
-/// Stands for the id that the database will give. The row's held_since, which is not_stored, makes it the newest
-/// of all.
-inline constexpr const char* new_id = "ffffffff-ffff-4fff-bfff-ffffffffffff";
-
 /// For Trunk::approved_at: an approval that is not in the database yet is newer than all that are.
 inline constexpr auto just_approved = tenants::Timestamp::max();
 
@@ -27,6 +23,7 @@ class Provisioner {
     explicit Provisioner(const Context& context);
 
     const std::vector<tenants::Organization>& all() const { return all_; }
+    std::vector<tenants::Organization>& all() { return all_; }
 
     /// The organization with this name, prefix or id. Throws Error: no_input, or usage when several have it.
     tenants::Organization& organization(const std::string& wanted);
@@ -58,14 +55,19 @@ class Provisioner {
         return rows;
     }
 
-    std::string insert_organization(const std::string& name, const std::string& prefix, bool recording);
+    /// try_change() for several organizations. All count as active, since a suspended one may be resumed.
+    void try_changes(const std::function<void()>& change);
+    /// Runs `statements`, which call execute(), in one transaction, and takes it back in a dry run.
+    void in_one_transaction(const std::function<void()>& statements);
 
   private:
     void try_change(const std::function<void()>& change);
+    static void require_no_new_refusals(const dialplan::Checked& before, const dialplan::Checked& after);
 
     soci::session session_;
     std::vector<tenants::Organization> all_;
     dialplan::Rules rules_;
+    bool dry_run_ = false;
 };
 
 } // namespace pbx::provision

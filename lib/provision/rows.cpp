@@ -33,6 +33,25 @@ std::string name_of(const Organization& organization) {
     return printable(organization.name);
 }
 
+void require_text(const std::string& text, const char* what) {
+    const auto refuse = [&](const char* why) {
+        throw Error{Exit::usage, fmt::format("the {} \"{}\" {}", what, printable(shown(text)), why)};
+    };
+    constexpr std::size_t most = 255;
+    if (text.size() > most)
+        refuse("is longer than 255 bytes");
+    if (!is_utf8(text))
+        refuse("is not UTF-8");
+    if (printable(text) != text)
+        refuse("contains control characters");
+}
+
+void require_name(const std::string& text, const char* what) {
+    if (text.find_first_not_of(' ') == std::string::npos)
+        throw Error{Exit::usage, fmt::format("the {} is empty", what)};
+    require_text(text, what);
+}
+
 Error already_exists(RowKind kind, const std::string& name, const Organization& wanting, const Organization& holder) {
     const auto* word = tenants::names_of(kind).word;
     return {&wanting == &holder ? Exit::usage : Exit::data,
@@ -57,10 +76,6 @@ void warn_if_unrecorded(RowKind kind, const std::string& name, const Organizatio
         log::warn("{}", calls);
     else if (!owner.recording_enabled.value_or(true))
         log::warn("{}: recording is off for the whole organization", calls);
-}
-
-std::string sql_boolean(tenants::RecordingFlag recording) {
-    return recording.value_or(true) ? "true" : "false";
 }
 
 std::string trunk_id(const Organization& owner, const std::string& name) {
@@ -96,12 +111,15 @@ std::vector<std::string> queues_of(const Organization& owner, const tenants::Use
     return numbers;
 }
 
+bool is_same_name(RowKind kind, const std::string& one, const std::string& other) {
+    return one == other || (kind == RowKind::did && same_number(one, other));
+}
+
 std::string stored_name(const Organization& owner, RowKind kind, const std::string& name) {
     std::optional<std::string> found;
     tenants::visit_rows(owner, kind, [&](const auto& description, const auto& rows) {
         for (const auto& row : rows)
-            if (const auto& stored = row.*description.name;
-                !found && (stored == name || (kind == RowKind::did && same_number(stored, name))))
+            if (const auto& stored = row.*description.name; !found && is_same_name(kind, stored, name))
                 found = stored;
     });
     if (!found)

@@ -26,15 +26,20 @@ const Row* find(const std::vector<Row>& rows, std::string Row::*key, const std::
 std::string trunk_id(const Organization& owner, const std::string& name);
 const tenants::User& user_of(const Organization& owner, const std::string& extension);
 const tenants::Queue& queue_of(const Organization& owner, const std::string& number);
+/// Whether both name the same row: two spellings of a DID have the same digits.
+bool is_same_name(RowKind kind, const std::string& one, const std::string& other);
 /// The name of a row as the database holds it: the number of a DID may be given in another spelling.
 std::string stored_name(const Organization& owner, RowKind kind, const std::string& name);
 
 void remove_from(Organization& owner, RowKind kind, const std::string& name);
 
+/// Throws Error (usage) for a text that is too long, not UTF-8, or has control characters.
+void require_text(const std::string& text, const char* what);
+/// The same, also for an empty text.
+void require_name(const std::string& text, const char* what);
+
 /// The organization's name, for messages.
 std::string name_of(const Organization& organization);
-/// "true" or "false", to be cast to boolean in SQL.
-std::string sql_boolean(tenants::RecordingFlag recording);
 
 /// The Error for a row that `wanting` cannot have because `holder` has it: usage where they are one organization, else
 /// data.

@@ -1,11 +1,11 @@
-// Where a requested recording goes: stdout or a file, with its headers.
+// Where a requested recording goes. The tiers (fetch_tiers.hpp) find it, and give it to an Answer.
 #pragma once
 
-#include "audio/channel.hpp"
-#include "audio/encode.hpp"
-#include "base/atomic_file.hpp"
-#include "base/fd.hpp"
-#include "base/folder.hpp"
+#include "audio/wav_header.hpp"
+#include "base/content.hpp"
+#include "cdr/legs.hpp"
+#include "recording/local_legs.hpp"
+#include "recording/part.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -14,57 +14,47 @@
 
 namespace pbx::recording {
 
-struct AnswerOptions {
-    std::string output;       ///< a file that appears whole or not at all; empty: stdout
-    bool include = false;     ///< headers and a blank line before the body
-    std::string headers_file; ///< headers into this file
-    audio::Encoding encoding = audio::Encoding::wav;
-    audio::Channel channel = audio::Channel::both;
-
-    /// Whether the body is something else than the recording's own bytes.
-    bool changes_body() const { return encoding != audio::Encoding::wav || channel != audio::Channel::both; }
-};
-
+/// What is known of a recording before its bytes are.
 struct AnswerHeaders {
-    std::optional<std::uint64_t> length; ///< of the body, in bytes
-    std::size_t legs = 0;                ///< with audio in what is served
-    std::string source;                  ///< X-Recording-Source
-    std::size_t missing = 0;             ///< legs that should be in it and are not
+    std::uint64_t length = 0; ///< bytes
+    std::size_t legs = 0;     ///< with audio in what is served
+    std::string source;       ///< X-Recording-Source
+    std::size_t missing = 0;  ///< legs that should be in it, and are missing or unreadable
+    Content content{};        ///< hashes of the recording, as far as they are known
+    std::optional<FileTime> modified{};
+    std::optional<audio::WavHeader> wav{}; ///< of a recording in the archive
+    bool without_manifest = false;         ///< another program stitched it: nothing confirms of which legs
 };
 
 class Answer {
   public:
-    /// An output such as /dev/stdout or /dev/fd/3 is that descriptor of this process; another one that is not a regular
-    /// file (a pipe, a device) is written into. Throws Error: usage when the body would go to a terminal, cant_create.
-    explicit Answer(AnswerOptions options);
+    Answer() = default;
+    Answer(const Answer&) = delete;
+    Answer& operator=(const Answer&) = delete;
+    virtual ~Answer() = default;
 
-    /// The body that follows is a WAV file. Where another encoding or a channel is wanted, it is collected, changed,
-    /// and sent by finish(). Nothing is sent before. Throws Error (cant_create), ReaderGone.
-    void begin(const AnswerHeaders& headers);
-    void add(std::string_view data) const;
+    /// The call was found, and may be served.
+    virtual void found(const cdr::Call& call);
+
+    /// Whether begin() may want less than the whole recording. What the archive has is then only read as far as it is
+    /// wanted.
+    virtual bool may_want_part() const = 0;
+
+    /// A recording was found. Returns the part of it that must be added before finish(). Throws Error (cant_create),
+    /// ReaderGone.
+    virtual Part begin(const AnswerHeaders& headers) = 0;
+    virtual void add(std::string_view data) = 0;
     /// Adds `length` bytes of an open file.
-    void add(int fd, std::uint64_t offset, std::uint64_t length, std::string_view what) const;
-    /// The body is complete: a file gets its name. Throws Error: no_input when the recording does not have the channel
-    /// that is wanted; data, cant_create; ReaderGone.
-    void finish();
+    virtual void add(int file, std::uint64_t offset, std::uint64_t length, std::string_view what) = 0;
+    /// Everything that was wanted has been added, and is what it should be. Throws NoSuchChannel (no_input;
+    /// conversion.hpp); Error: data, cant_create; ReaderGone.
+    virtual void finish() = 0;
 
-    /// Forgets what was written, so that another recording can be served. False when some of it has been sent already.
-    bool discard();
+    /// begin(), add() and finish() for an open file.
+    virtual void send_file(AnswerHeaders headers, int file, const std::string& what);
 
-  private:
-    void send_changed();
-    void send_headers(const AnswerHeaders& headers, const char* content_type);
-    void open_output();
-    void open_file();
-
-    AnswerOptions options_;
-    Fd direct_; ///< an output that is not a file to be made: our own descriptor, a pipe, a device
-    std::optional<Folder> folder_;
-    std::optional<AtomicFile> file_;
-    Fd wav_; ///< collects the body that finish() changes
-    AnswerHeaders headers_;
-    int fd_ = -1;
-    bool has_begun_ = false;
+    /// Forgets what was added, so that another recording can be served. False when some of it has been sent already.
+    virtual bool discard() = 0;
 };
 
 } // namespace pbx::recording

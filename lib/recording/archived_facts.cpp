@@ -1,9 +1,8 @@
-// A recording on this disk needs neither facts nor the archive, so serving one costs no query.
+// A stitched recording on this disk needs neither facts nor the archive. A leg in the spool needs the facts.
 #include "recording/archived_facts.hpp"
 
-#include "db/recordings.hpp"
-
 #include <algorithm>
+#include <stdexcept>
 #include <string_view>
 #include <utility>
 
@@ -22,15 +21,18 @@ ArchivedFacts::ArchivedFacts(const std::string& database, std::chrono::seconds t
 }
 
 void ArchivedFacts::expect(const std::string& recording, const std::vector<std::string>& legs) {
-    recording_ = recording;
-    legs_ = legs;
+    if (!recording.empty())
+        paths_.push_back(std::string{stitched_folder} + recording);
+    paths_.insert(paths_.end(), legs.begin(), legs.end());
 }
 
 void ArchivedFacts::prepare_archive() {
     if (failure_)
         throw Error{*failure_};
-    if (std::exchange(is_read_, true) || !session_)
+    if (std::exchange(is_read_, true))
         return;
+    if (!session_)
+        throw std::logic_error{"the facts are needed after they were not"};
     try {
         read();
     } catch (const Error& error) {
@@ -42,10 +44,7 @@ void ArchivedFacts::prepare_archive() {
 
 void ArchivedFacts::read() {
     sources_.recognize_archive(*session_, deadline_);
-    auto paths = legs_;
-    if (!recording_.empty())
-        paths.push_back(std::string{stitched_folder} + recording_);
-    for (auto& [path, content] : db::find_recordings(*session_, paths)) {
+    for (auto& [path, content] : db::find_recordings(*session_, paths_, &times_)) {
         if (path.starts_with(stitched_folder))
             recordings_.emplace(path.substr(stitched_folder.size()), content);
         else
@@ -53,10 +52,20 @@ void ArchivedFacts::read() {
     }
 }
 
+std::optional<FileTime> ArchivedFacts::archived_at(const std::string& path) const {
+    const auto found = times_.find(path);
+    return found == times_.end() ? std::nullopt : std::optional<FileTime>{found->second};
+}
+
 std::optional<Content> ArchivedFacts::of_recording(const std::string& name) {
     prepare_archive();
     const auto found = recordings_.find(name);
     return found == recordings_.end() ? std::nullopt : std::optional{found->second};
+}
+
+const KnownContents& ArchivedFacts::of_recordings() {
+    prepare_archive();
+    return recordings_;
 }
 
 const KnownContents& ArchivedFacts::of_legs() {

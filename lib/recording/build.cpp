@@ -29,7 +29,7 @@ struct AudibleLeg {
     FileTime modified;
 };
 
-// A leg that is no longer what it was when its header was read. One in a cache was brought back again meanwhile: it can
+// A leg that is no longer what it was when its header was read. One in a cache has been fetched again meanwhile: it can
 // be looked for like one that is gone.
 struct LegChanged {
     std::string name;
@@ -101,7 +101,7 @@ class Builder {
     }
 
     void examine(const LocatedLeg& leg, Fd file) {
-        // What has its name in a cache is complete, though whoever brought it may not have closed it yet.
+        // A file under its final name in a cache is complete, even if the process that fetched it still has it open.
         if (leg.place == LocatedLeg::Place::spool && ReadLease{file.get()}.writer() == Writer::some) {
             result_.being_written.push_back(leg.name);
             return;

@@ -1,6 +1,8 @@
-// Whatever fails early is not reported: the recording is then read when it is needed, with its error.
+// An error of the early check is not reported: the recording is read again when it is needed, which reports the error.
 #include "recording/early_check.hpp"
 
+#include "audio/manifest.hpp"
+#include "audio/wav_header.hpp"
 #include "base/checksum.hpp"
 #include "base/file_status.hpp"
 #include "base/folder.hpp"
@@ -13,7 +15,8 @@
 
 namespace pbx::recording {
 
-EarlyCheck::EarlyCheck(std::filesystem::path stitched, const std::string& call) : stitched_{std::move(stitched)} {
+EarlyCheck::EarlyCheck(std::filesystem::path stitched, const std::string& call, std::optional<std::string> account)
+    : stitched_{std::move(stitched)}, account_{std::move(account)} {
     const auto name = call + ".wav";
     if (call.empty() || !name_fault(name).empty())
         return;
@@ -27,12 +30,19 @@ EarlyCheck::EarlyCheck(std::filesystem::path stitched, const std::string& call) 
 void EarlyCheck::read(const std::stop_token& stop, const std::string& name) {
     try {
         const auto file = Folder::open(stitched_).find(name);
-        if (!file || ::fstat(file->get(), &file_) != 0)
+        if (!file || !is_of_account(file->get(), name) || ::fstat(file->get(), &file_) != 0)
             return;
         fault_ = find_damage_in_file(file->get(), name, stop);
     } catch (const std::exception&) {
         // find_damage() reads it again.
     }
+}
+
+bool EarlyCheck::is_of_account(int fd, const std::string& name) const {
+    if (!account_)
+        return true;
+    const auto manifest = audio::Manifest::from(audio::read_wav_header(fd, name));
+    return manifest && manifest->accountcode == *account_;
 }
 
 void EarlyCheck::wait() {

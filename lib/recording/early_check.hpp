@@ -13,8 +13,10 @@ namespace pbx::recording {
 class EarlyCheck {
   public:
     /// Begins to compare the stitched recording of a call that is named by its linkedid with its manifest. `call` may
-    /// be any text: where it names no recording in `stitched`, nothing happens.
-    EarlyCheck(std::filesystem::path stitched, const std::string& call);
+    /// be any text: where it names no recording in `stitched`, nothing happens; nor, if an account is given, where its
+    /// manifest states another one: how long the answer takes must not depend on another tenant's recording.
+    EarlyCheck(std::filesystem::path stitched, const std::string& call,
+               std::optional<std::string> account = std::nullopt);
 
     /// Waits until the recording has been read.
     void wait();
@@ -26,7 +28,10 @@ class EarlyCheck {
   private:
     void read(const std::stop_token& stop, const std::string& name);
 
+    bool is_of_account(int fd, const std::string& name) const;
+
     std::filesystem::path stitched_;
+    std::optional<std::string> account_;
     std::optional<std::string> fault_; ///< what find_damage_in_file() would return; nothing when it was not read
     struct stat file_ {};              ///< what was read
     std::jthread reading_;             ///< the last member, so that it ends before the others are destroyed

@@ -3,36 +3,19 @@
 
 #include "base/deadline.hpp"
 #include "base/log.hpp"
-#include "base/name.hpp"
 #include "cdr/legs.hpp"
+#include "db/tenant_choice.hpp"
+#include "recording/absence.hpp"
+#include "recording/chosen_call.hpp"
+#include "recording/conversion.hpp"
 #include "recording/fetch_tiers.hpp"
 
-#include <fmt/format.h>
-
-#include <algorithm>
 #include <functional>
 #include <utility>
-#include <vector>
 
 namespace pbx::recording {
 
 namespace {
-
-// The one call that is meant. Another account's call is answered in the same words as one that does not exist.
-cdr::Call choose_call(std::vector<cdr::Call> calls, const FetchOptions& options) {
-    if (options.account)
-        std::erase_if(calls, [&](const cdr::Call& call) { return call.accountcode != *options.account; });
-    if (calls.empty())
-        throw Error{Exit::no_input, "no recorded call \"" + shown(options.call) + "\"",
-                    "a call is named by its CDR id, uniqueid or linkedid; pbx-calls lists them"};
-    if (calls.size() == 1)
-        return std::move(calls.front());
-    std::string accounts;
-    for (const auto& call : calls)
-        accounts += fmt::format("{}\"{}\"", accounts.empty() ? "" : ", ", shown(call.accountcode));
-    throw Error{Exit::usage, "several accounts share linkedid " + shown(calls.front().linkedid) + ": " + accounts,
-                "name one with --account"};
-}
 
 // Tries one tier. Nothing when it cannot serve the call and nothing has been sent yet; `failure` is then the reason, if
 // it was an error.
@@ -40,6 +23,8 @@ std::optional<Exit> attempt(Answer& answer, std::optional<Error>& failure,
                             const std::function<std::optional<Exit>()>& serve) {
     try {
         return serve();
+    } catch (const NoSuchChannel&) {
+        throw;
     } catch (const Error& error) {
         if (!answer.discard())
             throw;
@@ -69,8 +54,11 @@ Exit replace_damaged(FetchWork& work, const ResolvedCall& call, const Error& dam
     throw Error{failure ? *failure : damage};
 }
 
-Exit serve_stitched(FetchWork& work, const ResolvedCall& call) {
-    const auto local = serve_local_recording(work, call);
+Exit serve_stitched(FetchWork& work, ResolvedCall call) {
+    auto local = serve_local_recording(work, call);
+    // Another recording under a leg's name is no newer leg.
+    if (!local.served && set_aside_others(work, call.legs))
+        local = serve_local_recording(work, call);
     if (local.served)
         return Exit::ok;
     if (local.damage)
@@ -83,39 +71,60 @@ Exit serve_stitched(FetchWork& work, const ResolvedCall& call) {
     return serve_rebuilt_recording(work, call, {}, failure);
 }
 
-// A call with a leg that is not its own is refused when it is resolved.
-Exit weave_own_legs(FetchWork& work, const cdr::Call& call) {
-    return call.ambiguous.empty() ? work.sources.weave_halves(call.legs) : Exit::ok;
-}
-
-Exit serve(FetchWork& work, cdr::Call call) {
-    const auto& leg = work.options.leg;
-    if (leg && *leg > call.legs.size())
-        throw Error{Exit::no_input,
-                    fmt::format("call {} has no leg {}: it has {}", display_name(call), *leg, call.legs.size())};
-    if (leg || call.legs.size() == 1)
-        return serve_leg(work, call, call.legs.at(leg ? *leg - 1 : 0));
-    const auto woven = weave_own_legs(work, call);
-    const auto resolved = resolve_call(std::move(call), work.sources.local());
-    work.facts.expect(resolved.recording, resolved.call.legs);
-    return worst(woven, serve_stitched(work, resolved));
+Exit serve_only_leg(FetchWork& work, const cdr::Call& call) {
+    try {
+        return serve_leg(work, call, call.legs.front());
+    } catch (const Absent& absent) {
+        const bool is_nowhere = absent.state() == "missing" || absent.state() == "not-here";
+        if (is_nowhere && serve_recording_without_manifest(work, call))
+            return Exit::ok;
+        throw;
+    }
 }
 
 } // namespace
 
-Exit fetch(const FetchOptions& options) {
+Exit weave(FetchWork& work, const std::vector<std::string>& legs) {
+    return work.ahead == nullptr ? work.sources.weave_halves(legs) : Exit::ok;
+}
+
+Exit serve_call(FetchWork& work, cdr::Call call) {
+    const auto& leg = work.options.leg;
+    require_served(call, leg);
+    work.answer.found(call);
+    if (leg)
+        return serve_leg(work, call, call.legs.at(*leg - 1));
+    if (call.legs.size() == 1)
+        return serve_only_leg(work, call);
+    const auto woven = weave(work, call.legs);
+    auto resolved = resolve_call(std::move(call), work.sources.local());
+    work.facts.expect(resolved.recording, resolved.call.legs);
+    const auto served = serve_stitched(work, std::move(resolved));
+    return worst(worst(woven, served), work.status());
+}
+
+Exit fetch(const FetchOptions& given, Answer& answer) {
+    auto options = given;
     if (options.call.empty() && options.file.empty())
         throw Error{Exit::usage, "no call is named",
                     "name it by its CDR id, uniqueid or linkedid, or a leg with --file"};
-    Answer answer{options.answer};
     LegSources sources{options.places, LegSources::WithoutCache::use_private_folder};
     const auto deadline = Deadline::of_run(options.timeout);
-    EarlyCheck early{options.places.stitched, options.leg ? "" : options.call};
+    const auto name = CallName::parse(options.call);
+    EarlyCheck early{options.places.stitched, options.leg ? "" : name.call, options.account};
     ArchivedFacts facts{options.database, options.timeout, sources, deadline};
-    FetchWork work{options, deadline, sources, answer, facts, early};
-    if (!options.file.empty())
-        return serve_file(work);
-    return serve(work, choose_call(cdr::find_calls(facts.session(), options.call), options));
+    if (!options.organization.empty())
+        options.account = db::chosen_account(facts.session(), {options.organization, options.account});
+    FetchWork work{options, deadline, sources, answer, facts, early, nullptr};
+    try {
+        return options.file.empty()
+                   ? serve_call(work, choose_call(facts.session(), options.places.naming(), name, options.account))
+                   : serve_file(work);
+    } catch (const Absent& absent) {
+        if (options.json)
+            print_absence(options.file.empty() ? options.call : options.file, absent);
+        throw;
+    }
 }
 
 } // namespace pbx::recording

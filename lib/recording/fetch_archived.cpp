@@ -5,7 +5,11 @@
 #include "recording/send_object.hpp"
 #include "remote/query.hpp"
 
+#include <sys/stat.h>
+
 #include <algorithm>
+#include <cerrno>
+#include <chrono>
 #include <utility>
 
 namespace pbx::recording {
@@ -31,6 +35,26 @@ std::optional<audio::WavHeader> parse_beginning(std::string_view beginning, bool
     }
 }
 
+// Some remotes keep whole seconds.
+FileTime last_instant_of(std::chrono::sys_seconds second) {
+    return second + std::chrono::seconds{1} - std::chrono::nanoseconds{1};
+}
+
+// The manifest of a recording that may be served. Throws NotCurrent.
+audio::Manifest require_current(FetchWork& work, const ResolvedCall& call, const RecordingSummary& recording) {
+    auto freshness = check_freshness(call, work.sources.local(), recording, work.options.overlap);
+    if (!freshness.current)
+        throw NotCurrent{freshness.reason, freshness.may_be_damaged};
+    if (!work.sources.find_archived(freshness.manifest.missing, work.deadline).empty())
+        throw NotCurrent{"a leg that was missing is in the archive now"};
+    if (freshness.manifest.is_all_missing())
+        throw NotCurrent{"every leg is missing"};
+    if (freshness.manifest.audible() == 0)
+        throw no_audio(call.call);
+    work.found = report_left_out(call.call, freshness.manifest);
+    return std::move(freshness.manifest);
+}
+
 // Throws NotCurrent.
 std::optional<ServedObject> decide_on_recording(FetchWork& work, const ResolvedCall& call, const RemoteObject& object,
                                                 std::string_view beginning, bool is_all) {
@@ -40,20 +64,12 @@ std::optional<ServedObject> decide_on_recording(FetchWork& work, const ResolvedC
         return std::nullopt;
     if (!header)
         throw NotCurrent{"it is not a WAV file", true};
-    // Some remotes keep whole seconds: take the last instant of the second.
-    const FileTime modified = object.modified + std::chrono::seconds{1} - std::chrono::nanoseconds{1};
-    auto freshness =
-        check_freshness(call, work.sources.local(), {*header, object.size, modified}, work.options.overlap);
-    if (!freshness.current)
-        throw NotCurrent{freshness.reason, freshness.may_be_damaged};
-    auto& manifest = freshness.manifest;
-    if (!work.sources.find_archived(manifest.missing, work.deadline).empty())
-        throw NotCurrent{"a leg that was missing is in the archive now"};
-    if (manifest.audible() == 0)
-        throw no_audio(call.call);
-    return ServedObject{{std::nullopt, manifest.audible(), "stitched-remote", manifest.missing.size()},
-                        header->data_offset,
-                        std::move(manifest)};
+    auto manifest = require_current(work, call, {*header, object.size, last_instant_of(object.modified)});
+    AnswerHeaders headers{0, manifest.audible(), "stitched-remote", manifest.left_out()};
+    headers.modified = work.facts.archived_at("stitched/" + call.recording);
+    if (!headers.modified && object.modified != std::chrono::sys_seconds{})
+        headers.modified = object.modified;
+    return ServedObject{std::move(headers), header->data_offset, std::move(manifest), *header};
 }
 
 // A recording with facts, for a call without a leg in the spool, which could be newer, needs no question before it is
@@ -81,11 +97,8 @@ bool send_recording_object(FetchWork& work, const ResolvedCall& call, const Remo
     });
 }
 
-} // namespace
-
-bool serve_archived_recording(FetchWork& work, const ResolvedCall& call) {
-    if (work.sources.archive() == nullptr)
-        return false;
+// Streams the recording from the archive.
+bool send_archived(FetchWork& work, const ResolvedCall& call) {
     const auto known = work.facts.of_recording(call.recording);
     const auto object = find_recording(work, call, known);
     const auto expected = known ? *known : object ? Content{object->size, object->md5, {}} : Content{};
@@ -100,6 +113,51 @@ bool serve_archived_recording(FetchWork& work, const ResolvedCall& call) {
         log::note("stitched recording in the archive: {}", outdated.reason);
         return false;
     }
+}
+
+// The header of a file that was fetched whole and as it was archived.
+audio::WavHeader header_of(const Fd& file, const std::string& name) {
+    try {
+        return audio::read_wav_header(file.get(), name);
+    } catch (const Error& error) {
+        if (error.status() != Exit::data)
+            throw;
+        throw NotCurrent{"it is not a WAV file"};
+    }
+}
+
+bool send_ahead(FetchWork& work, const ResolvedCall& call) {
+    const auto file = work.ahead->recordings.open(call.recording);
+    if (!file) {
+        log::note("no stitched recording in the archive");
+        return false;
+    }
+    struct stat status {};
+    if (::fstat(file->get(), &status) != 0)
+        throw system_error(Exit::io, "cannot look at " + call.recording, errno);
+    const auto modified = std::chrono::floor<std::chrono::seconds>(modification_time(status));
+    try {
+        const auto manifest = require_current(
+            work, call,
+            {header_of(*file, call.recording), static_cast<std::uint64_t>(status.st_size), last_instant_of(modified)});
+        if (const auto fault = work.ahead->recordings.faults.find(call.recording);
+            fault != work.ahead->recordings.faults.end())
+            throw Error{Exit::data, call.recording + " in the archive: " + fault->second};
+        send_recording(work, file->get(), manifest, "stitched-remote");
+        return true;
+    } catch (const NotCurrent& outdated) {
+        log::note("stitched recording in the archive: {}", outdated.reason);
+        return false;
+    }
+}
+
+} // namespace
+
+bool serve_archived_recording(FetchWork& work, const ResolvedCall& call) {
+    if (work.sources.archive() == nullptr)
+        return false;
+    const bool is_here = work.ahead != nullptr && work.ahead->recordings.asked.contains(call.recording);
+    return is_here ? send_ahead(work, call) : send_archived(work, call);
 }
 
 } // namespace pbx::recording

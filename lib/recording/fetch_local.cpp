@@ -9,15 +9,25 @@
 
 namespace pbx::recording {
 
-Error no_audio(const cdr::Call& call) {
-    return {Exit::no_input, "the recording of call " + display_name(call) + " has no audio"};
+Absent no_audio(const cdr::Call& call) {
+    const auto sentence = "the recording of call " + display_name(call) + " has no audio";
+    if (call.paused.empty())
+        return {"empty", sentence};
+    return {"paused", sentence + ": it was paused", "pbx-calls show " + call.linkedid + " prints the pauses"};
+}
+
+Exit report_left_out(const cdr::Call& call, const audio::Manifest& manifest) {
+    for (const auto& leg : manifest.missing)
+        log::warn("call {}: leg {} is missing: it is not in the recording", display_name(call), shown(leg));
+    for (const auto& leg : manifest.unreadable)
+        log::error({Exit::data, "call " + display_name(call) + ": leg " + shown(leg) +
+                                    " is unreadable: it is not in the recording"});
+    return manifest.unreadable.empty() ? Exit::ok : Exit::data;
 }
 
 void send_recording(FetchWork& work, int recording, const audio::Manifest& manifest, const char* source) {
     const auto size = size_of(recording, "the recording");
-    work.answer.begin({size, manifest.audible(), source, manifest.missing.size()});
-    work.answer.add(recording, 0, size, "the recording");
-    work.answer.finish();
+    work.answer.send_file({size, manifest.audible(), source, manifest.left_out()}, recording, "the recording");
 }
 
 LocalAttempt serve_local_recording(FetchWork& work, const ResolvedCall& call) {
@@ -37,12 +47,15 @@ LocalAttempt serve_local_recording(FetchWork& work, const ResolvedCall& call) {
         work.facts.prepare_archive();
     if (!work.sources.find_archived(freshness.manifest.missing, work.deadline).empty())
         return {false, "stitched recording here: a leg that was missing is in the archive now", {}};
+    if (freshness.manifest.is_all_missing())
+        return {false, "stitched recording here: every leg is missing", {}};
     if (freshness.manifest.audible() == 0)
         throw no_audio(call.call);
     // Before any of it is sent, since it can still be rebuilt then. What was read once is sent from memory.
     if (const auto fault = work.early.find_damage(file.get(), path); !fault.empty())
         return {false, fault, Error{Exit::data, path + ": " + fault, cannot_be_rebuilt}};
     work.facts.close();
+    work.found = report_left_out(call.call, freshness.manifest);
     send_recording(work, file.get(), freshness.manifest, "stitched-local");
     return {true, {}, {}};
 }
@@ -64,8 +77,7 @@ bool serve_outdated_recording(FetchWork& work, const ResolvedCall& call) {
     if (const auto fault = find_damage_in_file(file->get(), path); !fault.empty())
         throw Error{Exit::data, path + ": " + fault, cannot_be_rebuilt};
     manifest->missing = manifest->lacking(call.call.legs);
-    for (const auto& leg : manifest->missing)
-        log::warn("call {}: leg {} is not in the recording that is served", display_name(call.call), shown(leg));
+    work.found = report_left_out(call.call, *manifest);
     send_recording(work, file->get(), *manifest, "stitched-local");
     return true;
 }

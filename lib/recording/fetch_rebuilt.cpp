@@ -21,7 +21,9 @@ namespace {
 std::uint64_t size_of_legs(const ResolvedCall& call) {
     std::uint64_t bytes = 0;
     for (const auto& leg : call.legs)
-        if (const auto found = leg.folder == nullptr ? std::nullopt : leg.folder->look(leg.name))
+        if (leg.place == LocatedLeg::Place::spool)
+            bytes += leg.size;
+        else if (const auto found = leg.folder == nullptr ? std::nullopt : leg.folder->look(leg.name))
             bytes += static_cast<std::uint64_t>(found->st_size);
     return bytes;
 }
@@ -40,9 +42,16 @@ class Target {
     int fd() const { return file_ ? file_->fd() : nameless_.get(); }
     /// Another descriptor of the file, which commit() and discard() leave open.
     Fd duplicate() const { return Fd{::dup(fd())}; }
-    void commit() {
-        if (file_)
-            file_->commit();
+    void commit(const ResolvedCall& call) {
+        if (!file_)
+            return;
+        try {
+            rename_for_owner(call, *stitched_);
+        } catch (const Error& error) {
+            log::note("the result is not kept: {}", error.what());
+            return discard();
+        }
+        file_->commit();
     }
     void discard() { file_.reset(); }
 
@@ -70,7 +79,8 @@ class Target {
 // Throws the failure of the first leg that the archive could not give, unless it gave a damaged one: the others are
 // served without it.
 void bring_back_legs(FetchWork& work, ResolvedCall& call) {
-    call.legs = work.sources.local().find_in_spool(call.call.legs);
+    call.legs = work.sources.local().find_in_spool(call.call);
+    set_aside_others(work, call.legs);
     const auto archived = names_elsewhere(call.legs);
     if (archived.empty())
         return;
@@ -98,11 +108,17 @@ std::string find_last_copy_here(const FetchWork& work, const ResolvedCall& call,
     return find_last_copy(call, Folder::open(work.options.places.stitched), built);
 }
 
-// Why a recording without audio has none.
-Error silence(const ResolvedCall& call, const BuildResult& built) {
-    if (built.status == Exit::ok)
-        return no_audio(call.call);
-    return {built.status, "no leg of call " + display_name(call.call) + " can be read"};
+// Throws why a recording without audio has none.
+[[noreturn]] void throw_silence(const FetchWork& work, const ResolvedCall& call, const BuildResult& built) {
+    const auto name = display_name(call.call);
+    if (built.status != Exit::ok)
+        throw Error{built.status, "no leg of call " + name + " can be read"};
+    if (built.manifest.missing.empty() || !built.manifest.empty.empty())
+        throw no_audio(call.call);
+    if (work.sources.archive() == nullptr)
+        throw not_here("no leg of call " + name + " is in the spool");
+    throw Absent{"missing", "no leg of call " + name + " is in the spool or in the archive",
+                 "pbx-archive audit lists every recording that is missing"};
 }
 
 } // namespace
@@ -147,9 +163,14 @@ Exit serve_rebuilt_recording(FetchWork& work, ResolvedCall call, std::optional<E
         if (serve_outdated_recording(work, call))
             return Exit::ok;
     }
-    if (built.manifest.audible() == 0)
-        throw silence(call, built);
-    target.commit();
+    if (built.manifest.audible() == 0) {
+        const bool may_be_elsewhere = built.manifest.is_all_missing() && !local_damage;
+        if (may_be_elsewhere && serve_recording_without_manifest(work, call.call))
+            return Exit::ok;
+        throw_silence(work, call, built);
+    }
+    target.commit(call);
+    work.found = report_left_out(call.call, built.manifest);
     send_recording(work, recording.get(), built.manifest, "stitched-ondemand");
     return built.status;
 }

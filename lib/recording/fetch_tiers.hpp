@@ -4,15 +4,19 @@
 #include "audio/manifest.hpp"
 #include "base/deadline.hpp"
 #include "base/error.hpp"
+#include "recording/absence.hpp"
 #include "recording/answer.hpp"
 #include "recording/archived_facts.hpp"
 #include "recording/early_check.hpp"
 #include "recording/fetch.hpp"
 #include "recording/leg_sources.hpp"
+#include "recording/objects_ahead.hpp"
 #include "recording/resolved_call.hpp"
 
 #include <optional>
+#include <set>
 #include <string>
+#include <vector>
 
 namespace pbx::recording {
 
@@ -24,7 +28,19 @@ struct FetchWork {
     Answer& answer;
     ArchivedFacts& facts;
     EarlyCheck& early;
+    const ObjectsAhead* ahead = nullptr; ///< instead of questions to the archive, for legs that are woven; null: none
+    Exit found = Exit::ok;               ///< what report_left_out() returned for what is served
+    std::set<std::string> others{};      ///< legs of whose names the spool has another recording, which was reported
+
+    /// Of what was served.
+    Exit status() const { return others.empty() ? found : worst(found, Exit::data); }
 };
+
+/// Weaves those legs that wait for it, unless that was done ahead. Returns and throws as LegSources::weave_halves().
+Exit weave(FetchWork& work, const std::vector<std::string>& legs);
+
+/// Serves a call: a single leg as it is, otherwise the stitched recording. Returns and throws as fetch().
+Exit serve_call(FetchWork& work, cdr::Call call);
 
 /// Serves one leg as it is, woven now where it waits for that. Returns data when a half of it was unreadable. Throws
 /// Error: no_input when it is in no place or has no audio, data when it is ambiguous or not a WAV file, temporary while
@@ -61,12 +77,26 @@ bool serve_archived_recording(FetchWork& work, const ResolvedCall& call);
 Exit serve_rebuilt_recording(FetchWork& work, ResolvedCall call, std::optional<Error> local_damage,
                              const std::optional<Error>& archive_failure);
 
-/// Opens a leg that is on this machine; one in a cache must be what was archived. Nothing when there is none. Throws
-/// Error.
-std::optional<Fd> find_leg_here(FetchWork& work, const std::string& name);
+/// Behind all tiers, for a call of which no leg is left anywhere: serves a recording without a manifest that another
+/// program has stored here or in the archive as LINKEDID.wav. False when there is none. Throws Error: AmbiguousLeg when
+/// it could be another account's; data when it is not what was archived; unavailable, no_permission.
+bool serve_recording_without_manifest(FetchWork& work, const cdr::Call& call);
 
-/// The error for a call whose recording has no audio.
-Error no_audio(const cdr::Call& call);
+/// LegSources::set_aside_others() with the facts of the archive; reports each. Whether there was any. Throws Error.
+bool set_aside_others(FetchWork& work, std::vector<LocatedLeg>& legs);
+
+/// Opens a leg that is on this machine, in the spool, the folders of these days, or a cache; one in a cache must be
+/// what was archived, and one in the spool its continuation. `named` is as for LocalLegs::find_in_spool(). Nothing when
+/// there is none. Throws Error: temporary while it is being recorded.
+std::optional<Fd> find_leg_here(FetchWork& work, const std::string& name, const std::vector<spool::Day>& days,
+                                const spool::Day& named = {});
+
+/// The error for a call whose recording has no audio, perhaps because it was paused.
+Absent no_audio(const cdr::Call& call);
+
+/// Names the legs that are not in a recording, in the same words whichever tier it comes from. Returns data when one
+/// of them is unreadable.
+Exit report_left_out(const cdr::Call& call, const audio::Manifest& manifest);
 
 /// Serves the open file `recording`.
 void send_recording(FetchWork& work, int recording, const audio::Manifest& manifest, const char* source);

@@ -2,8 +2,12 @@
 #include "recording/freshness.hpp"
 
 #include "base/error.hpp"
+#include "base/log.hpp"
 #include "recording/damage.hpp"
 #include "recording/evicted_header.hpp"
+
+#include <stdio.h> // NOLINT(modernize-deprecated-headers): renameat2 is not in <cstdio>
+#include <unistd.h>
 
 #include <cerrno>
 #include <optional>
@@ -65,7 +69,7 @@ Freshness check_freshness(const ResolvedCall& call, const LocalLegs& legs, const
     if (const auto name = find_newer_leg(call.legs, recording.modified); !name.empty())
         return outdated(name + " is newer");
     for (const auto& name : manifest->missing)
-        if (legs.has(name))
+        if (legs.has(name, legs.days_of(call.call, name)))
             return outdated(name + " was missing and is here now");
     return {true, true, false, false, {}, *std::move(manifest)};
 }
@@ -113,19 +117,44 @@ Freshness check_evicted(const ResolvedCall& call, const LocalLegs& legs, const F
     }
 }
 
+void rename_for_owner(const ResolvedCall& call, const Folder& stitched) {
+    const auto file = stitched.find(call.recording);
+    const auto manifest = file ? read_manifest(file->get()) : std::nullopt;
+    if (!manifest || manifest->linkedid != call.call.linkedid || manifest->accountcode == call.call.accountcode)
+        return;
+    cdr::Call owner;
+    owner.linkedid = manifest->linkedid;
+    owner.accountcode = manifest->accountcode;
+    owner.shared = true;
+    const auto name = stitched_name(owner);
+    if (name == call.recording)
+        return; // of rows that had no account
+    const auto* from = call.recording.c_str();
+    bool is_renamed = ::renameat2(stitched.fd(), from, stitched.fd(), name.c_str(), RENAME_NOREPLACE) == 0;
+    // Not every file system has that.
+    if (!is_renamed && errno == EINVAL)
+        is_renamed = ::linkat(stitched.fd(), from, stitched.fd(), name.c_str(), 0) == 0 &&
+                     ::unlinkat(stitched.fd(), from, 0) == 0;
+    if (is_renamed)
+        return log::note("renamed {} to {}: it is the recording of another account", call.recording, name);
+    throw system_error(errno == EEXIST ? Exit::data : Exit::cant_create,
+                       stitched.path_of(call.recording) + " is the recording of another account, and cannot be renamed",
+                       errno, "move it away");
+}
+
 std::string find_last_copy(const ResolvedCall& call, const Folder& stitched, const audio::Manifest& built) {
     auto file = stitched.find(call.recording);
     if (!file)
         file = find_evicted_header(stitched, call.recording);
     if (!file)
         return {};
-    const auto manifest = read_manifest(file->get());
-    if (!manifest)
-        return built.missing.empty() ? std::string{} : built.missing.front();
-    if (manifest->linkedid != call.call.linkedid || manifest->accountcode != call.call.accountcode)
-        return {};
     auto lacking = built.missing;
     lacking.insert(lacking.end(), built.unreadable.begin(), built.unreadable.end());
+    const auto manifest = read_manifest(file->get());
+    if (!manifest)
+        return lacking.empty() ? std::string{} : lacking.front();
+    if (manifest->linkedid != call.call.linkedid || manifest->accountcode != call.call.accountcode)
+        return {};
     return manifest->first_audible(lacking);
 }
 

@@ -44,9 +44,15 @@ Freshness check_file(const ResolvedCall& call, const LocalLegs& legs, const Fold
 /// is none. Throws Error (io, no_permission).
 Freshness check_evicted(const ResolvedCall& call, const LocalLegs& legs, const Folder& stitched, Overlap overlap);
 
+/// Gives the recording in `stitched` that has the call's name, but is that of another account with the same linkedid,
+/// the name that it would have today: LINKEDID.ACCOUNTCODE.wav. It was stitched before the accounts shared the
+/// linkedid, or before the call's rows got another account. Throws Error: data when there is a file of that name
+/// already; cant_create, io, no_permission.
+void rename_for_owner(const ResolvedCall& call, const Folder& stitched);
+
 /// A leg of the call that the recording in `stitched`, or the archive's where that was removed to make room, holds, and
 /// `built` lacks because it is nowhere else any more: that recording must then not be replaced. Empty when there is
-/// none. Where the recording's manifest cannot be read, it could hold any leg that `built` lists as missing. Throws
+/// none. Where the recording has no manifest that can be read, it could hold any leg that `built` lacks. Throws
 /// Error (io, no_permission).
 std::string find_last_copy(const ResolvedCall& call, const Folder& stitched, const audio::Manifest& built);
 

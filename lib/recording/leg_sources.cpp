@@ -3,11 +3,14 @@
 
 #include "base/atomic_file.hpp"
 #include "base/error.hpp"
+#include "base/hash.hpp"
 #include "base/log.hpp"
 #include "base/name.hpp"
+#include "base/printable.hpp"
 #include "db/archives.hpp"
 #include "recording/spool_space.hpp"
 #include "remote/query.hpp"
+#include "spool/leg_folders.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -27,8 +30,8 @@ bool cannot_write(const Error& error) {
 } // namespace
 
 LegSources::LegSources(const Places& places, WithoutCache without_cache, int lock)
-    : cache_path_{places.stitch_src}, without_cache_{without_cache}, space_{places.space}, local_{Folder::open(
-                                                                                               places.spool)} {
+    : cache_path_{places.stitch_src}, without_cache_{without_cache}, space_{places.space},
+      local_{Folder::open(places.spool), places.layout}, mark_{spool::mark_of_legs(places.remote)} {
     std::error_code ignored;
     if (std::filesystem::exists(cache_path_, ignored))
         use_cache(Folder::open(cache_path_));
@@ -63,7 +66,16 @@ Exit LegSources::weave_halves(const std::vector<std::string>& legs) {
                 throw Error{Exit::cant_create, "the remaining space is reserved for Asterisk"};
             status = worst(status, weave_leg_into(local_.spool(), *halves, leg));
         } catch (const Error& error) {
-            if (without_cache_ == WithoutCache::fail || !cannot_write(error) || local_.has(leg))
+            const bool is_unreadable = error.status() == Exit::data;
+            if (is_unreadable)
+                unreadable_.emplace(leg, error);
+            // The leg as it is, or the call's other legs, can be served.
+            if (error.status() != Exit::temporary && (local_.has(leg) || (is_unreadable && legs.size() > 1))) {
+                log::warn("leg {}: {}", shown(leg), error.what());
+                status = worst(status, Exit::data);
+                continue;
+            }
+            if (without_cache_ == WithoutCache::fail || !cannot_write(error))
                 throw;
             log::note("leg {} is not kept: {}", shown(leg), error.what());
             status = worst(status, weave_leg_into(private_folder(), *halves, leg));
@@ -86,7 +98,7 @@ std::optional<WovenLeg> LegSources::weave_now(const Folder& folder, const spool:
         return weave_leg(halves, folder, leg);
     } catch (const WeaveLater& later) {
         throw Error{Exit::temporary, fmt::format("leg {}: {}", shown(leg), later.reason),
-                    "try again when the call has ended"};
+                    "try again when the call has ended, or the pause in its recording"};
     }
 }
 
@@ -122,6 +134,26 @@ void LegSources::recognize_archive(soci::session& session, const Deadline& deadl
 }
 
 std::set<std::string> LegSources::find_archived(const std::vector<std::string>& names, const Deadline& deadline) {
+    std::set<std::string> found;
+    std::vector<std::string> open;
+    for (const auto& name : names) {
+        const auto known = known_archived_.find(name);
+        if (known == known_archived_.end())
+            open.push_back(name);
+        else if (known->second)
+            found.insert(name);
+    }
+    found.merge(ask_archive(open, deadline));
+    return found;
+}
+
+void LegSources::find_archived_ahead(const std::vector<std::string>& names, const Deadline& deadline) {
+    const auto found = ask_archive(names, deadline);
+    for (const auto& name : names)
+        known_archived_[name] = found.contains(name);
+}
+
+std::set<std::string> LegSources::ask_archive(const std::vector<std::string>& names, const Deadline& deadline) {
     std::vector<std::string> wanted;
     std::copy_if(names.begin(), names.end(), std::back_inserter(wanted), can_be_archived);
     std::set<std::string> found;
@@ -165,12 +197,83 @@ std::string LegSources::find_fault(const LocatedLeg& leg, const Content& expecte
     }
 }
 
+std::map<std::string, Error> LegSources::set_aside_others(std::vector<LocatedLeg>& legs,
+                                                          const KnownContents& archived) const {
+    std::map<std::string, Error> others;
+    for (auto& leg : legs) {
+        const auto known = archived.find(leg.name);
+        const bool is_sought = leg.place == LocatedLeg::Place::spool && !leg.is_of_named_day;
+        if (!is_sought || known == archived.end() || !is_other(leg, known->second))
+            continue;
+        const auto path = leg.folder->path_of(spool::path_below_spool(leg.day, leg.name));
+        others.emplace(leg.name, Error{Exit::data,
+                                       printable(path) + " is another recording than the one that was archived under "
+                                                         "its name, and is not used",
+                                       "pbx-archive audit lists legs that differ; find out whose this one is, and give "
+                                       "it another name, here and in its CDR rows"});
+        leg = LocatedLeg{leg.name};
+    }
+    return others;
+}
+
+// What cannot be read is left to whoever opens the leg, and reports it then.
+// Asterisk writes the length into the header of a recording that it goes on with, so that its first bytes change: the
+// file's mark is then what is left of its beginning.
+bool LegSources::is_other(const LocatedLeg& leg, const Content& archived) const {
+    try {
+        const auto file = LocalLegs::open(leg);
+        const auto earlier = file ? mark_.earlier_copy(file->get()) : std::nullopt;
+        if (!file || (earlier && earlier->size == archived.size && earlier->md5 == archived.md5))
+            return false;
+        return size_of(file->get(), leg.name) < archived.size ||
+               md5_of_file(file->get(), archived.size, leg.name) != archived.md5;
+    } catch (const Error& error) {
+        log::note("leg {} is not compared with what was archived: {}", shown(leg.name), error.what());
+        return false;
+    }
+}
+
 FetchedObjects LegSources::bring_back(const std::vector<std::string>& names, const KnownContents& expected,
                                       const Deadline& deadline) {
-    if (!archive_ || names.empty())
-        return {};
-    auto fetched = bring_where_there_is_room(names, expected, deadline);
+    std::vector<std::string> open;
+    FetchedObjects known;
+    for (const auto& name : names) {
+        if (!brought_.contains(name) || brought_back_.present.contains(name))
+            open.push_back(name); // what was here was removed meanwhile: pbx-archive makes room
+        else if (const auto failure = brought_back_.failures.find(name); failure != brought_back_.failures.end())
+            known.failures.insert(*failure);
+        else if (const auto damage = brought_back_.damaged.find(name); damage != brought_back_.damaged.end())
+            known.damaged.insert(*damage);
+    }
+    auto fetched = bring_back_now(open, expected, deadline);
+    fetched.failures.merge(known.failures);
+    fetched.damaged.merge(known.damaged);
+    return fetched;
+}
+
+void LegSources::bring_back_ahead(const std::vector<std::string>& names, const KnownContents& expected,
+                                  const Deadline& deadline) {
+    brought_.insert(names.begin(), names.end());
+    try {
+        auto fetched = bring_back_now(names, expected, deadline);
+        brought_back_.present.merge(fetched.present);
+        brought_back_.failures.merge(fetched.failures);
+        brought_back_.damaged.merge(fetched.damaged);
+    } catch (const Error& error) {
+        for (const auto& name : names)
+            brought_back_.failures.insert_or_assign(name, error);
+    }
+}
+
+FetchedObjects LegSources::bring_back_now(const std::vector<std::string>& names, const KnownContents& expected,
+                                          const Deadline& deadline) {
+    FetchedObjects fetched;
+    if (archive_ && !names.empty())
+        fetched = bring_where_there_is_room(names, expected, deadline);
     compared_.insert(fetched.present.begin(), fetched.present.end());
+    for (const auto& name : names)
+        if (const auto unreadable = unreadable_.find(name); unreadable != unreadable_.end())
+            fetched.damaged.emplace(name, unreadable->second);
     return fetched;
 }
 

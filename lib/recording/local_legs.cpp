@@ -3,6 +3,7 @@
 #include "recording/local_legs.hpp"
 
 #include "base/name.hpp"
+#include "recording/leg_days.hpp"
 
 #include <algorithm>
 #include <array>
@@ -36,22 +37,56 @@ bool is_same_file(const struct stat& one, const struct stat& other) {
            modification_time(one) == modification_time(other);
 }
 
-std::vector<LocatedLeg> LocalLegs::find_in_spool(const std::vector<std::string>& names) const {
+namespace {
+
+// A row that names a path outside of the spool names no leg: see db/leg_naming.hpp.
+void require_leg_name(const std::string& name) {
+    if (name.find('/') != std::string::npos)
+        throw Error{Exit::data, "leg \"" + shown(name) + "\" refused: the path does not lead to a file in the spool",
+                    "recordingfile in a CDR row is the name of a file in the spool, or its path"};
+    require_safe_name(name, "leg");
+}
+
+} // namespace
+
+std::vector<LocatedLeg> LocalLegs::find_in_spool(const cdr::Call& call) const {
     std::vector<LocatedLeg> legs;
-    legs.reserve(names.size());
-    for (const auto& name : names) {
-        LocatedLeg leg{name};
-        if (!name_fault(name).empty()) {
-            leg.place = Place::refused;
-        } else if (const auto status = spool_.look(name)) {
-            leg.place = Place::spool;
-            leg.folder = &spool_;
-            leg.modified = modification_time(*status);
-            leg.size = static_cast<std::uint64_t>(std::max<off_t>(status->st_size, 0));
-        }
-        legs.push_back(std::move(leg));
-    }
+    legs.reserve(call.legs.size());
+    for (const auto& name : call.legs)
+        legs.push_back(find_in_spool(name, days_of(call, name), named_day(call, name)));
     return legs;
+}
+
+LocatedLeg LocalLegs::find_in_spool(const std::string& name, const std::vector<spool::Day>& days,
+                                    const spool::Day& named) const {
+    LocatedLeg leg{name};
+    if (!name_fault(name).empty()) {
+        leg.place = Place::refused;
+        return leg;
+    }
+    auto file = folders_.find_one(name, days, named);
+    if (!file)
+        return leg;
+    leg.place = Place::spool;
+    leg.folder = &spool_;
+    leg.day = std::move(file->day);
+    leg.is_of_named_day = !named.empty() && leg.day == named;
+    leg.modified = modification_time(file->status);
+    leg.size = static_cast<std::uint64_t>(std::max<off_t>(file->status.st_size, 0));
+    return leg;
+}
+
+std::vector<spool::Day> LocalLegs::days_of(const cdr::Call& call, const std::string& leg) const {
+    return folders_.is_dated() ? likely_days(call, leg) : std::vector<spool::Day>{};
+}
+
+spool::Day LocalLegs::named_day(const cdr::Call& call, const std::string& leg) {
+    const auto named = call.days.find(leg);
+    return named == call.days.end() ? spool::Day{} : named->second;
+}
+
+std::vector<spool::Day> LocalLegs::all_days(const std::function<void(const Error&)>& fault) const {
+    return folders_.days(fault);
 }
 
 void LocalLegs::find_in_caches(std::vector<LocatedLeg>& legs) const {
@@ -83,13 +118,16 @@ void LocalLegs::use_again(const Folder& cache, const std::set<std::string>& name
     });
 }
 
-bool LocalLegs::has(const std::string& name) const {
-    return name_fault(name).empty() && (spool_.look(name) || cache_of(name) != nullptr);
+bool LocalLegs::has(const std::string& name, const std::vector<spool::Day>& days) const {
+    return name_fault(name).empty() && (!folders_.find(name, days).empty() || cache_of(name) != nullptr);
 }
 
 std::optional<Fd> LocalLegs::open(const LocatedLeg& leg) {
-    require_safe_name(leg.name, "leg");
-    return leg.folder == nullptr ? std::nullopt : leg.folder->find(leg.name);
+    require_leg_name(leg.name);
+    if (leg.folder == nullptr || leg.day.empty())
+        return leg.folder == nullptr ? std::nullopt : leg.folder->find(leg.name);
+    const auto folder = spool::LegFolders{*leg.folder, SpoolLayout::dated}.find_day(leg.day);
+    return folder ? folder->find(leg.name) : std::nullopt;
 }
 
 bool can_be_archived(const std::string& name) {

@@ -9,17 +9,33 @@ namespace pbx::recording {
 
 namespace {
 
+std::filesystem::path without_last_slash(const std::filesystem::path& path) {
+    return path.has_filename() ? path : path.parent_path();
+}
+
+std::filesystem::path absolute(const std::string& path) {
+    std::error_code failed;
+    auto result = std::filesystem::absolute(path, failed);
+    if (failed)
+        throw system_error(Exit::io, "cannot look at folder " + path, failed.value());
+    return result;
+}
+
 // Absolute and without "..", "." and a last slash; links are followed as far as the path exists.
 std::filesystem::path plain(const std::string& path) {
     std::error_code failed;
-    const auto absolute = std::filesystem::absolute(path, failed);
-    const auto result = failed ? absolute : std::filesystem::weakly_canonical(absolute, failed);
+    const auto result = std::filesystem::weakly_canonical(absolute(path), failed);
     if (failed)
         throw system_error(Exit::io, "cannot look at folder " + path, failed.value());
-    return result.has_filename() ? result : result.parent_path();
+    return without_last_slash(result);
 }
 
 } // namespace
+
+db::LegNaming Places::naming() const {
+    const auto given = without_last_slash(absolute(spool).lexically_normal());
+    return {{given.native(), plain(spool).native()}, layout};
+}
 
 void Places::resolve() {
     if (spool.empty())

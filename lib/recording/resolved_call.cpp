@@ -1,7 +1,6 @@
 // The one gate through which every stitched recording goes, made or served.
 #include "recording/resolved_call.hpp"
 
-#include "base/error.hpp"
 #include "base/name.hpp"
 
 #include <algorithm>
@@ -21,8 +20,11 @@ void require_own_leg(const cdr::Call& call, const std::string& name) {
         "pbx-archive audit lists ambiguous legs; the call's other legs can be fetched one by one with "
         "pbx-recording-fetch --leg N";
     if (call.accountcode.empty())
-        throw Error{Exit::data, leg + " belongs to an account, and call " + display_name(call) + " has none", hint};
-    throw Error{Exit::data, leg + " is ambiguous: CDR rows of more than one account name it", hint};
+        throw AmbiguousLeg{Exit::data, leg + " belongs to an account, and call " + display_name(call) + " has none",
+                           hint};
+    throw AmbiguousLeg{
+        Exit::data,
+        leg + " is ambiguous: more than one account claims it, by CDR rows or by the facts of the archived leg", hint};
 }
 
 std::string stitched_name(const cdr::Call& call) {
@@ -41,7 +43,7 @@ ResolvedCall resolve_call(cdr::Call call, const LocalLegs& legs) {
     auto recording = stitched_name(call);
     for (const auto& name : call.ambiguous)
         require_own_leg(call, name);
-    auto located = legs.find_in_spool(call.legs);
+    auto located = legs.find_in_spool(call);
     return {std::move(call), std::move(recording), std::move(located)};
 }
 

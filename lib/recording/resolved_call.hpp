@@ -1,6 +1,7 @@
 // A call whose recording may be made and served: what it is called, and where its legs are.
 #pragma once
 
+#include "base/error.hpp"
 #include "cdr/legs.hpp"
 #include "recording/local_legs.hpp"
 
@@ -12,7 +13,14 @@ namespace pbx::recording {
 /// "1713450004.12", or "1713450004.12 of account "X"" where accounts share the linkedid; for messages.
 std::string display_name(const cdr::Call& call);
 
-/// Throws Error (data) when rows of another account name this leg of the call too: it may be another tenant's audio.
+/// A leg of the call is, or the recording of the call could be, also another account's.
+class AmbiguousLeg : public Error {
+  public:
+    using Error::Error;
+};
+
+/// Throws AmbiguousLeg (data) when another account claims this leg of the call too, by its rows or by the facts of the
+/// archived leg: it may be another tenant's audio.
 void require_own_leg(const cdr::Call& call, const std::string& name);
 
 /// The file name of a call's stitched recording: <linkedid>.wav, or <linkedid>.<accountcode>.wav where accounts share

@@ -2,8 +2,12 @@
 #include "recording/send_object.hpp"
 
 #include "base/checksum.hpp"
+#include "recording/absence.hpp"
 #include "recording/damage.hpp"
+#include "recording/object_beginning.hpp"
 #include "remote/transfer.hpp"
+
+#include <algorithm>
 
 namespace pbx::recording {
 
@@ -12,10 +16,18 @@ namespace {
 constexpr const char* rebuilt_with_output =
     "give -o FILE: a damaged recording is then never passed on, and the legs are joined instead";
 
+AnswerHeaders headers_of(const ServedObject& served, const Content& expected) {
+    auto headers = served.headers;
+    headers.length = expected.size;
+    headers.content = expected;
+    headers.wav = served.wav;
+    return headers;
+}
+
 class CheckedStream {
   public:
-    CheckedStream(Answer& answer, std::uint64_t size, const ObjectDecision& decide)
-        : answer_{answer}, size_{size}, decide_{decide} {}
+    CheckedStream(Answer& answer, const Content& expected, const ObjectDecision& decide)
+        : answer_{answer}, expected_{expected}, decide_{decide} {}
 
     void add(std::string_view data) {
         constexpr std::size_t held_back = 1U << 16U;
@@ -23,7 +35,7 @@ class CheckedStream {
         if (served_) {
             checksum_.add(data);
         } else {
-            served_ = decide_(held_, held_.size() >= size_);
+            served_ = decide_(held_, held_.size() >= expected_.size);
             if (!served_)
                 return;
             checksum_.add(std::string_view{held_}.substr(served_->data_offset));
@@ -37,7 +49,7 @@ class CheckedStream {
 
     void finish(const std::string& name) {
         if (!served_)
-            throw Error{Exit::no_input, name + " in the archive is empty"};
+            throw Absent{"empty", name + " in the archive is empty"};
         if (const auto fault = find_damage(served_->manifest, checksum_.hex()); !fault.empty())
             throw Error{Exit::data, name + " in the archive: " + fault, rebuilt_with_output};
         send(held_);
@@ -47,15 +59,14 @@ class CheckedStream {
   private:
     void send(std::string_view data) {
         if (!has_begun_) {
-            served_->headers.length = size_;
-            answer_.begin(served_->headers);
+            answer_.begin(headers_of(*served_, expected_));
             has_begun_ = true;
         }
         answer_.add(data);
     }
 
     Answer& answer_;
-    std::uint64_t size_;
+    const Content& expected_;
     const ObjectDecision& decide_;
     std::string held_;
     std::optional<ServedObject> served_;
@@ -63,11 +74,9 @@ class CheckedStream {
     Checksum checksum_;
 };
 
-} // namespace
-
-bool send_object(FetchWork& work, Shelf shelf, const std::string& name, const Content& expected,
-                 const ObjectDecision& decide) {
-    CheckedStream stream{work.answer, expected.size, decide};
+bool send_whole(FetchWork& work, Shelf shelf, const std::string& name, const Content& expected,
+                const ObjectDecision& decide) {
+    CheckedStream stream{work.answer, expected, decide};
     try {
         if (!stream_object(
                 *work.sources.archive(), shelf, name, expected, [&](std::string_view data) { stream.add(data); },
@@ -80,6 +89,49 @@ bool send_object(FetchWork& work, Shelf shelf, const std::string& name, const Co
     }
     stream.finish(name);
     return true;
+}
+
+// Reads more and more of the object until `decide` has enough. Nothing when the object is definitely absent.
+std::optional<ServedObject> decide_early(FetchWork& work, Shelf shelf, const std::string& name, const Content& expected,
+                                         const ObjectDecision& decide) {
+    constexpr std::uint64_t first_block = 1U << 15U;
+    for (auto length = first_block;; length *= 8) {
+        const auto beginning = find_beginning(work, shelf, name, expected, length);
+        if (!beginning)
+            return std::nullopt;
+        const bool is_all = beginning->bytes.size() >= expected.size;
+        auto served = decide(beginning->bytes, is_all);
+        if (!served && is_all)
+            throw Absent{"empty", name + " in the archive is empty"};
+        if (!served)
+            continue;
+        keep_beginning(work, expected, *beginning, std::max(served->wav.data_offset + 1, first_block));
+        return served;
+    }
+}
+
+bool send_part(FetchWork& work, Shelf shelf, const std::string& name, const Content& expected,
+               const ObjectDecision& decide) {
+    const auto served = decide_early(work, shelf, name, expected, decide);
+    if (!served)
+        return false;
+    const auto part = work.answer.begin(headers_of(*served, expected));
+    if (part == Part{0, expected.size} && work.answer.discard())
+        return send_whole(work, shelf, name, expected, decide);
+    if (part.length > 0)
+        stream_part(
+            *work.sources.archive(), shelf, name, part.offset, part.length,
+            [&](std::string_view data) { work.answer.add(data); }, work.deadline);
+    work.answer.finish();
+    return true;
+}
+
+} // namespace
+
+bool send_object(FetchWork& work, Shelf shelf, const std::string& name, const Content& expected,
+                 const ObjectDecision& decide) {
+    return work.answer.may_want_part() ? send_part(work, shelf, name, expected, decide)
+                                       : send_whole(work, shelf, name, expected, decide);
 }
 
 void require_undamaged(FetchWork& work, Shelf shelf, const std::string& name, const Content& expected) {

@@ -1,7 +1,7 @@
 // Every value needs its unit: "20" could be bytes, days or a percentage.
 #include "recording/space_rules.hpp"
 
-#include "base/deadline.hpp"
+#include "base/duration.hpp"
 #include "base/error.hpp"
 
 #include <array>
@@ -13,20 +13,6 @@
 namespace pbx::recording {
 
 namespace {
-
-// Returns nothing unless the text is a number followed by K, M, G or T.
-std::optional<std::uint64_t> parse_size(std::string_view text) {
-    constexpr std::array<std::pair<char, unsigned>, 4> units{{{'K', 10U}, {'M', 20U}, {'G', 30U}, {'T', 40U}}};
-    std::uint64_t number = 0;
-    const auto* const end = text.data() + text.size();
-    const auto [rest, fault] = std::from_chars(text.data(), end, number);
-    if (fault != std::errc{} || rest + 1 != end)
-        return std::nullopt;
-    for (const auto& [unit, shift] : units)
-        if (*rest == unit && number <= std::numeric_limits<std::uint64_t>::max() >> shift)
-            return number << shift;
-    return std::nullopt;
-}
 
 // Returns nothing unless the text is "0%" to "90%".
 std::optional<double> parse_share(std::string_view text) {
@@ -40,6 +26,19 @@ std::optional<double> parse_share(std::string_view text) {
 }
 
 } // namespace
+
+std::optional<std::uint64_t> parse_size(std::string_view text) {
+    constexpr std::array<std::pair<char, unsigned>, 4> units{{{'K', 10U}, {'M', 20U}, {'G', 30U}, {'T', 40U}}};
+    std::uint64_t number = 0;
+    const auto* const end = text.data() + text.size();
+    const auto [rest, fault] = std::from_chars(text.data(), end, number);
+    if (fault != std::errc{} || rest + 1 != end)
+        return std::nullopt;
+    for (const auto& [unit, shift] : units)
+        if (*rest == unit && number <= std::numeric_limits<std::uint64_t>::max() >> shift)
+            return number << shift;
+    return std::nullopt;
+}
 
 std::uint64_t SpaceRules::reserve_of(std::uint64_t total) const {
     return reserve_share > 0 ? static_cast<std::uint64_t>(reserve_share * static_cast<double>(total)) : reserve_bytes;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace pbx::recording {
 
@@ -17,6 +18,9 @@ struct SpaceRules {
     /// Bytes of a file system of `total` bytes that stay free.
     std::uint64_t reserve_of(std::uint64_t total) const;
 };
+
+/// Bytes of "500M" or "2G", in powers of 1024; nothing unless the text is a number followed by K, M, G or T.
+std::optional<std::uint64_t> parse_size(std::string_view text);
 
 /// Sets the reserve from "5%", "500M" or "2G" (powers of 1024). Throws Error (config).
 void set_reserve(SpaceRules& rules, const std::string& text);

@@ -63,6 +63,7 @@ class StitchRun {
         : options_{options}, deadline_{Deadline::of_run(options.timeout)},
           workplace_{options, Folder::open(options.places.spool)},
           sources_{options.places, LegSources::WithoutCache::fail, workplace_.lock_fd()}, results_{options.json,
+                                                                                                   options.dry_run,
                                                                                                    metrics} {}
 
     LegSources& sources() { return sources_; }
@@ -71,7 +72,7 @@ class StitchRun {
     void weave() {
         const WeaveOptions weaving{options_.places.space, options_.jobs, options_.dry_run};
         try {
-            weave_all(sources_.local().spool(), weaving, results_, deadline_);
+            sources_.add_unreadable(weave_all(sources_.local().spool(), weaving, results_, deadline_));
             halves_ = spool::HalvesFolder::find(sources_.local().spool());
         } catch (const Error& error) {
             results_.failed(error);
@@ -189,6 +190,7 @@ class StitchRun {
             return;
         }
         const auto expected = find_facts(tasks, session);
+        refuse_others(tasks, expected);
         if (!room_)
             room_.emplace(options_.places, *workplace_.stitched, sources_);
         while (!tasks.empty()) {
@@ -232,8 +234,10 @@ class StitchRun {
         return std::any_of(legs.begin(), legs.end(), [&](const LocatedLeg& leg) { return moved_->contains(leg.name); });
     }
 
-    // Whether a recorder still has the leg, or it could not be woven.
-    bool is_unwoven(const std::string& leg) const { return halves_ && halves_->has(leg); }
+    // Whether a later run will make the leg, or continue it: a recorder still has its halves, or there was no room.
+    bool is_unwoven(const std::string& leg) const {
+        return halves_ && halves_->has(leg) && !sources_.is_unreadable(leg);
+    }
 
     // A journal that cannot be read hides only which calls were this node's; the others are stitched all the same.
     void read_journal() {
@@ -243,12 +247,22 @@ class StitchRun {
             results_.failed(fault);
     }
 
-    // Of the legs that are not in the spool.
+    // Also of legs in the spool: they may be other recordings than those that were archived under their names.
     static KnownContents find_facts(const std::vector<StitchTask>& tasks, soci::session& session) {
-        std::set<std::string> archived;
+        std::set<std::string> legs;
         for (const auto& task : tasks)
-            archived.merge(as_set(names_elsewhere(task.call.legs)));
-        return db::find_recordings(session, {archived.begin(), archived.end()});
+            legs.insert(task.call.call.legs.begin(), task.call.call.legs.end());
+        return db::find_recordings(session, {legs.begin(), legs.end()});
+    }
+
+    // Removes the calls of which the spool has another recording under a leg's name.
+    void refuse_others(std::vector<StitchTask>& tasks, const KnownContents& archived) {
+        std::erase_if(tasks, [&](StitchTask& task) {
+            const auto others = sources_.set_aside_others(task.call.legs, archived);
+            if (!others.empty())
+                results_.failed(task.call.call, others.begin()->second);
+            return !others.empty();
+        });
     }
 
     // Brings back legs that left for the archive. Removes the calls that cannot be completed now.
@@ -276,13 +290,14 @@ class StitchRun {
     // need it.
     bool is_complete(const StitchTask& task, const ObjectFailures& failures,
                      const std::optional<Error>& general_failure) {
-        const auto absent = names_elsewhere(task.call.legs);
+        const auto& legs = task.call.legs;
         const auto unwoven =
-            std::find_if(absent.begin(), absent.end(), [&](const std::string& name) { return is_unwoven(name); });
-        if (unwoven != absent.end()) {
-            results_.left(task.call.call, "leg " + *unwoven + " is still in halves");
+            std::find_if(legs.begin(), legs.end(), [&](const LocatedLeg& leg) { return is_unwoven(leg.name); });
+        if (unwoven != legs.end()) {
+            results_.left(task.call.call, "leg " + unwoven->name + " is still in halves");
             return false;
         }
+        const auto absent = names_elsewhere(legs);
         for (const auto& name : absent) {
             const auto failure = failures.find(name);
             if (failure == failures.end() && !general_failure)
@@ -335,8 +350,9 @@ Exit stitch(const StitchOptions& options) {
             throw Error{*refused};
         run.sources().recognize_archive(session, Deadline::of_run(options.timeout));
         const bool count = Progress::wanted();
-        return run.run(options.linkedids.empty() ? cdr::DueCalls::since(session, options.since, count)
-                                                 : cdr::DueCalls::named(session, options.linkedids, count),
+        const auto naming = options.places.naming();
+        return run.run(options.linkedids.empty() ? cdr::DueCalls::since(session, naming, options.since, count)
+                                                 : cdr::DueCalls::named(session, naming, options.linkedids, count),
                        session);
     });
 }

@@ -49,7 +49,7 @@ void build_one(const StitchBatch& batch, StitchTask& task, Written& written, Sti
         return;
     }
     // A fetch may have written it since the first look.
-    const ResolvedCall now{call, task.call.recording, batch.legs.find_in_spool(call.legs)};
+    const ResolvedCall now{call, task.call.recording, batch.legs.find_in_spool(call)};
     const auto freshness = check_file(now, batch.legs, batch.stitched, batch.overlap);
     if (freshness.current && freshness.manifest.missing.empty()) {
         results.up_to_date(call);
@@ -60,6 +60,7 @@ void build_one(const StitchBatch& batch, StitchTask& task, Written& written, Sti
         results.left(call, reason);
         return;
     }
+    rename_for_owner(task.call, batch.stitched);
     require_no_last_copy(task, batch.stitched, built.manifest);
     file->start_writing_out();
     written.file.emplace(*std::move(file));

@@ -5,11 +5,14 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <version.hpp>
+
+#include <utility>
 
 namespace pbx::recording {
 
 StitchReport::StitchReport(bool json) : json_{json} {
-    write("{\"halves\":[");
+    write(fmt::format("{{\"schema\":1,\"version\":\"{}\",\n\"halves\":[", version));
 }
 
 void StitchReport::write_entry(const nlohmann::json& entry) {
@@ -74,6 +77,23 @@ std::uint64_t StitchReport::count(const std::string& action) const {
     const std::lock_guard lock{guard_};
     const auto found = counts_.find(action);
     return found == counts_.end() ? 0 : found->second;
+}
+
+std::string StitchReport::sentence() const {
+    const std::lock_guard lock{guard_};
+    std::string text;
+    const auto add = [&](std::uint64_t calls, std::string_view what) {
+        if (calls > 0)
+            text += fmt::format("{}{} {}", text.empty() ? "" : ", ", calls, what);
+    };
+    for (const auto& [action, what] :
+         {std::pair{"stitched", "stitched"}, std::pair{"would-stitch", "would be stitched"},
+          std::pair{"left", "left for the next run"}, std::pair{"failed", "failed"},
+          std::pair{"elsewhere", "of other nodes"}})
+        if (const auto found = counts_.find(action); found != counts_.end())
+            add(found->second, what);
+    add(up_to_date_, "up to date");
+    return "calls: " + (text.empty() ? "none to stitch" : text);
 }
 
 void StitchReport::write(std::string_view text) const {

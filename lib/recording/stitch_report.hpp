@@ -34,6 +34,9 @@ class StitchReport {
     /// Calls with this action so far.
     std::uint64_t count(const std::string& action) const;
 
+    /// "3 calls stitched, 12 up to date": all actions that occurred.
+    std::string sentence() const;
+
     /// Ends the document with `status`, that of the batch. Returns what kept the report from being written whole;
     /// nothing when it was, or nobody reads it.
     std::optional<Error> finish(Exit status);

@@ -10,8 +10,9 @@
 namespace pbx::recording {
 
 // A report on the same terminal shows enough progress.
-StitchResults::StitchResults(bool json, Metrics& metrics)
-    : metrics_{metrics}, report_{json}, progress_{"stitching", "calls", !json || ::isatty(STDOUT_FILENO) != 1} {}
+StitchResults::StitchResults(bool json, bool dry_run, Metrics& metrics)
+    : is_dry_run_{dry_run}, metrics_{metrics}, report_{json}, progress_{"stitching", "calls",
+                                                                        !json || ::isatty(STDOUT_FILENO) != 1} {}
 
 void StitchResults::add(const cdr::Call& call, const char* action, const std::string& reason,
                         const BuildResult* built) {
@@ -132,6 +133,10 @@ void StitchResults::report_held_up() const {
 
 Exit StitchResults::finish() {
     report_held_up();
+    if (is_dry_run_)
+        log::warn("{}", report_.sentence());
+    else
+        log::note("{}", report_.sentence());
     if (const auto failure = report_.finish(status_))
         failed(*failure);
     return status_;

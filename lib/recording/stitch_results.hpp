@@ -19,7 +19,7 @@ namespace pbx::recording {
 /// Safe to use from several threads, but for finish() and expect().
 class StitchResults {
   public:
-    StitchResults(bool json, Metrics& metrics);
+    StitchResults(bool json, bool dry_run, Metrics& metrics);
 
     /// How many calls there are in all; 0: not known.
     void expect(std::uint64_t calls) { progress_.expect(calls, 0); }
@@ -63,6 +63,7 @@ class StitchResults {
     void add(const cdr::Call& call, const char* action, const std::string& reason, const BuildResult* built = nullptr);
     void report_held_up() const;
 
+    bool is_dry_run_;
     Metrics& metrics_;
     StitchReport report_;
     Progress progress_;

@@ -6,6 +6,8 @@
 #include "base/name.hpp"
 #include "base/open_files.hpp"
 #include "recording/local_legs.hpp"
+#include "spool/paused_mark.hpp"
+#include "spool/removal.hpp"
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -13,6 +15,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <deque>
 #include <thread>
 #include <utility>
 
@@ -75,6 +78,7 @@ class LegWeaver {
         look_for_earlier_leg();
         if (is_done_) {
             woven_.file.reset();
+            target_.sync(); // the run that wrote it may have been killed before that
             return std::move(woven_);
         }
         write();
@@ -109,6 +113,8 @@ class LegWeaver {
                 throw system_error(Exit::io, "cannot look at " + path_of(half.name), errno);
             if (has_writer(fd->get(), half.status))
                 throw WeaveLater{"it is still being recorded"};
+            if (spool::paused_until(fd->get()) > std::chrono::system_clock::now())
+                throw WeaveLater{"its recording is paused"};
             sides_.push_back(side);
             woven_.halves.push_back({half, *std::move(fd)});
         }
@@ -130,7 +136,7 @@ class LegWeaver {
             known += has_source(*record, source_of(each.half)) ? 1 : 0;
             grown += may_have_grown(*record, source_of(each.half)) ? 1 : 0;
         }
-        is_done_ = known == woven_.halves.size();
+        is_done_ = known == woven_.halves.size() && !earlier.truncated();
         if (known > 0 && !is_done_)
             throw other_file();
         may_have_grown_ = grown == woven_.halves.size() && record->sources.size() == grown;
@@ -264,16 +270,20 @@ std::optional<WovenLeg> weave_leg(const spool::HalvesFolder& halves, const Folde
 }
 
 void remove_halves(const spool::HalvesFolder& halves, const WovenLeg& woven) {
+    std::deque<ReadLease> leases;
+    std::vector<spool::LeasedFile> files;
     for (const auto& each : woven.halves) {
-        // While the lease is held, no recorder opens the file.
-        const ReadLease lease{each.fd.get()};
+        const auto& lease = leases.emplace_back(each.fd.get());
         const auto named = halves.folder().look(each.half.name);
         const bool is_free = lease.writer() == Writer::none ||
                              (lease.writer() == Writer::unknown && !OpenFiles::now().written(each.half.status));
-        if (named && is_free && is_same_file(*named, each.half.status))
-            halves.folder().remove(each.half.name);
+        // A recorder that goes on needs all of them: one side would otherwise have its beginning twice.
+        if (!named || !is_free || !is_same_file(*named, each.half.status))
+            return;
+        files.push_back({each.half.name, &lease});
     }
-    halves.folder().sync();
+    if (spool::remove_unless_opened(halves.folder(), files))
+        halves.folder().sync();
 }
 
 } // namespace pbx::recording

@@ -6,9 +6,11 @@
 #include "base/parallel.hpp"
 #include "recording/spool_space.hpp"
 #include "recording/weave_leg.hpp"
+#include "spool/removal.hpp"
 
 #include <fmt/format.h>
 
+#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
@@ -27,7 +29,11 @@ class WeaveRun {
              StitchResults& results, const Deadline& deadline)
         : halves_{halves}, spool_{spool}, options_{options}, results_{results}, deadline_{deadline} {}
 
-    void run() {
+    /// Returns the legs of which no half can be read.
+    std::map<std::string, Error> run() {
+        if (!options_.dry_run)
+            halves_.folder().for_each_name(
+                [this](const std::string& name) { spool::restore_name(halves_.folder(), name); });
         halves_.for_each_leg([this](const std::string& leg) { add(leg); },
                              [this](const std::string& name) {
                                  log::note("{} is no recording of ours", shown(halves_.folder().path_of(name)));
@@ -40,6 +46,7 @@ class WeaveRun {
                                   "Asterisk, and their halves stay in {}",
                                   spool_.path().native(), without_room_, halves_.folder().path().native()),
                       "run pbx-archive, so that old recordings can leave this disk; or lower reserve in pbx.conf"});
+        return std::move(unreadable_);
     }
 
   private:
@@ -61,7 +68,7 @@ class WeaveRun {
                 for (const auto& [side, half] : halves_.find_halves(leg))
                     bytes += static_cast<std::uint64_t>(half.status.st_size);
             } catch (const Error& error) {
-                results_.not_woven(leg, error);
+                not_woven(leg, error);
                 continue;
             }
             if (bytes > left) {
@@ -89,10 +96,17 @@ class WeaveRun {
             } catch (const WeaveLater& later) {
                 results_.wove_later(legs[i], later.reason);
             } catch (const Error& error) {
-                results_.not_woven(legs[i], error);
+                not_woven(legs[i], error);
             }
         });
         commit(woven);
+    }
+
+    void not_woven(const std::string& leg, const Error& error) {
+        results_.not_woven(leg, error);
+        const std::lock_guard guard{unreadable_mutex_};
+        if (error.status() == Exit::data)
+            unreadable_.emplace(leg, error);
     }
 
     void commit(std::vector<std::optional<WovenLeg>>& woven) {
@@ -127,14 +141,18 @@ class WeaveRun {
     const Deadline& deadline_;
     std::vector<std::string> batch_;
     std::size_t without_room_ = 0;
+    std::mutex unreadable_mutex_;
+    std::map<std::string, Error> unreadable_;
 };
 
 } // namespace
 
-void weave_all(const Folder& spool, const WeaveOptions& options, StitchResults& results, const Deadline& deadline) {
+std::map<std::string, Error> weave_all(const Folder& spool, const WeaveOptions& options, StitchResults& results,
+                                       const Deadline& deadline) {
     const auto halves = spool::HalvesFolder::find(spool);
-    if (halves)
-        WeaveRun{*halves, spool, options, results, deadline}.run();
+    if (!halves)
+        return {};
+    return WeaveRun{*halves, spool, options, results, deadline}.run();
 }
 
 } // namespace pbx::recording

@@ -2,9 +2,13 @@
 #pragma once
 
 #include "base/deadline.hpp"
+#include "base/error.hpp"
 #include "base/folder.hpp"
 #include "recording/space_rules.hpp"
 #include "recording/stitch_results.hpp"
+
+#include <map>
+#include <string>
 
 namespace pbx::recording {
 
@@ -15,8 +19,9 @@ struct WeaveOptions {
 };
 
 /// Weaves all that no recorder has open, as far as there is room without the reserve and time before the deadline. What
-/// happens with each leg goes to `results`; nothing is thrown for one leg. Throws Error when the folder of halves
-/// cannot be read.
-void weave_all(const Folder& spool, const WeaveOptions& options, StitchResults& results, const Deadline& deadline);
+/// happens with each leg goes to `results`; nothing is thrown for one leg. Returns the legs of which no half can be
+/// read, each with why: no later run will weave them. Throws Error when the folder of halves cannot be read.
+std::map<std::string, Error> weave_all(const Folder& spool, const WeaveOptions& options, StitchResults& results,
+                                       const Deadline& deadline);
 
 } // namespace pbx::recording

@@ -13,8 +13,8 @@ namespace pbx {
 inline constexpr const char* probe_name = ".pbx-check.probe";
 
 struct ProbeResult {
-    bool replaceable = true; ///< false: the one of an earlier run is there, and may not be replaced beside the legs
-    bool deleted = false;    ///< false: the account may not
+    bool replaceable = true; ///< false: the probe of an earlier run is beside the legs and may not be replaced
+    bool deleted = false;    ///< false: the account may not delete it
 };
 
 /// Stores the probe beside the legs, compares the remote's size and MD5, reads it back, and deletes it where that is

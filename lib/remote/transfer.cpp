@@ -3,6 +3,7 @@
 
 #include "base/hash.hpp"
 #include "base/name.hpp"
+#include "base/parallel.hpp"
 #include "base/private_folder.hpp"
 #include "base/progress.hpp"
 #include "remote/query.hpp"
@@ -57,9 +58,32 @@ class ObjectFetch {
         auto found = find_objects(remote_, shelf_, names, deadline_);
         result_.failures = std::move(found.failures);
         objects_ = std::move(found.objects);
+        fetch();
+        return std::move(result_);
+    }
+
+    FetchedObjects run_known_first(std::vector<std::string> names) && {
+        is_first_attempt_ = true;
+        for (const auto& name : names)
+            if (const auto facts = expected_.find(name); facts != expected_.end() && remote_name_fault(name).empty())
+                objects_.insert_or_assign(name, RemoteObject{facts->second.size, facts->second.md5, {}});
+        try {
+            remote_.marker_text(deadline_); // a remote that does not answer shows that within a second
+            fetch();
+        } catch (const Error&) {
+            // The second attempt reports it for each object.
+        }
+        is_first_attempt_ = false;
+        result_.failures.clear();
+        std::erase_if(names, [&](const std::string& name) { return result_.present.contains(name); });
+        return std::move(*this).run(names);
+    }
+
+  private:
+    void fetch() {
         if (objects_.empty())
-            return std::move(result_);
-        Progress progress{"fetching legs", "files"};
+            return;
+        Progress progress{shelf_ == Shelf::legs ? "fetching legs" : "fetching recordings", "files"};
         std::vector<std::string> present;
         std::uint64_t bytes = 0;
         for (const auto& [name, object] : objects_) {
@@ -67,7 +91,8 @@ class ObjectFetch {
             bytes += object.size;
         }
         progress.expect(objects_.size(), bytes);
-        incoming_.emplace(folder_, ".incoming");
+        if (!incoming_)
+            incoming_.emplace(folder_, ".incoming");
         for (const auto& batch : remote_.batches(present, deadline_)) {
             const auto run = [&](const std::vector<std::string>& part, const TransferRun& transfer) {
                 return fetch_part(part, transfer.transfers, progress);
@@ -76,10 +101,8 @@ class ObjectFetch {
             for (const auto& name : run_at_pace(remote_.download_pace(), sized(batch, objects_), deadline_, run))
                 result_.failures.insert_or_assign(name, remote_.rclone().failure("fetch " + shown(name), not_begun));
         }
-        return std::move(result_);
     }
 
-  private:
     RunResult fetch_part(const std::vector<std::string>& names, unsigned transfers, Progress& progress) {
         std::vector<std::string> command{"copy", "--error-on-no-transfer"};
         // rclone would remove a damaged file before find_damage() can tell what was found.
@@ -94,10 +117,16 @@ class ObjectFetch {
         constexpr std::size_t few = 4; // so few are synced one by one
         std::vector<std::string> good;
         std::uint64_t arrived = 0;
+        const auto as_expected = find_expected(names);
         for (const auto& name : names) {
             try {
+                const bool is_as_expected = as_expected.contains(name);
+                if (is_first_attempt_ && !is_as_expected) {
+                    incoming_->folder().remove(name);
+                    continue;
+                }
                 const auto file = checked(name, run, errors);
-                if (const auto damage = find_damage(name, file)) {
+                if (const auto damage = is_as_expected ? std::nullopt : find_damage(name, file)) {
                     result_.damaged.insert_or_assign(name, *damage);
                     continue;
                 }
@@ -120,6 +149,25 @@ class ObjectFetch {
         rename_into_place(good);
         progress.add(good.size(), arrived);
         return {good.size(), run.timed_out};
+    }
+
+    // Those that arrived with the content that facts have for them; read on several cores.
+    std::set<std::string> find_expected(const std::vector<std::string>& names) const {
+        std::vector<char> is_expected(names.size()); // threads cannot write side by side into vector<bool>
+        parallel_for(names.size(), default_jobs(), [&](std::size_t i) {
+            const auto facts = expected_.find(names[i]);
+            try {
+                const auto file = facts == expected_.end() ? std::nullopt : incoming_->folder().find(names[i]);
+                is_expected[i] = file && has_content(file->get(), facts->second, names[i]) ? 1 : 0;
+            } catch (const Error&) {
+                // checked() reads it again, and reports the error.
+            }
+        });
+        std::set<std::string> found;
+        for (std::size_t i = 0; i < names.size(); ++i)
+            if (is_expected[i] != 0)
+                found.insert(names[i]);
+        return found;
     }
 
     Fd checked(const std::string& name, const Finished& run, const std::map<std::string, std::string>& errors) const {
@@ -189,6 +237,7 @@ class ObjectFetch {
     const Folder& folder_;
     const Deadline& deadline_;
     const KnownContents& expected_;
+    bool is_first_attempt_ = false; ///< without a question; what it does not get is asked for
     std::map<std::string, RemoteObject> objects_;
     std::optional<PrivateFolder> incoming_;
     FetchedObjects result_;
@@ -199,6 +248,11 @@ class ObjectFetch {
 FetchedObjects fetch_objects(Remote& remote, Shelf shelf, const std::vector<std::string>& names, const Folder& folder,
                              const Deadline& deadline, const KnownContents& expected) {
     return ObjectFetch{remote, shelf, folder, deadline, expected}.run(names);
+}
+
+FetchedObjects fetch_known_objects(Remote& remote, Shelf shelf, const std::vector<std::string>& names,
+                                   const Folder& folder, const Deadline& deadline, const KnownContents& expected) {
+    return ObjectFetch{remote, shelf, folder, deadline, expected}.run_known_first(names);
 }
 
 bool stream_object(Remote& remote, Shelf shelf, const std::string& name, const Content& expected, const Sink& sink,
@@ -233,6 +287,28 @@ bool stream_object(Remote& remote, Shelf shelf, const std::string& name, const C
     return true;
 }
 
+void stream_part(Remote& remote, Shelf shelf, const std::string& name, std::uint64_t offset, std::uint64_t length,
+                 const Sink& sink, const Deadline& deadline) {
+    require_remote_name(name, "read");
+    const auto action = "read a part of " + shown(name);
+    std::uint64_t arrived = 0;
+    const auto run = remote.rclone().run_transfer(
+        {{"cat", "--offset=" + std::to_string(offset), "--count=" + std::to_string(length)},
+         {remote.path_of(shelf)},
+         std::vector{name}},
+        {}, deadline, [&](std::string_view data) {
+            if (data.size() > length - arrived)
+                throw remote.rclone().failure(Exit::data, action, "there are more bytes than were asked for");
+            arrived += data.size();
+            sink(data);
+        });
+    if (run.status != 0 || run.timed_out)
+        throw remote.read_failure(action, run, deadline);
+    if (arrived < length)
+        throw remote.rclone().failure(Exit::unavailable, action,
+                                      fmt::format("it ended after {} of {} bytes", arrived, length));
+}
+
 std::string read_beginning(Remote& remote, Shelf shelf, const std::string& name, const RemoteObject& object,
                            std::size_t length, const Deadline& deadline) {
     const auto expected = std::min<std::uint64_t>(length, object.size);
@@ -264,6 +340,17 @@ std::size_t count_stored(const std::vector<std::string>& names, const Finished& 
     return failed == 0 ? 0 : names.size() - failed;
 }
 
+// rclone opens the folder by its path: whoever may write beside it could have put a link to another one in its place.
+std::optional<Error> find_replacement(const Folder& folder) {
+    const auto opened = folder.owner();
+    const auto path = local_path(folder);
+    struct stat now {};
+    if (::stat(path.c_str(), &now) == 0 && now.st_dev == opened.st_dev && now.st_ino == opened.st_ino)
+        return std::nullopt;
+    return Error{Exit::data, "folder " + path + " was replaced after it was opened",
+                 "find out which program did that, and where the folder is now"};
+}
+
 // What rclone reported of each object when not all went well.
 ObjectFailures upload_errors(const Rclone& rclone, const std::vector<std::string>& names, const Finished& run) {
     if (run.status == 0 && !run.timed_out)
@@ -286,12 +373,21 @@ ObjectFailures upload_files(Remote& remote, const Folder& folder, Shelf shelf, c
                             const Deadline& deadline) {
     const auto& rclone = remote.rclone();
     ObjectFailures failures;
+    const auto is_replaced = [&](const std::vector<std::string>& names) {
+        const auto replaced = find_replacement(folder);
+        for (const auto& name : names)
+            if (replaced)
+                failures.insert_or_assign(name, *replaced);
+        return replaced.has_value();
+    };
     const auto upload = [&](const std::vector<std::string>& names, const TransferRun& transfer) {
+        if (is_replaced(names))
+            return RunResult{0, false};
         // The caller has decided what to write: rclone does not compare it with what is there.
         const auto run = rclone.run_transfer(
             {{"copy", "--no-check-dest"}, {local_path(folder), remote.path_of(shelf)}, names}, transfer, deadline);
         failures.merge(upload_errors(rclone, names, run));
-        return RunResult{count_stored(names, run), run.timed_out};
+        return is_replaced(names) ? RunResult{0, run.timed_out} : RunResult{count_stored(names, run), run.timed_out};
     };
     const Finished not_begun{0, true, {}, {}};
     for (const auto& name : run_at_pace(remote.upload_pace(), files, deadline, upload))

@@ -29,11 +29,20 @@ struct FetchedObjects {
 FetchedObjects fetch_objects(Remote& remote, Shelf shelf, const std::vector<std::string>& names, const Folder& folder,
                              const Deadline& deadline, const KnownContents& expected = {});
 
+/// The same for many objects of which most have facts in `expected`: those are fetched without a question first.
+FetchedObjects fetch_known_objects(Remote& remote, Shelf shelf, const std::vector<std::string>& names,
+                                   const Folder& folder, const Deadline& deadline, const KnownContents& expected);
+
 /// Passes one object to `sink`, and compares it with `expected` as it flows. Throws Error when it is not that: data
 /// (other bytes, or the remote itself reports another size), unavailable (cut short on its way), no_permission. A sink
 /// that throws ends it. Returns false when the object is definitely absent.
 bool stream_object(Remote& remote, Shelf shelf, const std::string& name, const Content& expected, const Sink& sink,
                    const Deadline& deadline);
+
+/// Passes `length` bytes of an object from `offset` to `sink`; it must have so many. They are compared with nothing.
+/// Throws Error: unavailable, also when there are fewer; no_permission; data. A sink that throws ends it.
+void stream_part(Remote& remote, Shelf shelf, const std::string& name, std::uint64_t offset, std::uint64_t length,
+                 const Sink& sink, const Deadline& deadline);
 
 /// The first `length` bytes of an object, as find_objects() reported it, or all of it when it is shorter. Throws Error.
 std::string read_beginning(Remote& remote, Shelf shelf, const std::string& name, const RemoteObject& object,

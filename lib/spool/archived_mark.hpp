@@ -31,4 +31,9 @@ class ArchivedMark {
     std::string remote_;
 };
 
+/// The mark of legs in the remote at this path.
+inline ArchivedMark mark_of_legs(const std::string& remote) {
+    return ArchivedMark{remote + " legs"};
+}
+
 } // namespace pbx::spool

@@ -41,11 +41,11 @@ class HalvesFolder {
     void for_each_leg(const std::function<void(const std::string& leg)>& each,
                       const std::function<void(const std::string& name)>& other) const;
 
-    /// What there is of the leg, which may be nothing. Throws Error: data when two files claim one side, or one the
+    /// The files of the leg; there may be none. Throws Error: data when two files claim one side, or one the
     /// whole; io.
     Halves find_halves(const std::string& leg) const;
 
-    /// Whether there is anything of it.
+    /// Whether the leg has any files here.
     bool has(const std::string& leg) const;
 
   private:

@@ -1,4 +1,4 @@
-// MixMonitor names a leg .wav or .WAV (WAV49) and writes into the spool itself, never into a folder below it.
+// MixMonitor names a leg .wav or .WAV (WAV49).
 #include "spool/leg_file.hpp"
 
 namespace pbx::spool {
@@ -7,10 +7,10 @@ bool is_leg_name(std::string_view name) {
     return name.size() > 4 && name.front() != '.' && (name.ends_with(".wav") || name.ends_with(".WAV"));
 }
 
-std::optional<struct stat> find_leg(const Folder& spool, const std::string& name) {
+std::optional<struct stat> find_leg(const Folder& folder, const std::string& name) {
     if (!is_leg_name(name))
         return std::nullopt;
-    const auto found = spool.look(name);
+    const auto found = folder.look(name);
     return found && !S_ISDIR(found->st_mode) ? found : std::nullopt;
 }
 

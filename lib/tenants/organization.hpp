@@ -93,7 +93,8 @@ struct Did {
     std::string status;
     RecordingFlag recording_enabled;
     Timestamp held_since = not_stored;
-    bool answers = false; ///< at once, before the destination rings, which the caller pays for
+    bool answers = false;   ///< at once, before the destination rings, which the caller pays for
+    std::string trunk_id{}; ///< that its calls come from; empty: any
 };
 
 struct Organization {
@@ -108,7 +109,7 @@ struct Organization {
     std::vector<Queue> queues;
     std::vector<Did> dids;
     std::string max_channels;        ///< limits.max_channels as JSON; empty or null: no limit
-    std::string max_contacts;        ///< settings.max_contacts as JSON; empty or null: one device a phone
+    std::string max_contacts;        ///< settings.max_contacts as JSON; empty or null: one device per phone
     std::string codecs;              ///< settings.codecs as JSON; empty or null: ulaw and alaw
     std::string recording_consent{}; ///< settings.recording_consent as JSON; empty or null: none
     std::string consent_prompt{};    ///< settings.consent_prompt as JSON; empty or null: the suite's own notice

@@ -120,7 +120,7 @@ def is_said(window, shift):
 
 
 def is_joint(window):
-    """Whether two such frames meet in it, each with its own place to begin: where a stream or a recorder begins."""
+    """Whether two such frames with different shifts meet in the window, as where a stream or a recorder begins."""
     def longest(samples, step):
         return max(next((n for n, sample in enumerate(samples) if sample not in (0, frame[(shift + step * n) % tones.FRAME])),
                         tones.FRAME) for frame in SAID for shift in range(tones.FRAME))
@@ -128,7 +128,7 @@ def is_joint(window):
 
 
 def unknown_windows(samples):
-    """Windows of 20 ms in which there is something else than what the caller said for the recording."""
+    """Windows of 20 ms that contain something other than what the caller said for the recording."""
     unknown, last = [], 0
     for start in range(0, len(samples), tones.FRAME):
         window = samples[start:start + tones.FRAME]

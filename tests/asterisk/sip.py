@@ -18,7 +18,7 @@ COMPACT = {'v': 'via', 'f': 'from', 't': 'to', 'i': 'call-id', 'm': 'contact', '
 T1 = 0.5  # RFC 3261's estimate of a round trip; requests are sent again after T1, 2 T1, ...
 DIGIT_EVENTS = {digit: number for number, digit in enumerate('0123456789*#')}
 TELEPHONE_EVENT = 101
-# RTP payload types of RFC 3551, whose frames of 20 ms have 160 bytes; that of G.722 counts 8,000 a second by mistake.
+# RTP payload types of RFC 3551, whose frames of 20 ms have 160 bytes; that of G.722 has a clock rate of 8,000 by mistake.
 CODECS = {'ulaw': (0, 'PCMU/8000'), 'alaw': (8, 'PCMA/8000'), 'g722': (9, 'G722/8000')}
 
 
@@ -590,6 +590,8 @@ class Line(asyncio.DatagramProtocol):
         if not data.strip():
             return
         message = Message(data)
+        if not message.get('call-id'):
+            return  # audio that was on its way to the port of a call that had ended
         self.trace.append((time.time(), '<', data.decode(errors='replace')))
         if message.is_response:
             waiting = self.waiting.get((message.branch(), message.method))

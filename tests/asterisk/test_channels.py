@@ -3,7 +3,8 @@
 transfers. sox and ffmpeg judge what is in which channel, and whether the channels stay in step.
 
 The calls that are measured for drift take a minute; with PBX_LONG an hour, and with PBX_TALK=SECONDS as long as that. Asterisk 16
-(PBX_ASTERISK=16) cannot keep two channels in step: there one is recorded, and the deployment says so."""
+(PBX_ASTERISK=16) cannot keep two channels in step: there, one channel is recorded, and the deployment warns of
+it."""
 import asyncio
 import functools
 import json
@@ -39,8 +40,8 @@ def encoded(codec, filters):
 
 @functools.lru_cache(maxsize=None)
 def voice(codec, hertz):
-    """A tone with gaps. The noise in it, as strong as the steps of G.711, keeps what a codec adds to a tone from gathering at
-    other frequencies, and a slow beginning what a click has there."""
+    """A tone with gaps. The noise in it is as strong as the steps of G.711: without it, what a codec adds to a tone would gather at
+    other frequencies. The tone begins slowly, because a click has other frequencies too."""
     rate = ENCODERS[codec][2]
     said = PERIOD - GAP
     tone = (f"aevalsrc='0.4*sin(2*PI*{hertz}*t)*clip(min(t,{said}-t)/0.02,0,1)+0.016*(random(0)-0.5)':s={rate}:d={PERIOD}")
@@ -94,7 +95,7 @@ class Calls:
             self.extra[name] = self.pbx.work.path / f'{name}.wav'
             await self.cli(f'mixmonitor start {channel} {self.extra[name]}')
         await asyncio.sleep(seconds)
-        for quiet in (call, other):  # and then one side alone, after the other
+        for quiet in (call, other):  # then each side speaks alone, one after the other
             quiet.media.speaking = False
             await asyncio.sleep(ALONE)
             quiet.media.speaking = True

@@ -126,6 +126,23 @@ class Loaded(Checking):
             self.finds(self.check(pbx), ('warning', 'res_clioriginate is not running: pbx-record'))
             pbx.asterisk.cli('module load res_clioriginate.so')
 
+        with self.subTest('a module for the calls of some trunks'):
+            pbx.asterisk.cli('module unload res_pjsip_header_funcs.so')
+            self.finds(self.check(pbx), ('failure', 'res_pjsip_header_funcs is not running: calls'))
+            pbx.asterisk.cli('module load res_pjsip_header_funcs.so')
+
+        with self.subTest('modules that only consent needs'):
+            for module in ('app_read', 'app_playback'):
+                pbx.asterisk.cli(f'module unload {module}.so')
+            self.check(pbx, status=0)
+            self.status(pbx.work.run('pbx-provision', 'org', 'consent', 'acme', '--mode', 'opt_in'), 0)
+            self.status(pbx.deploy(), 0)
+            pbx.asterisk.cli('dialplan reload')
+            self.finds(self.check(pbx), ('failure', 'app_read is not running'), ('failure', 'app_playback is not running'))
+            for module in ('app_read', 'app_playback'):
+                pbx.asterisk.cli(f'module load {module}.so')
+            self.check(pbx, status=0)
+
         with self.subTest('the folder of the CDR file'):
             rows = pbx.asterisk.log.parent / 'cdr-custom'
             rows.rename(rows.with_suffix('.gone'))

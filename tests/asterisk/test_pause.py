@@ -110,6 +110,17 @@ class Scene:
         await self.until('recorded')
         await self.say()
 
+    async def scene_interrupted(self):
+        """A run of "resume" has ended the pause, and then continued no recorder."""
+        await self.answered()
+        await self.say()
+        await self.record('pause')
+        await self.whisper()
+        call = json.loads((await self.record('status', '--json')).text)[0]['call']
+        await asyncio.to_thread(self.pbx.asterisk.cli, f'database del pbx-pause {call}')
+        await self.until('recorded')
+        await self.say()
+
     async def until(self, state):
         deadline = time.monotonic() + 60
         while f': {state}' not in (await self.record('status', status=None)).text:
@@ -309,7 +320,7 @@ class Scene:
         await self.record('pause', '--for', '2s')
         since = len(self.pbx.asterisk.messages())
         self.pbx.program.rename(self.pbx.program.with_name('gone'))
-        await self.logged('stays paused: pbx-record cannot resume it', since)
+        await self.logged('pbx-record cannot resume the recording of call', since)
         await self.whisper()
         await self.record('status')
         await self.record('resume')
@@ -505,7 +516,7 @@ def setUpModule():  # pylint: disable=invalid-name
 
 
 class TheJudge(Case):
-    """Whether it would notice."""
+    """Whether the judge would notice what must not be in a recording."""
     SAID = [sample for second in (0, 1) for sample in SAID[second] * 3]
 
     def test_silence_and_what_was_said_are_known_wherever_their_frames_begin(self):
@@ -546,11 +557,21 @@ class WhatIsPaused(Case):
     def test_what_is_said_during_a_pause_is_in_no_file(self):
         self.nothing_secret('plain', self.legs('plain'), 2 * TALK)
 
+    def test_the_files_of_a_paused_call_are_marked_until_it_is_resumed_or_the_pause_would_end(self):
+        for name, least, most in (('plain', -180, 1), ('twice', 0, 91)):
+            for leg in self.legs(name):
+                path = PAUSED.pbx.work.spool / leg
+                left = int(os.getxattr(path, 'user.pbx.paused')) - path.stat().st_mtime
+                self.assertTrue(least < left <= most, f'{leg}: {left}')
+
     def test_a_call_can_be_paused_again_and_end_during_the_pause(self):
         self.nothing_secret('twice', self.legs('twice'), TALK)
 
     def test_a_pause_ends_by_itself(self):
         self.nothing_secret('ends_by_itself', self.legs('ends_by_itself'), 2 * TALK)
+
+    def test_asterisk_repeats_a_resume_that_was_interrupted(self):
+        self.nothing_secret('interrupted', self.legs('interrupted'), 2 * TALK)
 
     def test_a_pause_goes_on_through_a_blind_transfer(self):
         legs = self.legs('blind_transfer')
@@ -637,7 +658,7 @@ class WhatIsSaid(Case):
 
     def test_a_call_that_nobody_records_has_a_status_of_its_own(self):
         for command in ('pause', 'resume'):
-            self.assertIn('nobody records call', self.scene('unrecorded').results[command][0].err)
+            self.assertIn('is not recorded', self.scene('unrecorded').results[command][0].err)
 
     def test_a_dialplan_that_knows_no_pauses_is_a_configuration_error(self):
         result = self.scene('older_dialplan').results['pause'][0]

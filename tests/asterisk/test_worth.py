@@ -14,6 +14,7 @@ from workdir import Case
 
 TALK = 8        # long enough for a verdict
 LONG_TALK = 40  # for one about a recording that lacks 15 %
+SHORT_TALK = 2  # not long enough, but calls take their time
 KINDS = ('extension', 'did', 'queue', 'outbound')
 # Organizations with clean calls, all at once; calls of each, one after the other.
 LANES, ROUNDS = 10, 20 if asterisk_root.IS_CURRENT else 4
@@ -98,8 +99,8 @@ class Calls:
                                     'queue': (lane.trunk, queue_did, callee),
                                     'outbound': (caller, '979300000000', lane.trunk)}[kind]
             more = {'user': f'79200{place:02}{number:04}'} if line is lane.trunk else {}
-            # Most are short, since they take their time; a verdict needs more than three seconds that are missing.
-            await self.whole_call(line, dialled, other, seconds=2 if number % 5 else TALK, **more)
+            # Most are short; a verdict needs more than three seconds that are missing.
+            await self.whole_call(line, dialled, other, seconds=SHORT_TALK if number % 5 else TALK, **more)
 
     async def place(self):
         trunk, phones = self.acme.trunk, self.acme.phones
@@ -152,8 +153,11 @@ class Worth(Case):
         acme = accounts[self.pbx.organizations[0].id]
         self.assertEqual((acme['calls'], acme['legs']), (7, 10))
         lossy = self.pbx.call_rows('1011')[0]['linkedid']
-        for row in report['rows']:  # also of calls that are too short for a verdict
-            self.assertGreater(row['seconds'], row['talk'] - 1.5 - (SHORTENED if row['linkedid'] == lossy else 0), row)
+        # Also of calls that are too short for a verdict. The talk time of a row is that of its script and, in a queue, how long the
+        # agent's phone took to answer, which is seconds on a busy machine. That of a DID's leg ends where the queue answers.
+        for row in report['rows']:
+            talk = max((seconds for seconds in (SHORT_TALK, TALK, LONG_TALK) if seconds <= row['talk'] + 1), default=0)
+            self.assertGreater(row['seconds'], talk - 1.5 - (SHORTENED if row['linkedid'] == lossy else 0), row)
         for place, lane in enumerate(self.calls.lanes):
             over_queues = sum(KINDS[(place + number) % len(KINDS)] == 'queue' for number in range(ROUNDS))
             account = accounts[lane.id]

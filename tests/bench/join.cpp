@@ -19,9 +19,9 @@ int main(int argc, char** argv) {
     // OpenSSL reads its configuration once a process.
     static_cast<void>(pbx::Hash{pbx::Hash::Algorithm::sha256}.hex());
     const auto began = std::chrono::steady_clock::now();
-    const pbx::recording::LocalLegs legs{pbx::Folder::open(argv[1])};
+    const pbx::recording::LocalLegs legs{pbx::Folder::open(argv[1]), pbx::SpoolLayout::flat};
     const pbx::Fd out{::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0640)};
-    pbx::recording::build_recording(pbx::recording::resolve_call(call, legs), pbx::recording::Overlap::keep,
-                                    out.get(), "the result");
+    pbx::recording::build_recording(pbx::recording::resolve_call(call, legs), pbx::recording::Overlap::keep, out.get(),
+                                    "the result");
     fmt::print("{:.6f}\n", std::chrono::duration<double>{std::chrono::steady_clock::now() - began}.count());
 }

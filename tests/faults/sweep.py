@@ -282,6 +282,10 @@ class RecordingWorld:
     def settle(self):
         pass
 
+    def place_of(self, leg):
+        """Where the leg lies before it is archived, relative to the workdir."""
+        return f'monitor/{leg}'
+
     def temporary_files(self):
         return temporary_files(self.work.spool, self.work.stitched, self.work.stitch_src)
 
@@ -314,7 +318,7 @@ class RecordingWorld:
     def judge(self, case, result):
         here, there = self.state()
         for name, data in self.legs.items():
-            case.assertTrue(here.get('monitor/' + name) == data or there.get(name) == data, f'LOST: leg {name}')
+            case.assertTrue(here.get(self.place_of(name)) == data or there.get(name) == data, f'LOST: leg {name}')
         for path, data in here.items():
             name = os.path.basename(path)
             if path.startswith('monitor/stitched/'):

@@ -24,7 +24,7 @@ class ArchiveWorld(sweep.RecordingWorld):
         for number in range(1, 7):
             name = f'20260418-14400{number}-0700{number}-1.wav'
             data = self.legs[name] = sound.pcm(sound.ramp(0.3, number))
-            self.files['monitor/' + name] = (data, 600)
+            self.files[self.place_of(name)] = (data, 600)
             if number == 2:
                 self.remote[name] = data
             if number == 3:
@@ -68,7 +68,7 @@ class ArchiveWorld(sweep.RecordingWorld):
         super().judge(case, result)
         known = {*self.rows(), *self.journal()}
         for name, data in self.legs.items():
-            if not (self.work.spool / name).exists():
+            if not (self.work.path / self.place_of(name)).exists():
                 case.assertIn((name, md5sum(data)), known, f'{name} left the spool before its facts were on disk')
         for path in self.work.stitched.glob('*.wav'):
             if 'user.pbx.archived' in os.listxattr(path):
@@ -85,14 +85,31 @@ class ArchiveWorld(sweep.RecordingWorld):
             case.assertFalse((self.work.spool / '.facts').exists())
 
 
+class DatedWorld(ArchiveWorld):
+    """The same, with most legs in folders of days."""
+
+    def __init__(self, work):
+        super().__init__(work)
+        work.env['PBX_SPOOL_LAYOUT'] = 'dated'
+
+    def place_of(self, leg):
+        number = int(leg[13:15])
+        return f'monitor/{leg}' if number == 1 else f'monitor/2026/04/{17 + number % 2}/{leg}'
+
+
 class Archive(sweep.SweepCase):
     seconds = 20
+    kind = ArchiveWorld
 
     def world(self):
-        world = ArchiveWorld(self.workdir())
+        world = self.kind(self.workdir())
         world.undisturbed(self)
         self.assertEqual({name: world.end[1].get(name) for name in world.legs}, world.legs)
         return world
+
+
+class Dated(Archive):
+    kind = DatedWorld
 
 
 if __name__ == '__main__':

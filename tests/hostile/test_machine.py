@@ -380,13 +380,13 @@ class WhatOthersSee(Case):
         for number, text in enumerate([*formulas, *plain]):
             work.cdr(f'{number}.1', None, src=text)
         work.cdr('99.1', None, src='\t=1')
-        for option, mark in (('--csv', "'"), ('--csv=raw', '')):
+        for option, mark, names in (('--csv', "'", ('Linkedid', 'From')), ('--csv=raw', '', ('linkedid', 'from'))):
             with self.subTest(option):
-                rows = {row['linkedid']: row['from'] for row in self.cells(work, option)}
+                rows = {row[names[0]]: row[names[1]] for row in self.cells(work, option)}
                 expected = {f'{number}.1': mark + text for number, text in enumerate(formulas)}
                 expected.update({f'{number}.1': text for number, text in enumerate(plain, len(formulas))})
                 self.assertEqual(rows, {**expected, '99.1': '\\x09=1'})
-        self.assertEqual(self.cells(work, 'show', '--csv', '0.1')[0]['from'], "'=1+1")
+        self.assertEqual(self.cells(work, 'show', '--csv', '0.1')[0]['From'], "'=1+1")
         self.hints(self.status(work.run('pbx-calls', '--csv=cooked'), 64))
 
     def test_direction_marks_and_c1_controls_are_escaped_wherever_a_name_is_shown(self):

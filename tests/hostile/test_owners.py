@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Who owns a leg: two nodes that share a database and a bucket, and names that rows of several accounts contain."""
+import hashlib
 import json
 import os
 import re
@@ -149,7 +150,7 @@ class Owners(Case):
 
     def nobody(self, result):
         self.hints(self.status(result, 65))
-        self.says(result, f'leg {SAME} is ambiguous: CDR rows of more than one account name it')
+        self.says(result, f'leg {SAME} is ambiguous: more than one account claims it')
         self.assertEqual(result.out, b'')
         for account in (ACCOUNT, OTHER_ACCOUNT):
             self.assertNotIn(account, result.err)
@@ -313,6 +314,200 @@ class Owners(Case):
         read = {name: sum(map(int, re.findall(rf'{name}.wav>.* = (\d+)\n', text))) for name in ('both', 'local')}
         self.assertGreater(read['both'], len(long))
         self.assertTrue(44 <= read['local'] <= 4096, read)
+
+
+class ArchivedOwners(Case):
+    """The rows of the account whose leg was archived are deleted, and another account's row names the leg."""
+
+    def taken_over(self, claims=OTHER_ACCOUNT):
+        w = self.workdir()
+        w.call('1.1', [(SAME, MINE), ('20260418-144009-anonymous-1002.wav', MY_OTHER)])
+        self.status(w.run('pbx-stitch'), 0)
+        self.status(w.run('pbx-archive'), 0)
+        self.assertEqual(w.legs_in_spool(), [])
+        w.db.sql('delete from asterisk_cdr')
+        w.call('2.1', [(SAME, None), ('20260418-144019-anonymous-1002.wav', THEIR_OTHER)], claims)
+        return w
+
+    def refused(self, w, said='is ambiguous: more than one account claims it', account=OTHER_ACCOUNT):
+        named = ['--account', account] if account else []
+        for arguments in (['2.1'], ['2.1', '--leg', '1'], ['--file', SAME], ['2.1', *named], ['--file', SAME, *named],
+                          ['2.1', '--to', w.path / 'to']):
+            with self.subTest(arguments=arguments):
+                result = w.run('pbx-recording-fetch', *arguments)
+                self.hints(self.status(result, 65))
+                self.says(result, f'leg {SAME} {said}')
+                self.assertEqual(result.out, b'')
+                self.assertNotIn(ACCOUNT, result.err)
+        self.assertEqual(list((w.path / 'to').glob('*.wav')), [])
+        self.says(self.status(w.run('pbx-stitch'), 65), f'call 2.1: leg {SAME} {said}')
+        self.assertFalse(w.stitched_file('2.1').exists())
+
+    def owner(self, w):
+        return w.db.value(f"select accountcode || ' ' || linkedid from recordings where name = '{SAME}'")
+
+    def test_a_row_of_another_account_does_not_get_the_leg(self):
+        w = self.taken_over()
+        self.refused(w)
+        self.assertEqual(w.run('pbx-recording-fetch', '2.1', '--leg', '2').out, THEIR_OTHER)
+
+    def test_nor_does_a_row_without_an_account(self):
+        self.refused(self.taken_over(claims=''), said='(belongs to an account, and call 2.1 has none|is ambiguous)', account='')
+
+    def test_nor_from_the_cache_of_fetched_legs(self):
+        w = self.workdir()
+        w.call('1.1', [(SAME, MINE), ('20260418-144009-anonymous-1002.wav', MY_OTHER)])
+        self.status(w.run('pbx-archive'), 0)
+        w.stitch_src.mkdir()
+        (w.stitch_src / SAME).write_bytes(MINE)
+        w.db.sql('delete from asterisk_cdr')
+        w.call('2.1', [(SAME, None), ('20260418-144019-anonymous-1002.wav', THEIR_OTHER)], OTHER_ACCOUNT)
+        self.refused(w)
+
+    def test_its_owner_gets_it_once_its_rows_are_there_again_and_the_other_rows_are_not(self):
+        w = self.taken_over()
+        w.db.sql('delete from asterisk_cdr')
+        w.cdr('1.1', SAME)
+        self.assertEqual(self.status(w.run('pbx-recording-fetch', '1.1', '--account', ACCOUNT), 0).out, MINE)
+
+    def test_the_owner_stays_when_the_same_bytes_are_archived_again(self):
+        w = self.taken_over()
+        w.leg(SAME, MINE)
+        self.status(w.run('pbx-archive'), 0)
+        self.assertEqual(self.owner(w), f'{ACCOUNT} 1.1')
+        self.refused(w)
+
+    def test_another_recording_under_the_name_has_its_own_owner(self):
+        w = self.taken_over()
+        w.remote.remove(SAME)
+        w.leg(SAME, THEIRS)
+        self.status(w.run('pbx-archive'), 0)
+        self.assertEqual(self.owner(w), f'{OTHER_ACCOUNT} 2.1')
+        self.assertEqual(w.run('pbx-recording-fetch', '2.1', '--leg', '1').out, THEIRS)
+
+    def test_the_audit_lists_the_leg_as_ambiguous_and_shows_nothing_of_it(self):
+        w = self.taken_over()
+        for options in ([], ['--account', OTHER_ACCOUNT]):
+            report = json.loads(self.status(w.run('pbx-archive', 'audit', '--json', *options), 65).out)
+            row, = (row for row in report['rows'] if row['recordingfile'] == SAME)
+            self.assertEqual((row['state'], row['accountcode'], row['remote'], row['seconds']),
+                             ('ambiguous', OTHER_ACCOUNT, None, None))
+
+    def test_correcting_the_facts_gives_the_leg_to_the_account(self):
+        w = self.taken_over()
+        w.db.sql(f"update recordings set accountcode = '{OTHER_ACCOUNT}', linkedid = '2.1' where shelf = 'legs' and name = '{SAME}'")
+        self.assertEqual(w.run('pbx-recording-fetch', '2.1', '--leg', '1').out, MINE)
+
+
+class AnotherFile(Case):
+    """The spool gets another recording under the name of a leg that was archived, and no row of another account names it yet."""
+
+    def mixed(self, *more, stitched=True):
+        w = self.workdir()
+        w.call('1.1', [(SAME, MINE), ('20260418-144009-anonymous-1002.wav', MY_OTHER)], *more)
+        w.call('3.1', [(SAME, None)])
+        if stitched:
+            self.status(w.run('pbx-stitch', '1.1'), 0)
+            self.whole = w.stitched_file('1.1').read_bytes()
+        self.status(w.run('pbx-archive'), 0)
+        w.leg(SAME, THEIRS, age=-1)  # newer than the recording
+        return w
+
+    def served(self, w, *arguments, expected):
+        result = self.status(w.run('pbx-recording-fetch', *arguments), 65)
+        self.says(result, f'{SAME} is another recording than the one that was archived under its name')
+        self.hints(result)
+        self.assertEqual(result.out, expected)
+
+    def test_a_fetch_serves_what_was_archived_and_reports_the_other_file(self):
+        w = self.mixed()
+        self.served(w, '1.1', expected=self.whole)
+        self.served(w, '1.1', '--leg', '1', '--account', ACCOUNT, expected=MINE)
+        self.served(w, '3.1', expected=MINE)
+        self.served(w, '--file', SAME, expected=MINE)
+        w.stitched_file('1.1').unlink()
+        self.served(w, '1.1', expected=self.whole)
+
+    def test_a_rebuilt_recording_is_made_of_the_archived_leg(self):
+        w = self.mixed(stitched=False)
+        result = self.status(w.run('pbx-recording-fetch', '1.1'), 65)
+        self.assertEqual(Wav(result.out).samples, ramp(1.0, 1) + ramp(0.5, 2))
+        to = w.path / 'to'
+        self.status(w.run('pbx-recording-fetch', '--to', to, '1.1'), 65)
+        self.assertEqual(Wav((to / '1.1.wav').read_bytes()).samples, ramp(1.0, 1) + ramp(0.5, 2))
+
+    def test_it_is_not_stitched_and_the_recordings_stay_as_they_are(self):
+        w = self.mixed()
+        self.says(self.status(w.run('pbx-stitch', '1.1'), 65), f'call 1.1: .*{SAME} is another recording')
+        self.assertEqual(w.stitched_file('1.1').read_bytes(), self.whole)
+        self.status(w.run('pbx-archive', '--min-age', '0s'), 73)
+        self.assertEqual(w.remote.files()['stitched/1.1.wav'], self.whole)
+
+    def test_a_file_that_cannot_be_compared_keeps_no_other_call_from_being_stitched(self):
+        w = self.mixed(stitched=False)
+        (w.spool / SAME).unlink()
+        (w.spool / SAME).symlink_to(w.path)
+        w.three_legs()
+        self.says(self.status(w.run('pbx-stitch'), 65), SAME)
+        self.assertEqual(len(Wav(w.stitched_file('1776500000.1')).manifest['legs']), 3)
+
+    def test_a_leg_that_was_continued_after_it_was_archived_is_the_leg(self):
+        w = self.workdir()
+        w.call('1.1', [(SAME, MINE)])
+        w.remote.put(SAME, MINE)
+        w.db.sql("insert into recordings (shelf, name, accountcode, linkedid, size, md5, archived_at) values "
+                 f"('legs', '{SAME}', '{ACCOUNT}', '1.1', {len(MINE)}, '{hashlib.md5(MINE).hexdigest()}', now())")
+        longer = MINE + MY_OTHER[44:]
+        w.leg('continued.wav', longer).rename(w.spool / SAME)
+        self.assertEqual(self.status(w.run('pbx-recording-fetch', '1.1'), 0).out, longer)
+
+
+class OneLinkedid(Case):
+    """A second account gets the linkedid of a call that was stitched, and whose legs are gone."""
+
+    def test_the_recording_of_the_first_account_gets_its_own_name(self):
+        w = self.workdir()
+        w.call('1.1', [('a.wav', MINE), ('b.wav', MY_OTHER)])
+        self.status(w.run('pbx-stitch'), 0)
+        whole = w.stitched_file('1.1').read_bytes()
+        for leg in ('a.wav', 'b.wav'):
+            (w.spool / leg).unlink()
+        for tool in ('pbx-stitch', 'pbx-recording-fetch'):
+            with self.subTest(tool):
+                w.db.sql("delete from asterisk_cdr where accountcode = ''")
+                w.call('1.1', [('c.wav', THEIRS), ('d.wav', THEIR_OTHER)], '')
+                arguments = [] if tool == 'pbx-stitch' else ['1.1/']
+                w.stitched_file('1.1').write_bytes(whole)
+                self.status(w.run(tool, *arguments), 0)
+                self.assertEqual((w.stitched / f'1.1.{ACCOUNT}.wav').read_bytes(), whole)
+                self.assertEqual(self.status(w.run('pbx-recording-fetch', '1.1', '--account', ACCOUNT), 0).out, whole)
+                self.assertEqual(Wav(w.stitched_file('1.1').read_bytes()).samples, ramp(1.5, 9) + ramp(0.7, 8))
+                (w.stitched / f'1.1.{ACCOUNT}.wav').unlink()
+
+
+    def test_a_fetch_serves_the_second_account_also_where_the_first_ones_recording_cannot_be_renamed(self):
+        w = self.workdir()
+        w.call('1.1', [('a.wav', MINE), ('b.wav', MY_OTHER)])
+        self.status(w.run('pbx-stitch'), 0)
+        whole = w.stitched_file('1.1').read_bytes()
+        (w.stitched / f'1.1.{ACCOUNT}.wav').write_bytes(b'in the way')
+        w.call('1.1', [('c.wav', THEIRS), ('d.wav', THEIR_OTHER)], '')
+        result = self.status(w.run('pbx-recording-fetch', '1.1/'), 0)
+        self.assertEqual(Wav(result.out).samples, ramp(1.5, 9) + ramp(0.7, 8))
+        self.assertEqual(w.stitched_file('1.1').read_bytes(), whole)
+
+
+class EarlyReading(Case):
+    def test_another_accounts_recording_is_not_read(self):
+        w = self.workdir()
+        w.call('1.1', [('a.wav', pcm(ramp(20.0, 1))), ('b.wav', pcm(ramp(20.0, 2)))])
+        self.status(w.run('pbx-stitch'), 0)
+        trace = w.path / 'read'
+        for account, least, most in ((ACCOUNT, 600000, 10**7), (OTHER_ACCOUNT, 0, 70000)):
+            w.run('pbx-recording-fetch', '1.1', '--account', account,
+                  before=['strace', '-f', '-y', '-e', 'trace=read,pread64,sendfile,copy_file_range,splice', '-o', str(trace)])
+            read = sum(map(int, re.findall(r'1\.1\.wav>.* = (\d+)\n', trace.read_text(encoding='utf-8'))))
+            self.assertTrue(least <= read <= most, (account, read))
 
 
 class TwoNodes(Case):

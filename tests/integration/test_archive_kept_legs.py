@@ -37,6 +37,18 @@ class LegsThatStay(Archiving):
         self.archive(work)
         self.assertEqual(work.legs_in_spool(), [])
 
+    def test_a_leg_whose_recording_is_paused_stays(self):
+        work = self.workdir()
+        path = work.leg('a.wav')
+        os.setxattr(path, 'user.pbx.paused', b'%d' % (time.time() + 60))
+        self.says(self.archive(work, '-v'), 'left a.wav: its recording is paused')
+        os.setxattr(path, 'user.pbx.paused', b'%d' % (time.time() - 60))
+        self.archive(work)  # its recorder begins again now, if it does
+        self.assertEqual(work.legs_in_spool(), ['a.wav'])
+        os.setxattr(path, 'user.pbx.paused', b'%d' % (time.time() - 360))
+        self.archive(work)
+        self.assertEqual(work.legs_in_spool(), [])
+
     def test_a_leg_younger_than_min_age_stays(self):
         work = self.workdir()
         work.leg('young.wav', age=60)

@@ -11,7 +11,7 @@ import sys
 import time
 
 from sound import empty, pcm, ramp, truncated, unfinished
-from workdir import SOURCE, Case, main, quoted
+from workdir import NO_LEAK_CHECK, OTHER_ACCOUNT, SOURCE, Case, main, quoted
 
 ACME, BETA = '11111111-1111-1111-1111-111111111111', '22222222-2222-2222-2222-222222222222'
 LEG = pcm(ramp(9.0))  # as long as the talk time of Workdir.cdr()'s rows
@@ -149,6 +149,21 @@ class Audit(AuditCase):
         for foreign in ('beta.wav', BETA, 'Beta', 'orphan.wav'):
             self.assertNotIn(foreign, result.out.decode())
 
+    def test_one_account_is_told_nothing_of_a_file_of_others_that_cannot_be_read_or_compared(self):
+        work = self.pbx()
+        self.row(work, '1776500002.1', 'beta.wav', BETA)
+        work.leg('beta.wav', LEG, age=7200)
+        unreadable = ('/usr/bin/strace', '-f', '-o', '/dev/null', '-P', 'beta.wav', '-e', 'trace=openat,openat2', '-e',
+                      'inject=openat,openat2:error=EACCES')
+        for arguments, is_named in (((), True), (('--account', BETA), True), (('--account', ACME), False)):
+            result = work.run(*unreadable, *work.command('pbx-archive', 'audit', *arguments), env=NO_LEAK_CHECK)
+            self.assertEqual('cannot judge leg beta.wav' in result.err, is_named, result)
+        work.remote.put('beta.wav', LEG)
+        work.cloud.fault(match='beta', status=403)
+        for arguments, is_named in ((('--account', BETA), True), (('--account', ACME), False)):
+            result = work.run('pbx-archive', 'audit', *arguments)
+            self.assertEqual('beta.wav' in result.err, is_named, result)
+
     def test_an_account_that_names_the_leg_of_another_learns_nothing_of_the_file(self):
         work = self.pbx()
         self.row(work, '1776500002.1', 'mine.wav', ACME)
@@ -196,7 +211,7 @@ class Audit(AuditCase):
             report = self.report(work, '--org', name, status=0)
             self.assertEqual((report['accountcode'], report['organization']), (ACME, 'Acme'))
             self.assertNotIn('beta.wav', str(report))
-        self.status(work.run('pbx-archive', 'audit', '--org', 'Acme', '--account', ACME), 64)
+        self.status(work.run('pbx-archive', 'audit', '--org', 'Acme', '--account', OTHER_ACCOUNT), 64)
 
     def test_a_row_of_an_account_without_an_organization_says_so(self):
         work = self.pbx()
@@ -462,6 +477,12 @@ class Calls(AuditCase):
         work = self.asked('opt_in')
         self.assertEqual(self.verdicts(work), {'declined': 'declined', 'no-answer': 'declined', 'granted': 'unrecorded', 'nothing': 'unrecorded'})
 
+    def test_a_call_in_which_somebody_has_agreed_and_somebody_else_declined_is_unrecorded(self):
+        work = self.small_pbx()
+        for sequence, answer in enumerate(('granted', 'declined'), 1):
+            self.row(work, '1.1', '', recording_consent=answer, sequence=sequence)
+        self.assertEqual(self.verdicts(work), {'1.1': 'unrecorded'})
+
     def test_a_call_with_a_leg_is_judged_by_the_leg_whatever_it_answered(self):
         work = self.small_pbx()
         self.row(work, '1.1', 'gone.wav', recording_consent='declined')
@@ -533,7 +554,9 @@ class Report(AuditCase):
         work = self.everything()
         report = self.report(work)
         for option, cell in (('--csv', "'=1+1"), ('--csv=raw', '=1+1')):
-            lines = list(csv.DictReader(io.StringIO(self.status(work.run('pbx-archive', 'audit', option), 65).text)))
+            heading, _, body = self.status(work.run('pbx-archive', 'audit', option), 65).text.partition('\r\n')
+            self.assertEqual(heading[0], 'K' if option == '--csv' else 'k')
+            lines = list(csv.DictReader(io.StringIO(heading.lower().replace(' ', '_') + '\r\n' + body)))
             self.assertEqual(list(lines[0]), self.fields('## CSV'))
             kinds = [line['kind'] for line in lines]
             self.assertEqual({kind: kinds.count(kind) for kind in kinds},

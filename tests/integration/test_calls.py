@@ -131,7 +131,7 @@ class Calls(Case):
         self.assertEqual(line['legs'], '2')
 
     def test_an_invalid_time_is_a_usage_error(self):
-        for moment in ('', 'x', '2026-02-30', '25', '2026-04-18T25:00', '99999999999h'):
+        for moment in ('', 'x', '2026-02-30', '25x', '2026-04-18T25:00', '99999999999h'):
             self.hints(self.calls('--since', moment, status=64))
 
     def test_a_number_is_found_on_either_side_and_in_any_row(self):
@@ -207,13 +207,26 @@ class Calls(Case):
         names = ['a,b', 'say "hi"', "it's; =1+1", '\u00e4\u20ac']
         for number, name in enumerate(names):
             self.w.cdr(f'{number}.1', None, src=name, ago=600 + number)
-        out = self.calls('--csv').out
+        out = self.calls('--csv=raw').out
         self.assertEqual(out.count(b'\r\n'), len(names) + 1)
         rows = list(csv.DictReader(io.StringIO(out.decode(), newline='')))
         self.assertEqual([row['from'] for row in rows], names)
         self.assertEqual(list(rows[0]), COLUMNS)
         self.w.db.sql('delete from asterisk_cdr')
-        self.assertEqual(self.calls('--csv').text, ','.join(COLUMNS) + '\r\n')
+        self.assertEqual(self.calls('--csv=raw').text, ','.join(COLUMNS) + '\r\n')
+
+    def test_the_headings_of_csv_are_words_unless_a_program_reads_it(self):
+        words = [name.replace('_', ' ').capitalize() for name in COLUMNS]
+        self.assertEqual(self.calls('--csv').text, ','.join(words) + '\r\n')
+
+    def test_jsonl_has_the_objects_of_json_one_per_line(self):
+        self.assertEqual(self.calls('--jsonl').out, b'')
+        self.inbound()
+        self.w.cdr('1.3', None, 'none', ago=10)
+        lines = self.calls('--jsonl').text.splitlines()
+        self.assertEqual([json.loads(line) for line in lines], json.loads(self.calls('--json').out))
+        self.calls('--json', '--jsonl', status=64)
+        self.calls('--csv', '--jsonl', status=64)
 
     def test_texts_from_the_network_cannot_control_a_terminal_or_forge_a_line(self):
         hostile = 'a\x1b]0;x\x07\x1b[2J\n1776500000.9\tforged\r\u202e\x9b31m'

@@ -14,13 +14,31 @@ import unittest
 
 from archiving import CALL
 from sound import pcm, ramp
-from workdir import MARKER, SLOW, SOURCE, Case, as_nobody, main, quoted
+from workdir import MARKER, SANITIZED, SLOW, SOURCE, Case, as_nobody, main, quoted
 
 NOBODY = 65534
 PROBE = '.pbx-check.probe'
 AREAS = ('configuration', 'keys', 'database', 'clocks', 'spool', 'rclone', 'remote', 'asterisk', 'cron', 'backlog', 'nodes')
 STATES = {'ok': 0, 'warning': 1, 'failure': 2}
 CRONTAB = (SOURCE / 'crontab').read_text(encoding='utf-8').replace(' asterisk command', ' nobody command')
+
+
+# The crontab was changed a day ago.
+OLD_CRONTAB = '''
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <string.h>
+#include <sys/stat.h>
+static int look(const char* path, struct stat* status, const char* name) {
+    int (*real)(const char*, struct stat*) = dlsym(RTLD_NEXT, name);
+    int result = real(path, status);
+    if (result == 0 && strstr(path, "/pbx-recording-tools"))
+        status->st_ctime -= 86400;
+    return result;
+}
+int stat(const char* path, struct stat* status) { return look(path, status, "stat"); }
+int stat64(const char* path, struct stat64* status) { return look(path, (struct stat*)status, "stat64"); }
+'''
 
 
 class Report:
@@ -154,8 +172,20 @@ class Forms(Checking):
     def test_on_a_terminal_what_to_do_has_a_line_of_its_own(self):
         work = self.pbx()
         shown = work.run_on_terminal('pbx-check', *self.arguments(work)).text
-        self.assertRegex(shown, r'(?m)^failure  asterisk +cannot run .*\r?\n {24}\S')
+        self.assertRegex(shown, r'(?m)^failure  asterisk +cannot run .*\r?\n(?: {24}\S.*\r?\n)* {9}\S')
         self.assertRegex(shown, r'(?m)^ok       keys +passwords')
+
+    def test_a_terminal_of_80_columns_is_enough(self):
+        work = self.pbx()
+        work.rclone_conf.chmod(0o644)
+        self.leg(work, '20260418-144004-100-200.wav', age=90 * 3600)
+        findings = self.check(work).findings
+        shown = work.run_on_terminal('pbx-check', *self.arguments(work), columns=80).text.replace('\r', '')
+        for line in shown.splitlines():
+            self.assertTrue(len(line) <= 80 or ' ' not in line.strip(), line)
+        words = ' '.join(shown.split())
+        for each in findings:
+            self.assertIn(' '.join(each['hint'].split()), words)
 
     def test_the_page_about_the_document_describes_every_field(self):
         work = self.pbx()
@@ -181,7 +211,7 @@ class Forms(Checking):
         self.assertGreater(float(found['pbx_check_spool_free_bytes']), 0)
         self.assertLess(time.time() - float(found['pbx_check_tool_last_run_timestamp_seconds{tool="pbx-archive"}']), 600)
         self.assertEqual(found['pbx_stitch_runs_total'], '1')
-        # They are replaced, not added.
+        # A second run replaces the metrics of the first one.
         self.check(work, '--metrics', file)
         self.assertEqual(file.read_text().count('# TYPE pbx_check_state gauge'), 1)
 
@@ -277,13 +307,39 @@ class Configuration(Checking):
         self.finds(self.check(work), 'failure', 'keys', 'the key .*account.json cannot be read by nobody')
 
 
+    def test_keys_of_links_that_their_user_cannot_use_are_found(self):
+        work = self.pbx()
+        key = work.path / 'link.key'
+        good = '1 ' + '0123456789abcdef' * 4 + '\n'
+        for text, mode, owner, what, hint in ((good, 0o600, NOBODY, None, None),
+                                              (good, 0o640, NOBODY, 'other users can read it', 'chmod 0600'),
+                                              (good, 0o600, 0, 'cannot open .*link.key', '.'),
+                                              ('1 short\n', 0o600, NOBODY, 'link.key:1: the secret is not hex', 'openssl rand'),
+                                              (None, 0, 0, 'there is no file of link keys', 'openssl rand')):
+            with self.subTest(what):
+                key.unlink(missing_ok=True)
+                if text:
+                    key.write_text(text, encoding='utf-8')
+                    key.chmod(mode)
+                    os.chown(key, owner, owner)
+                report = self.check(work, env={'PBX_LINK_KEY': key})
+                if what:
+                    self.finds(report, 'failure', 'keys', f'links can be neither signed nor verified by nobody: .*{what}', hint)
+                    self.assertNotIn('0123456789', report.result.text)
+                else:
+                    self.finds_nothing(report)
+
+
 class Database(Checking):
     def test_a_database_that_refuses_connections_is_one_failure(self):
         work = self.pbx()
         report = self.check(work, '--database', f'host={work.path} dbname=x user=y password=s3cret')
         self.assertEqual([each[:2] for each in report.bad() if each[0] == 'failure'], [('failure', 'database')])
         self.assertNotIn('s3cret', report.result.text)
-        # What needs it says so.
+        unquoted = self.check(work, '--database', f'host={work.path} password=long s3cret word')
+        self.assertIn('missing "=" after "..." in connection', str(unquoted.bad('database')))
+        self.assertNotIn('s3cret', unquoted.result.text)
+        # Each area that needs the database reports that it was not checked.
         for area in ('clocks', 'nodes', 'cron', 'backlog'):
             self.assertRegex(report.bad(area)[0][2], 'not checked: cannot connect')
 
@@ -306,12 +362,14 @@ class Database(Checking):
     def test_missing_rights_are_found_and_the_hint_grants_them(self):
         work = self.pbx()
         user = f'limited_{os.getpid()}'
-        work.db.sql(f'create role {user} login; grant select on all tables in schema public to {user}')
+        work.db.sql(f'create role {user} login; grant select on all tables in schema public to {user}; '
+                    'revoke all on sequence asterisk_cdr_id_seq from public')
         conninfo = work.db.conninfo.replace('user=postgres', f'user={user}')
         report = self.check(work, '--database', conninfo)
         found, = [each for each in report.of('database') if each['state'] == 'failure']
         self.assertIn('lacks rights', found['what'])
         statements = re.fullmatch('psql -c "(.*)"', found['hint']).group(1)
+        self.assertIn('grant usage on sequence asterisk_cdr_id_seq to', statements)
         work.db.sql(statements)
         self.assertEqual(self.check(work, '--database', conninfo).bad('database'), [])
         work.db.sql(f'drop owned by {user}; drop role {user}')
@@ -424,6 +482,27 @@ class Spool(Checking):
         self.assertIn(('failure', 'spool'), [each[:2] for each in self.check(work).bad('spool')])
         self.finds_nothing(self.check(work, '--fix'))
         self.assertEqual(work.stitched.stat().st_uid, NOBODY)
+
+    def test_a_folder_that_has_anything_else_is_not_given_away(self):
+        for mode, name in ((0o755, 'passwd'), (0o777, None)):
+            with self.subTest(name):
+                work = self.pbx()
+                work.stitched.chmod(mode)
+                if name:
+                    (work.stitched / name).write_text('root\n', encoding='utf-8')
+                os.chown(work.stitched, 0, 0)
+                report = self.check(work, '--fix')
+                self.assertIn('stitched: the hourly runs', str(report.bad('spool')))
+                self.assertEqual(work.stitched.stat().st_uid, 0)
+
+    def test_a_folder_is_not_created_behind_a_link(self):
+        work = self.pbx()
+        place = work.path / 'of-root'
+        place.mkdir()
+        (work.path / 'link').symlink_to(place)
+        work.env['PBX_STITCH_SRC'] = str(work.path / 'link' / 'stitch-src')
+        self.check(work, '--fix')
+        self.assertEqual(list(place.iterdir()), [])
 
     def test_files_of_another_user_are_found_and_stay(self):
         work = self.pbx()
@@ -626,6 +705,8 @@ class Cron(Checking):
             report = self.check(work)
             self.assertEqual([each[0] for each in report.bad()], ['warning', 'failure', 'failure'])
             self.assertIn('runs pbx-archive', report.bad()[-1][2])
+        work.cron.write_text(CRONTAB.replace('; pbx-archive\n', '; pbx-archive verify\n'), encoding='utf-8')
+        self.finds(self.check(work), 'failure', 'cron', 'runs pbx-archive')
 
     def test_a_crontab_that_cron_ignores_is_found(self):
         for make, what, hint in ((lambda work: work.cron.chmod(0o664), 'others than root can write it', 'chmod go-w'),
@@ -669,6 +750,23 @@ class Cron(Checking):
         work.db.sql(f"insert into nodes (host, spool, last_stitch) values ('{socket.gethostname()}', '{work.spool.resolve()}', now())")
         self.finds(self.check(work), 'failure', 'cron', 'pbx-archive has never run')
 
+    @unittest.skipIf(SANITIZED, 'a sanitizer must be loaded first')
+    def test_an_import_that_has_never_succeeded_is_found_unless_the_crontab_is_new(self):
+        work = self.pbx()
+        work.db.sql('update nodes set last_import = null')
+        self.finds_nothing(self.check(work))
+        old = {'LD_PRELOAD': self.old_crontab(work)}
+        self.finds(self.check(work, env=old), 'failure', 'cron', 'pbx-calls import has never succeeded', 'pbx-calls import -v')
+        work.cron.write_text(CRONTAB.replace('pbx-calls import', 'true'), encoding='utf-8')
+        self.finds(self.check(work, env=old), 'warning', 'cron', 'no line of .* runs pbx-calls import')
+
+    def old_crontab(self, work):
+        """A library that makes the crontab older, since nobody can set the time of a file's last change."""
+        source, library = work.path / 'old.c', work.path / 'old.so'
+        source.write_text(OLD_CRONTAB, encoding='utf-8')
+        subprocess.run([os.environ.get('CC', 'cc'), '-shared', '-fPIC', '-o', library, source], check=True)
+        return library
+
     def test_a_systemd_timer_can_start_the_runs_instead(self):
         work = self.pbx()
         work.cron = work.path / 'pbx-recording-tools.timer'
@@ -689,7 +787,7 @@ class Cron(Checking):
         self.quiet(self.status(work.run(*command), 0))
         self.assertEqual(work.db.sql('select name, host, spool, last_import is not null, last_stitch from nodes'),
                          [[None, socket.gethostname(), str(work.spool.resolve()), 't', None]])
-        # The node's name is not touched, and a run without the column or the database is a run all the same.
+        # The node's name is not touched, and a run succeeds also without the column or the database.
         work.db.sql("update nodes set name = 'a', last_import = null")
         self.quiet(self.status(work.run(*command), 0))
         self.assertEqual(work.db.sql('select name, last_import is not null from nodes'), [['a', 't']])
@@ -720,6 +818,31 @@ class Backlog(Checking):
         self.status(work.run('pbx-stitch'), 0)
         self.finds_nothing(self.check(work))
 
+    def test_a_call_whose_legs_were_archived_before_it_was_stitched_is_found(self):
+        work = self.pbx(remote='local')
+        work.call(CALL, [('a.wav', pcm(ramp(0.1))), ('b.wav', pcm(ramp(0.1, 2)))], ago=4 * 3600)
+        for name in ('a.wav', 'b.wav'):
+            os.chown(work.spool / name, NOBODY, NOBODY)
+        self.status(work.run('pbx-archive'), 0)
+        self.assertEqual(work.legs_in_spool(), [])
+        self.finds(self.check(work), 'warning', 'backlog', f'1 call without a stitched recording, .*{CALL}', f'pbx-stitch -v {CALL}')
+        self.status(work.run('pbx-stitch'), 0)
+        self.finds_nothing(self.check(work))
+        shutil.rmtree(work.stitched)
+        for journal in work.spool.glob('.moved-*'):
+            journal.unlink()
+        self.finds_nothing(self.check(work))  # another machine has held its legs
+
+    def test_a_call_that_waits_for_its_halves_is_found(self):
+        work = self.pbx()
+        work.call(CALL, [('a.wav', None), ('b.wav', None)], ago=4 * 3600)
+        halves = work.spool / 'halves'
+        halves.mkdir()
+        (halves / 'a.caller.wav').write_bytes(pcm(ramp(0.1)))
+        for place in (halves, halves / 'a.caller.wav'):
+            os.chown(place, NOBODY, NOBODY)
+        self.assertEqual([each[1] for each in self.check(work).bad('backlog')], ['backlog'])
+
     def test_facts_that_wait_for_the_database_are_found(self):
         work = self.pbx()
         journal = work.spool / '.facts'
@@ -727,6 +850,21 @@ class Backlog(Checking):
         os.chown(journal, NOBODY, NOBODY)
         os.utime(journal, (time.time() - 5 * 3600,) * 2)
         self.finds(self.check(work), 'warning', 'backlog', 'facts of archived recordings have waited .* 5 hours')
+
+    def test_facts_that_wait_are_found_although_each_run_appends_to_them(self):
+        work = self.pbx(remote='local')
+        for name, hours in (('a.wav', 5), ('b.wav', 0)):
+            self.leg(work, name)
+            self.status(work.run('pbx-archive', '--database', f'host={work.path}'), 0)
+            if not hours:
+                break
+            facts = json.loads((work.spool / '.facts').read_text(encoding='utf-8'))
+            facts['archived_at'] -= hours * 3600 * 10 ** 6
+            (work.spool / '.facts').write_text('torn\n' + json.dumps(facts) + '\n', encoding='utf-8')
+        self.assertEqual((work.spool / '.facts').read_text(encoding='utf-8').count('"archived_at"'), 2)
+        self.finds(self.check(work), 'warning', 'backlog', 'facts of archived recordings have waited .* 5 hours')
+        self.status(work.run('pbx-archive'), 0)
+        self.finds_nothing(self.check(work))
 
     def test_names_from_outside_cannot_control_a_terminal_or_forge_a_line(self):
         work = self.pbx()

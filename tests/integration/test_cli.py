@@ -3,17 +3,19 @@
 import os
 import re
 import subprocess
+from pathlib import Path
 
 from sound import Wav, pcm, ramp
 from workdir import BIN, SOURCE, Case, as_nobody, main
 
 TOOLS = sorted(path.stem for path in (SOURCE / 'tools').glob('pbx-*.cpp'))
 # The settings of pbx.conf(5): flag, variable, and which tools take them.
-RECORDING = ('pbx-stitch', 'pbx-archive', 'pbx-recording-fetch')
+RECORDING = ('pbx-stitch', 'pbx-archive', 'pbx-recording-fetch', 'pbx-recording-cgi')
 SETTINGS = {
-    'database': ('PBX_DATABASE', ('pbx-stitch', 'pbx-recording-fetch', 'pbx-migrate', 'pbx-dialplan-gen', 'pbx-calls',
+    'database': ('PBX_DATABASE', ('pbx-stitch', 'pbx-recording-fetch', 'pbx-recording-cgi', 'pbx-migrate', 'pbx-dialplan-gen', 'pbx-calls',
                                   'pbx-provision', 'pbx-record', 'pbx-check')),
     'spool': ('PBX_SPOOL', (*RECORDING, 'pbx-record', 'pbx-check')),
+    'spool-layout': ('PBX_SPOOL_LAYOUT', (*RECORDING, 'pbx-check')),
     'stitched': ('PBX_STITCHED', (*RECORDING, 'pbx-check')),
     'stitch-src': ('PBX_STITCH_SRC', ('pbx-stitch', 'pbx-recording-fetch', 'pbx-check')),
     'remote': ('PBX_REMOTE', (*RECORDING, 'pbx-check')),
@@ -26,7 +28,8 @@ FLAGS = {  # of the contract, tool by tool
     'pbx-dialplan-gen': ('org', 'deploy', 'check', 'validate', 'reload', 'explain', 'force'),
     'pbx-stitch': ('since', 'jobs', 'dry-run', 'json', 'timeout'),
     'pbx-archive': ('min-age', 'dry-run', 'json', 'timeout'),
-    'pbx-recording-fetch': ('account', 'leg', 'timeout'),
+    'pbx-recording-fetch': ('account', 'leg', 'link', 'for', 'may', 'timeout'),
+    'pbx-recording-cgi': ('link-key', 'account-header', 'cache', 'cache-size', 'timeout'),
     'pbx-record': ('account', 'org', 'json', 'timeout'),
     'pbx-check': ('json', 'metrics', 'fix', 'cron', 'asterisk', 'timeout'),
     'pbx-calls': ('org', 'since', 'until', 'number', 'disposition', 'limit', 'json', 'csv'),
@@ -275,6 +278,22 @@ class Settings(Case):
                                                 'PGDATABASE': work.db.name}), 0)
         self.assertTrue(work.stitched_file('1776500000.1').exists())
 
+    def test_root_may_use_the_account_that_peer_authentication_wants(self):
+        if os.geteuid() != 0:
+            self.skipTest('only root can become another user')
+        work = self.workdir(remote=None)
+        rules = Path(work.db.cluster.data, 'pg_hba.conf')
+        rules.write_text(f'local {work.db.name} nobody peer\n{rules.read_text(encoding="utf-8")}', encoding='utf-8')
+        work.db.sql('create role nobody login superuser; select pg_reload_conf()')
+        env = {'PBX_DATABASE': work.db.conninfo.replace('user=postgres', 'user=nobody')}
+        for command in (('pbx-migrate', '--migrations', SOURCE / 'migrations', 'status'), ('pbx-provision', 'org', 'list'), ('pbx-calls',),
+                        ('pbx-dialplan-gen',)):
+            with self.subTest(command[0]):
+                self.status(work.run(*command, env=env), 0)
+        refused = work.run('pbx-calls', env=env, before=['setpriv', '--reuid', 'daemon', '--clear-groups', '--'])
+        self.assertEqual(refused.status, 69)
+        self.says(refused, 'Peer authentication failed')
+
     def test_a_password_in_the_connection_string_is_never_shown(self):
         work = self.workdir(remote=None)
         result = work.run('pbx-stitch', '-v', '--database', f'host={work.path} dbname=x user=y password=s3cret-word')
@@ -359,17 +378,24 @@ class TheTree(Case):
         self.assertEqual((hour, day, month, weekday, user), ('*', '*', '*', '*', 'asterisk'))
         return command
 
-    def cron(self, *tools):
+    def cron(self, *tools, has_timer=False):
         """What the hourly line runs where these tools are: each records its name, and all but pbx-archive fail."""
         work = self.workdir(remote=None, database=False)
         for tool in tools:
             (work.path / tool).write_text('#!/bin/sh\necho "${0##*/}"\n[ "${0##*/}" = pbx-archive ]\n', encoding='utf-8')
             (work.path / tool).chmod(0o755)
-        return subprocess.run(['/bin/sh', '-c', self.hourly_command()], env={'PATH': str(work.path)}, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True, check=False)
+        timer = work.path / 'pbx-recording-tools.timer'
+        if has_timer:
+            timer.touch()
+        return subprocess.run(['/bin/sh', '-c', self.hourly_command()], env={'PATH': str(work.path), 'TIMER': str(timer)},
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
 
     def test_the_crontab_runs_each_tool_hourly_as_asterisk_even_after_a_failure(self):
         self.assertEqual(self.cron('pbx-calls', 'pbx-stitch', 'pbx-archive').stdout, 'pbx-calls\npbx-stitch\npbx-archive\n')
+
+    def test_the_crontab_leaves_the_work_to_an_enabled_timer(self):
+        done = self.cron('pbx-calls', 'pbx-stitch', 'pbx-archive', has_timer=True)
+        self.assertEqual((done.stdout, done.returncode), ('', 0))
 
     def test_the_crontab_prints_nothing_where_the_tools_were_removed(self):
         done = self.cron()

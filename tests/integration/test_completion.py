@@ -1,27 +1,30 @@
-"""Bash completion, which the build generates from each tool's options, in a real bash."""
+"""Completion, which the build generates from each tool's options, in a real bash, zsh and fish."""
 import os
 import pty
 import re
 import select
+import shutil
 import subprocess
 import time
 
-from workdir import BIN, SLOW, SOURCE, Case, main
+from workdir import ACCOUNT, BIN, SLOW, SOURCE, Case, main
 
 TOOLS = sorted(source.stem for source in (SOURCE / 'tools').glob('*.cpp'))
 COMPLETIONS = BIN.parent / 'completions'
+ZSH = BIN.parent / 'completions-zsh'
+FISH = BIN.parent / 'completions-fish'
 
 
 class Bash:
     """An interactive bash on a terminal that knows the completion of one tool."""
 
-    def __init__(self, tool, folder):
+    def __init__(self, tool, folder, env=None):
         self.leader, follower = pty.openpty()
         # pylint: disable=consider-using-with
         self.process = subprocess.Popen(['bash', '--norc', '--noprofile', '-i'], stdin=follower, stdout=follower,
                                         stderr=follower, cwd=folder, start_new_session=True,
-                                        env={'PATH': os.environ['PATH'], 'TERM': 'dumb', 'HOME': str(folder),
-                                             'HISTFILE': '/dev/null', 'INPUTRC': '/dev/null'})
+                                        env={'PATH': f"{BIN}:{os.environ['PATH']}", 'TERM': 'dumb', 'HOME': str(folder),
+                                             'HISTFILE': '/dev/null', 'INPUTRC': '/dev/null', **(env or {})})
         os.close(follower)
         self.send("PS1=; bind 'set enable-bracketed-paste off'; "
                   # M-* inserts all possible completions; C-t shows the resulting line.
@@ -109,8 +112,9 @@ class Completion(Case):
     def test_the_built_completion_is_the_one_that_the_tool_prints_now(self):
         for tool in TOOLS:
             with self.subTest(tool=tool):
-                said = self.status(self.w.run(tool, '--generate-completion'), 0)
-                self.assertEqual(said.out, (COMPLETIONS / tool).read_bytes())
+                for shell, file in (('bash', COMPLETIONS / tool), ('zsh', ZSH / f'_{tool}'), ('fish', FISH / f'{tool}.fish')):
+                    said = self.status(self.w.run(tool, f'--generate-completion={shell}'), 0)
+                    self.assertEqual(said.out, file.read_bytes())
                 self.assertNotIn('--generate-completion', self.w.run(tool, '--help').text)
 
     def test_a_tab_completes_an_option_and_a_command(self):
@@ -141,6 +145,68 @@ class Completion(Case):
                                  'afolder/' if between == ' ' else '--migrations=afolder/')
                 self.assertEqual(shell.line_after(f'pbx-migrate --config{between}afi\t')[-3:],
                                  [f'--config{between}afile\\'.split()[-1], 'with\\', 'blank'])
+
+    def test_names_that_the_database_knows_are_offered(self):
+        w = self.workdir(remote=None)
+        w.db.sql(f"insert into organizations (id, name, context_prefix) values ('{ACCOUNT}', 'Acme Ltd; rm', 'org_acme')")
+        w.db.sql(f"insert into users (org_id, username, extension) values ('{ACCOUNT}', 'a', '1001')")
+        w.db.sql(f"""insert into did_numbers (org_id, number, routing_type, routing_destination)
+                     values ('{ACCOUNT}', '5551234', 'extension', '1001')""")
+        w.cdr('1776500000.7', 'a.wav', ago=0)
+        shell = Bash('pbx-calls', w.path, {'PBX_DATABASE': w.db.conninfo})
+        self.addCleanup(shell.close)
+        self.assertEqual(shell.line_after('pbx-calls --org org\t')[-1], 'org_acme')
+        self.assertEqual(shell.line_after('pbx-calls --org Ac\t')[2:], ['Acme\\', 'Ltd\\;\\', 'rm'])
+        self.assertEqual(shell.line_after('pbx-calls --account 6f\t')[-1], ACCOUNT)
+        self.assertEqual(shell.line_after('pbx-calls --number 55\t')[-1], '5551234')
+        self.assertEqual(shell.line_after('pbx-calls --since yes\t')[-1], 'yesterday')
+        self.assertEqual(shell.line_after('pbx-calls show 17\t')[-1], '1776500000.7')
+
+    def test_without_a_database_nothing_is_offered_and_nothing_is_printed(self):
+        for conninfo in ('host=/nonexistent', 'host=192.0.2.1', 'nonsense'):
+            with self.subTest(conninfo):
+                began = time.monotonic()
+                self.quiet(self.status(self.w.run('pbx-calls', '--complete-values', 'organizations', env={'PBX_DATABASE': conninfo}), 0))
+                self.assertLess(time.monotonic() - began, 5 * SLOW)
+
+
+class OtherShells(Case):
+    """One question each: what follows this line? The whole script is read, so a mistake in it shows."""
+
+    LINES = {'pbx-migrate sta': {'status'}, 'pbx-stitch --overlap ': {'keep', 'trim'}, 'pbx-migrate up --dry': {'--dry-run'},
+             'pbx-provision queue jo': {'join'}, 'pbx-calls --org org': {'org_acme'}, 'pbx-calls show 17': {'1776500000.7'},
+             'pbx-migrate --migrations afo': {'afolder/'}, 'pbx-migrate --config afi': {'afile'}}
+
+    def setUp(self):
+        self.w = self.workdir(remote=None)
+        self.w.db.sql(f"insert into organizations (id, name, context_prefix) values ('{ACCOUNT}', 'Acme', 'org_acme')")
+        self.w.cdr('1776500000.7', 'a.wav', ago=0)
+        (self.w.path / 'afolder').mkdir()
+        (self.w.path / 'afile').touch()
+        self.env = {**self.w.env, 'PATH': f"{BIN}:{os.environ['PATH']}", 'TERM': 'dumb', 'ZDOTDIR': str(self.w.path)}
+
+    def run_shell(self, *command):
+        if not shutil.which(command[0]):
+            self.skipTest(f'there is no {command[0]}: tests/support/packages check')
+        done = subprocess.run(command, cwd=self.w.path, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              check=False, timeout=60 * SLOW)
+        return done.stdout
+
+    def test_fish(self):
+        sources = '; '.join(f'source {FISH / tool}.fish' for tool in TOOLS)
+        for line, wanted in self.LINES.items():
+            with self.subTest(line):
+                seen = self.run_shell('fish', '--no-config', '-c', f"{sources}; complete -C '{line}'")
+                self.assertEqual({offer.split('\t')[0] for offer in seen.splitlines()}, wanted, seen)
+
+    def test_zsh(self):
+        for line, wanted in self.LINES.items():
+            with self.subTest(line):
+                seen = self.run_shell('zsh', '-f', SOURCE / 'tests' / 'support' / 'zsh_completion', ZSH, line)
+                word = line.rpartition(' ')[2]
+                for offer in wanted:
+                    self.assertIn(offer[len(word):] if len(wanted) == 1 else offer, seen, line)
+                self.assertNotIn('not found', seen)
 
 
 if __name__ == '__main__':

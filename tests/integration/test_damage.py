@@ -102,8 +102,9 @@ class InTheArchive(Damaged):
                 result = work.run('pbx-recording-fetch', CALL)
                 self.status(result, 65)
                 self.assertLess(len(result.out), len(whole))
-                self.fetch(work, CALL, '-o', str(work.path / 'out.wav'))
+                headers = self.fetch(work, CALL, '-o', str(work.path / 'out.wav'), '-D', '-').text
                 self.assertEqual((work.path / 'out.wav').read_bytes(), whole)
+                self.assertEqual(re.findall('X-Recording-Source: (.*)', headers), ['stitched-ondemand'])
 
     def test_a_damaged_recording_whose_legs_are_gone_is_an_error_that_names_both(self):
         work = self.workdir()

@@ -58,7 +58,8 @@ class Durable(Case):
         for name in ('first.wav', 'second.wav'):
             work.leg(name)
             steps = self.steps(work, 'pbx-archive')
-            removed = next(i for i, (call, arguments) in enumerate(steps) if call == 'unlinkat' and f'"{name}"' in arguments)
+            # It leaves when it loses its name, shortly before it is removed.
+            removed = next(i for i, (call, arguments) in enumerate(steps) if call == 'renameat2' and f'"{name}"' in arguments)
             recorded = max(i for i in range(removed) if steps[i][0] == 'write' and '/.moved-' in steps[i][1])
             self.assertTrue(any(call == 'fsync' and arguments.endswith(f'<{work.spool}>') for call, arguments in
                                 steps[recorded:removed]), f'{name}: {steps[recorded:removed + 1]}')

@@ -65,6 +65,12 @@ class Tiers(Fetching):
             work.remote.put(name, data)
         self.assertEqual(Wav(self.fetch(work, CALL).out).samples, b''.join(data[44:] for _, data in legs))
 
+    def test_a_channel_that_an_archived_recording_does_not_have_is_looked_for_nowhere_else(self):
+        work, _, _ = self.archived_call()
+        work.stitched_file(CALL).unlink()
+        self.says(self.fetch(work, CALL, '--channel', 'caller', status=66), 'has one channel')
+        self.assertFalse(work.stitch_src.exists() or work.stitched_file(CALL).exists())
+
     def test_a_stale_local_file_is_not_served(self):
         work, legs, _ = self.stitched_call()
         work.leg('late.wav', pcm(ramp(0.3, 9)), age=7200)
@@ -151,6 +157,29 @@ class SingleLegs(Fetching):
                 self.assertEqual(headers['Content-Length'], str(len(data)))
                 self.assertFalse(work.stitched.exists() and list(work.stitched.glob('*.wav')))
 
+    def test_a_leg_that_is_still_being_recorded_is_not_served(self):
+        work = self.workdir()
+        leg = '20260418-144004-919944421125-1003.wav'
+        work.call(CALL, [(leg, pcm(ramp(0.5)))])
+        recorder = work.hold_open(leg)
+        for arguments in ([CALL], [CALL, '--leg', '1'], ['--file', leg], [CALL, '--to', work.path / 'to']):
+            with self.subTest(arguments=arguments):
+                result = self.fetch(work, *arguments, status=75)
+                self.hints(result)
+                self.says(result, f'leg {leg} is still being recorded')
+                self.assertEqual(result.out, b'')
+        recorder.kill()
+        recorder.wait()
+        self.assertEqual(self.fetch(work, CALL).out, pcm(ramp(0.5)))
+
+    def test_a_leg_that_is_shorter_than_its_header_states_is_served_with_an_error(self):
+        work = self.workdir()
+        cut = pcm(ramp(1.0))[:8044]
+        work.call(CALL, [('20260418-144004-919944421125-1003.wav', cut)])
+        result = self.status(work.run('pbx-recording-fetch', CALL), 65)
+        self.says(result, 'is shorter than its header states')
+        self.assertEqual(result.out, cut)
+
     def test_an_archived_leg_comes_from_the_bucket(self):
         for kind in ('gcs', 'local', 'webdav'):
             with self.subTest(kind):
@@ -195,15 +224,43 @@ class NamingTheCall(Fetching):
         for identity in ids:
             self.assertEqual(self.fetch(work, identity).out, whole)
 
-    def test_a_uniqueid_on_rows_of_two_calls_takes_its_account_from_the_call_that_is_served(self):
+    def test_a_uniqueid_on_rows_of_two_accounts_means_the_call_of_each(self):
+        work = self.workdir()
+        legs = {ACCOUNT: pcm(ramp(0.1)), OTHER_ACCOUNT: pcm(ramp(0.2, 2))}
+        uniqueid = '1776500000.77'
+        for number, (account, data) in enumerate(legs.items()):
+            work.leg(f'{number}.wav', data)
+            work.cdr(f'1776500000.5{number}', f'{number}.wav', account, uniqueid=uniqueid)
+        result = self.fetch(work, uniqueid, status=64)
+        self.says(result, f'several accounts have calls with uniqueid {uniqueid}: "{ACCOUNT}", "{OTHER_ACCOUNT}"')
+        for account, data in legs.items():
+            self.assertEqual(self.fetch(work, uniqueid, '--account', account).out, data)
+            self.assertEqual(self.fetch(work, f'{uniqueid}/{account}').out, data)
+        many = work.run('pbx-recording-fetch', '--to', work.path / 'calls', *(f'{uniqueid}/{account}' for account in legs))
+        self.status(many, 0)
+        self.assertEqual({path.read_bytes() for path in (work.path / 'calls').glob('*.wav')}, set(legs.values()))
+
+    def test_a_uniqueid_means_only_what_its_account_has_in_that_call(self):
         work = self.workdir()
         ours, uniqueid = pcm(ramp(0.1)), '1776500000.55'
         for name, data in (('a.wav', ours), ('b.wav', pcm(ramp(0.2, 2))), ('c.wav', pcm(ramp(0.3, 3)))):
             work.leg(name, data)
         work.cdr(CALL, 'a.wav', uniqueid=uniqueid)
         work.cdr(CALL, 'b.wav', OTHER_ACCOUNT, sequence=2, uniqueid=f'{CALL}2')
-        work.cdr('1776599999.9', 'c.wav', OTHER_ACCOUNT, uniqueid=uniqueid)
         self.assertEqual(self.fetch(work, uniqueid).out, ours)
+        self.fetch(work, uniqueid, '--account', OTHER_ACCOUNT, status=66)
+        work.cdr('1776599999.9', 'c.wav', uniqueid=uniqueid)
+        self.assertEqual(self.fetch(work, uniqueid).out, ours)
+
+    def test_a_linkedid_means_its_own_call_unless_the_account_has_none_there(self):
+        work = self.workdir()
+        ours, theirs = pcm(ramp(0.1)), pcm(ramp(0.2, 2))
+        work.leg('a.wav', ours)
+        work.leg('b.wav', theirs)
+        work.cdr(CALL, 'a.wav')
+        work.cdr('1776500000.0', 'b.wav', OTHER_ACCOUNT, uniqueid=CALL)
+        self.assertEqual(self.fetch(work, CALL).out, ours)
+        self.assertEqual(self.fetch(work, CALL, '--account', OTHER_ACCOUNT).out, theirs)
 
     def test_a_rebuild_reports_only_once_that_there_was_no_recording(self):
         work = self.workdir()
@@ -320,6 +377,8 @@ class Tenants(Fetching):
                 if tier == 'remote':
                     work.stitched_file(CALL).unlink()
                 work.db.sql(f"update asterisk_cdr set accountcode = '{OTHER_ACCOUNT}' where linkedid = '{CALL}'")
+                self.fetch(work, CALL, status=65)
+                work.db.sql(f"update recordings set accountcode = '{OTHER_ACCOUNT}' where shelf = 'legs'")
                 headers, body = self.headers(work, CALL)
                 self.assertEqual(headers['X-Recording-Source'], 'stitched-ondemand')
                 self.assertEqual((Wav(body).info['IART'], Wav(body).samples), (OTHER_ACCOUNT, Wav(whole).samples))

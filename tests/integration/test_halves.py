@@ -110,6 +110,17 @@ class Weaving(Halved):
         self.hints(self.stitch(work, status=65))
         self.assertEqual(self.left(work), [LEG[:-4] + '.caller.wav'])
 
+    def test_a_call_does_not_wait_for_a_leg_of_which_no_half_can_be_read(self):
+        work = self.workdir(remote=None)
+        work.call(CALL, [('a.wav', pcm(ramp(0.2))), ('b.wav', pcm(ramp(0.2, 2))), (LEG, None)], ago=7200)
+        self.halves(work, caller=b'no WAV file at all' * 100)
+        self.stitch(work, status=65)
+        manifest = Wav(work.stitched_file(CALL)).manifest
+        self.assertEqual(([leg['name'] for leg in manifest['legs']], manifest['unreadable']), (['a.wav', 'b.wav'], [LEG]))
+        self.halves(work, age=0, caller=CALLER)
+        self.stitch(work)
+        self.assertEqual([leg['name'] for leg in Wav(work.stitched_file(CALL)).manifest['legs']], ['a.wav', 'b.wav', LEG])
+
     def test_halves_that_do_not_fit_each_other_stay(self):
         wide = pcm(ramp(0.5, 2, rate=16000), rate=16000)
         for called, words in ((wide, '16000 samples per second'), (tone(kind='stereo'), 'not 16-bit PCM in one channel'),
@@ -138,6 +149,11 @@ class Weaving(Halved):
             self.hints(self.fetch(work, CALL, status=75))
             recorder.terminate()
             recorder.wait()
+        half = work.spool / 'halves' / f'{LEG[:-4]}.called.wav'
+        os.setxattr(half, 'user.pbx.paused', b'%d' % (time.time() + 60))
+        left, = json.loads(self.stitch(work, '--json').out)['halves']
+        self.assertEqual((left['action'], left['remarks']), ('left', ['its recording is paused']))
+        os.setxattr(half, 'user.pbx.paused', b'%d' % (time.time() - 1))
         self.stitch(work)
         self.assertTrue((work.spool / LEG).exists())
 
@@ -183,6 +199,28 @@ class Weaving(Halved):
         self.stitch(work)
         self.assertEqual((side(work.spool / LEG, 1), side(work.spool / LEG, 2)), (CALLER[44:] + ramp(0.25, 9), CALLED[44:] + ramp(0.25, 9)))
         self.assertEqual(self.left(work), [])
+
+    def test_a_leg_stays_in_the_spool_until_its_halves_are_removed(self):
+        work = self.one_leg()
+        name = f'{LEG[:-4]}.called.wav'
+        os.link(work.spool / 'halves' / name, work.path / name)
+        self.stitch(work)
+        os.link(work.path / name, work.spool / 'halves' / name)  # the run was killed between the two removals
+        result = self.status(work.run('pbx-archive', '-v', '--min-age', '0s'), 0)
+        self.says(result, f'left {LEG}: pbx-stitch has not removed its halves')
+        woven = (work.spool / LEG).read_bytes()
+        self.stitch(work)
+        self.assertEqual(((work.spool / LEG).read_bytes(), self.left(work)), (woven, []))
+        self.status(work.run('pbx-archive', '--min-age', '0s'), 0)
+        self.assertEqual(work.remote.files()[LEG], woven)
+
+    def test_an_archive_without_a_folder_of_halves_that_can_be_trusted_does_the_rest(self):
+        work = self.workdir()
+        work.leg('a.wav', pcm(ramp(0.1)))
+        (work.path / 'elsewhere').mkdir()
+        (work.spool / 'halves').symlink_to(work.path / 'elsewhere')
+        self.hints(self.status(work.run('pbx-archive', '--min-age', '0s'), 65))
+        self.assertIn('a.wav', work.remote.files())
 
     def test_new_halves_that_have_the_inodes_of_the_old_ones_continue_the_leg_all_the_same(self):
         work = self.one_leg(remote=None)
@@ -307,6 +345,21 @@ class Later(Halved):
         self.assertEqual(headers['X-Recording-Source'], 'leg-local')
         self.assertEqual(body, (work.spool / LEG).read_bytes())
         self.assertEqual((side(work.spool / LEG, 2), self.left(work)), (CALLED[44:], []))
+
+    def test_a_fetch_serves_what_can_be_read(self):
+        work = self.two_legs(remote=None)
+        first = (work.spool / '20260418-144000-919944421125-queue-5001.wav').read_bytes()
+        self.halves(work, caller=b'no WAV file at all' * 100, called=b'nor this one' * 100)
+        served = work.path / 'served.wav'
+        result = self.status(work.run('pbx-recording-fetch', '-v', CALL, '-o', served), 65)
+        self.says(result, 'X-Recording-Legs: 1', 'X-Recording-Missing: 1', f'{LEG[:-4]}.called.wav: not a WAV file')
+        self.assertEqual((sound.sox_samples(served), Wav(served).manifest['unreadable']), (first[44:], [LEG]))
+        work.leg(LEG, CALLER)  # another file of its name
+        (work.spool / 'halves' / f'{LEG[:-4]}.called.wav').unlink()
+        self.halves(work, caller=CALLER)
+        result = self.status(work.run('pbx-recording-fetch', CALL, '--leg', '2'), 65)
+        self.says(result, 'has another file of that name')
+        self.assertEqual(result.out, CALLER)
 
     def test_a_leg_that_no_row_names_is_fetched_by_its_name(self):
         work = self.workdir(remote=None)

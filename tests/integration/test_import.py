@@ -4,7 +4,7 @@ import os
 import signal
 import time
 
-from workdir import ACCOUNT, OTHER_ACCOUNT, Case, main, wait_until
+from workdir import ACCOUNT, OTHER_ACCOUNT, Case, as_nobody, main, wait_until
 
 COLUMNS = ('clid src dst dcontext channel dstchannel lastapp lastdata disposition amaflags accountcode uniqueid userfield '
            'peeraccount linkedid recordingfile recording_paused recording_consent').split()
@@ -38,6 +38,10 @@ class Import(Case):
     def uniqueids(self):
         return [row[0] for row in self.work.db.sql('select uniqueid from asterisk_cdr order by uniqueid')]
 
+    def refuse_evil(self):
+        self.work.db.sql("alter table asterisk_cdr add constraint no_evil check (src <> 'evil')")
+        self.addCleanup(self.work.db.sql, 'alter table asterisk_cdr drop constraint no_evil')
+
     def adds_nothing(self, *arguments):
         before = self.work.db.sql('select * from asterisk_cdr order by id')
         self.quiet(self.run_import(*arguments))
@@ -56,6 +60,27 @@ class Rows(Import):
         for column in columns:
             self.assertEqual(self.work.db.value(f'select {column} from asterisk_cdr'), expected[column], column)
         self.assertEqual(self.work.db.value('select extract(epoch from calldate)::bigint from asterisk_cdr'), '1776500000')
+
+    def test_a_dry_run_counts_the_rows_and_adds_and_remembers_nothing(self):
+        self.append(self.line('1776500000.1'), self.line('1776500000.2'))
+        self.says(self.run_import('-n', self.file), r'would add 2 CDR rows that the database lacks')
+        self.assertEqual(self.uniqueids(), [])
+        self.says(self.run_import(), r'added 2 CDR rows')
+
+    def test_a_dry_run_counts_like_the_run_after_it_and_takes_no_id(self):
+        self.work.cdr('1.7', 'a.wav', account=TYPICAL['accountcode'])
+        self.append(self.line('1.1'), self.line('1.7'), self.line('1.1'), *(self.line(f'2.{n}') for n in range(600)), self.line('1.1'),
+                    self.line('2.3'))
+        last_id = self.work.db.value('select last_value from asterisk_cdr_id_seq')
+        for arguments in ([self.file], [self.file, self.file], ['--all', self.file]):
+            self.says(self.run_import('-n', *arguments), 'would add 601 CDR rows')
+        self.assertEqual(self.work.db.value('select last_value from asterisk_cdr_id_seq'), last_id)
+        self.says(self.run_import(), 'added 601 CDR rows')
+
+    def test_a_dry_run_reports_the_rows_that_the_database_refuses(self):
+        self.refuse_evil()
+        self.append(self.line('1.1'), self.line('1.2', src='evil'), self.line('1.3'))
+        self.says(self.run_import('-n', self.file, status=65), r'pbx\.csv:2: no CDR row: .*no_evil', 'would add 2 CDR rows')
 
     def test_a_row_without_the_newest_columns_is_a_row(self):
         self.append(self.line('1776500000.1').replace(b',"paused=12-47","consent=granted"\n', b'\n'),
@@ -203,10 +228,56 @@ class Positions(Import):
         self.file.touch()
         self.adds_nothing()
 
+    def test_a_file_that_cannot_be_read_does_not_take_the_others(self):
+        self.append(self.line('1.1'))
+        folder, missing, fifo, unreadable = (self.work.path / name for name in ('folder', 'none', 'fifo', 'pbx.csv.1'))
+        folder.mkdir()
+        os.mkfifo(fifo)
+        unreadable.write_bytes(self.line('1.2'))
+        unreadable.chmod(0)
+        for first, status in ((folder, 65), (missing, 74), (fifo, 65), (unreadable, 77)):
+            with self.subTest(first=first.name):
+                self.work.db.sql('delete from asterisk_cdr; delete from cdr_imports; delete from nodes')
+                before = as_nobody() if first == unreadable else ()
+                result = self.status(self.work.run('pbx-calls', 'import', first, self.file, before=before), status)
+                self.says(result, f'{first}', r'pbx\.csv: added 1 CDR row')
+                self.assertEqual(self.uniqueids(), ['1.1'])
+                self.assertEqual(self.work.db.sql('select * from nodes where last_import is not null'), [])
+                self.status(self.work.run('pbx-calls', 'import', self.file, first, before=before), status)
+
     def test_without_the_database_nothing_is_lost(self):
         self.append(self.line('1.1'))
         self.status(self.work.run('pbx-calls', 'import', self.file, env={'PBX_DATABASE': 'host=/nonexistent'}), 69)
         self.run_import()
+        self.assertEqual(self.uniqueids(), ['1.1'])
+
+
+class Stdin(Import):
+    def pipe(self, data, *arguments, status=0):
+        return self.status(self.work.run('pbx-calls', 'import', *arguments, '-', stdin=data), status)
+
+    def test_rows_come_from_a_pipe_each_once(self):
+        lines = b''.join(self.line(f'1.{number}') for number in range(1200))
+        self.says(self.pipe(lines), 'stdin: added 1200 CDR rows')
+        self.quiet(self.pipe(lines))
+        self.says(self.pipe(lines + self.line('2.1')), 'stdin: added 1 CDR row that')
+        self.says(self.pipe(lines + self.line('2.1') + self.line('2.2'), '-n'), 'stdin: would add 1 CDR row')
+        self.assertEqual(len(self.uniqueids()), 1201)
+
+    def test_nothing_on_stdin_is_no_error(self):
+        self.quiet(self.pipe(b''))
+
+    def test_a_pipe_that_ends_within_a_row_is_an_error_and_the_next_run_continues(self):
+        lines = [self.line(f'1.{number}') for number in range(3)]
+        for length in (1, 60, len(lines[2]) - 1):
+            self.says(self.pipe(b''.join(lines[:2]) + lines[2][:length], status=65), 'stdin:3: no CDR row: it is not complete')
+            self.assertEqual(self.uniqueids(), ['1.0', '1.1'])
+        self.pipe(lines[0][:60], status=65)
+        self.pipe(b''.join(lines))
+        self.assertEqual(self.uniqueids(), ['1.0', '1.1', '1.2'])
+
+    def test_a_young_row_and_what_follows_wait_without_an_error(self):
+        self.pipe(self.line('1.1') + self.line('1.2', ago=20) + self.line('1.3')[:40])
         self.assertEqual(self.uniqueids(), ['1.1'])
 
 
@@ -265,7 +336,7 @@ class Damage(Import):
         self.assertEqual(self.work.db.value('select src, length(lastdata) from asterisk_cdr'), "'; drop table asterisk_cdr; --")
 
     def test_a_row_that_the_database_refuses_does_not_take_the_others(self):
-        self.work.db.sql("alter table asterisk_cdr add constraint no_evil check (src <> 'evil')")
+        self.refuse_evil()
         self.append(self.line('1.1'), self.line('1.2', src='evil'), self.line('1.3'))
         self.says(self.run_import(status=65), r'pbx\.csv:2: no CDR row: .*no_evil')
         self.assertEqual(self.uniqueids(), ['1.1', '1.3'])

@@ -14,6 +14,7 @@ from workdir import BIN, SANITIZED, SLOW, SOURCE, Case, main
 BUILD = BIN.parent
 TOOLS = sorted(source.stem for source in (SOURCE / 'tools').glob('*.cpp'))
 PAGES = sorted(page.name for page in (SOURCE / 'man').glob('*.[157]'))
+PLACES = {'pbx-recording-cgi': 'lib/pbx-recording-tools'}  # of tools that are not in bin
 MIGRATIONS = sorted(file.name for file in (SOURCE / 'migrations').glob('*.sql'))
 
 
@@ -57,8 +58,10 @@ class Package(Case):
     def test_it_holds_every_tool_with_its_page_and_its_completion(self):
         self.assertGreaterEqual(len(TOOLS), 6)
         for tool in TOOLS:
-            self.assertEqual(self.files.get(f'usr/bin/{tool}'), 0o755, tool)
-            self.assertEqual(self.files.get(f'usr/share/bash-completion/completions/{tool}'), 0o644, tool)
+            self.assertEqual(self.files.get(f"usr/{PLACES.get(tool, 'bin')}/{tool}"), 0o755, tool)
+            for path in (f'bash-completion/completions/{tool}', f'zsh/vendor-completions/_{tool}',
+                         f'fish/vendor_completions.d/{tool}.fish'):
+                self.assertEqual(self.files.get(f'usr/share/{path}'), 0o644, path)
             self.assertIn(f'complete -F _{tool.replace("-", "_")} {tool}\n',
                           (self.root / 'usr/share/bash-completion/completions' / tool).read_text(encoding='utf-8'))
         for page in PAGES:
@@ -78,6 +81,8 @@ class Package(Case):
         self.assertIn(examples / '16' / 'cdr.conf', examples.rglob('*.conf'))
         for conf in examples.rglob('*.conf'):
             self.assertEqual((doc / 'examples/asterisk' / conf.relative_to(examples)).read_bytes(), conf.read_bytes())
+        for conf in (SOURCE / 'http').glob('*.conf'):
+            self.assertEqual((doc / 'examples/http' / conf.name).read_bytes(), conf.read_bytes())
         self.assertTrue((doc / 'README.md').exists())
         self.assertIn('License: Expat', (doc / 'copyright').read_text(encoding='utf-8'))
         first = gzip.decompress((doc / 'changelog.gz').read_bytes()).decode().splitlines()[0]
@@ -89,11 +94,37 @@ class Package(Case):
         self.assertEqual(self.files['etc/cron.d/pbx-recording-tools'], 0o644)  # cron ignores a file that others may write
         self.assertEqual((self.folder / 'control/conffiles').read_text(encoding='utf-8'), '/etc/cron.d/pbx-recording-tools\n')
 
-    def test_installing_it_starts_nothing_and_creates_no_account(self):
-        self.assertEqual(sorted(os.listdir(self.folder / 'control')), ['conffiles', 'control', 'md5sums'])
+    def test_installing_it_starts_nothing(self):
+        self.assertEqual(sorted(os.listdir(self.folder / 'control')), ['conffiles', 'control', 'md5sums', 'postinst', 'postrm'])
         for path in self.files:
-            self.assertRegex(path, r'^(usr/bin/pbx-|usr/share/|etc/cron\.d/pbx-recording-tools$)')
-            self.assertNotIn('systemd', path)
+            self.assertRegex(path, r'^(usr/bin/pbx-|usr/lib/pbx-recording-tools/pbx-|usr/share/|etc/cron\.d/pbx-recording-tools$|usr/lib/systemd/system/pbx-recording-tools\.)')
+        script = (self.folder / 'control/postinst').read_text(encoding='utf-8')
+        self.assertNotRegex(script, 'systemctl (start|enable|restart)')
+
+    def test_the_timer_runs_what_cron_runs_and_only_one_of_them_does(self):
+        units = self.root / 'usr/lib/systemd/system'
+        service = (units / 'pbx-recording-tools.service').read_text(encoding='utf-8')
+        command, = re.findall(r"(?m)^ExecStart=/bin/sh -c '(.*)'$", service)
+        work = self.workdir(remote=None, database=False)
+        log = work.path / 'log'
+        bin_folder = work.path / 'bin'
+        bin_folder.mkdir()
+        for tool in ('pbx-calls', 'pbx-stitch', 'pbx-archive'):
+            (bin_folder / tool).write_text(f'#!/bin/sh\necho {tool} "$@" >>{log}\ntest {tool} != pbx-stitch || exit 65\n', encoding='utf-8')
+            (bin_folder / tool).chmod(0o755)
+        timer = work.path / 'enabled.timer'
+        env = {'PATH': f'{bin_folder}:/usr/bin:/bin', 'CDR': '/x.csv', 'TIMER': str(timer)}
+        wanted = 'pbx-calls import --missing-ok /x.csv.1 /x.csv\npbx-stitch\npbx-archive\n'
+        done = subprocess.run(['/bin/sh', '-c', command.replace('$$', '$')], env=env, check=False)
+        self.assertEqual((done.returncode, log.read_text(encoding='utf-8')), (65, wanted))
+        line, = re.findall(r'(?m)^0 \* \* \* \* asterisk (.*)$', (self.root / 'etc/cron.d/pbx-recording-tools').read_text(encoding='utf-8'))
+        log.unlink()
+        subprocess.run(['/bin/sh', '-c', line], env=env, check=False)
+        self.assertEqual(log.read_text(encoding='utf-8'), wanted)
+        log.unlink()
+        timer.touch()
+        subprocess.run(['/bin/sh', '-c', line], env=env, check=True)
+        self.assertFalse(log.exists())
 
     def test_it_depends_on_the_libraries_that_it_links_and_on_rclone(self):
         depends = self.field('Depends')
@@ -104,7 +135,7 @@ class Package(Case):
     def test_the_packaged_tools_work_in_place_and_find_their_migrations(self):
         w = self.workdir(remote=None, database=False)
         for tool in TOOLS:
-            said = w.run(self.root / 'usr/bin' / tool, '--version')
+            said = w.run(self.root / 'usr' / PLACES.get(tool, 'bin') / tool, '--version')
             self.assertEqual((said.status, said.text), (0, f"{tool} {self.field('Version')}\n"))
         self.knows_its_migrations(self.root / 'usr/bin/pbx-migrate')
 
@@ -127,7 +158,7 @@ class Package(Case):
         files = tree(prefix)
         self.assertEqual((prefix / 'etc/cron.d/pbx-recording-tools').read_bytes(), (SOURCE / 'crontab').read_bytes())
         for tool in TOOLS:
-            self.assertEqual(files[f'bin/{tool}'], 0o755)
+            self.assertEqual(files[f"{PLACES.get(tool, 'bin')}/{tool}"], 0o755)
         for page in PAGES:
             self.assertIn(f'share/man/man{page[-1]}/{page}', files)
         self.knows_its_migrations(prefix / 'bin/pbx-migrate')

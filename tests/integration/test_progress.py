@@ -87,7 +87,7 @@ class Progress(Case):
         lines = screen(result)
         self.assertEqual(lines.pop(), '')
         for line in lines:
-            self.assertRegex(line, r'^pbx-archive: (moved|hint:|01\.wav: |other nodes |(facts|owners) of archived )', result)
+            self.assertRegex(line, r'^pbx-archive: (moved|hint:|01\.wav: |other nodes |(facts|owners) of archived |copied 0 )', result)
         self.assertTrue([line for line in lines if 'different object' in line], result)
 
     def test_an_error_from_rclone_is_quoted_while_its_statistics_are_shown(self):

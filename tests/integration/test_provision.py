@@ -21,7 +21,8 @@ class Provision(Case):
         self.do('route', 'add', 'out', '--org', 'acme', '--trunk', 'carrier', '--pattern', '_8X.', '--strip', '1')
 
     def listed(self, *arguments):
-        return json.loads(self.do(*arguments, '--json').out)
+        return [{name: value for name, value in row.items() if name not in ('schema', 'version')}
+                for row in json.loads(self.do(*arguments, '--json').out)]
 
     def value(self, sql):
         return self.w.db.value(sql)

@@ -90,30 +90,30 @@ class Archive(Case):
         self.assertEqual(work.remote.files()['stitched/1776500000.1.wav'], theirs)
 
     def test_a_stitched_recording_whose_older_version_cannot_be_read_is_tried_again(self):
-        work = self.workdir(database=False)
-        work.stitched.mkdir()
-        (work.stitched / '1.wav').write_bytes(LEG)
-        work.remote.put('stitched/1.wav', b'older')
+        work = self.workdir()
+        work.three_legs('1776500000.1')
+        self.status(work.run('pbx-stitch'), 0)
+        work.remote.put('stitched/1776500000.1.wav', b'older')
         work.cloud.fault(match=r'alt=media|/download/', status=403)
-        self.assertNotEqual(work.run('pbx-archive').status, 0)
+        self.assertNotEqual(work.run('pbx-archive', '--min-age', '7d').status, 0)
         work.cloud.clear()
-        self.quiet(work.run('pbx-archive'))
-        self.assertEqual(work.remote.files(), {'stitched/1.wav': LEG})
+        self.quiet(work.run('pbx-archive', '--min-age', '7d'))
+        self.assertEqual(work.remote.files(), {'stitched/1776500000.1.wav': work.stitched_file('1776500000.1').read_bytes()})
 
     def test_stitched_recordings_that_are_archived_are_not_looked_up_again(self):
         work = self.workdir(database=False)
         work.stitched.mkdir()
         for number in range(50):
             (work.stitched / f'{number}.wav').write_bytes(LEG)
-        self.quiet(work.run('pbx-archive'))
+        self.quiet(work.run('pbx-archive', '--min-age', '0s'))
         self.assertEqual(len(work.remote.files()), 50)
         if 'user.pbx.archived' not in os.listxattr(work.stitched / '1.wav'):
             self.skipTest('this file system has no extended attributes')
         work.cloud.log.clear()
-        self.quiet(work.run('pbx-archive'))
+        self.quiet(work.run('pbx-archive', '--min-age', '0s'))
         self.assertEqual([line for line in work.cloud.log if 'stitched' in line], [])
         (work.stitched / '7.wav').write_bytes(LEG + b'xx')
-        self.quiet(work.run('pbx-archive'))
+        self.quiet(work.run('pbx-archive', '--min-age', '0s'))
         self.assertEqual(work.remote.files()['stitched/7.wav'], LEG + b'xx')
 
     def test_an_upload_that_the_server_delays_forever_ends_and_the_others_succeed(self):

@@ -37,6 +37,7 @@ class FakeGcs:
         self.lock = threading.RLock()
         self.buckets = {name: {} for name in buckets or ('bkt',)}
         self.log = []
+        self.sent = []  # (name, first byte, number of bytes) of each download
         self.generation = int(time.time() * 1e6)
         self.uploads = {}
         self.faults = []
@@ -75,6 +76,7 @@ class FakeGcs:
         with self.lock:
             self.faults.clear()
             self.log.clear()
+            self.sent.clear()
             self.released.set()
             self.released = threading.Event()
 
@@ -281,10 +283,12 @@ class _Handler(BaseHTTPRequestHandler):
             headers.append(('X-Goog-Hash', 'md5=' + base64.b64encode(entry['md5']).decode()))
         asked = re.match(r'bytes=(\d*)-(\d*)$', self.headers.get('Range') or '')
         if not asked or not data:
+            self.cloud.sent.append((entry['name'], 0, len(data)))
             return self.answer(200, data, headers)
         first, last = asked.groups()
         begin = int(first) if first else len(data) - int(last)
         end = min(int(last), len(data) - 1) if first and last else len(data) - 1
+        self.cloud.sent.append((entry['name'], begin, end + 1 - begin))
         return self.answer(206, data[begin:end + 1], headers + [('Content-Range', f'bytes {begin}-{end}/{len(data)}')])
 
     def duplicate(self, entry, verb, bucket, name, body):

@@ -167,6 +167,8 @@ class Workdir:
         self.etc = None
         self.env = {key: value for key, value in os.environ.items()
                     if not key.startswith(('PBX_', 'PG', 'RCLONE_')) and key not in ('TZ', 'LANG', 'LC_ALL')}
+        # Plain text on terminals too, unless a test is about colours or the pager.
+        self.env.update(NO_COLOR='1', PBX_PAGER='cat')
         # No reserve, so that the tests do not depend on how full this disk is.
         self.env.update(RCLONE_CONFIG=str(self.rclone_conf), PBX_SPOOL=str(self.spool), HOME=str(self.path), PBX_RESERVE='0%',
                         XDG_CACHE_HOME=str(self.path / 'cache'))

@@ -71,8 +71,8 @@ class FileSizeLimit {
         REQUIRE(::setrlimit(RLIMIT_FSIZE, &lower) == 0);
     }
     ~FileSizeLimit() {
-        ::setrlimit(RLIMIT_FSIZE, &limit_);
-        ::signal(SIGXFSZ, before_);
+        static_cast<void>(::setrlimit(RLIMIT_FSIZE, &limit_));
+        static_cast<void>(::signal(SIGXFSZ, before_));
     }
     FileSizeLimit(const FileSizeLimit&) = delete;
     FileSizeLimit& operator=(const FileSizeLimit&) = delete;
@@ -193,7 +193,7 @@ TEST_CASE("a result that cannot be written stays open, since others may have its
     Manifest manifest;
     CHECK_THROWS_AS(join_into(full.get(), legs, manifest), pbx::Error);
     CHECK(::fcntl(full.get(), F_GETFD) >= 0);
-    CHECK_THROWS_AS(encode(legs.front(), Encoding::flac, full.get(), "encoded.flac"), pbx::Error);
+    CHECK_THROWS_AS(encode(legs.front(), Encoding::flac, full.get(), "encoded.flac", nullptr), pbx::Error);
     CHECK(::fcntl(full.get(), F_GETFD) >= 0);
 }
 
@@ -301,7 +301,7 @@ TEST_CASE("an encoded file that a size limit cuts short is an error, whatever th
         const Fd out{::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
         const auto leg = open_leg(folder, wav::leg(samples));
         const FileSizeLimit limited{limit};
-        encode(leg, encoding, out.get(), "the recording");
+        encode(leg, encoding, out.get(), "the recording", nullptr);
         return std::filesystem::file_size(path);
     };
     for (const auto encoding : {Encoding::flac, Encoding::opus, Encoding::mp3}) {

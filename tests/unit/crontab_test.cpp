@@ -25,6 +25,21 @@ TEST_CASE("jobs of a crontab have hours, a user and a command; variables and com
     CHECK(jobs[3].hours == "@reboot");
 }
 
+TEST_CASE("a run is the tool itself, and not a look at where it is or one of its other subcommands") {
+    const char* line = "command -v pbx-archive >/dev/null || exit 0; pbx-calls import --missing-ok $CDR; "
+                       "nice -n 10 /usr/bin/pbx-stitch";
+    CHECK(starts_run(line, "pbx-calls import"));
+    CHECK(starts_run(line, "pbx-stitch"));
+    CHECK_FALSE(starts_run(line, "pbx-archive"));
+    CHECK_FALSE(starts_run("pbx-archive -q verify --read 5\\%", "pbx-archive"));
+    CHECK_FALSE(starts_run("pbx-archive audit; pbx-archive init", "pbx-archive"));
+    CHECK_FALSE(starts_run("pbx-calls --since today", "pbx-calls import"));
+    CHECK_FALSE(starts_run("my-pbx-stitch; pbx-stitch.old", "pbx-stitch"));
+    CHECK_FALSE(starts_run("", "pbx-stitch"));
+    CHECK(starts_run("pbx-archive audit; PBX_NODE=a pbx-archive -q", "pbx-archive"));
+    CHECK(starts_run("[Service]\nExecStart=/bin/sh -c 'pbx-stitch; pbx-archive'\n", "pbx-archive"));
+}
+
 TEST_CASE("cron ignores a file for its name or its last line") {
     const TemporaryFolder folder;
     const auto fault = [&](const char* name, const char* content) {

@@ -48,6 +48,10 @@ TEST_CASE("a recorder of two channels is found with both of its files, and can b
     CHECK(recorders[0].file.empty());
     CHECK(recorders[0].arguments() == ",r(/halves/a.caller.wav)t(/halves/a.called.wav)");
     CHECK(recorders[1].arguments() == "/a.wav,r(/b.wav)");
+    CHECK(files_in(recorders[0].arguments()) ==
+          std::vector<std::string>{"/halves/a.caller.wav", "/halves/a.called.wav"});
+    CHECK(files_in(recorders[1].arguments()) == std::vector<std::string>{"/a.wav", "/b.wav"});
+    CHECK(files_in("/a.wav") == std::vector<std::string>{"/a.wav"});
     CHECK(Recorder{"0x1", "/a.wav"}.arguments() == "/a.wav,");
 }
 

@@ -43,6 +43,9 @@ TEST_CASE("a time ago is counted from now") {
     CHECK(parse_time("25h", now) == now - std::chrono::hours{25});
     CHECK(parse_time("7d", now) == now - std::chrono::days{7});
     CHECK(parse_time("90s", now) == now - std::chrono::seconds{90});
+    CHECK(parse_time("5", now) == now - std::chrono::seconds{5});
+    CHECK(parse_time("1w", now) == now - std::chrono::days{7});
+    CHECK(parse_time("1h30m", now) == now - std::chrono::minutes{90});
     CHECK(parse_time("now", now) == now);
 }
 
@@ -68,9 +71,23 @@ TEST_CASE("yesterday is the day before, also when one of the two has 23 or 25 ho
     CHECK(iso_time(parse_time("2026-07-01", now)) == "2026-07-01T00:00:00+02:00");
 }
 
+TEST_CASE("a time for people carries its offset in the hour that the clock shows twice, and only there") {
+    const Zone berlin{"CET-1CEST,M3.5.0,M10.5.0/3"};
+    const auto minute = [](std::int64_t seconds) {
+        return pbx::shown_minute(std::chrono::sys_seconds{std::chrono::seconds{seconds}});
+    };
+    CHECK(minute(1792886340) == "2026-10-25 01:59");
+    CHECK(minute(1792886400) == "2026-10-25 02:00+02:00");
+    CHECK(minute(1792889940) == "2026-10-25 02:59+02:00");
+    CHECK(minute(1792890000) == "2026-10-25 02:00+01:00");
+    CHECK(minute(1792893540) == "2026-10-25 02:59+01:00");
+    CHECK(minute(1792893600) == "2026-10-25 03:00");
+    CHECK(minute(1774745940) == "2026-03-29 01:59");
+    CHECK(minute(1774746000) == "2026-03-29 03:00");
+}
+
 TEST_CASE("a text that is not a time is refused, and so is a day that the calendar does not have") {
     for (const auto* text : {"",
-                             "25",
                              "25x",
                              "h",
                              "tomorrow",

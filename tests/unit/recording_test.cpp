@@ -32,7 +32,7 @@ pbx::cdr::Call call_of(std::vector<std::string> legs, std::string account = "ten
 // A spool with the legs a.wav and b.wav, and a call of both.
 struct World {
     TemporaryFolder folder;
-    LocalLegs legs{Folder::open(folder.path())};
+    LocalLegs legs{Folder::open(folder.path()), pbx::SpoolLayout::flat};
     std::string recording = (folder.path() / "1776500000.1.wav").native();
 
     World() {
@@ -108,8 +108,8 @@ TEST_CASE("a leg is found in the spool before the cache, and a bad name nowhere"
     const TemporaryFolder cache;
     cache.write("a.wav", wav::leg("cached"));
     cache.write("c.wav", wav::leg("cached"));
-    LocalLegs legs{Folder::open(world.folder.path())};
-    auto found = legs.find_in_spool({"a.wav", "c.wav", "../a.wav", "d.wav"});
+    LocalLegs legs{Folder::open(world.folder.path()), pbx::SpoolLayout::flat};
+    auto found = legs.find_in_spool(call_of({"a.wav", "c.wav", "../a.wav", "d.wav"}));
     CHECK(found[1].place == Place::elsewhere);
     legs.add_cache(Folder::open(cache.path()));
     legs.find_in_caches(found);

@@ -1,62 +1,30 @@
 // Each command fills in the line and stores what to do; main() then does it.
 #include "commands.hpp"
 
-#include <iostream>
+#include "options.hpp"
+#include "provision/new_rows.hpp"
+
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <tuple>
+#include <vector>
 
 namespace pbx::provision {
 
 namespace {
 
-CLI::App* command(CLI::App& parent, CommandLine& line, const std::string& name, const std::string& description,
-                  std::function<Exit()> work) {
-    auto* sub = parent.add_subcommand(name, description);
-    sub->callback([&line, work = std::move(work)] { line.work = work; });
-    return sub;
-}
-
-CLI::App* group(CLI::App& app, const std::string& name, const std::string& description) {
-    auto* sub = app.add_subcommand(name, description);
-    sub->require_subcommand(1);
-    return sub;
-}
-
-void take_org(CLI::App* sub, CommandLine& line, bool required = true) {
-    sub->add_option("--org", line.organization, "Organization, given by name, prefix or id")
-        ->type_name("ORG")
-        ->required(required);
-}
-
-void take_unrecorded(CLI::App* sub, CommandLine& line) {
-    sub->add_flag("--no-recording", line.unrecorded, "Do not record its calls");
-}
-
-// A password on the command line is seen by everybody on the machine: "-" reads it from stdin.
-void take_password(CLI::App* sub, std::string& password) {
-    sub->add_option_function<std::string>(
-           "--password",
-           [&password](const std::string& text) {
-               password = text;
-               if (text == "-" && !std::getline(std::cin, password))
-                   throw CLI::ValidationError{"--password", "there is no line on stdin"};
-           },
-           "SIP password; - reads it from stdin")
-        ->type_name("TEXT");
-}
-
 // What every kind of row has: add, list, remove.
 CLI::App* row(CLI::App& app, CommandLine& line, RowKind kind, const std::string& word, const std::string& name,
               std::function<Exit()> add) {
-    auto* rows = group(app, word, "Add, list or remove a " + word);
-    auto* adding = command(*rows, line, "add", "Add a " + word, std::move(add));
+    auto* rows = group(app, word, "Add, list, show, change or remove a " + word);
+    auto* adding = command(*rows, line, prints_change, "add", "Add a " + word, std::move(add));
     adding->add_option(name, line.name, "Its name")->required();
     take_org(adding, line);
-    auto* list = command(*rows, line, "list", "List all",
+    auto* list = command(*rows, line, reads, "list", "List all",
                          [&line, kind] { return list_rows(line.context, kind, line.organization); });
     take_org(list, line, false);
-    auto* remove = command(*rows, line, "remove", "Remove one",
+    auto* remove = command(*rows, line, changes, "remove", "Remove one",
                            [&line, kind] { return remove_row(line.context, kind, line.organization, line.name); });
     remove->add_option(name, line.name, "Its name")->required();
     take_org(remove, line);
@@ -65,27 +33,27 @@ CLI::App* row(CLI::App& app, CommandLine& line, RowKind kind, const std::string&
 
 void organizations(CLI::App& app, CommandLine& line) {
     auto* org = group(app, "org", "Add, list, suspend, resume or delete an organization");
-    auto* add = command(*org, line, "add", "Add an organization, and print its id and prefix",
+    auto* add = command(*org, line, prints_change, "add", "Add an organization, and print its id and prefix",
                         [&line] { return add_organization(line.context, line.name, line.prefix, !line.unrecorded); });
     add->add_option("NAME", line.name, "Its name")->required();
     add->add_option("--prefix", line.prefix, "Beginning of its names in Asterisk (default: generated)")
         ->type_name("TEXT");
     take_unrecorded(add, line);
-    command(*org, line, "list", "List all", [&line] { return list_organizations(line.context); });
+    command(*org, line, reads, "list", "List all", [&line] { return list_organizations(line.context); });
     for (const auto& [word, status, text] :
          {std::tuple{"suspend", "suspended", "Remove it from Asterisk until it is resumed"},
           std::tuple{"resume", "active", "Undo suspend or delete"},
           std::tuple{"delete", "deleted", "Remove it from Asterisk; its rows and recordings remain"}}) {
-        auto* sub = command(*org, line, word, text, [&line, status = std::string{status}] {
+        auto* sub = command(*org, line, changes, word, text, [&line, status = std::string{status}] {
             return set_status(line.context, line.organization, status);
         });
         sub->add_option("NAME", line.organization, "Its name, prefix or id")->required();
     }
-    auto* limit = command(*org, line, "limit", "Limit the calls that it can have at the same time",
+    auto* limit = command(*org, line, changes, "limit", "Limit the calls that it can have at the same time",
                           [&line] { return limit_organization(line.context, line.organization, line.name); });
     limit->add_option("NAME", line.organization, "Its name, prefix or id")->required();
     limit->add_option("CALLS", line.name, "Number of calls, or none")->required();
-    auto* phones = command(*org, line, "phones", "Set what its phones may do",
+    auto* phones = command(*org, line, changes, "phones", "Set what its phones may do",
                            [&line] { return set_phones(line.context, line.organization, line.phones); });
     phones->add_option("NAME", line.organization, "Its name, prefix or id")->required();
     phones
@@ -96,7 +64,7 @@ void organizations(CLI::App& app, CommandLine& line) {
         ->add_option("--codecs", line.phones.codecs,
                      "Codecs of phones and trunks between commas, the preferred one first, or default (ulaw,alaw)")
         ->type_name("LIST");
-    auto* recordings = command(*org, line, "recordings", "Set how its calls are recorded",
+    auto* recordings = command(*org, line, changes, "recordings", "Set how its calls are recorded",
                                [&line] { return set_recordings(line.context, line.organization, line.recordings); });
     recordings->add_option("NAME", line.organization, "Its name, prefix or id")->required();
     recordings
@@ -105,7 +73,7 @@ void organizations(CLI::App& app, CommandLine& line) {
         ->type_name("N");
     recordings->add_option("--rate", line.recordings.rate, "Samples per second: 8000, 16000, or default (8000)")
         ->type_name("N");
-    auto* consent = command(*org, line, "consent", "Set whether its calls are asked before they are recorded",
+    auto* consent = command(*org, line, changes, "consent", "Set whether its calls are asked before they are recorded",
                             [&line] { return set_consent(line.context, line.organization, line.consent); });
     consent->add_option("NAME", line.organization, "Its name, prefix or id")->required();
     consent
@@ -116,6 +84,33 @@ void organizations(CLI::App& app, CommandLine& line) {
             "--prompt", line.consent.prompt,
             "Sound of the notice, in Asterisk's folder of sounds, or default (the one that came with the suite)")
         ->type_name("SOUND");
+}
+
+void change_organizations(CLI::App& app, CommandLine& line) {
+    auto* org = app.get_subcommand("org");
+    auto* show = command(*org, line, reads, "show", "Print all fields of one",
+                         [&line] { return show_organization(line.context, line.organization); });
+    show->add_option("NAME", line.organization, "Its name, prefix or id")->required();
+    auto* rename =
+        command(*org, line, prints_change, "rename", "Give it another name; its prefix and id stay", [&line] {
+            return set_organization(line.context, line.organization, {{"name", line.name}});
+        });
+    rename->add_option("NAME", line.organization, "Its name, prefix or id")->required();
+    rename->add_option("NEW", line.name, "Its new name")->required();
+    auto* set = command(*org, line, prints_change, "set", "Change the given settings of one",
+                        [&line] { return set_organization(line.context, line.organization, line.fields); });
+    set->add_option("NAME", line.organization, "Its name, prefix or id")->required();
+    take_fields(set, line,
+                {{"--name", "name", "TEXT", "Its new name"},
+                 {"--status", "status", "{active,suspended,deleted}", "As suspend, resume and delete set it"},
+                 recording_option,
+                 {"--calls", "calls", "N", "How many calls it can have at the same time, or none"},
+                 {"--max-contacts", "max_contacts", "N", "As for org phones"},
+                 {"--codecs", "codecs", "LIST", "As for org phones"},
+                 {"--channels", "channels", "N", "As for org recordings"},
+                 {"--rate", "rate", "N", "As for org recordings"},
+                 {"--consent", "consent", "MODE", "As --mode of org consent"},
+                 {"--prompt", "consent_prompt", "SOUND", "As for org consent"}});
 }
 
 void users(CLI::App& app, CommandLine& line) {
@@ -134,10 +129,21 @@ void users(CLI::App& app, CommandLine& line) {
         ->type_name("TEXT");
     take_password(add, line.user.sip_password);
     take_unrecorded(add, line);
-    auto* show = command(*rows, line, "show", "Print what a user's phone needs to log in, and the user's queues",
+    auto* show = command(*rows, line, reads, "show", "Print what a user's phone needs to log in, and the user's queues",
                          [&line] { return show_user(line.context, line.organization, line.name); });
     show->add_option("EXTENSION", line.name, "Its extension")->required();
     take_org(show, line);
+    auto* set = change(rows, line, RowKind::user, "EXTENSION",
+                       {{"--extension", "extension", "NUMBER", "Its new extension"},
+                        {"--name", "name", "TEXT", "Full name"},
+                        {"--username", "username", "TEXT", "Name to log in with"},
+                        {"--phone", "phone", "NUMBER", "Ring this outside number; empty: a phone of the PBX"},
+                        {"--endpoint", "endpoint", "TEXT", "Name of the endpoint in Asterisk"},
+                        status_option,
+                        recording_option});
+    take_password(set, line.user.sip_password)->each([&line](const std::string&) {
+        line.fields["password"] = line.user.sip_password;
+    });
 }
 
 void dids(CLI::App& app, CommandLine& line) {
@@ -162,6 +168,13 @@ void dids(CLI::App& app, CommandLine& line) {
     add->add_option("--trunk", line.trunk, "Trunk that its calls come from")->type_name("NAME");
     add->add_flag("--answers", line.did.answers, "Answer at once; the caller then pays for the ringing");
     take_unrecorded(add, line);
+    auto* set = change(rows, line, RowKind::did, "NUMBER",
+                       {{"--number", "number", "NUMBER", "Its new number"},
+                        {"--trunk", "trunk", "NAME", "Trunk that its calls come from"},
+                        {"--answers", "answers", "{on,off}", "Whether it answers at once"},
+                        status_option,
+                        recording_option});
+    take_destination(set, line, "--", "leads_to", "destination");
 }
 
 void queues(CLI::App& app, CommandLine& line) {
@@ -170,11 +183,7 @@ void queues(CLI::App& app, CommandLine& line) {
         line.queue.recording_enabled = line.recording();
         return add_queue(line.context, line.organization, line.queue);
     });
-    line.queue.strategy = "ringall";
-    line.queue.timeout = 15;
-    line.queue.retry = 5;
-    line.queue.max_wait_time = 300;
-    line.queue.music_on_hold = "default";
+    line.queue = new_row<tenants::Queue>();
     auto* add = rows->get_subcommand("add");
     add->add_option("--name", line.queue.name, "Description")->type_name("TEXT");
     add->add_option("--strategy", line.queue.strategy, "Which members ring, as in queues.conf (default ringall)")
@@ -202,7 +211,7 @@ void queues(CLI::App& app, CommandLine& line) {
     for (const auto& [word, text] :
          {std::pair{"join", "Make a user a member"}, std::pair{"leave", "End a membership"}}) {
         const bool join = std::string_view{word} == "join";
-        auto* sub = command(*rows, line, word, text, [&line, join] {
+        auto* sub = command(*rows, line, changes, word, text, [&line, join] {
             return join ? join_queue(line.context, line.organization, line.name, line.extension, line.penalty)
                         : leave_queue(line.context, line.organization, line.name, line.extension);
         });
@@ -214,6 +223,18 @@ void queues(CLI::App& app, CommandLine& line) {
                 ->check(CLI::Range(0, 1000))
                 ->type_name("N");
     }
+    auto* set = change(rows, line, RowKind::queue, "NUMBER",
+                       {{"--number", "number", "NUMBER", "Its new number"},
+                        {"--name", "name", "TEXT", "Description"},
+                        {"--strategy", "strategy", "WORD", "Which members ring, as in queues.conf"},
+                        {"--ring", "ring", "N", "Seconds that a member's phone rings"},
+                        {"--retry", "retry", "N", "Seconds before members ring again"},
+                        {"--max-wait", "max_wait", "N", "Seconds that a caller waits at most; 0: no limit"},
+                        {"--music", "music", "WORD", "Class of music on hold"},
+                        {"--members", "members", "LIST", "All members: \"1001 1002:1\", with penalties"},
+                        status_option,
+                        recording_option});
+    take_destination(set, line, "--overflow-", "overflow_to", "overflow");
 }
 
 void routes(CLI::App& app, CommandLine& line) {
@@ -222,8 +243,7 @@ void routes(CLI::App& app, CommandLine& line) {
         line.route.recording_enabled = line.recording();
         return add_route(line.context, line.organization, line.route, line.trunk);
     });
-    line.route.dial_pattern = "_X.";
-    line.route.priority = 100;
+    line.route = new_row<tenants::Route>();
     auto* add = rows->get_subcommand("add");
     add->add_option("--trunk", line.trunk, "Trunk that its calls go to")->type_name("NAME");
     add->add_option("--pattern", line.route.dial_pattern,
@@ -236,6 +256,16 @@ void routes(CLI::App& app, CommandLine& line) {
     add->add_option("--priority", line.route.priority, "Routes with a lower number are tried first (default 100)")
         ->type_name("N");
     take_unrecorded(add, line);
+    change(rows, line, RowKind::route, "NAME",
+           {{"--name", "name", "TEXT", "Its new name"},
+            {"--trunk", "trunk", "NAME", "Trunk that its calls go to"},
+            {"--pattern", "pattern", "PATTERN", "Dialled numbers that use it"},
+            {"--strip", "strip", "N", "Leading digits to remove"},
+            {"--prepend", "prepend", "DIGITS", "Digits to insert before the number"},
+            {"--caller-id", "caller_id", "NUMBER", "Number that the called party sees"},
+            {"--priority", "priority", "N", "Routes with a lower number are tried first"},
+            status_option,
+            recording_option});
 }
 
 void trunks(CLI::App& app, CommandLine& line) {
@@ -243,8 +273,7 @@ void trunks(CLI::App& app, CommandLine& line) {
         line.peer.name = line.name;
         return add_trunk(line.context, line.organization, line.peer);
     });
-    line.peer.transport = "udp";
-    line.peer.trunk_type = "peer";
+    line.peer = new_row<tenants::Trunk>();
     auto* add = rows->get_subcommand("add");
     add->add_option("--host", line.peer.host, "The carrier's host name or address")->required()->type_name("HOST");
     add->add_option("--port", line.peer.port, "Its port (default 5060)")->type_name("N");
@@ -256,22 +285,48 @@ void trunks(CLI::App& app, CommandLine& line) {
     take_password(add, line.peer.password);
     for (const auto& [word, approved, text] : {std::tuple{"approve", true, "Approve its host, and print name and host"},
                                                std::tuple{"withdraw", false, "Withdraw the approval"}}) {
-        auto* sub = command(*rows, line, word, text, [&line, approved = approved] {
+        auto* sub = command(*rows, line, prints_change, word, text, [&line, approved = approved] {
             return approve_trunk(line.context, line.organization, line.name, approved);
         });
         sub->add_option("NAME", line.name, "The trunk")->required();
         take_org(sub, line);
     }
+    auto* set = change(rows, line, RowKind::trunk, "NAME",
+                       {{"--name", "name", "TEXT", "Its new name"},
+                        {"--host", "host", "HOST", "The carrier's host name or address"},
+                        {"--port", "port", "N", "Its port"},
+                        {"--transport", "transport", "WORD", "udp, tcp or tls"},
+                        {"--type", "type", "WORD", "peer or register"},
+                        {"--username", "username", "TEXT", "Name to log in with"},
+                        status_option});
+    take_password(set, line.peer.password)->each([&line](const std::string&) {
+        line.fields["password"] = line.peer.password;
+    });
+}
+
+void files(CLI::App& app, CommandLine& line) {
+    auto* given = command(app, line, prints_change, "apply", "Add and change the rows that a file describes",
+                          [&line] { return apply_file(line.context, line.file); });
+    given->add_option("FILE", line.file, "JSON lines or CSV, as export prints them; - is stdin")
+        ->required()
+        ->type_name("FILE");
+    auto* all = command(app, line, exports, "export", "Print all rows as JSON lines", [&line] {
+        return export_rows(line.context, line.organization, line.csv ? ExportForm::csv : ExportForm::json_lines,
+                           line.secrets);
+    });
+    take_org(all, line, false);
+    all->add_flag("--csv", line.csv, "Print CSV");
+    all->add_flag("--secrets", line.secrets, "Print passwords, too");
 }
 
 void recording(CLI::App& app, CommandLine& line) {
     auto* rows = group(app, "recording", "Show or switch what is recorded");
-    auto* show = command(*rows, line, "show", "Show each row's flag, its organization's flag, and the result",
+    auto* show = command(*rows, line, reads, "show", "Show each row's flag, its organization's flag, and the result",
                          [&line] { return show_recording(line.context, line.organization); });
     take_org(show, line, false);
     for (const bool on : {true, false}) {
         auto kind = std::make_shared<std::optional<RowKind>>();
-        auto* sub = command(*rows, line, on ? "on" : "off",
+        auto* sub = command(*rows, line, changes, on ? "on" : "off",
                             on ? "Record an organization, or one of its rows"
                                : "Stop recording an organization, or one of its rows",
                             [&line, kind, on] {
@@ -298,15 +353,18 @@ void recording(CLI::App& app, CommandLine& line) {
 
 } // namespace
 
-void add_commands(cli::App& app, CommandLine& line) {
+void add_commands(CommandLine& line) {
+    auto& app = *line.app;
     app.require_subcommand(1);
     organizations(app, line);
+    change_organizations(app, line);
     users(app, line);
     dids(app, line);
     queues(app, line);
     routes(app, line);
     trunks(app, line);
     recording(app, line);
+    files(app, line);
 }
 
 } // namespace pbx::provision

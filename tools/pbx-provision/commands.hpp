@@ -11,6 +11,9 @@ namespace pbx::provision {
 
 // The command line as it is filled in; `work` is what the given subcommand wants.
 struct CommandLine {
+    cli::App* app = nullptr;
+    const CLI::Option* json = nullptr;
+    const CLI::Option* dry_run = nullptr;
     Context context;
     std::string organization, name, prefix, username, trunk, extension;
     bool unrecorded = false;
@@ -23,11 +26,16 @@ struct CommandLine {
     PhoneChange phones;
     RecordingChange recordings;
     ConsentChange consent;
+    FieldTexts fields; ///< of "set"
+    std::string file;
+    bool csv = false;
+    bool secrets = false;
     std::function<Exit()> work;
 
     tenants::RecordingFlag recording() const { return !unrecorded; }
 };
 
-void add_commands(cli::App& app, CommandLine& line);
+/// Adds them to `line.app`.
+void add_commands(CommandLine& line);
 
 } // namespace pbx::provision

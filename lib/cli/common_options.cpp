@@ -1,0 +1,53 @@
+// A value that cannot be read is a usage error that names the option.
+#include "cli/common_options.hpp"
+
+#include "base/error.hpp"
+#include "base/moment.hpp"
+
+#include <functional>
+
+namespace pbx::cli {
+
+namespace {
+
+CLI::Option* add_time(CLI::App& where, const std::string& flag, const std::string& description,
+                      const std::function<void(std::chrono::sys_seconds when, std::chrono::sys_seconds now)>& take) {
+    return where
+        .add_option_function<std::string>(
+            flag,
+            [flag, take](const std::string& text) {
+                const auto now = current_second();
+                try {
+                    take(parse_time(text, now), now);
+                } catch (const Error& error) {
+                    throw CLI::ValidationError{flag, std::string{error.what()} + "; " + error.hint()};
+                }
+            },
+            description)
+        ->type_name("WHEN");
+}
+
+} // namespace
+
+CLI::Option* add_when(CLI::App& where, const std::string& flag, std::optional<std::chrono::sys_seconds>& value,
+                      const std::string& description) {
+    return add_time(where, flag, description, [&value](auto when, auto /*now*/) { value = when; });
+}
+
+CLI::Option* add_when(CLI::App& where, const std::string& flag, std::chrono::seconds& ago,
+                      const std::string& description) {
+    return add_time(where, flag, description, [&ago](auto when, auto now) { ago = now - when; });
+}
+
+TenantOptions add_tenant(CLI::App& where, std::string& organization, std::optional<std::string>& account,
+                         const std::string& what) {
+    return {where.add_option("--org", organization, what + " of this organization, given by name, prefix or id")
+                ->type_name("ORG"),
+            where.add_option("--account", account, what + " of this accountcode")->type_name("CODE")};
+}
+
+CLI::Option* add_dry_run(CLI::App& where, bool& value, const std::string& description) {
+    return where.add_flag("-n,--dry-run", value, description);
+}
+
+} // namespace pbx::cli

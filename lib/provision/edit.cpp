@@ -1,0 +1,137 @@
+#include "provision/edit.hpp"
+
+#include "base/log.hpp"
+#include "base/printable.hpp"
+#include "provision/changes.hpp"
+#include "provision/new_rows.hpp"
+#include "provision/store.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <string_view>
+#include <utility>
+
+namespace pbx::provision {
+
+namespace {
+
+// What led to a row by its old name or number leads to it still.
+void rename_references(Organization& owner, RowKind kind, const std::string& from, const std::string& to) {
+    const std::string word = kind == RowKind::user ? "extension" : "queue";
+    if (from == to || (kind != RowKind::user && kind != RowKind::queue))
+        return;
+    for (auto& did : owner.dids)
+        if (did.routing_type == word && did.routing_destination == from)
+            did.routing_destination = to;
+    for (auto& queue : owner.queues)
+        if (queue.timeout_destination_type == word && queue.timeout_destination == from)
+            queue.timeout_destination = to;
+}
+
+void set_dependent_fields(tenants::User& user, const Given& given) {
+    if (given.contains("phone") && !given.contains("rings"))
+        user.ring_target = user.phone_number.empty() ? "ext" : "phone";
+}
+
+void set_dependent_fields(tenants::Queue& queue, const Given& given) {
+    if (given.contains("overflow") && queue.timeout_destination.empty())
+        queue.timeout_destination_type.clear();
+}
+
+template <typename Row>
+void set_dependent_fields(Row& /*row*/, const Given& /*given*/) {}
+
+void warn_about_login(const Organization& owner, const tenants::User& before, const tenants::User& after) {
+    if (before.extension != after.extension && after.asterisk_endpoint.empty() && after.ring_target == "ext")
+        log::warn("the phone of user {} of {} must log in as {}_{} from now on", printable(after.extension),
+                  name_of(owner), owner.context_prefix, printable(after.extension));
+}
+
+template <typename Row>
+void warn_about_login(const Organization& /*owner*/, const Row& /*before*/, const Row& /*after*/) {}
+
+void require_different_names(const std::vector<Organization>& all) {
+    std::set<std::string_view> names;
+    for (const auto& each : all)
+        if (!names.insert(each.name).second)
+            throw Error{Exit::usage, fmt::format("an organization with the name {} exists already", name_of(each)),
+                        "pbx-provision org list shows all of them"};
+}
+
+} // namespace
+
+template <typename Row>
+void set_fields(const Organization& owner, Row& row, const Given& given, const char* kind) {
+    for (const auto& [name, value] : given.items()) {
+        const auto* field = find_field<Row>(name);
+        if (field == nullptr) {
+            std::string known;
+            for (const auto& each : fields_of<Row>())
+                known += (known.empty() ? "" : " ") + each.name;
+            throw Error{Exit::usage, fmt::format("a {} has no field \"{}\"", kind, printable(name)),
+                        "its fields are: " + known};
+        }
+        field->set(owner, row, value);
+    }
+    const auto& key = fields_of<Row>().front();
+    require_name(key.get(owner, row).template get<std::string>(), key.name.c_str());
+    set_dependent_fields(row, given);
+}
+
+void set_organization_fields(Organization& owner, const Given& given) {
+    const auto prefix = owner.context_prefix;
+    set_fields(owner, owner, given, "org");
+    if (!prefix.empty() && owner.context_prefix != prefix)
+        throw Error{Exit::usage, fmt::format("the prefix of {} cannot change", name_of(owner)),
+                    "files, endpoints and CDR rows have it in their names"};
+}
+
+void set_row_fields(Organization& owner, RowKind kind, const std::string& stored, const Given& given) {
+    tenants::visit_rows(owner, kind, [&](const auto& description, auto& rows) {
+        const auto row =
+            std::find_if(rows.begin(), rows.end(), [&](const auto& each) { return each.*description.name == stored; });
+        const auto before = *row;
+        set_fields(owner, *row, given, description.word);
+        const auto& name = *row.*description.name;
+        const auto same =
+            std::count_if(rows.begin(), rows.end(), [&](const auto& each) { return each.*description.name == name; });
+        if (same > 1)
+            throw already_exists(kind, name, owner, owner);
+        rename_references(owner, kind, stored, name);
+        warn_about_login(owner, before, *row);
+    });
+}
+
+void add_row(Organization& owner, RowKind kind, const Given& given) {
+    tenants::visit_rows(owner, kind, [&](const auto& description, auto& rows) {
+        using Row = typename std::remove_cvref_t<decltype(rows)>::value_type;
+        auto row = new_row<Row>();
+        row.id = make_id();
+        set_fields(owner, row, given, description.word);
+        require_new_name(owner, kind, row.*description.name);
+        if constexpr (std::is_same_v<Row, tenants::User>)
+            complete_user(row, owner);
+        rows.push_back(std::move(row));
+    });
+}
+
+Exit carry_out(const Context& context, Provisioner& work, const std::function<void()>& edit) {
+    const auto before = work.all();
+    work.try_changes([&] {
+        edit();
+        require_different_names(work.all());
+        renew_claims(before, work.all());
+    });
+    const auto changes = compare(before, work.all());
+    const auto effects = find_recording_effects(before, work.all());
+    store(work, changes);
+    for (const auto& effect : effects)
+        log::warn("{}", describe(effect));
+    if (context.dry_run || context.json)
+        print_changes(changes, effects, context.json);
+    return Exit::ok;
+}
+
+} // namespace pbx::provision

@@ -1,0 +1,97 @@
+// All rows in the form that apply_file() reads.
+#include "base/output.hpp"
+#include "base/table.hpp"
+#include "provision/edit.hpp"
+
+#include <algorithm>
+#include <type_traits>
+#include <utility>
+
+namespace pbx::provision {
+
+namespace {
+
+template <typename Row>
+Json export_row(const char* kind, const Organization& owner, const Row& row, bool secrets) {
+    Json item{{"kind", kind}};
+    if constexpr (!std::is_same_v<Row, Organization>)
+        item["org"] = owner.context_prefix;
+    for (const auto& field : fields_of<Row>())
+        if (!field.is_secret || secrets)
+            item[field.name] = field.get(owner, row);
+    return item;
+}
+
+std::vector<Json> export_organization(const Organization& owner, bool secrets) {
+    std::vector<Json> items{export_row("org", owner, owner, secrets)};
+    for (const auto kind : {RowKind::trunk, RowKind::user, RowKind::queue, RowKind::did, RowKind::route})
+        tenants::visit_rows(owner, kind, [&](const auto& description, const auto& rows) {
+            const auto first = static_cast<std::ptrdiff_t>(items.size());
+            for (const auto& row : rows)
+                items.push_back(export_row(description.word, owner, row, secrets));
+            using Row = typename std::remove_cvref_t<decltype(rows)>::value_type;
+            const auto& key = fields_of<Row>().front().name;
+            std::sort(items.begin() + first, items.end(),
+                      [&](const Json& one, const Json& other) { return one[key] < other[key]; });
+        });
+    return items;
+}
+
+// "1001 1002:1 1003:0:paused"
+std::string members_text(const Json& members) {
+    std::string text;
+    for (const auto& member : members) {
+        text += (text.empty() ? "" : " ") + member["extension"].get<std::string>();
+        const bool is_paused = member.contains("paused");
+        if (member["penalty"] != 0 || is_paused)
+            text += ":" + member["penalty"].dump();
+        if (is_paused)
+            text += ":paused";
+    }
+    return text;
+}
+
+std::string cell_text(const Json& value) {
+    if (value.is_null())
+        return {};
+    if (value.is_boolean())
+        return value.get<bool>() ? "on" : "off";
+    if (value.is_array())
+        return members_text(value);
+    return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+void print_csv(const std::vector<Json>& items) {
+    std::vector<Column> columns;
+    for (const auto& item : items)
+        for (const auto& [name, value] : item.items())
+            if (std::none_of(columns.begin(), columns.end(),
+                             [&, &key = name](const Column& each) { return each.name == key; }))
+                columns.push_back({name});
+    Table table{columns, Table::Form::csv_raw};
+    for (const auto& item : items) {
+        std::vector<std::string> cells;
+        cells.reserve(columns.size());
+        for (const auto& column : columns)
+            cells.push_back(cell_text(item.value(column.name, Json(nullptr))));
+        table.row(cells);
+    }
+}
+
+} // namespace
+
+Exit export_rows(const Context& context, const std::string& organization, ExportForm form, bool secrets) {
+    Provisioner work{context};
+    std::vector<Json> items;
+    for (const auto* owner : work.organizations_to_list(organization))
+        for (auto& item : export_organization(*owner, secrets))
+            items.push_back(std::move(item));
+    if (form == ExportForm::csv)
+        print_csv(items);
+    else
+        for (const auto& item : items)
+            output::print("{}\n", item.dump(-1, ' ', true, Json::error_handler_t::replace));
+    return Exit::ok;
+}
+
+} // namespace pbx::provision

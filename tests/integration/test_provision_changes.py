@@ -1,0 +1,309 @@
+#!/usr/bin/env python3
+"""pbx-provision: rows change in place, many at once, and what that does to recording is stated before. The judge is psql."""
+import json
+
+from workdir import NO_LEAK_CHECK, Case, main
+
+
+class Changing(Case):
+    def setUp(self):
+        self.w = self.workdir(remote=None)
+
+    def do(self, *arguments, status=0, **how):
+        return self.status(self.w.run('pbx-provision', *arguments, **how), status)
+
+    def acme(self):
+        self.do('org', 'add', 'Acme', '--prefix', 'acme')
+        self.do('trunk', 'add', 'carrier', '--org', 'acme', '--host', 'sip.example.net')
+        for extension, name in (('1001', 'Alice'), ('1002', 'Bob')):
+            self.do('user', 'add', extension, '--org', 'acme', '--name', name)
+        self.do('queue', 'add', '5001', '--org', 'acme', '--overflow-extension', '1001')
+        self.do('queue', 'join', '5001', '1001', '--org', 'acme', '--penalty', '2')
+        self.do('queue', 'join', '5001', '1002', '--org', 'acme')
+        self.do('did', 'add', '+918065978002', '--org', 'acme', '--queue', '5001', '--trunk', 'carrier')
+        self.do('did', 'add', '+918065978003', '--org', 'acme', '--extension', '1001')
+        self.do('route', 'add', 'out', '--org', 'acme', '--trunk', 'carrier')
+
+    def value(self, sql):
+        """The columns of the only row, with bars between them."""
+        return self.w.db.value(f"select array_to_string(array(select value from json_each_text(to_json(t))), '|') from ({sql}) t")
+
+    def rows(self):
+        """All rows of all tables, as one text."""
+        return '\n'.join(self.value(f"select coalesce(string_agg(to_jsonb(t)::text, E'\\n' order by id), '') from {table} t")
+                         for table in ('organizations', 'users', 'sip_trunks', 'queues', 'did_numbers', 'outbound_routes')) + \
+            self.value("select coalesce(string_agg(to_jsonb(m)::text, E'\\n' order by queue_id, user_id), '') from queue_members m")
+
+    # --- one row
+
+    def test_only_the_given_fields_of_a_row_change(self):
+        self.acme()
+        before = self.value("select id, sip_password, username, extension from users where extension = '1001'")
+        self.do('user', 'set', '1001', '--org', 'acme', '--name', 'Alicia')
+        self.assertEqual(self.value("select id, sip_password, username, extension from users where extension = '1001'"), before)
+        self.assertEqual(self.value("select full_name from users where extension = '1001'"), 'Alicia')
+        self.do('queue', 'set', '5001', '--org', 'acme', '--strategy', 'rrmemory', '--max-wait', '60', '--overflow-queue', '5001',
+                status=65)
+        self.do('queue', 'set', '5001', '--org', 'acme', '--strategy', 'rrmemory', '--max-wait', '60')
+        self.assertEqual(self.value('select strategy, max_wait_time, retry, timeout_destination from queues'), 'rrmemory|60|5|1001')
+        self.assertEqual(self.value('select count(*) from queue_members'), '2')
+        self.do('did', 'set', '918065978003', '--org', 'acme', '--queue', '5001', '--answers', 'on')
+        self.assertEqual(self.value("select routing_type, routing_destination, answers from did_numbers where number like '%3'"),
+                         'queue|5001|true')
+        self.do('route', 'set', 'out', '--org', 'acme', '--caller-id', '+4930123', '--priority', '7')
+        self.assertEqual(self.value('select caller_id_override, priority, dial_pattern, trunk_id is null from outbound_routes'),
+                         '+4930123|7|_X.|false')
+        self.do('org', 'set', 'acme', '--calls', '30', '--consent', 'opt_in', '--channels', '2')
+        self.assertEqual(self.value('select settings, limits from organizations'),
+                         '{"recording_consent": "opt_in", "recording_enabled": true, "recording_channels": 2}|{"max_channels": 30}')
+        self.do('org', 'set', 'acme', '--calls', 'none', '--consent', 'default', '--channels', 'default')
+        self.assertEqual(self.value('select settings, limits from organizations'), '{"recording_enabled": true}|{}')
+
+    def test_a_new_extension_is_set_in_what_leads_to_it_and_the_membership_stays(self):
+        self.acme()
+        result = self.do('user', 'set', '1001', '--org', 'acme', '--extension', '1005')
+        self.says(result, 'the phone of user 1005 of Acme must log in as acme_1005')
+        self.assertEqual(self.value("select routing_destination from did_numbers where number like '%3'"), '1005')
+        self.assertEqual(self.value('select timeout_destination from queues'), '1005')
+        self.assertEqual(self.value("select penalty from queue_members m join users u on u.id = user_id where extension = '1005'"), '2')
+        self.do('queue', 'set', '5001', '--org', 'acme', '--number', '5009')
+        self.assertEqual(self.value("select routing_destination from did_numbers where number like '%2'"), '5009')
+        self.assertEqual(self.value('select count(*) from queue_members'), '2')
+        self.do('did', 'set', '+918065978002', '--org', 'acme', '--number', '+918065978009')
+        self.assertEqual(self.value('select count(*) from did_numbers'), '2')
+        self.hints(self.do('user', 'set', '1002', '--org', 'acme', '--extension', '1005', status=64))
+        self.hints(self.do('did', 'set', '+918065978003', '--org', 'acme', '--number', '91 8065978009', status=64))
+
+    def test_a_trunk_that_an_operator_gives_another_host_stays_approved(self):
+        self.acme()
+        self.do('trunk', 'set', 'carrier', '--org', 'acme', '--host', 'other.example.net', '--port', '5070')
+        self.assertEqual(self.value('select host, port, approved_at is null from sip_trunks'), 'other.example.net|5070|false')
+        self.do('trunk', 'withdraw', 'carrier', '--org', 'acme')
+        self.do('trunk', 'set', 'carrier', '--org', 'acme', '--host', 'third.example.net')
+        self.assertEqual(self.value('select host, approved_at is null from sip_trunks'), 'third.example.net|true')
+
+    def test_a_row_that_takes_another_number_does_not_take_it_from_its_holder(self):
+        self.do('org', 'add', 'Beta', '--prefix', 'beta')
+        self.do('user', 'add', '1001', '--org', 'beta')
+        self.do('did', 'add', '+918065978009', '--org', 'beta', '--extension', '1001')
+        self.acme()
+        result = self.do('did', 'set', '+918065978009', '--org', 'beta', '--number', '+918065978002', status=65)
+        self.says(result, r'did \+?918065978002 of Beta is refused')
+        self.assertEqual(self.value("select count(*) from did_numbers where number like '%8009'"), '1')
+
+    def test_an_organization_is_renamed_and_keeps_its_id_and_prefix(self):
+        self.acme()
+        before = self.value('select id, context_prefix from organizations')
+        self.do('org', 'rename', 'acme', 'Acme & Sons')
+        self.assertEqual(self.value('select id, context_prefix from organizations'), before)
+        self.assertEqual(self.value('select name from organizations'), 'Acme & Sons')
+        self.do('org', 'add', 'Beta', '--prefix', 'beta')
+        self.do('org', 'rename', 'beta', 'Acme & Sons', status=64)
+
+    def test_values_that_are_not_allowed_are_refused_and_nothing_changes(self):
+        self.acme()
+        before = self.rows()
+        for wrong in (('user', 'set', '1001', '--extension', '112'), ('user', 'set', '1001', '--password', 'short'),
+                      ('user', 'set', '1001', '--name', 'a\nb'), ('queue', 'set', '5001', '--ring', 'many'),
+                      ('queue', 'set', '5001', '--strategy', 'x]'), ('did', 'set', '+918065978002', '--number', 'abc'),
+                      ('trunk', 'set', 'carrier', '--host', 'a b'), ('route', 'set', 'out', '--pattern', '_X!;'),
+                      ('user', 'set', '1001'), ('route', 'set', 'out', '--name', '')):
+            with self.subTest(wrong=wrong):
+                self.do(*wrong, '--org', 'acme', status=64)
+        self.hints(self.do('user', 'set', '1099', '--org', 'acme', '--name', 'x', status=66))
+        self.hints(self.do('did', 'set', '+918065978002', '--org', 'acme', '--trunk', 'none', status=66))
+        self.assertEqual(self.rows(), before)
+
+    def test_one_row_is_shown_in_full(self):
+        self.acme()
+        row = json.loads(self.do('queue', 'show', '5001', '--org', 'acme', '--json').out)[0]
+        self.assertEqual((row['number'], row['overflow_to'], row['overflow'], row['members'], row['recording']),
+                         ('5001', 'extension', '1001', [{'extension': '1001', 'penalty': 2}, {'extension': '1002', 'penalty': 0}], True))
+        trunk = self.do('trunk', 'show', 'carrier', '--org', 'acme', '--json').text
+        self.assertNotIn('password', trunk)
+        self.assertEqual(json.loads(self.do('org', 'show', 'acme', '--json').out)[0]['prefix'], 'acme')
+        self.assertEqual(json.loads(self.do('did', 'show', '918065978002', '--org', 'acme', '--json').out)[0]['trunk'], 'carrier')
+
+    # --- recording
+
+    def test_what_a_change_does_to_recording_is_stated_before_and_after(self):
+        self.acme()
+        before = self.rows()
+        result = self.do('queue', 'set', '5001', '--org', 'acme', '--recording', 'off', '-n')
+        self.says(result, 'calls to queue 5001 of Acme will not be recorded any more')
+        self.assertEqual(result.text, 'queue 5001 of Acme\n  recording: true -> false\n')
+        self.assertEqual(self.rows(), before)
+        self.says(self.do('queue', 'set', '5001', '--org', 'acme', '--recording', 'off'), 'will not be recorded any more')
+        self.assertEqual(self.value('select recording_enabled from queues'), 'false')
+        result = self.do('org', 'set', 'acme', '--recording', 'off', '-n')
+        self.assertEqual(len(result.err.splitlines()), 5, result.err)
+        self.assertNotIn('queue 5001', result.err, 'its answer does not change')
+        document = json.loads(self.do('org', 'set', 'acme', '--recording', 'off', '-n', '--json').out)
+        self.assertEqual([row['name'] for row in document['recording']], ['1001', '1002', '+918065978002', '+918065978003', 'out'])
+        self.assertEqual(self.value("select settings->'recording_enabled' from organizations"), 'true')
+        self.says(self.do('queue', 'set', '5001', '--org', 'acme', '--recording', 'on'), 'calls to queue 5001 of Acme will be recorded')
+
+    def test_only_a_status_that_exists_is_accepted(self):
+        self.acme()
+        before = self.rows()
+        for kind, key, name in (('user', 'extension', '1001'), ('did', 'number', '+918065978002'), ('queue', 'number', '5001'),
+                                ('route', 'name', 'out'), ('trunk', 'name', 'carrier')):
+            for wrong in ('Active', 'enabled', 'suspended', ''):
+                with self.subTest(kind=kind, wrong=wrong):
+                    result = self.do(kind, 'set', name, '--org', 'acme', '--status', wrong, status=64)
+                    self.says(result, rf'status: "{wrong}" is not active or inactive')
+                    line = json.dumps({'kind': kind, 'org': 'acme', key: name, 'status': wrong})
+                    self.says(self.apply(line, status=64), f'stdin: line 1: status: "{wrong}" is not active or inactive')
+        added = json.dumps({'kind': 'user', 'org': 'acme', 'extension': '1003', 'status': 'on'})
+        self.says(self.apply(added, status=64), 'status: "on" is not active or inactive')
+        for wrong in ('inactive', 'Suspended'):
+            line = json.dumps({'kind': 'org', 'prefix': 'acme', 'status': wrong})
+            self.says(self.apply(line, status=64), 'is not active, suspended or deleted')
+            self.do('org', 'set', 'acme', '--status', wrong, status=64)
+        self.assertEqual(self.rows(), before)
+        self.do('user', 'set', '1001', '--org', 'acme', '--status', 'inactive')
+        self.apply(json.dumps({'kind': 'org', 'prefix': 'acme', 'status': 'suspended'}))
+        self.assertEqual(self.value('select status from organizations'), 'suspended')
+
+    def test_a_status_that_another_program_stored_can_be_exported_and_applied_again(self):
+        self.acme()
+        self.w.db.sql("update users set status = 'disabled' where extension = '1001'")
+        self.quiet(self.apply(self.exported()))
+        self.assertEqual(self.value("select status from users where extension = '1001'"), 'disabled')
+
+    # --- many rows
+
+    def exported(self, *more):
+        return self.do('export', *more).text
+
+    def apply(self, text, *more, status=0):
+        return self.do('apply', '-', *more, stdin=text.encode(), status=status)
+
+    def test_what_was_exported_can_be_applied_again_and_changes_nothing(self):
+        self.acme()
+        before = self.rows()
+        for text in (self.exported(), self.exported('--secrets'), self.exported('--csv')):
+            self.assertEqual(self.apply(text, '-n').text, '')
+            self.quiet(self.apply(text))
+            self.assertEqual(self.rows(), before)
+        passwords = self.value("select string_agg(sip_password, ' ') from users").split()
+        for password in passwords:
+            self.assertNotIn(password, self.exported())
+            self.assertIn(password, self.exported('--secrets'))
+
+    def test_a_member_that_is_paused_stays_so_in_each_form(self):
+        self.acme()
+        self.w.db.sql('update queue_members set paused = true')
+        before = self.value("select string_agg(concat(penalty, paused), ' ' order by penalty) from queue_members")
+        self.assertRegex(self.exported('--csv'), r'100\d:0:paused')
+        for text in (self.exported(), self.exported('--csv')):
+            self.quiet(self.apply(text))
+            self.assertEqual(self.value("select string_agg(concat(penalty, paused), ' ' order by penalty) from queue_members"), before)
+        self.do('queue', 'set', '5001', '--org', 'acme', '--members', '1001:3:paused 1002')
+        self.assertEqual(self.value("select string_agg(concat(penalty, paused), ' ' order by penalty) from queue_members"), '0f 3t')
+        self.says(self.do('queue', 'set', '5001', '--org', 'acme', '--members', '1001:3:away', status=64),
+                  'penalty: "3:away" is not a number')
+        self.do('queue', 'set', '5001', '--org', 'acme', '--members', '1001:paused', status=64)
+
+    def test_an_export_makes_the_same_rows_in_an_empty_database(self):
+        self.acme()
+        self.do('queue', 'set', '5001', '--org', 'acme', '--members', '1001:2:paused 1002')
+        text, csv = self.exported('--secrets'), self.exported('--csv', '--secrets')
+        for form in (text, csv):
+            with self.subTest(form=form[:10]):
+                self.w.db.sql('delete from queue_members; delete from did_numbers; delete from outbound_routes; delete from queues; '
+                              'delete from users; delete from sip_trunks; delete from organizations')
+                self.apply(form)
+                self.assertEqual(self.exported('--secrets'), text)
+        self.status(self.w.run('pbx-dialplan-gen'), 0)
+
+    def test_a_file_adds_and_changes_in_one_transaction(self):
+        self.acme()
+        lines = [{'kind': 'did', 'org': 'acme', 'number': '+918065978004', 'leads_to': 'queue', 'destination': '5002'},
+                 {'kind': 'queue', 'org': 'acme', 'number': '5002', 'name': 'Support', 'members': ['1003', '1001:3'], 'recording': False},
+                 {'kind': 'user', 'org': 'acme', 'extension': '1003', 'name': 'Carol'},
+                 {'kind': 'user', 'org': 'acme', 'extension': '1001', 'phone': '+4930123456'},
+                 {'kind': 'org', 'prefix': 'beta', 'name': 'Beta'},
+                 {'kind': 'user', 'org': 'beta', 'extension': '1001'}]
+        text = '\n'.join(map(json.dumps, lines))
+        before = self.rows()
+        result = self.apply(text, '-n')
+        self.assertEqual(self.rows(), before)
+        self.says(result, 'calls to queue 5002 of Acme will not be recorded')
+        for line in ('org Beta (new)', 'user 1003 of Acme (new)', 'queue 5002 of Acme (new)', 'user 1001 of Acme\n',
+                     '  phone: unset -> "+4930123456"', '  rings: "ext" -> "phone"', '  password: (hidden)'):
+            self.assertIn(line, result.text)
+        self.apply(text)
+        self.assertEqual(self.value("select string_agg(extension || ':' || penalty, ' ' order by extension) from queue_members m "
+                                    "join users u on u.id = user_id join queues q on q.id = queue_id where number = '5002'"),
+                         '1001:3 1003:0')
+        self.assertEqual(self.value("select count(*) from users where length(sip_password) >= 12"), '4')
+        after = self.rows()
+        self.quiet(self.apply(text))
+        self.assertEqual(self.rows(), after, 'it is idempotent')
+        self.apply('kind,org,extension,name\nuser,acme,1003,"Carol, ""the boss"""\nuser,acme,1004,\n')
+        self.assertEqual(self.value("select full_name from users where extension = '1003'"), 'Carol, "the boss"')
+        self.assertEqual(self.value("select count(*) from users where extension = '1004'"), '1')
+
+    def test_two_organizations_with_one_name_are_refused_on_trial_too(self):
+        self.acme()
+        before = self.rows()
+        beta = {'kind': 'org', 'prefix': 'beta', 'name': 'Beta'}
+        for lines in ([{**beta, 'name': 'Acme'}], [beta, {**beta, 'prefix': 'gamma'}], [beta, {'kind': 'org', 'prefix': 'acme', 'name': 'Beta'}]):
+            for more in (('-n',), ()):
+                with self.subTest(lines=lines, more=more):
+                    self.says(self.apply('\n'.join(map(json.dumps, lines)), *more, status=64),
+                              r'stdin: an organization with the name (Acme|Beta) exists already')
+                    self.assertEqual(self.rows(), before)
+
+    def test_what_the_database_refuses_is_refused_on_trial_and_never_printed_as_done(self):
+        self.acme()
+        self.w.db.sql("alter table users add constraint no_zed check (full_name <> 'Zed')")
+        self.addCleanup(self.w.db.sql, 'alter table users drop constraint no_zed')
+        line = json.dumps({'kind': 'user', 'org': 'acme', 'extension': '1001', 'name': 'Zed'})
+        for more in (('-n',), ('-n', '--json'), ('--json',)):
+            self.assertEqual(self.apply(line, *more, status=65).text, '')
+            self.assertEqual(self.do('user', 'set', '1001', '--org', 'acme', '--name', 'Zed', *more, status=65).text, '')
+
+    def test_a_trial_holds_no_lock_while_its_reader_waits(self):
+        self.acme()
+        file = self.w.path / 'users.jsonl'
+        file.write_text(''.join(json.dumps({'kind': 'user', 'org': 'acme', 'extension': str(n)}) + '\n' for n in range(20000, 21500)),
+                        encoding='utf-8')
+        run = self.w.start('pbx-provision', 'apply', file, '-n')
+        self.assertIn(b'(new)', run.stdout.readline())  # the rest does not fit into the pipe
+        self.assertEqual(self.value("select count(*) from pg_locks where relation = 'users'::regclass"), '0')
+        self.status(self.w.finish(run), 0)
+        self.assertEqual(self.value('select count(*) from users'), '2')
+
+    def test_a_reading_of_stdin_that_a_signal_interrupts_is_repeated(self):
+        self.acme()
+        file = self.w.path / 'rows.jsonl'
+        file.write_text(json.dumps({'kind': 'user', 'org': 'acme', 'extension': '1003'}), encoding='utf-8')
+        with open(file, 'rb') as stdin:
+            run = self.w.start('/usr/bin/strace', '-f', '-o', self.w.path / 'strace.log', '-P', file, '-e', 'trace=read', '-e',
+                               'inject=read:error=EINTR:when=1', *self.w.command('pbx-provision', 'apply', '-'), stdin=stdin, env=NO_LEAK_CHECK)
+        self.status(self.w.finish(run), 0)
+        self.assertIn('EINTR', (self.w.path / 'strace.log').read_text(encoding='utf-8'))
+        self.assertEqual(self.value('select count(*) from users'), '3')
+
+    def test_one_bad_line_is_named_and_nothing_changes(self):
+        self.acme()
+        before = self.rows()
+        good = json.dumps({'kind': 'user', 'org': 'acme', 'extension': '1007'}) + '\n'
+        for bad, status in ((r'{"kind": "user", "org": "acme", "extension": "1008", "colour": "red"}', 64),
+                            (r'{"kind": "user", "org": "acme"}', 64), (r'{"kind": "user", "extension": "1"}', 64),
+                            (r'{"kind": "car"}', 64), ('no json', 65), (r'{"kind": "user", "org": "nobody", "extension": "1"}', 66),
+                            (r'{"kind": "queue", "org": "acme", "number": "5003", "members": ["1099"]}', 66)):
+            with self.subTest(bad=bad):
+                self.says(self.apply(good + bad, status=status), 'stdin: line 2: ')
+                self.assertEqual(self.rows(), before)
+        self.apply(good + r'{"kind": "user", "org": "acme", "extension": "112"}', status=64)
+        self.says(self.apply('kind,org\nuser\n', status=65), 'line 2: it has 1 cells')
+        self.says(self.apply('kind,"org\n', status=65), 'line 1: a quotation mark')
+        self.do('apply', self.w.path / 'none', status=74)
+        self.assertEqual(self.rows(), before)
+
+
+if __name__ == '__main__':
+    main()
