@@ -7,12 +7,12 @@
 int main(int argc, char** argv) {
     pbx::live::PauseRequest request;
     pbx::cli::App app{"pbx-record", "Pause and resume the recording of a call in progress"};
-    app.add_database(request.database);
+    app.add_database(request.choice.database);
     app.add_spool(request.spool);
     app.add_setting("--asterisk-dir", "PBX_ASTERISK_DIR", request.console.folder, "Folder of Asterisk's configuration")
         ->type_name("DIR");
     app.add_option("--asterisk", request.console.program, "Asterisk program (default asterisk)")->type_name("PROGRAM");
-    pbx::cli::add_tenant(app, request.tenant.organization, request.tenant.account, "Only a call");
+    pbx::cli::add_tenant(app, request.choice.tenant.organization, request.choice.tenant.account, "Only a call");
     auto* json = app.add_flag("--json", request.json, "With status: print one JSON document");
     auto* dry_run = pbx::cli::add_dry_run(app, request.dry_run);
     app.add_examples({"pbx-record pause 1001 --org acme --for 90s", "pbx-record resume 1776500000.1",
@@ -21,7 +21,7 @@ int main(int argc, char** argv) {
     app.require_subcommand(1);
     const auto add_command = [&](const char* name, const char* description) {
         auto* command = app.add_subcommand(name, description);
-        command->add_option("CALL", request.call, "Linkedid, uniqueid, channel or extension")->required();
+        command->add_option("CALL", request.choice.call, "Linkedid, uniqueid, channel or extension")->required();
         return command;
     };
     auto* pause = add_command("pause", "Stop every recorder of a call");

@@ -57,8 +57,8 @@ std::vector<Channel> AsteriskCalls::channels(const std::string& begin) const {
             continue; // it has ended, or its name was made up
         // A caller's name may have broken the line apart; then its last field is not the unique id.
         const bool whole = ids->unique == listed.id;
-        channels.push_back(
-            {ids->name, key_of(ids->unique), key_of(ids->linked), ids->linked, whole ? listed.account : std::string{}});
+        channels.push_back({ids->name, key_of(ids->unique), key_of(ids->linked), ids->linked,
+                            whole ? listed.account : std::string{}, whole ? listed.bridge : std::string{}});
     }
     return channels;
 }

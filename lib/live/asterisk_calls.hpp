@@ -17,6 +17,7 @@ struct Channel {
     std::string call;    ///< key_of() its linkedid
     std::string linked;  ///< its linkedid
     std::string account; ///< empty when it is not known
+    std::string bridge;  ///< empty when it is in none, or not known
 };
 
 /// Every function throws Error: unavailable when Asterisk does not answer; temporary when it does not do what it is

@@ -72,12 +72,13 @@ std::string key_of(std::string_view id) {
 std::vector<ListedChannel> channels_in(std::string_view listing) {
     // name!context!exten!priority!state!application!data!caller id!account!peer account!flags!duration!bridge!id
     constexpr std::size_t account_from_end = 6;
+    constexpr std::size_t bridge_from_end = 2;
     std::vector<ListedChannel> channels;
     for (const auto line : Lines{listing}) {
         const auto fields = split(trimmed(line), '!');
         if (fields.size() > account_from_end && fields.front().find('/') != std::string_view::npos)
             channels.push_back({std::string{fields.front()}, std::string{fields[fields.size() - account_from_end]},
-                                std::string{fields.back()}});
+                                std::string{fields[fields.size() - bridge_from_end]}, std::string{fields.back()}});
     }
     return channels;
 }

@@ -17,6 +17,7 @@ std::string key_of(std::string_view id);
 struct ListedChannel {
     std::string name;
     std::string account; ///< accountcode
+    std::string bridge;  ///< empty when it is in none
     std::string id;      ///< unique id
 };
 

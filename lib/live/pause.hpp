@@ -2,8 +2,8 @@
 #pragma once
 
 #include "base/error.hpp"
-#include "db/tenant_choice.hpp"
 #include "deploy/console.hpp"
+#include "live/call_choice.hpp"
 
 #include <chrono>
 #include <string>
@@ -12,10 +12,8 @@ namespace pbx::live {
 
 struct PauseRequest {
     deploy::Console console{"asterisk", "/etc/asterisk"};
-    std::string database;                              ///< read only to find the tenant's organization
     std::string spool = "/var/spool/asterisk/monitor"; ///< for the lock
-    std::string call;                                  ///< a linkedid, a unique id, a channel or an extension
-    db::TenantChoice tenant;                           ///< only calls of this tenant; nobody: any
+    CallChoice choice;
     std::chrono::seconds span{180};
     bool due = false; ///< resume only what is paused longer than asked for
     bool json = false;

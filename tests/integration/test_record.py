@@ -10,6 +10,7 @@ from workdir import SLOW, Case, main, wait_until
 
 CALL = '1776500000.1'
 CALLER, AGENT = 'PJSIP/acme__trunk_t-00000001', 'PJSIP/acme_1001-00000002'
+TARGET = 'PJSIP/acme_1002-00000006'
 
 
 class Recording(Case):
@@ -205,6 +206,41 @@ class Pausing(Recording):
         console.channel_originate = lambda *_: 'No such command\n'
         self.says(self.record('pause', status=75), 'the pause will not end by itself')
         self.assertEqual((self.recorded(), self.state()['state']), ([], 'paused'))
+
+
+class Bridged(Recording):
+    """A consultation was transferred before Asterisk had bridged it: its linkedid stays another one."""
+
+    def transferred(self, *more):
+        console = self.calling()
+        console.call('1776500009.5', TARGET)
+        for name, linkedid in more:
+            console.call(linkedid, name)
+        console.recorders[CALLER], console.recorders[AGENT] = [], []
+        for name in (CALLER, TARGET, *(name for name, _ in more)):
+            console.bridges[name] = 'b-1'
+        return console
+
+    def test_what_shares_a_bridge_with_the_call_is_paused_with_it(self):
+        for name in (CALL, TARGET):
+            with self.subTest(name):
+                console = self.transferred()
+                file, = console.recorders[TARGET]
+                self.record('pause', call=name)
+                self.assertEqual(self.recorded(), [])
+                self.record('resume', call=name)
+                self.assertEqual((self.recorded(), console.recorders[TARGET]), ([TARGET], [file]))
+
+    def test_its_recorder_is_shown(self):
+        self.transferred()
+        self.assertEqual([each['channel'] for each in self.state()['recorders']], [TARGET])
+
+    def test_another_call_in_a_conference_is_recorded_on(self):
+        other = 'PJSIP/acme_1007-00000009'
+        console = self.transferred((other, '1776500010.7'))
+        console.recorders[CALLER] = ['/spool/a.wav']
+        self.record('pause')
+        self.assertEqual(self.recorded(), [TARGET, other])
 
 
 class AtOnce(Recording):

@@ -26,6 +26,7 @@ class Console:
         self.options = ('--asterisk-dir', folder, '--asterisk', program)
         self.database = {}     # 'FAMILY/KEY': value
         self.channels = {}     # name: (unique id, linkedid)
+        self.bridges = {}      # name: the bridge that the channel is in
         self.recorders = {}    # name: [file]
         self.commands = []     # all that were given
         self.actions = {}      # the beginning of a command: what to do before it is answered; an answer replaces the usual one
@@ -92,7 +93,8 @@ class Console:
         if what == 'function':
             return '  -= Info about function =-\n'
         if what == 'channels':
-            return ''.join(f'{name}!c!e!1!Up!Dial!!100!account!!3!10!b!{unique}\n' for name, (unique, _) in self.channels.items())
+            return ''.join(f'{name}!c!e!1!Up!Dial!!100!account!!3!10!{self.bridges.get(name, "")}!{unique}\n'
+                           for name, (unique, _) in self.channels.items())
         if words[0] not in self.channels:
             return f'{words[0]} is not a known channel\n'
         unique, linked = self.channels[words[0]]

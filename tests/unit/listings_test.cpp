@@ -19,8 +19,10 @@ TEST_CASE("channels are found with their account and unique id, whatever the cal
     REQUIRE(channels.size() == 3);
     CHECK(channels[0].name == "PJSIP/acme_1001-00000001");
     CHECK(channels[0].account == "11-22");
+    CHECK(channels[0].bridge == "bridge");
     CHECK(channels[0].id == "1776500000.2");
     CHECK(channels[1].account == "11-22");
+    CHECK(channels[1].bridge.empty());
     CHECK(channels[1].id == "1776500000.1");
     CHECK(channels[2].account.empty());
 }
