@@ -16,6 +16,7 @@
 #include "collect/placing.hpp"
 #include "collect/wanted_calls.hpp"
 #include "db/tenant_choice.hpp"
+#include "recording/absence.hpp"
 #include "recording/chosen_call.hpp"
 #include "recording/fetch_tiers.hpp"
 
@@ -99,23 +100,29 @@ class Collection {
             plain.push_back(recording::CallName::parse(name).call);
         const auto found = cdr::find_calls(session, options_.fetch.places.naming(), plain);
         std::vector<Task> tasks;
+        std::vector<recording::AbsentCall> absent;
         for (const auto& name : names)
-            if (auto task = choose(found, name))
+            if (auto task = choose(found, name, absent))
                 tasks.push_back(*std::move(task));
+        explain(session, absent);
         name_files(tasks, read_journeys(session, tasks));
         return tasks;
     }
 
     // Nothing when there is no such call, or another name meant it before.
-    std::optional<Task> choose(const cdr::CallsByName& found, const std::string& text) {
-        Task task;
-        task.entry.name = text;
-        task.entry.fetched = utc_time(current_second());
+    std::optional<Task> choose(const cdr::CallsByName& found, const std::string& text,
+                               std::vector<recording::AbsentCall>& absent) {
+        auto task = task_of(text);
         try {
             const auto name = recording::CallName::parse(text);
             const auto calls = found.find(name.call);
-            task.call =
+            auto call =
                 recording::choose_call(calls == found.end() ? std::vector<cdr::Call>{} : calls->second, name, account_);
+            if (!call) {
+                absent.push_back({name, account_});
+                return std::nullopt;
+            }
+            task.call = *std::move(call);
         } catch (const Error& error) {
             fail(task.entry, error);
             return std::nullopt;
@@ -123,6 +130,24 @@ class Collection {
         describe_call(task);
         if (!seen_.insert(task.entry.key()).second)
             return std::nullopt;
+        return task;
+    }
+
+    void explain(soci::session& session, const std::vector<recording::AbsentCall>& calls) {
+        if (calls.empty())
+            return;
+        const auto reasons = recording::explain_absences(session, calls);
+        for (std::size_t at = 0; at < calls.size(); ++at) {
+            auto task = task_of(calls[at].name.text());
+            task.entry.absence = reasons[at].state();
+            fail(std::move(task.entry), reasons[at]);
+        }
+    }
+
+    static Task task_of(const std::string& text) {
+        Task task;
+        task.entry.name = text;
+        task.entry.fetched = utc_time(current_second());
         return task;
     }
 
@@ -256,7 +281,7 @@ class Collection {
         entry.unreadable = manifest->unreadable;
         if (entry.status != Exit::ok)
             entry.error = "a leg is unreadable";
-        entry.verified = has_facts || (entry.source == "stitched-local" && !manifest->xxh128.empty());
+        entry.verified = has_facts || (entry.source != "stitched-remote" && !manifest->xxh128.empty());
     }
 
     void finish(Entry entry) {

@@ -56,6 +56,7 @@ std::string Entry::line() const {
     item["overlap"] = text_or_null(overlap);
     item["fetched"] = text_or_null(fetched);
     item["status"] = static_cast<int>(status);
+    item["absence"] = text_or_null(absence);
     item["error"] = text_or_null(error);
     return item.dump(-1, ' ', true, Json::error_handler_t::replace);
 }
@@ -86,6 +87,7 @@ std::optional<Entry> Entry::parse(std::string_view line) {
     entry.overlap = text_of(item, "overlap");
     entry.fetched = text_of(item, "fetched");
     entry.status = static_cast<Exit>(item["status"].get<int>());
+    entry.absence = text_of(item, "absence");
     entry.error = text_of(item, "error");
     // A file that is not in this folder is none of ours.
     if (!entry.file.empty() && (!name_fault(entry.file).empty() || entry.file.find('\\') != std::string::npos))

@@ -26,13 +26,14 @@ struct Entry {
     std::vector<std::string> unreadable;
     std::string consent;
     std::string paused;
-    bool verified = false; ///< compared with its facts or with the checksum in its manifest
+    bool verified = false; ///< compared with its facts or the checksum in its manifest, or joined in this run
     std::string format;
     std::string channel;
     std::string overlap;
     std::string fetched; ///< when the call was looked at
     Exit status = Exit::ok;
-    std::string error; ///< why it failed, or what is wrong with it
+    std::string absence; ///< of a call that has no recording: recording::Absent::state()
+    std::string error;   ///< why it failed, or what is wrong with it
 
     /// The call that it is about; calls without one are told apart by their names.
     std::string key() const;

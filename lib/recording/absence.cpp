@@ -14,7 +14,8 @@
 #include <version.hpp>
 
 #include <algorithm>
-#include <vector>
+#include <map>
+#include <utility>
 
 namespace pbx::recording {
 
@@ -58,16 +59,55 @@ Absent reason_of(const cdr::Journey& call, const Policy& policy) {
             "pbx-archive audit lists such calls, and the recordings that no row names"};
 }
 
+class Explainer {
+  public:
+    explicit Explainer(soci::session& session)
+        : session_{session}, tenants_{cdr::load_tenants(session)}, points_{db::load_organizations(session)} {}
+
+    /// One query for all calls that are named so; the others cost one each.
+    void read_by_linkedid(const std::vector<AbsentCall>& calls) {
+        std::vector<std::string> names;
+        for (const auto& call : calls)
+            if (is_utf8(call.name.call))
+                names.push_back(call.name.call);
+        for (auto& journey : cdr::find_journeys(session_, tenants_, names))
+            read_.emplace(journey.linkedid, std::move(journey));
+    }
+
+    Absent explain(const AbsentCall& call) const {
+        const auto& name = call.name.call;
+        const auto account = call.name.account_or(call.account);
+        if (call.name.contradicts(call.account) || (account && (account->empty() || !is_utf8(*account))))
+            return no_such_call(name);
+        const auto [first, last] = read_.equal_range(name);
+        const auto own = std::find_if(
+            first, last, [&](const auto& each) { return !account || each.second.accountcode == *account; });
+        if (own != last)
+            return reason(own->second);
+        const auto found = cdr::find_journeys(session_, tenants_, name, account.value_or(""));
+        return found.empty() ? no_such_call(name) : reason(found.front());
+    }
+
+  private:
+    Absent reason(const cdr::Journey& call) const { return reason_of(call, policy_of(call, points_)); }
+
+    soci::session& session_;
+    cdr::Tenants tenants_;
+    dialplan::PointFinder points_;
+    std::multimap<std::string, cdr::Journey> read_; // by linkedid
+};
+
 } // namespace
 
-Absent explain_absence(soci::session& session, const std::string& name, const std::optional<std::string>& account) {
-    if (account && (account->empty() || !is_utf8(*account)))
-        return no_such_call(name);
-    const auto calls = cdr::find_journeys(session, cdr::load_tenants(session), name, account.value_or(""));
-    if (calls.empty())
-        return no_such_call(name);
-    const dialplan::PointFinder points{db::load_organizations(session)};
-    return reason_of(calls.front(), policy_of(calls.front(), points));
+std::vector<Absent> explain_absences(soci::session& session, const std::vector<AbsentCall>& calls) {
+    Explainer explainer{session};
+    if (calls.size() > 1)
+        explainer.read_by_linkedid(calls);
+    std::vector<Absent> reasons;
+    reasons.reserve(calls.size());
+    for (const auto& call : calls)
+        reasons.push_back(explainer.explain(call));
+    return reasons;
 }
 
 Absent not_here(const std::string& sentence) {

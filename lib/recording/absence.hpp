@@ -3,9 +3,11 @@
 
 #include "base/error.hpp"
 #include "db/session.hpp"
+#include "recording/call_name.hpp"
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace pbx::recording {
 
@@ -21,9 +23,13 @@ class Absent : public Error {
     std::string state_;
 };
 
-/// Why no CDR row of the call `name` names a recording. Calls of other accounts than `account`, if it is given, do not
-/// exist. Throws Error (unavailable).
-Absent explain_absence(soci::session& session, const std::string& name, const std::optional<std::string>& account);
+struct AbsentCall {
+    CallName name;
+    std::optional<std::string> account; ///< calls of other accounts do not exist
+};
+
+/// Why no CDR row of each call names a recording, in their order. Throws Error (unavailable).
+std::vector<Absent> explain_absences(soci::session& session, const std::vector<AbsentCall>& calls);
 
 /// `sentence` says what is not in the spool of this machine, which knows no archive.
 Absent not_here(const std::string& sentence);

@@ -14,13 +14,6 @@
 
 namespace pbx::recording {
 
-CallName CallName::parse(const std::string& text) {
-    const auto slash = text.find('/');
-    if (slash == std::string::npos)
-        return {text, {}};
-    return {text.substr(0, slash), text.substr(slash + 1)};
-}
-
 namespace {
 
 void keep_wanted(std::vector<cdr::Call>& calls, const CallName& name, const std::optional<std::string>& account) {
@@ -53,11 +46,11 @@ Error several_accounts(const std::vector<cdr::Call>& calls, const CallName& name
 
 } // namespace
 
-cdr::Call choose_call(std::vector<cdr::Call> calls, const CallName& name, const std::optional<std::string>& account) {
+std::optional<cdr::Call> choose_call(std::vector<cdr::Call> calls, const CallName& name,
+                                     const std::optional<std::string>& account) {
     keep_wanted(calls, name, account);
     if (calls.empty())
-        throw Absent{"no-such-call", "no recorded call \"" + shown(name.call) + "\"",
-                     "a call is named by its CDR id, uniqueid or linkedid; pbx-calls lists them"};
+        return std::nullopt;
     keep_one_of_each_account(calls, name);
     if (calls.size() > 1)
         throw several_accounts(calls, name);
@@ -66,12 +59,9 @@ cdr::Call choose_call(std::vector<cdr::Call> calls, const CallName& name, const 
 
 cdr::Call choose_call(soci::session& session, const db::LegNaming& naming, const CallName& name,
                       const std::optional<std::string>& account) {
-    auto calls = cdr::find_calls(session, naming, name.call);
-    keep_wanted(calls, name, account);
-    // Where the two name different accounts, there is nothing to explain to either.
-    if (calls.empty() && (!account || !name.account || *account == *name.account))
-        throw explain_absence(session, name.call, account ? account : name.account);
-    return choose_call(std::move(calls), name, account);
+    if (auto call = choose_call(cdr::find_calls(session, naming, name.call), name, account))
+        return *std::move(call);
+    throw explain_absences(session, {{name, account}}).front();
 }
 
 void require_served(const cdr::Call& call, std::optional<std::size_t> leg) {

@@ -286,7 +286,24 @@ class Owners(Many):
         mine, = self.calls(work, 1)
         theirs, = self.calls(work, 1, first=1, account=OTHER_ACCOUNT)
         result, _ = self.collect(work, '--account', ACCOUNT, mine, theirs, f'{theirs}/{OTHER_ACCOUNT}', 'no-such-call', status=66)
-        self.says(result, f'{theirs}: no recorded call', 'no-such-call: no recorded call')
+        self.says(result, f'{theirs}: there is no call', 'no-such-call: there is no call')
+        self.assertEqual(list(self.files(work)), [f'{mine}.wav'])
+
+    def test_the_reason_of_a_call_without_a_recording_is_that_of_a_single_fetch(self):
+        work = self.workdir(remote=None)
+        mine, = self.calls(work, 1)
+        work.cdr('1776500901.1', '', ACCOUNT, disposition='NO ANSWER')
+        work.cdr('1776500902.1', '', OTHER_ACCOUNT, disposition='NO ANSWER')
+        work.db.sql("update asterisk_cdr set uniqueid = '1776500901.7' where linkedid = '1776500901.1'")
+        absent = ('1776500901.1', '1776500901.7', f'1776500902.1/{OTHER_ACCOUNT}', f'1776500902.1/{ACCOUNT}', '1.2', '\x01')
+        result, entries = self.collect(work, *absent, mine, status=66)
+        self.assertEqual([entries[name]['absence'] for name in (*absent, mine)],
+                         ['unanswered'] * 3 + ['no-such-call'] * 3 + [None])
+        for name in absent:
+            alone = self.status(work.run('pbx-recording-fetch', '--json', name), 66)
+            document = json.loads(alone.out)
+            self.assertEqual((entries[name]['absence'], entries[name]['error']), (document['absence'], document['message']))
+            self.assertIn(document['message'], result.err)
         self.assertEqual(list(self.files(work)), [f'{mine}.wav'])
 
     def test_an_ambiguous_leg_is_served_to_nobody(self):

@@ -1,0 +1,12 @@
+#include "recording/call_name.hpp"
+
+namespace pbx::recording {
+
+CallName CallName::parse(const std::string& text) {
+    const auto slash = text.find('/');
+    if (slash == std::string::npos)
+        return {text, {}};
+    return {text.substr(0, slash), text.substr(slash + 1)};
+}
+
+} // namespace pbx::recording
