@@ -26,25 +26,10 @@ using deploy::Names;
 
 constexpr const char* deploy_again = "pbx-dialplan-gen --deploy --reload";
 
-Names without(const Names& names, const Names& others) {
-    Names rest;
-    std::set_difference(names.begin(), names.end(), others.begin(), others.end(), std::inserter(rest, rest.end()));
-    return rest;
-}
-
 std::vector<File> deployed_files(const Folder& folder) {
     std::vector<File> files;
     deploy::add_others(folder, deploy::deployed_prefixes(folder), files);
     return files;
-}
-
-// The extensions of policy: those that are loaded and not deployed record what nobody wants recorded any more.
-Names policy_in(const Names& extensions) {
-    Names policy;
-    for (const auto& name : extensions)
-        if (std::string_view{name}.substr(0, name.find(' ')).ends_with("__policy"))
-            policy.insert(name);
-    return policy;
 }
 
 class LoadedFiles {
@@ -108,14 +93,14 @@ class LoadedFiles {
         Names deployed;
         for (const auto& file : files_) {
             const auto own = deploy::extensions_in({file});
-            const auto missing = without(own, shown);
+            const auto missing = deploy::without(own, shown);
             report(file.name, missing, own.size(), "extension");
             deployed.insert(own.begin(), own.end());
             // The steps of an extension that is missing are missing too.
             if (const auto steps = deploy::steps_in({file}); missing.empty())
-                report(file.name, without(steps, steps_shown), steps.size(), "step");
+                report(file.name, deploy::without(steps, steps_shown), steps.size(), "step");
         }
-        const auto extra = without(policy_in(shown), deployed);
+        const auto extra = deploy::without(deploy::policy_in(shown), deployed);
         if (!extra.empty())
             findings_.fail(
                 fmt::format("Asterisk still has a recording policy that is not deployed any more: {}", *extra.begin()),
@@ -126,7 +111,7 @@ class LoadedFiles {
         const auto shown = deploy::queues_shown(ask_("queue show"));
         for (const auto& file : files_) {
             const auto own = deploy::sections_in({file}, dialplan::queue_files, "");
-            report(file.name, without(own, shown), own.size(), "queue");
+            report(file.name, deploy::without(own, shown), own.size(), "queue");
         }
     }
 

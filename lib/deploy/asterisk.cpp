@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "base/lines.hpp"
 #include "base/log.hpp"
+#include "base/printable.hpp"
 #include "deploy/asterisk_account.hpp"
 #include "deploy/asterisk_listings.hpp"
 #include "deploy/asterisk_log.hpp"
@@ -46,6 +47,12 @@ Candidate candidate_without_organizations(const Folder& folder, const Texts& ins
     const auto operators = read_operator_files(folder, instead);
     return make_candidate(folder, instead,
                           [&](const Source& source) { return without_content(source, operators.extended); });
+}
+
+constexpr std::size_t most_listed = 256U << 20U; // bytes of "dialplan show" for thousands of organizations
+
+std::string_view first_line_of(std::string_view text) {
+    return text.substr(0, text.find('\n'));
 }
 
 // The faults of a configuration, from what an Asterisk loaded with and without the organizations' files.
@@ -102,10 +109,7 @@ class Comparison {
     }
 
     void require_shown(const Names& expected, const Names& shown, const std::string& what) {
-        Names lost;
-        std::set_difference(expected.begin(), expected.end(), shown.begin(), shown.end(),
-                            std::inserter(lost, lost.end()));
-        add_missing(lost, what);
+        add_missing(deploy::without(expected, shown), what);
     }
 
     void add_missing(const Names& names, const std::string& what) {
@@ -222,16 +226,40 @@ void Asterisk::validate(const std::vector<File>& files, const Texts& mains, bool
 
 std::string Asterisk::ask_running(const std::string& question, const Deadline& deadline) const {
     const WaitingFor waiting{"Asterisk", Exit::unavailable};
-    return ask_console({program_, folder_.path().native()}, question, deadline,
+    return ask_console({program_, folder_.path().native(), most_listed}, question, deadline,
                        "the files are in place: is Asterisk running, and may this user talk to it? The next run with "
                        "--reload tries again");
 }
 
 void Asterisk::reload(const std::string& main_file, const Deadline& deadline) const {
-    ask_running(main_file == "extensions.conf" ? "dialplan reload"
-                : main_file == "pjsip.conf"    ? "module reload res_pjsip.so"
-                                               : "queue reload all",
-                deadline);
+    const std::string command = main_file == "extensions.conf" ? "dialplan reload"
+                                : main_file == "pjsip.conf"    ? "module reload res_pjsip.so"
+                                                               : "queue reload all";
+    const auto answer = ask_running(command, deadline);
+    for (const auto* refusal : {"don't have permission", "didn't finish yet", "No such command", "No such module"})
+        if (answer.find(refusal) != std::string::npos)
+            throw Error{Exit::unavailable,
+                        fmt::format("asterisk -rx \"{}\" failed: {}", command, printable(first_line_of(answer), 200)),
+                        "the files are in place; the next run with --reload tries again"};
+}
+
+void Asterisk::require_loaded(const std::vector<File>& files, const Deadline& deadline) const {
+    const auto listing = ask_running("dialplan show", deadline);
+    const auto missing = without(steps_in(files), steps_shown(listing));
+    const auto own = extensions_in(files);
+    auto stale = without(policy_in(extensions_shown(listing)), own);
+    std::set<std::string> contexts;
+    for (const auto& file : files)
+        for (const auto& section : sections_in({file}, dialplan::extension_files, ""))
+            contexts.insert(section);
+    std::erase_if(stale, [&](const std::string& name) { return !contexts.contains(name.substr(0, name.find(' '))); });
+    if (!missing.empty() || !stale.empty())
+        throw Error{Exit::unavailable,
+                    fmt::format("Asterisk has reloaded its dialplan, and still has the earlier one: {} {}",
+                                missing.empty() ? "it should not have" : "it lacks",
+                                printable(missing.empty() ? *stale.begin() : *missing.begin(), 200)),
+                    "see the log of Asterisk: a file that extensions.conf includes may be missing. The next run with "
+                    "--reload tries again"};
 }
 
 void Asterisk::check_running_order(const Deadline& deadline) const {

@@ -32,6 +32,10 @@ class Asterisk {
     /// above).
     void reload(const std::string& main_file, const Deadline& deadline) const;
 
+    /// Throws Error (unavailable) when the running Asterisk lacks a step of `files`, or has a recording policy in one
+    /// of their contexts that is not in them: "dialplan reload" fails without a word when an included file is missing.
+    void require_loaded(const std::vector<File>& files, const Deadline& deadline) const;
+
     /// Warns when the running Asterisk compares addresses before names: it reads endpoint_identifier_order in
     /// pjsip.conf only when it starts. Throws Error as reload().
     void check_running_order(const Deadline& deadline) const;

@@ -134,6 +134,20 @@ Names extensions_shown(const std::string& listing) {
     return names;
 }
 
+Names policy_in(const Names& extensions) {
+    Names policy;
+    for (const auto& name : extensions)
+        if (std::string_view{name}.substr(0, name.find(' ')).ends_with("__policy"))
+            policy.insert(name);
+    return policy;
+}
+
+Names without(const Names& names, const Names& others) {
+    Names rest;
+    std::set_difference(names.begin(), names.end(), others.begin(), others.end(), std::inserter(rest, rest.end()));
+    return rest;
+}
+
 Names sections_in(const std::vector<File>& files, const dialplan::FileType& type, std::string_view with) {
     Names names;
     for (const auto& file : files) {

@@ -18,11 +18,17 @@ Names extensions_in(const std::vector<File>& files);
 /// The same of "dialplan show".
 Names extensions_shown(const std::string& listing);
 
+/// Those that switch recording on. One that is loaded and not in the files records what nobody wants recorded any more.
+Names policy_in(const Names& extensions);
+
 /// "context extension number application(arguments)" of every step of these extensions, in a form that can be compared
 /// with steps_shown().
 Names steps_in(const std::vector<File>& files);
 /// The same of "dialplan show".
 Names steps_shown(const std::string& listing);
+
+/// The `names` that are not among the `others`.
+Names without(const Names& names, const Names& others);
 
 /// The names of sections of one type of file that hold the line `with`; of all sections when it is empty.
 Names sections_in(const std::vector<File>& files, const dialplan::FileType& type, std::string_view with);

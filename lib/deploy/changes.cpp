@@ -102,6 +102,14 @@ std::string without_secrets(std::string_view text, const std::set<std::string>& 
     return result;
 }
 
+// An operator may have edited a main file since it was read, for example while a private Asterisk validated it.
+void require_same(const Folder& folder, const std::vector<Change>& mains) {
+    for (const auto& change : mains)
+        if (const auto now = read(folder, change.name); now != change.before)
+            throw Error{Exit::temporary, folder.path_of(change.name) + " changed meanwhile, and was left as it is",
+                        "run pbx-dialplan-gen --deploy again"};
+}
+
 std::set<std::string> lines_of(std::string_view text) {
     std::set<std::string> lines;
     for (const auto line : Lines{text, Lines::Newline::kept})
@@ -188,7 +196,12 @@ Changes compare(const Folder& folder, std::vector<File> wanted, const std::set<s
         const std::string prefix{dialplan::prefix_of_file(name)};
         if (written.contains(name))
             return false;
-        return (dialplan::can_be_prefix(prefix) && !active.contains(prefix)) || !folder.look(name);
+        if (!folder.look(name))
+            return true;
+        const bool is_stale = dialplan::can_be_prefix(prefix) && !active.contains(prefix);
+        if (is_stale && !is_ours(folder, name))
+            changes.left_out.insert(name);
+        return is_stale;
     };
     for (std::size_t i = 0; i < names.size(); ++i) {
         const auto* main_file = dialplan::file_types[i].main_file;
@@ -215,10 +228,17 @@ void apply(const Folder& folder, const Changes& changes, const Deadline& deadlin
     const std::span files{changes.files};
     const bool has_recorder = !files.empty() && files.front().name == dialplan::recorder_file;
     write(folder, files.first(has_recorder ? 1 : 0), deadline);
-    if (changes.main_with_recorder)
+    auto mains = changes.mains;
+    require_same(folder, mains);
+    if (changes.main_with_recorder) {
         write(folder, std::span{&*changes.main_with_recorder, 1}, deadline);
+        for (auto& change : mains)
+            if (change.name == changes.main_with_recorder->name)
+                change.before = changes.main_with_recorder->after;
+    }
     write(folder, files.subspan(has_recorder ? 1 : 0), deadline);
-    write(folder, changes.mains, deadline);
+    require_same(folder, mains);
+    write(folder, mains, deadline);
     for (const auto& change : changes.removals) {
         folder.remove(change.name);
         log::note("removed {}", folder.path_of(change.name));

@@ -29,6 +29,8 @@ struct Changes {
     std::optional<Change> main_with_recorder;
     std::vector<Change> mains;    ///< extensions.conf, pjsip.conf, queues.conf
     std::vector<Change> removals; ///< files of organizations that are gone
+    /// Files of somebody else which a main file will not include any more: no active organization has their prefix.
+    std::set<std::string> left_out;
 
     bool empty() const { return files.empty() && mains.empty() && removals.empty(); }
 };

@@ -73,6 +73,8 @@ class Deployment {
     Exit work() {
         // --check ends with 1 also when nobody reads the difference to its end.
         output::go_on_without_reader();
+        if (options_.deploy && !options_.dry_run)
+            take_turn();
         load();
         // Output that is only printed must not depend on a name server.
         if (options_.deploy || options_.check || options_.validate)
@@ -100,6 +102,12 @@ class Deployment {
     }
 
   private:
+    // Before the database is read: what was read earlier must not replace what another run has deployed since.
+    void take_turn() {
+        folder_.emplace(open_folder(options_.folder));
+        held_.emplace(lock(*folder_));
+    }
+
     void load() {
         if (const auto fault = dialplan::spool_fault(options_.spool); !fault.empty())
             throw Error{Exit::config, fmt::format("the spool {} is refused: {}", options_.spool, fault),
@@ -362,7 +370,7 @@ class Deployment {
 
     void check() {
         const auto folder = open_folder(options_.folder);
-        const auto changes = compare(folder, files(), active_);
+        const auto changes = find_changes(folder);
         if (const auto fault = order_fault(operator_.identifier_order); !fault.empty() && has_peers()) {
             log::warn("pjsip.conf: {}", fault);
             log::warn("hint: {}", order_hint);
@@ -370,7 +378,7 @@ class Deployment {
         if (changes.empty())
             return;
         print_changes(folder, changes);
-        status_ = worst(status_, Exit::differs);
+        status_ = Exit::differs; // also beside a row that is left out: a difference must be seen
     }
 
     static void print_changes(const Folder& folder, const Changes& changes) {
@@ -384,10 +392,22 @@ class Deployment {
                         output::write(sentence + '\n');
     }
 
+    Changes find_changes(const Folder& folder) const {
+        auto changes = compare(folder, files(), active_);
+        for (const auto& name : changes.left_out) {
+            const std::string prefix{dialplan::prefix_of_file(name)};
+            log::warn("{} is not included any more: there is no active organization with the prefix {}",
+                      folder.path_of(name), prefix);
+            log::warn(
+                "hint: if this file is your own, give it a name that does not begin with ext_, pjsip_ or queues_");
+        }
+        return changes;
+    }
+
     void deploy_on_trial() const {
         const auto folder = open_folder(options_.folder);
         refuse_mass_removal(folder);
-        const auto changes = compare(folder, files(), active_);
+        const auto changes = find_changes(folder);
         if (changes.empty())
             return;
         if (options_.validate)
@@ -407,10 +427,9 @@ class Deployment {
     }
 
     void deploy() {
-        const auto folder = open_folder(options_.folder);
-        const auto held = lock(folder);
+        const auto& folder = *folder_;
         refuse_mass_removal(folder);
-        const auto changes = compare(folder, files(), active_);
+        const auto changes = find_changes(folder);
         if (options_.validate && !changes.empty())
             validate();
         auto pending = options_.reload ? read_pending_reloads(folder) : std::set<std::string>{};
@@ -426,6 +445,8 @@ class Deployment {
         const Asterisk asterisk{options_.asterisk, folder};
         for (const auto& main_file : pending)
             asterisk.reload(main_file, deadline_);
+        if (pending.contains(dialplan::extension_files.main_file))
+            asterisk.require_loaded(files(), deadline_);
         clear_pending_reloads(folder);
         if (!options_.validate)
             return;
@@ -438,6 +459,8 @@ class Deployment {
 
     const Options& options_;
     Deadline deadline_;
+    std::optional<Folder> folder_; // of a deployment, like its lock
+    std::optional<RunLock> held_;
     dialplan::Checked checked_;
     OperatorFiles operator_;
     std::set<std::string> chosen_; // prefixes of the organizations that the options name

@@ -6,9 +6,6 @@
 #include "dialplan/policy.hpp"
 #include "dialplan/text.hpp"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <algorithm>
 
 namespace pbx::dialplan {
@@ -161,9 +158,7 @@ class Reach {
 } // namespace
 
 std::string consent_steps(const Machine& machine) {
-    // A call to an extension has no number here, which an empty expression would match.
-    const auto emergency = machine.emergency.empty() ? "none" : fmt::format("{}", fmt::join(machine.emergency, "|"));
-    return fill(steps, {{'E', emergency}});
+    return fill(steps, {{'E', pattern_of(machine.emergency)}});
 }
 
 std::string notice_of(const Consent& consent, const Machine& machine) {

@@ -3,9 +3,6 @@
 
 #include "dialplan/text.hpp"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <string_view>
 
 namespace pbx::dialplan {
@@ -103,8 +100,7 @@ std::string call_limit_contexts(const Plan& plan, const Machine& machine) {
     if (plan.max_channels == 0)
         return {};
     const auto limit = std::to_string(plan.max_channels);
-    const auto emergency = fmt::format("{}", fmt::join(machine.emergency, "|")); // a regular expression
-    return fill(calls, {{'P', plan.prefix()}, {'N', limit}, {'E', emergency}});
+    return fill(calls, {{'P', plan.prefix()}, {'N', limit}, {'E', pattern_of(machine.emergency)}});
 }
 
 } // namespace pbx::dialplan

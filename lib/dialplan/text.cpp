@@ -5,6 +5,9 @@
 #include "base/name.hpp"
 #include "base/printable.hpp"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <stdexcept>
 
@@ -73,6 +76,10 @@ std::string quoted_value(std::string_view text) {
         quoted += c;
     }
     return '"' + escaped_value(quoted) + '"';
+}
+
+std::string pattern_of(const std::vector<std::string>& numbers) {
+    return numbers.empty() ? "none" : fmt::format("{}", fmt::join(numbers, "|"));
 }
 
 std::string harmless(std::string_view text) {

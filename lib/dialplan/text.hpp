@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace pbx::dialplan {
 
@@ -22,6 +23,10 @@ std::string escaped_value(std::string_view text);
 
 /// `text` between quotes, as in callerid="Name" <number>, and escaped as a value.
 std::string quoted_value(std::string_view text);
+
+/// A regular expression that matches one of `numbers`, which are digits. Without any it matches no number: an empty one
+/// would match where there is none.
+std::string pattern_of(const std::vector<std::string>& numbers);
 
 /// Any `text` for a comment or a message: printable, on one line, at most 60 characters.
 std::string harmless(std::string_view text);

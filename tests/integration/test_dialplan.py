@@ -8,12 +8,41 @@ import re
 import shutil
 import stat
 import subprocess
+import sys
 import uuid
 
-from workdir import SANITIZED, SOURCE, Case, as_nobody, cluster, main, quoted
+from workdir import SANITIZED, SOURCE, Case, as_nobody, cluster, main, quoted, wait_until
 
 MAINS = {'extensions.conf': 'ext_', 'pjsip.conf': 'pjsip_', 'queues.conf': 'queues_'}
 RECORDER = 'pbx-recorder.conf'
+OFF = '{"recording_enabled": false}'
+
+
+# An Asterisk that loads a folder's dialplan with "dialplan reload", unless "stuck" lies beside it, and shows what it loaded.
+CONSOLE = r'''
+import json, pathlib, re, sys
+place, etc = pathlib.Path(PLACE), pathlib.Path(ETC)
+command = sys.argv[-1]
+with open(place / 'said', 'a') as said:
+    said.write(command + '\n')
+answers = json.loads((place / 'answers').read_text()) if (place / 'answers').exists() else {}
+if command in answers:
+    print(answers[command])
+elif command == 'dialplan reload' and not (place / 'stuck').exists():
+    shown = []
+    for file in sorted([*etc.glob('ext_*.conf'), etc / 'pbx-recorder.conf']):
+        for line in file.read_text().splitlines():
+            if line.startswith('['):
+                shown.append(f"[ Context '{line[1:line.index(']')]}' created by 'pbx_config' ]")
+            if step := re.match(r" *(?:exten|same) => (?:([^,]*),)?([^,]*),(.*)", line if line.startswith('exten') else line.replace('=> ', '=> ,', 1)):
+                if step[2] != 'hint':
+                    number = 1 if step[1] else number + 1
+                    name = f"  '{step[1]}' => " if step[1] else ' ' * 20
+                    shown.append(f"{name}{number}. {step[3]} [{file.name}:1]")
+    (place / 'loaded').write_text('\n'.join(shown) + '\n')
+elif command == 'dialplan show':
+    print((place / 'loaded').read_text() if (place / 'loaded').exists() else '')
+'''
 
 
 class DialplanCase(Case):
@@ -43,6 +72,15 @@ class DialplanCase(Case):
 
     def generate(self, work, *arguments, expect=0, **how):
         return self.status(work.run('pbx-dialplan-gen', *arguments, **how), expect)
+
+    @staticmethod
+    def console(work):
+        """The path of an Asterisk for --reload; what it was asked is in the file "said"."""
+        program = work.path / 'asterisk'
+        text = CONSOLE.replace('PLACE', repr(str(work.path))).replace('ETC', repr(str(work.etc)))
+        program.write_text(f'#!{sys.executable}{text}', encoding='utf-8')
+        program.chmod(0o755)
+        return program
 
     @staticmethod
     def visible(work):
@@ -469,6 +507,26 @@ class Deploying(DialplanCase):
             self.hints(result)
             self.assertEqual(self.visible(work), {})
 
+    def test_what_a_run_has_read_never_replaces_what_another_run_has_deployed_since(self):
+        work = self.pbx()
+        acme = self.organization(work, 'acme')
+        work.db.sql("update organizations set settings = settings || '{\"recording_channels\": 2}'")
+        asked = work.path / 'asked'
+        program = work.path / 'asterisk'
+        program.write_text(f'#!/bin/sh\ntouch {asked}\nwhile [ -e {asked} ]; do sleep 0.05; done\necho Asterisk 22.1.0\n')
+        program.chmod(0o755)
+        slow = work.start('pbx-dialplan-gen', '--deploy', '--asterisk', program)
+        wait_until(asked.exists, 'the run has read the database')
+        work.db.sql(f"update organizations set settings = settings || '{OFF}' where id = '{acme}'")
+        self.organization(work, 'beta')
+        self.generate(work, '--deploy', '--asterisk', '/nowhere/asterisk', expect=75)
+        asked.unlink()
+        self.status(work.finish(slow), 0)
+        self.assertNotIn('ext_beta.conf', self.visible(work))
+        self.generate(work, '--deploy', '--asterisk', '/nowhere/asterisk')
+        self.assertIn('ext_beta.conf', self.visible(work))
+        self.assertEqual(self.generate(work, '--check', '--asterisk', '/nowhere/asterisk').out, b'')
+
     def test_two_runs_at_once_give_the_same_result_as_one(self):
         work = self.pbx()
         for number in range(20):
@@ -662,6 +720,43 @@ class WhatGoesWrong(DialplanCase):
         self.hints(result)
         self.assertEqual(set(self.visible(work)), {'pjsip.conf'})
 
+    def test_a_file_of_the_operators_that_is_not_included_any_more_is_named(self):
+        work = self.pbx()
+        self.organization(work, 'acme')
+        (work.etc / 'ext_features.conf').write_text('[features]\nexten => 1,1,NoOp()\n')
+        (work.etc / 'extensions.conf').write_text('#include "ext_features.conf"\n#include "ext_gone.conf"\n')
+        for arguments, status in ((('--check',), 1), (('--deploy', '-n'), 0), (('--deploy',), 0)):
+            result = self.generate(work, *arguments, expect=status)
+            self.says(result, r'ext_features\.conf is not included any more: there is no active organization with the prefix features')
+            self.assertNotIn('ext_gone', result.err)
+        self.assertNotIn(b'features', (work.etc / 'extensions.conf').read_bytes())
+        self.assertTrue((work.etc / 'ext_features.conf').exists())
+        self.quiet(self.generate(work, '--deploy'))
+
+    def test_a_main_file_that_is_edited_during_a_deployment_is_left_as_it_is(self):
+        work = self.pbx()
+        self.organization(work, 'acme')
+        self.generate(work, '--deploy')
+        self.organization(work, 'beta')
+        slow, log = work.start_traced('linkat', 'linkat:delay_enter=1500000:when=1', 'pbx-dialplan-gen', '--deploy')
+        wait_until(lambda: log.exists() and any(b'.conf' in path.name.encode() for path in work.etc.glob('.*')), 'it writes')
+        with open(work.etc / 'extensions.conf', 'a', encoding='utf-8') as extensions:
+            extensions.write('[operator-new]\n')
+        self.says(self.status(work.finish(slow), 75), 'extensions.conf changed meanwhile, and was left as it is')
+        self.assertTrue((work.etc / 'extensions.conf').read_text().endswith('[operator-new]\n'))
+        self.loadable(work)
+        self.generate(work, '--deploy')
+        self.assertIn('[operator-new]\n', (work.etc / 'extensions.conf').read_text())
+        self.loadable(work, complete=True)
+
+    def test_a_difference_is_seen_beside_a_row_that_is_left_out(self):
+        work = self.pbx()
+        self.organization(work, 'acme')
+        work.db.sql("insert into users (org_id, extension, full_name) select id, '1002', 'No password' from organizations")
+        self.generate(work, '--check', expect=1)
+        self.generate(work, '--deploy', expect=65)
+        self.generate(work, '--check', expect=65)
+
     def test_a_reload_without_asterisk_gives_the_reason_and_not_the_warnings_before_it(self):
         work = self.pbx()
         self.organization(work, 'acme')
@@ -678,19 +773,49 @@ class WhatGoesWrong(DialplanCase):
         work = self.pbx()
         self.organization(work, 'acme')
         self.generate(work, '--deploy', '--reload', '--asterisk', '/nowhere/asterisk', expect=69)
-        said = work.path / 'said'
-        program = work.path / 'asterisk'
-        program.write_text(f'#!/bin/sh\nfor last; do :; done; echo "$last" >>{said}\n')
-        program.chmod(0o755)
+        said, program = work.path / 'said', self.console(work)
         self.generate(work, '--deploy', '--reload', '--asterisk', program)
         self.assertEqual(sorted(said.read_text().splitlines()),
-                         ['dialplan reload', 'module reload res_pjsip.so', 'queue reload all'])
+                         ['dialplan reload', 'dialplan show', 'module reload res_pjsip.so', 'queue reload all'])
         said.unlink()
         self.generate(work, '--deploy', '--reload', '--asterisk', program)
         self.assertFalse(said.exists(), 'there was a reload without a change')
         work.db.sql("update queues set strategy = 'linear'")
         self.generate(work, '--deploy', '--reload', '--asterisk', program)
         self.assertEqual(said.read_text(), 'queue reload all\n')
+
+    def test_a_reload_that_asterisk_refuses_is_repeated_by_the_next_run(self):
+        for command, answer in (('dialplan reload', "You don't have permissions to run 'dialplan reload' command"),
+                                ('module reload res_pjsip.so', "The previous reload command didn't finish yet"),
+                                ('queue reload all', "No such command 'queue reload all' (type 'core show help')")):
+            with self.subTest(command):
+                work = self.pbx()
+                self.organization(work, 'acme')
+                program = self.console(work)
+                (work.path / 'answers').write_text(json.dumps({command: answer}))
+                result = self.generate(work, '--deploy', '--reload', '--asterisk', program, expect=69)
+                self.says(result, f'asterisk -rx "{command}" failed: {answer[:30]}')
+                self.hints(result)
+                (work.path / 'answers').unlink()
+                (work.path / 'said').unlink()
+                self.generate(work, '--deploy', '--reload', '--asterisk', program)
+                self.assertIn(command, (work.path / 'said').read_text().splitlines())
+
+    def test_a_dialplan_that_asterisk_does_not_load_is_reported(self):
+        """An included file that is missing: "dialplan reload" prints that it reloaded, and keeps the old dialplan."""
+        work = self.pbx()
+        self.organization(work, 'acme')
+        program = self.console(work)
+        (work.path / 'stuck').touch()
+        self.says(self.generate(work, '--deploy', '--reload', '--asterisk', program, expect=69),
+                  'Asterisk has reloaded its dialplan, and still has the earlier one: it lacks acme__')
+        (work.path / 'stuck').unlink()
+        self.generate(work, '--deploy', '--reload', '--asterisk', program)
+        work.db.sql(f"update organizations set settings = settings || '{OFF}'")
+        (work.path / 'stuck').touch()
+        for _ in range(2):
+            self.says(self.generate(work, '--deploy', '--reload', '--asterisk', program, expect=69),
+                      'it should not have acme__policy ')
 
 
 class Speed(DialplanCase):

@@ -180,6 +180,14 @@ TEST_CASE("the default route takes numbers with a plus too, and sends them as th
     CHECK(fixture::extensions(organization, no_emergency).find("_+X.,1,Set(CHANNEL") == std::string::npos);
 }
 
+TEST_CASE("without emergency numbers the limit of calls holds for calls without a number too") {
+    auto organization = fixture::organization();
+    organization.max_channels = "1";
+    const auto text = extensions_text(fixture::plan(organization), {fixture::spool, "", {}});
+    CHECK(text.find("^()$") == std::string::npos);
+    CHECK_THAT(text, ContainsSubstring(R"(REGEX("^(none)$" ${ARG1}))"));
+}
+
 TEST_CASE("a recording's name is in UTC, and ends with the node's name where it has one") {
     CHECK_THAT(recorder_text({fixture::spool, ""}),
                ContainsSubstring("${STRFTIME(${EPOCH},UTC,%Y%m%d-%H%M%S)}-${src}-${ARG1})\n"));
