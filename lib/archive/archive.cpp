@@ -68,6 +68,7 @@ Exit archive_recordings(const ArchiveOptions& options) {
     if (options.places.remote.empty())
         throw Error{Exit::config, "no remote is configured, so there is nowhere to archive to",
                     "set --remote or PBX_REMOTE to an rclone path such as gcs:bucket/recordings; see pbx.conf(5)"};
+    options.places.require_apart();
     output::go_on_without_reader();
     const recording::Metrics::Counters counters{
         {"legs_moved", "Legs that left the spool for the archive."},

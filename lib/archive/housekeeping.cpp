@@ -124,7 +124,10 @@ void trim_stitched(ArchiveContext& context, const Folder& spool, const Folder& s
             context.report.add_removed_copy(name, bytes);
     };
     const recording::Eviction eviction{stitched, context.remote, context.options.places.remote};
-    const auto freed = eviction.run(goal, {add, context.options.dry_run}, context.deadline);
+    const auto fail = [&](const std::string& name, const Error& error) {
+        context.report.add_failure(Shelf::stitched, name, error);
+    };
+    const auto freed = eviction.run(goal, {add, fail, context.options.dry_run}, context.deadline);
     if (freed < goal.bytes && space.missing() > 0 && !context.options.dry_run)
         log::warn(
             "the disk of {} is {} bytes short of the reserve, and the archive has none of the stitched recordings "

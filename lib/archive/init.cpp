@@ -13,10 +13,14 @@
 #include "remote/archive_marker.hpp"
 #include "remote/remote.hpp"
 #include "remote/store_text.hpp"
+#include "spool/archived_mark.hpp"
 
 #include <chrono>
+#include <cstddef>
+#include <filesystem>
 #include <optional>
 #include <string>
+#include <system_error>
 
 namespace pbx::archive {
 
@@ -78,6 +82,7 @@ class ArchiveInit {
         }
         const auto marker = make_archive_marker(current_second());
         store_text(remote_, Shelf::legs, archive_marker_name, to_json(marker), deadline_);
+        options_.places.require_apart();
         remote_.sync(deadline_);
         require_stored(marker);
         remember(marker.id);
@@ -97,9 +102,26 @@ class ArchiveInit {
         keep_in_spool(id);
     }
 
+    // Another archive begins where this machine knew one: its recordings are not in this one.
     void keep_in_spool(const std::string& id) const {
-        if (!options_.dry_run)
-            keep_known_archive(spool_, remote_.display_path(), id, deadline_);
+        if (options_.dry_run)
+            return;
+        const auto before = known_archive(spool_, remote_.display_path());
+        if (before && *before != id)
+            forget_stitched_copies();
+        keep_known_archive(spool_, remote_.display_path(), id, deadline_);
+    }
+
+    void forget_stitched_copies() const {
+        std::error_code ignored;
+        if (!std::filesystem::exists(options_.places.stitched, ignored))
+            return;
+        const auto stitched = Folder::open(options_.places.stitched);
+        std::size_t forgotten = 0;
+        stitched.for_each_name(
+            [&](const std::string& name) { forgotten += spool::ArchivedMark::remove(stitched.path_of(name)) ? 1 : 0; });
+        if (forgotten > 0)
+            log::warn("{} stitched recordings on this disk will be copied to the new archive", forgotten);
     }
 
     const InitOptions& options_;
@@ -117,6 +139,7 @@ Exit init_archive(const InitOptions& options) {
     if (options.places.remote.empty())
         throw Error{Exit::config, "no remote is configured, so there is no place for an archive",
                     "set --remote or PBX_REMOTE to an rclone path such as gcs:bucket/recordings; see pbx.conf(5)"};
+    options.places.require_apart();
     const auto spool = Folder::open(options.places.spool);
     std::optional<RunLock> lock;
     if (!options.dry_run)

@@ -11,6 +11,7 @@
 #include "base/log.hpp"
 #include "base/moment.hpp"
 #include "base/name.hpp"
+#include "remote/archive_marker.hpp"
 #include "spool/archived_mark.hpp"
 #include "spool/halves.hpp"
 #include "spool/leg_file.hpp"
@@ -73,7 +74,11 @@ class LegMoves {
     void list(const std::function<void(const std::string& path)>& each) {
         folders_.for_each_name(
             days_,
-            [&](const spool::Day& day, const Folder&, const std::string& name) {
+            [&](const spool::Day& day, const Folder& folder, const std::string& name) {
+                if (name == archive_marker_name)
+                    throw Error{Exit::config,
+                                "folder " + folder.path().native() + " is a part of an archive: it has " + name,
+                                "give --remote and --spool places of their own"};
                 each(spool::path_below_spool(day, name));
             },
             [&](const Error& error) { context_.report.add_run_failure(error); });

@@ -12,6 +12,11 @@ namespace pbx::archive {
 namespace {
 
 void read_back_hashes(ArchiveContext& context, Shelf shelf, FoundObjects& found) {
+    if (found.objects.empty())
+        return;
+    if (!context.remote.has_own_hashes(context.deadline))
+        for (auto& [name, object] : found.objects)
+            object.md5.clear();
     std::map<std::string, RemoteObject> unknown;
     std::uint64_t bytes = 0;
     for (const auto& [name, object] : found.objects)

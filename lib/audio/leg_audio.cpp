@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstring>
 #include <exception>
@@ -28,8 +29,10 @@ LegAudio::LegAudio(Fd file, std::string what) : file_{std::move(file)}, what_{st
     const auto size = static_cast<std::uint64_t>(status.st_size);
     const auto available = size - std::min(size, header_.data_offset);
     const auto declared = header_.data_size;
-    // Asterisk writes both sizes when it closes the file: if both are still zero, it never closed the file.
-    unfinished_ = declared == 0 && available > 0 && header_.riff_size + 8 <= header_.data_offset;
+    // Asterisk writes both sizes when it closes the file: if both are still zero, it never closed the file. A machine
+    // that lost its power, or a recorder that continued the file and died, leaves sizes that end before the audio does.
+    const bool is_open = declared == 0 && available > 0 && header_.riff_size + 8 <= header_.data_offset;
+    unfinished_ = is_open || (declared != WavHeader::open_ended && declared < available && !has_chunks_behind(size));
     const bool to_the_end = unfinished_ || declared == WavHeader::open_ended;
     truncated_ = !to_the_end && declared > available;
     data_bytes_ = to_the_end ? available : std::min(declared, available);
@@ -37,6 +40,27 @@ LegAudio::LegAudio(Fd file, std::string what) : file_{std::move(file)}, what_{st
     const auto blocks = data_bytes_ / header_.format.block;
     frames_ = header_.format.tag == WavFormat::gsm ? blocks * gsm_block_frames : blocks;
     whole_ = frames_;
+}
+
+// Whether what follows the data are RIFF chunks up to the end of the file.
+bool LegAudio::has_chunks_behind(std::uint64_t size) const {
+    constexpr std::size_t head = 8;
+    constexpr int most = 64;
+    auto at = header_.data_offset + header_.data_size + header_.data_size % 2;
+    for (int chunks = 0; chunks < most && at + head <= size; ++chunks) {
+        std::array<char, head> bytes{};
+        if (read_at(file_.get(), bytes, at, what_) != head)
+            return false;
+        if (!std::all_of(bytes.begin(), bytes.begin() + 4, [](char c) { return c >= ' ' && c <= '~'; }))
+            return false;
+        std::uint64_t length = 0;
+        for (std::size_t i = head; i-- > 4;)
+            length = length << 8U | static_cast<unsigned char>(bytes[i]);
+        at += head + length;
+        if (at < size)
+            at += length % 2;
+    }
+    return at >= size ? at <= size + 1 : size - at < 2;
 }
 
 void LegAudio::keep_first(Frames frames) {

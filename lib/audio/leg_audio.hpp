@@ -24,9 +24,9 @@ struct LegShape {
 
 class LegAudio {
   public:
-    /// Reads the header. Where its sizes were never written (Asterisk crashed), the audio goes to the end of the file;
-    /// where it declares more than the file has, the audio is what the file has. Throws Error: data when it is not a
-    /// WAV file, io.
+    /// Reads the header. Where its sizes were not written (Asterisk crashed), or not those of the end, the audio goes
+    /// to the end of the file; where it declares more than the file has, the audio is what the file has. Throws Error:
+    /// data when it is not a WAV file, io.
     LegAudio(Fd file, std::string what);
 
     const WavFormat& format() const { return header_.format; }
@@ -35,7 +35,7 @@ class LegAudio {
     /// Uses only the first `frames` from now on; whole_frames() stays the number in the file.
     void keep_first(Frames frames);
     Frames whole_frames() const { return whole_; }
-    bool unfinished() const { return unfinished_; } ///< sizes were still zero
+    bool unfinished() const { return unfinished_; } ///< its sizes end before the audio does
     bool truncated() const { return truncated_; }   ///< the file has fewer bytes than its header declares
 
     LegShape shape() const { return {header_.format, frames_, whole_}; }
@@ -46,6 +46,8 @@ class LegAudio {
     const std::string& what() const { return what_; }
 
   private:
+    bool has_chunks_behind(std::uint64_t size) const;
+
     Fd file_;
     std::string what_;
     WavHeader header_;

@@ -120,7 +120,7 @@ std::optional<WavHeader> parse_wav_header(std::string_view beginning, std::uint6
 
     WavHeader header;
     header.riff_size = number(beginning, 4, 4);
-    std::uint64_t long_data_size = 0;
+    std::optional<std::uint64_t> long_data_size; // of RF64
     bool has_format = false;
     std::uint64_t at = 12;
     while (at + 8 <= beginning.size()) {
@@ -131,7 +131,7 @@ std::optional<WavHeader> parse_wav_header(std::string_view beginning, std::uint6
             if (!has_format)
                 throw not_a_wav("its data chunk comes before its format chunk");
             header.data_offset = body;
-            header.data_size = rf64 && size == WavHeader::open_ended ? long_data_size : size;
+            header.data_size = rf64 && size == WavHeader::open_ended && long_data_size ? *long_data_size : size;
             return header;
         }
         const bool wanted = id == "fmt " || id == "ds64" || id == "LIST";

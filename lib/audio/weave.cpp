@@ -139,6 +139,10 @@ std::string WeaveRecord::comment() const {
 }
 
 std::optional<WeaveRecord> WeaveRecord::from(const WavInfo& info) {
+    // A comment may be anything, and JSON can take fifty times its size in memory.
+    constexpr std::size_t longest = 65536;
+    if (info.comment.size() > longest)
+        return std::nullopt;
     const auto json = nlohmann::json::parse(info.comment, nullptr, false);
     if (!json.is_object() || !json.contains("woven"))
         return std::nullopt;

@@ -56,7 +56,7 @@ constexpr const char* storing = R"(
         levels = excluded.levels, unfinished = excluded.unfinished, archived_at = excluded.archived_at,
         verified_at = case when recordings.size = excluded.size and recordings.md5 = excluded.md5
                            then recordings.verified_at end
-    where excluded.archived_at > recordings.archived_at)";
+    where excluded.archived_at > recordings.archived_at or recordings.archived_at > now())";
 
 constexpr const char* finding = R"(
     select case r.shelf when 'stitched' then 'stitched/' else '' end || r.name, r.size, r.md5, coalesce(r.sha256, ''),

@@ -68,7 +68,7 @@ std::uint64_t Eviction::run(const EvictionGoal& goal, const EvictionSteps& steps
         std::vector<Candidate> asked{oldest.begin(), end};
         oldest.erase(oldest.begin(), end);
         last = asked.back();
-        for (const auto& candidate : confirmed(std::move(asked), steps.dry_run, deadline)) {
+        for (const auto& candidate : confirmed(std::move(asked), steps, deadline)) {
             if (may_stay(candidate))
                 break;
             if (!steps.dry_run && !remove(candidate))
@@ -105,22 +105,36 @@ std::vector<Eviction::Candidate> Eviction::find_oldest(const Candidate& last) co
 }
 
 // The candidates that the remote has with the same size and MD5.
-std::vector<Eviction::Candidate> Eviction::confirmed(std::vector<Candidate> candidates, bool dry_run,
+std::vector<Eviction::Candidate> Eviction::confirmed(std::vector<Candidate> candidates, const EvictionSteps& steps,
                                                      const Deadline& deadline) const {
     std::vector<std::string> names;
     names.reserve(candidates.size());
     for (const auto& candidate : candidates)
         names.push_back(candidate.name);
     const auto found = find_objects(remote_, Shelf::stitched, names, deadline);
-    throw_first(found.failures);
+    if (found.failures.size() == names.size())
+        throw_first(found.failures);
     std::erase_if(candidates, [&](const Candidate& candidate) {
         const auto object = found.objects.find(candidate.name);
-        return object == found.objects.end() || !is_confirmed(candidate, object->second);
+        return object == found.objects.end() || !try_to_confirm(candidate, object->second, steps);
     });
+    for (const auto& [name, error] : found.failures)
+        steps.failed(name, error);
     // What was uploaded to a folder of this machine may still wait in its memory.
-    if (!candidates.empty() && !dry_run)
+    if (!candidates.empty() && !steps.dry_run)
         remote_.sync(deadline);
     return candidates;
+}
+
+// One recording that cannot be read does not keep the others on the disk.
+bool Eviction::try_to_confirm(const Candidate& candidate, const RemoteObject& object,
+                              const EvictionSteps& steps) const {
+    try {
+        return is_confirmed(candidate, object);
+    } catch (const Error& error) {
+        steps.failed(candidate.name, error);
+        return false;
+    }
 }
 
 // Only a recording that has the mark: its facts are known, and a copy in a remote without hashes was read back. The

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/deadline.hpp"
+#include "base/error.hpp"
 #include "base/folder.hpp"
 #include "recording/local_legs.hpp"
 #include "remote/remote.hpp"
@@ -23,6 +24,8 @@ struct EvictionGoal {
 /// What happens with each recording.
 struct EvictionSteps {
     std::function<void(const std::string& name, std::uint64_t bytes)> removed;
+    /// Stays, since it cannot be read, or the remote cannot be asked about it.
+    std::function<void(const std::string& name, const Error& error)> failed;
     bool dry_run = false; ///< call `removed`, and remove nothing
 };
 
@@ -46,7 +49,9 @@ class Eviction {
     };
 
     std::vector<Candidate> find_oldest(const Candidate& last) const;
-    std::vector<Candidate> confirmed(std::vector<Candidate> candidates, bool dry_run, const Deadline& deadline) const;
+    std::vector<Candidate> confirmed(std::vector<Candidate> candidates, const EvictionSteps& steps,
+                                     const Deadline& deadline) const;
+    bool try_to_confirm(const Candidate& candidate, const RemoteObject& object, const EvictionSteps& steps) const;
     bool is_confirmed(const Candidate& candidate, const RemoteObject& object) const;
     bool remove(const Candidate& candidate) const;
 

@@ -2,6 +2,9 @@
 #include "recording/places.hpp"
 
 #include "base/error.hpp"
+#include "remote/archive_marker.hpp"
+
+#include <fmt/format.h>
 
 #include <filesystem>
 
@@ -52,6 +55,25 @@ void Places::resolve() {
     if (plain(stitched) == spool_path)
         throw Error{Exit::config, "the stitched folder is the spool itself: " + stitched,
                     "legs are moved away from there; give stitched recordings a folder of their own"};
+}
+
+// A remote may lead to a folder of this machine by a path, a link, an alias or a server; what shows it is the marker.
+void Places::require_apart() const {
+    if (remote.empty())
+        return;
+    for (const auto& folder : {spool, stitched, stitch_src}) {
+        const auto path = plain(folder);
+        const auto has_marker = [](const std::filesystem::path& place) {
+            std::error_code ignored;
+            return std::filesystem::exists(place / archive_marker_name, ignored);
+        };
+        if (has_marker(path) || (path.filename() == "stitched" && has_marker(path.parent_path())))
+            throw Error{Exit::config,
+                        fmt::format("folder {} is a part of an archive: {} is there. Nothing was removed", folder,
+                                    archive_marker_name),
+                        "give --remote, --spool, --stitched and --stitch-src places of their own; if the marker was "
+                        "copied there by mistake, remove it"};
+    }
 }
 
 } // namespace pbx::recording

@@ -24,6 +24,10 @@ struct Places {
     /// Throws Error (config) when stitch_src lies inside the spool, where the archive's move would sweep it up.
     void resolve();
 
+    /// Throws Error (config) when a folder of ours is a part of the archive: then a recording would be taken for its
+    /// own copy there, and removed.
+    void require_apart() const;
+
     /// How rows name legs in this spool. Throws Error (io).
     db::LegNaming naming() const;
 };

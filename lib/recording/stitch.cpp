@@ -330,6 +330,7 @@ class StitchRun {
 } // namespace
 
 Exit stitch(const StitchOptions& options) {
+    options.places.require_apart();
     output::go_on_without_reader();
     const Metrics::Counters counters{
         {"calls_stitched", "Calls whose stitched recording was written."},

@@ -61,9 +61,12 @@ void StitchRoom::make_room(std::uint64_t bytes, const Deadline& deadline) {
     const auto note = [](const std::string& name, std::uint64_t size) {
         log::note("removed {} ({} bytes), which the archive has, to make room", name, size);
     };
+    const auto fault = [](const std::string& name, const Error& error) {
+        log::note("{} stays: {}", name, error.what());
+    };
     try {
         const Eviction eviction{stitched_, *sources_.archive(), places_.remote};
-        can_make_room_ = eviction.run({{}, bytes}, {note}, deadline) >= bytes;
+        can_make_room_ = eviction.run({{}, bytes}, {note, fault}, deadline) >= bytes;
     } catch (const Error& error) {
         log::note("cannot make room: {}", error.what());
     }

@@ -192,12 +192,19 @@ std::map<std::string, std::string> parse_hashes(std::string_view out, const std:
     constexpr std::size_t digits = 32;
     const std::set<std::string_view> names{asked.begin(), asked.end()};
     std::map<std::string, std::string> result;
+    std::set<std::string_view> doubtful; // a store may have two objects of one name
     // A last line without an end may lack the end of its name.
     for (const auto line : Lines{out.substr(0, out.rfind('\n') + 1)}) {
         if (line.size() > digits + 2 && line.substr(digits, 2) == "  " && names.contains(line.substr(digits + 2)) &&
-            is_md5(line.substr(0, digits)))
-            result.insert_or_assign(std::string{line.substr(digits + 2)}, std::string{line.substr(0, digits)});
+            is_md5(line.substr(0, digits))) {
+            const auto name = line.substr(digits + 2);
+            const auto md5 = line.substr(0, digits);
+            if (const auto [known, is_new] = result.emplace(name, md5); !is_new && known->second != md5)
+                doubtful.insert(name);
+        }
     }
+    for (const auto name : doubtful)
+        result.erase(std::string{name});
     return result;
 }
 
@@ -213,7 +220,8 @@ std::optional<StorageFeatures> parse_features(std::string_view out) {
     auto folder = string_at(answer, "Root");
     const bool is_local = has("IsLocal") && !has("WrapFs") && folder.starts_with('/');
     const bool is_encrypted = string_at(answer, "String").starts_with("Encrypted drive ");
-    return StorageFeatures{has("BucketBased"), is_encrypted, is_local, std::move(folder)};
+    const bool has_own_hashes = !has("WrapFs") || is_encrypted;
+    return StorageFeatures{has("BucketBased"), is_encrypted, has_own_hashes, is_local, std::move(folder)};
 }
 
 std::variant<TransferStats, std::string> parse_log_line(std::string_view line) {

@@ -54,15 +54,17 @@ struct ListAnswer {
 };
 ListAnswer parse_list(std::string_view out, const std::vector<std::string>& asked);
 
-/// MD5 by name, from `hashsum MD5`. Names that were not asked for and an incomplete last line are ignored.
+/// MD5 by name, from `hashsum MD5`. Names that were not asked for, names with two different hashes and an incomplete
+/// last line are ignored.
 std::map<std::string, std::string> parse_hashes(std::string_view out, const std::vector<std::string>& asked);
 
 /// What `backend features` reports about the storage.
 struct StorageFeatures {
     bool is_bucket = false;
-    bool is_encrypted = false; ///< by rclone's crypt
-    bool is_local = false;     ///< a folder of this machine, not wrapped
-    std::string local_folder;  ///< the remote's path on this machine, where is_local
+    bool is_encrypted = false;  ///< by rclone's crypt
+    bool has_own_hashes = true; ///< false: rclone's hasher, chunker or compress remembers hashes of what it was given
+    bool is_local = false;      ///< a folder of this machine, not wrapped
+    std::string local_folder;   ///< the remote's path on this machine, where is_local
 };
 /// Nothing when the output makes no sense.
 std::optional<StorageFeatures> parse_features(std::string_view out);

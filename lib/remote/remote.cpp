@@ -132,6 +132,9 @@ void Remote::sync(const Deadline& deadline) {
     if (!storage.is_local) {
         // crypt, union and alias may lie above a folder of this machine.
         ::sync();
+        // Whatever disk holds it may have been unmounted since the marker was read.
+        marker_text_.reset();
+        require_archive(deadline);
         return;
     }
     const Fd fd{::open(storage.local_folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};

@@ -45,6 +45,9 @@ class Remote {
     void require_archive(const Deadline& deadline);
 
     /// Whether it keeps the MD5 of its objects, so that a listing has it at no cost. Throws Error.
+    /// Whether its hashes are those of the stored bytes: hasher, chunker and compress remember those of what they were
+    /// given.
+    bool has_own_hashes(const Deadline& deadline) { return features(deadline).has_own_hashes; }
     bool lists_hashes(const Deadline& deadline) { return features(deadline).is_bucket; }
 
     /// Throws Error (unavailable) for a bucket that does not exist: an upload would create it. A folder may be missing.

@@ -37,6 +37,10 @@ bool ArchivedMark::set(int fd, const struct stat& file, const std::string& md5) 
     return ::fsetxattr(fd, attribute, value.data(), value.size(), 0) == 0;
 }
 
+bool ArchivedMark::remove(const std::string& path) {
+    return ::lremovexattr(path.c_str(), attribute) == 0;
+}
+
 std::optional<RemoteObject> ArchivedMark::earlier_copy(int fd) const {
     std::array<char, 256> value{};
     const auto length = ::fgetxattr(fd, attribute, value.data(), value.size());

@@ -24,6 +24,9 @@ class ArchivedMark {
     /// the file belongs to another user.
     bool set(int fd, const struct stat& file, const std::string& md5) const;
 
+    /// Takes the mark away from the file at `path`. False when it had none.
+    static bool remove(const std::string& path);
+
     /// The copy of the open file that an earlier run stored, even if the file has changed since.
     std::optional<RemoteObject> earlier_copy(int fd) const;
 

@@ -3,6 +3,7 @@
 
 #include "base/error.hpp"
 #include "base/name.hpp"
+#include "spool/removal.hpp"
 
 #include <algorithm>
 #include <array>
@@ -36,15 +37,18 @@ std::string leg_of(const std::string& file) {
     return file.substr(0, file.size() - ending->text.size()) + std::string{leg_ending};
 }
 
-// The file of the leg with this ending, if it has one. "a.caller.wav16" belongs to "a.wav", and not to "a.caller.wav".
-std::optional<Half> find_file(const Folder& folder, const std::string& leg, std::string_view ending) {
+// The name of the leg's file with this ending. "a.caller.wav16" belongs to "a.wav", and not to "a.caller.wav".
+std::optional<std::string> file_name(const std::string& leg, std::string_view ending) {
     if (leg.size() <= leg_ending.size() || !leg.ends_with(leg_ending))
         return std::nullopt;
     auto name = leg.substr(0, leg.size() - leg_ending.size()) + std::string{ending};
-    if (leg_of(name) != leg)
-        return std::nullopt;
-    const auto found = folder.look(name);
-    return found ? std::optional{Half{std::move(name), *found}} : std::nullopt;
+    return leg_of(name) == leg ? std::optional{std::move(name)} : std::nullopt;
+}
+
+std::optional<Half> find_file(const Folder& folder, const std::string& leg, std::string_view ending) {
+    auto name = file_name(leg, ending);
+    const auto found = name ? folder.look(*name) : std::nullopt;
+    return found ? std::optional{Half{*std::move(name), *found}} : std::nullopt;
 }
 
 } // namespace
@@ -102,8 +106,10 @@ Halves HalvesFolder::find_halves(const std::string& leg) const {
 }
 
 bool HalvesFolder::has(const std::string& leg) const {
-    return std::any_of(endings.begin(), endings.end(),
-                       [&](const Ending& ending) { return find_file(folder_, leg, ending.text).has_value(); });
+    return std::any_of(endings.begin(), endings.end(), [&](const Ending& ending) {
+        const auto name = file_name(leg, ending.text);
+        return name && (folder_.look(*name) || folder_.look(hidden_name(*name)));
+    });
 }
 
 } // namespace pbx::spool

@@ -20,20 +20,16 @@ namespace {
 
 constexpr std::string_view prefix = ".pbx-removing-";
 
-std::string hidden(const std::string& name) {
-    return std::string{prefix} + name;
-}
-
 bool rename(const Folder& folder, const std::string& from, const std::string& to) {
     return ::renameat2(folder.fd(), from.c_str(), folder.fd(), to.c_str(), RENAME_NOREPLACE) == 0;
 }
 
 bool restore(const Folder& folder, const std::string& name) {
-    if (rename(folder, hidden(name), name))
+    if (rename(folder, hidden_name(name), name))
         return true;
     const auto why = system_error(Exit::io,
-                                  "cannot give the recording " + shown(folder.path_of(hidden(name))) + " the name " +
-                                      shown(name) + " again",
+                                  "cannot give the recording " + shown(folder.path_of(hidden_name(name))) +
+                                      " the name " + shown(name) + " again",
                                   errno);
     log::warn("{}", why.what());
     return false;
@@ -41,10 +37,14 @@ bool restore(const Folder& folder, const std::string& name) {
 
 } // namespace
 
+std::string hidden_name(const std::string& name) {
+    return std::string{prefix} + name;
+}
+
 bool remove_unless_opened(const Folder& folder, const std::vector<LeasedFile>& files) {
     std::vector<std::string> renamed;
     for (const auto& file : files) {
-        if (!rename(folder, file.name, hidden(file.name)))
+        if (!rename(folder, file.name, hidden_name(file.name)))
             break; // a name that is too long, a file system without the call
         renamed.push_back(file.name);
     }
@@ -58,7 +58,7 @@ bool remove_unless_opened(const Folder& folder, const std::vector<LeasedFile>& f
     if (is_wanted || !is_restored)
         return false;
     for (const auto& file : files)
-        folder.remove(renamed.size() < files.size() ? file.name : hidden(file.name));
+        folder.remove(renamed.size() < files.size() ? file.name : hidden_name(file.name));
     return true;
 }
 

@@ -20,6 +20,8 @@ struct LeasedFile {
 /// Throws Error (cant_create).
 bool remove_unless_opened(const Folder& folder, const std::vector<LeasedFile>& files);
 
+/// The name that a file has while it is removed, and after a run that was killed then.
+std::string hidden_name(const std::string& name);
 /// The file's own name if `name` is one that a killed run has left; otherwise empty.
 std::string original_name(const std::string& name);
 

@@ -5,7 +5,7 @@ import json
 import shutil
 import sys
 
-from archiving import CALL, Archiving
+from archiving import CALL, Archiving, crypt
 from sound import pcm, ramp
 from workdir import ARCHIVE_ID, BELOW, MARKER, MARKER_TEXT, main
 
@@ -170,6 +170,52 @@ class Init(Marker):
             self.status(machine.finish(run), 0)
         self.assertEqual(self.remembered(work), [[work.remote.path, self.marker(work)['id']]])
 
+    def aliased(self, work, folder, name='back'):
+        """A remote that leads to the folder by another way than its path."""
+        with open(work.rclone_conf, 'a', encoding='utf-8') as conf:
+            conf.write(f'[{name}]\ntype = alias\nremote = {folder}\n')
+        return f'{name}:'
+
+    def test_a_remote_that_leads_to_the_spool_is_refused_and_every_leg_stays(self):
+        work = self.new_pbx(remote='local')
+        link = work.path / 'link'
+        link.symlink_to(work.spool)
+        legs = self.legs(work, 2)
+        for remote in (work.spool, link, self.aliased(work, work.spool)):
+            with self.subTest(remote):
+                result = self.init(work, '--remote', remote, status=78)
+                self.says(result, 'is a part of an archive: .pbx-archive.json is there. Nothing was removed')
+                self.hints(result)
+                self.assertEqual(self.remembered(work), [])
+                for tool in ('pbx-archive', 'pbx-stitch'):
+                    self.status(work.run(tool, '--remote', remote), 78)
+                self.assertEqual(work.legs_in_spool(), sorted(legs))
+                (work.spool / MARKER).unlink()
+
+    def test_a_folder_of_ours_that_is_in_the_archive_is_refused(self):
+        work = self.workdir(remote='local')
+        legs = self.legs(work, 2)
+        self.archive(work)
+        for option, folder in (('--stitch-src', work.remote.folder), ('--stitched', work.remote.folder / 'stitched'),
+                               ('--stitched', work.remote.folder)):
+            with self.subTest(f'{option} {folder}'):
+                for tool in (('pbx-archive', '--keep-stitched', '1s'), ('pbx-stitch',)):
+                    self.says(self.status(work.run(*tool, option, folder), 78), 'is a part of an archive')
+        self.assertEqual(work.remote.files(), legs)
+
+    def test_recordings_are_copied_to_an_archive_that_replaces_another(self):
+        work = self.workdir(remote='local')
+        work.three_legs()
+        self.status(work.run('pbx-stitch'), 0)
+        self.archive(work)
+        stored = work.remote.files()
+        self.assertIn(f'stitched/{CALL}.wav', stored)
+        shutil.rmtree(work.remote.folder)
+        work.remote.folder.mkdir()
+        self.says(self.init(work, '--replace'), '1 stitched recordings on this disk will be copied to the new archive')
+        self.archive(work)
+        self.assertEqual(work.remote.files(), {f'stitched/{CALL}.wav': stored[f'stitched/{CALL}.wav']})
+
     def test_passwords_in_the_remote_are_neither_shown_nor_remembered(self):
         work = self.new_pbx()
         remote = f':gcs,anonymous,bucket_policy_only,client_secret=hunter22,endpoint="{work.cloud.endpoint}":bkt/{BELOW}'
@@ -291,9 +337,52 @@ class WithoutMarker(Marker):
     def test_an_audit_does_not_list_the_marker_and_a_run_does_not_replace_it(self):
         work = self.workdir()
         work.leg(MARKER, b'x')
-        self.quiet(self.archive(work))
+        self.says(self.archive(work, status=78), 'is a part of an archive: .pbx-archive.json is there')
         self.assertEqual(self.marker(work), json.loads(MARKER_TEXT))
         self.assertNotIn(MARKER, self.archive(work, 'audit').text)
+
+
+class DuringTheRun(Archiving):
+    def test_no_leg_leaves_when_the_disk_of_the_archive_goes_away_during_the_run(self):
+        """As when a disk is unmounted: an empty folder is in its place."""
+        for kind in ('local', 'crypt', 'sftp', 'webdav'):
+            with self.subTest(kind):
+                work = self.workdir(remote='local' if kind == 'crypt' else kind)
+                if kind == 'crypt':
+                    crypt(work)
+                legs = self.legs(work, 3)
+                folder, wrapper = work.remote.folder, work.path / 'unmounting-rclone'
+                wrapper.write_text(f'#!/bin/sh\ncase "$*" in *copy*) [ -d {folder}.disk ] || {{ mv {folder} {folder}.disk; '
+                                   f'mkdir {folder}; }} ;; esac\nexec rclone "$@"\n', encoding='utf-8')
+                wrapper.chmod(0o755)
+                self.archive(work, '--rclone', wrapper, status=69)
+                self.assertEqual(work.legs_in_spool(), sorted(legs))
+
+    def test_hashes_that_rclone_remembers_are_no_proof(self):
+        """hasher, chunker and compress answer with the MD5 of what they were given; here the stored bytes change afterwards."""
+        for kind, options in (('hasher', 'hashes = md5\nmax_age = off'), ('chunker', 'hash_type = md5all'), ('compress', '')):
+            with self.subTest(kind):
+                work = self.workdir(remote='local')
+                work.rclone_conf.write_text(f'[wrapped]\ntype = {kind}\nremote = {work.remote.folder}\n{options}\n', encoding='utf-8')
+                work.env['PBX_REMOTE'] = 'wrapped:'
+                self.status(work.run('pbx-archive', 'init', '--replace'), 0)
+                legs = self.legs(work, 1)
+                wrapper, stored = work.path / 'flipping-rclone', work.path / 'flip'
+                stored.write_text(f'''#!{sys.executable}
+import os, pathlib
+for path in pathlib.Path("{work.remote.folder}").rglob("20260418*"):
+    status, data = path.stat(), bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 16
+    path.write_bytes(data)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+''', encoding='utf-8')
+                stored.chmod(0o755)
+                wrapper.write_text(f'#!/bin/sh\nrclone "$@"\nstatus=$?\ncase "$*" in *copy*) {stored} ;; esac\nexit $status\n',
+                                   encoding='utf-8')
+                wrapper.chmod(0o755)
+                result = work.run('pbx-archive', '--rclone', wrapper)
+                self.assertNotEqual(result.status, 0, str(result))
+                self.assertEqual(work.legs_in_spool(), sorted(legs))
 
 
 class Readers(Marker):

@@ -280,6 +280,31 @@ def side_of_bytes(data, work, number):
     return side(path, number)
 
 
+class Continued(Halved):
+    def test_halves_whose_sizes_end_before_their_audio_are_used_to_their_end(self):
+        """A machine lost its power after the recorder had gone on in its files."""
+        work = self.workdir(remote=None)
+        work.cdr(CALL, LEG, billsec=3)
+        self.halves(work, caller=pcm(ramp(1.0, 1)) + ramp(2.0, 6), called=pcm(ramp(1.0, 2)) + ramp(2.0, 7))
+        self.says(self.stitch(work, '-v'), 'was never finished, since its recorder died; its audio is used to its end')
+        self.assertEqual(soxi(work.spool / LEG)[2], 3 * 8000)
+        self.assertEqual(self.left(work), [])
+
+    def test_a_run_that_is_killed_between_the_removals_of_two_halves_is_repaired(self):
+        for after in range(1, 5):
+            with self.subTest(after=after):
+                work = self.one_leg(remote='local')
+                run, _ = work.start_traced('unlinkat', f'unlinkat:signal=KILL:when={after}', 'pbx-stitch')
+                run.communicate()
+                work.run('pbx-archive')
+                self.stitch(work)
+                self.quiet(self.status(work.run('pbx-archive'), 0))
+                self.assertEqual(self.left(work), [])
+                served = self.status(work.run('pbx-recording-fetch', CALL), 0)
+                (work.path / 'served.wav').write_bytes(served.out)
+                self.assertEqual([side(work.path / 'served.wav', number) for number in (1, 2)], [CALLER[44:], CALLED[44:]])
+
+
 class Hostile(Halved):
     def test_links_and_pipes_in_the_folder_are_not_opened(self):
         work = self.workdir(remote=None)

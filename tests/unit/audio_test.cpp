@@ -127,6 +127,31 @@ TEST_CASE("a leg whose sizes were never written is read to its end") {
     CHECK(leg.data_bytes() == 6);
 }
 
+TEST_CASE("a leg whose sizes end before its audio does is read to its end") {
+    const TemporaryFolder folder;
+    const auto continued = wav::leg(std::string(1000, 'x')) + std::string(2000, 'y');
+    const auto leg = open_leg(folder, continued);
+    CHECK(leg.unfinished());
+    CHECK(leg.frames() == 1500);
+    auto without_size = wav::leg(std::string(1000, 'x'));
+    without_size.replace(without_size.size() - 1004, 4, std::string(4, '\0'));
+    CHECK(open_leg(folder, without_size).frames() == 500);
+    auto long_form = without_size;
+    long_form.replace(0, 8, "RF64\xff\xff\xff\xff").replace(long_form.size() - 1004, 4, "\xff\xff\xff\xff");
+    CHECK(open_leg(folder, long_form).frames() == 500);
+}
+
+TEST_CASE("chunks behind the audio are none of it") {
+    const TemporaryFolder folder;
+    const auto audio = std::string(1000, 'x');
+    for (const auto& behind : {wav::chunk("LIST", "INFOabcd"), wav::chunk("id3 ", "abc") + wav::chunk("junk", ""),
+                               wav::chunk("junk", "abc").substr(0, 11), std::string(1, '\0')}) {
+        const auto leg = open_leg(folder, wav::file(wav::format() + wav::chunk("data", audio) + behind));
+        CHECK_FALSE(leg.unfinished());
+        CHECK(leg.frames() == 500);
+    }
+}
+
 TEST_CASE("a leg that is shorter than its header states yields the samples that exist") {
     const TemporaryFolder folder;
     const auto leg = open_leg(folder, wav::leg(std::string(1000, 'x')).substr(0, 544));
