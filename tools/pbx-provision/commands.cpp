@@ -17,14 +17,15 @@ namespace {
 // What every kind of row has: add, list, remove.
 CLI::App* row(CLI::App& app, CommandLine& line, RowKind kind, const std::string& word, const std::string& name,
               std::function<Exit()> add) {
-    auto* rows = group(app, word, "Add, list, show, change or remove a " + word);
-    auto* adding = command(*rows, line, prints_change, "add", "Add a " + word, std::move(add));
+    const auto noun = word == "did" ? "DID" : word;
+    auto* rows = group(app, word, "Add, list, show, change or remove " + noun + "s");
+    auto* adding = command(*rows, line, prints_change, "add", "Add a " + noun, std::move(add));
     adding->add_option(name, line.name, "Its name")->required();
     take_org(adding, line);
-    auto* list = command(*rows, line, reads, "list", "List all",
+    auto* list = command(*rows, line, reads, "list", "List " + noun + "s",
                          [&line, kind] { return list_rows(line.context, kind, line.organization); });
     take_org(list, line, false);
-    auto* remove = command(*rows, line, changes, "remove", "Remove one",
+    auto* remove = command(*rows, line, changes, "remove", "Remove a " + noun,
                            [&line, kind] { return remove_row(line.context, kind, line.organization, line.name); });
     remove->add_option(name, line.name, "Its name")->required();
     take_org(remove, line);
@@ -32,28 +33,29 @@ CLI::App* row(CLI::App& app, CommandLine& line, RowKind kind, const std::string&
 }
 
 void organizations(CLI::App& app, CommandLine& line) {
-    auto* org = group(app, "org", "Add, list, suspend, resume or delete an organization");
+    auto* org = group(app, "org", "Add, list, show, change, suspend, resume or delete organizations");
     auto* add = command(*org, line, prints_change, "add", "Add an organization, and print its id and prefix",
                         [&line] { return add_organization(line.context, line.name, line.prefix, !line.unrecorded); });
     add->add_option("NAME", line.name, "Its name")->required();
     add->add_option("--prefix", line.prefix, "Beginning of its names in Asterisk (default: generated)")
         ->type_name("TEXT");
     take_unrecorded(add, line);
-    command(*org, line, reads, "list", "List all", [&line] { return list_organizations(line.context); });
+    command(*org, line, reads, "list", "List all organizations", [&line] { return list_organizations(line.context); });
     for (const auto& [word, status, text] :
-         {std::tuple{"suspend", "suspended", "Remove it from Asterisk until it is resumed"},
-          std::tuple{"resume", "active", "Undo suspend or delete"},
-          std::tuple{"delete", "deleted", "Remove it from Asterisk; its rows and recordings remain"}}) {
+         {std::tuple{"suspend", "suspended", "Remove an organization from Asterisk until it is resumed"},
+          std::tuple{"resume", "active", "Undo suspend or delete of an organization"},
+          std::tuple{"delete", "deleted", "Remove an organization from Asterisk; its rows and recordings remain"}}) {
         auto* sub = command(*org, line, changes, word, text, [&line, status = std::string{status}] {
             return set_status(line.context, line.organization, status);
         });
         sub->add_option("NAME", line.organization, "Its name, prefix or id")->required();
     }
-    auto* limit = command(*org, line, changes, "limit", "Limit the calls that it can have at the same time",
-                          [&line] { return limit_organization(line.context, line.organization, line.name); });
+    auto* limit =
+        command(*org, line, changes, "limit", "Limit the calls that an organization can have at the same time",
+                [&line] { return limit_organization(line.context, line.organization, line.name); });
     limit->add_option("NAME", line.organization, "Its name, prefix or id")->required();
     limit->add_option("CALLS", line.name, "Number of calls, or none")->required();
-    auto* phones = command(*org, line, changes, "phones", "Set what its phones may do",
+    auto* phones = command(*org, line, changes, "phones", "Set what the phones of an organization may do",
                            [&line] { return set_phones(line.context, line.organization, line.phones); });
     phones->add_option("NAME", line.organization, "Its name, prefix or id")->required();
     phones
@@ -64,7 +66,7 @@ void organizations(CLI::App& app, CommandLine& line) {
         ->add_option("--codecs", line.phones.codecs,
                      "Codecs of phones and trunks between commas, the preferred one first, or default (ulaw,alaw)")
         ->type_name("LIST");
-    auto* recordings = command(*org, line, changes, "recordings", "Set how its calls are recorded",
+    auto* recordings = command(*org, line, changes, "recordings", "Set how the calls of an organization are recorded",
                                [&line] { return set_recordings(line.context, line.organization, line.recordings); });
     recordings->add_option("NAME", line.organization, "Its name, prefix or id")->required();
     recordings
@@ -73,8 +75,9 @@ void organizations(CLI::App& app, CommandLine& line) {
         ->type_name("N");
     recordings->add_option("--rate", line.recordings.rate, "Samples per second: 8000, 16000, or default (8000)")
         ->type_name("N");
-    auto* consent = command(*org, line, changes, "consent", "Set whether its calls are asked before they are recorded",
-                            [&line] { return set_consent(line.context, line.organization, line.consent); });
+    auto* consent =
+        command(*org, line, changes, "consent", "Set whether callers are asked for consent before calls are recorded",
+                [&line] { return set_consent(line.context, line.organization, line.consent); });
     consent->add_option("NAME", line.organization, "Its name, prefix or id")->required();
     consent
         ->add_option("--mode", line.consent.mode, "none, external, announcement, opt_out or opt_in, or default (none)")
@@ -88,16 +91,16 @@ void organizations(CLI::App& app, CommandLine& line) {
 
 void change_organizations(CLI::App& app, CommandLine& line) {
     auto* org = app.get_subcommand("org");
-    auto* show = command(*org, line, reads, "show", "Print all fields of one",
+    auto* show = command(*org, line, reads, "show", "Print the settings of an organization",
                          [&line] { return show_organization(line.context, line.organization); });
     show->add_option("NAME", line.organization, "Its name, prefix or id")->required();
-    auto* rename =
-        command(*org, line, prints_change, "rename", "Give it another name; its prefix and id stay", [&line] {
-            return set_organization(line.context, line.organization, {{"name", line.name}});
-        });
+    auto* rename = command(*org, line, prints_change, "rename",
+                           "Give an organization another name; its prefix and id stay", [&line] {
+                               return set_organization(line.context, line.organization, {{"name", line.name}});
+                           });
     rename->add_option("NAME", line.organization, "Its name, prefix or id")->required();
     rename->add_option("NEW", line.name, "Its new name")->required();
-    auto* set = command(*org, line, prints_change, "set", "Change the given settings of one",
+    auto* set = command(*org, line, prints_change, "set", "Change settings of an organization",
                         [&line] { return set_organization(line.context, line.organization, line.fields); });
     set->add_option("NAME", line.organization, "Its name, prefix or id")->required();
     take_fields(set, line,
@@ -121,11 +124,12 @@ void users(CLI::App& app, CommandLine& line) {
     });
     auto* add = rows->get_subcommand("add");
     add->add_option("--name", line.user.full_name, "Full name")->type_name("TEXT");
-    add->add_option("--username", line.username, "Name to log in with (default: the extension)")->type_name("TEXT");
+    add->add_option("--username", line.username, "Name for other programs; not the login (default: the extension)")
+        ->type_name("TEXT");
     add->add_option("--phone", line.user.phone_number, "Ring this outside number instead of a phone of the PBX")
         ->type_name("NUMBER");
     add->add_option("--endpoint", line.user.asterisk_endpoint,
-                    "Name of the endpoint in Asterisk (default PREFIX_EXTENSION)")
+                    "Name of the endpoint in Asterisk, and login of the phone (default PREFIX_EXTENSION)")
         ->type_name("TEXT");
     take_password(add, line.user.sip_password);
     take_unrecorded(add, line);
@@ -136,9 +140,9 @@ void users(CLI::App& app, CommandLine& line) {
     auto* set = change(rows, line, RowKind::user, "EXTENSION",
                        {{"--extension", "extension", "NUMBER", "Its new extension"},
                         {"--name", "name", "TEXT", "Full name"},
-                        {"--username", "username", "TEXT", "Name to log in with"},
+                        {"--username", "username", "TEXT", "Name for other programs; not the login"},
                         {"--phone", "phone", "NUMBER", "Ring this outside number; empty: a phone of the PBX"},
-                        {"--endpoint", "endpoint", "TEXT", "Name of the endpoint in Asterisk"},
+                        {"--endpoint", "endpoint", "TEXT", "Name of the endpoint in Asterisk, and login of the phone"},
                         status_option,
                         recording_option});
     take_password(set, line.user.sip_password)->each([&line](const std::string&) {
@@ -345,7 +349,7 @@ void recording(CLI::App& app, CommandLine& line) {
                         *kind = what;
                         line.name = text;
                     },
-                    std::string{"Only this "} + (flag + 2))
+                    std::string{"Only this "} + (what == RowKind::did ? "DID" : flag + 2))
                 ->type_name(type);
         target->require_option(0, 1);
     }

@@ -76,12 +76,12 @@ void take_destination(CLI::App* sub, CommandLine& line, const std::string& begin
 CLI::App* change(CLI::App* rows, CommandLine& line, RowKind kind, const std::string& name,
                  const std::vector<FieldOption>& options) {
     if (kind != RowKind::user) { // which has a show of its own
-        auto* show = command(*rows, line, reads, "show", "Print all fields of one",
+        auto* show = command(*rows, line, reads, "show", "Print one row without passwords",
                              [&line, kind] { return show_row(line.context, kind, line.organization, line.name); });
         show->add_option(name, line.name, "Its name")->required();
         take_org(show, line);
     }
-    auto* set = command(*rows, line, prints_change, "set", "Change the given fields of one", [&line, kind] {
+    auto* set = command(*rows, line, prints_change, "set", "Change fields of one row", [&line, kind] {
         return set_row(line.context, kind, line.organization, line.name, line.fields);
     });
     set->add_option(name, line.name, "Its name")->required();
