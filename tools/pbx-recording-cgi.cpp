@@ -49,7 +49,8 @@ int main(int argc, char** argv) {
     return app.run(is_request ? 1 : argc, argv, [&] {
         if (!is_request)
             throw pbx::Error{pbx::Exit::usage, "this is a CGI program, and no web server has started it",
-                             "pbx-recording-cgi(1) shows how to configure one"};
+                             "configure one as \"Set up a web server\" in pbx-recording-cgi(1) describes, with an "
+                             "example from /usr/share/doc/pbx-recording-tools/examples/http"};
         options.timeout = app.timeout();
         return pbx::listening::listen(options, variables);
     });
