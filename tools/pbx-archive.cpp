@@ -36,7 +36,7 @@ int main(int argc, char** argv) {
     pbx::cli::add_when(*audit, "--since", report.since, "Only CDR rows from this time on: 25h, yesterday, 2026-04-18");
     pbx::cli::add_tenant(*audit, report.tenant.organization, report.tenant.account, "Only CDR rows");
     audit->add_flag("--summary", report.summary,
-                    "Leave out legs that are sound or unjudged, and calls that are unjudged");
+                    "Leave out legs that are sound, paused or unjudged, and calls that are unjudged");
     app.add_csv(*audit, report.csv, report.raw_csv)->excludes(json);
     auto* verify = app.add_subcommand("verify", "Compare the archive with what was archived");
     pbx::cli::add_when(*verify, "--since", verification.since,

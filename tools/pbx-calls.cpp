@@ -18,9 +18,11 @@ int main(int argc, char** argv) {
                                      "Only calls that started at this time or later: 25h, yesterday, 2026-04-18, "
                                      "2026-04-18T14:40 (default 24h)");
     auto* until = pbx::cli::add_when(app, "--until", request.until, "Only calls that started before this time");
-    auto* number = app.add_option("--number", request.number,
-                                  "Only calls from or to this number, or a longer one that ends with it")
-                       ->type_name("NUMBER");
+    auto* number =
+        app.add_option(
+               "--number", request.number,
+               "Only calls from or to this number; with more than five digits, also longer ones that end with it")
+            ->type_name("NUMBER");
     auto* disposition =
         app.add_option("--disposition", request.disposition,
                        "Only calls with this disposition: answered, no-answer, busy, failed or congestion")

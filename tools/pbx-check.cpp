@@ -20,8 +20,8 @@ int main(int argc, char** argv) {
     app.add_emergency(options.rules.emergency);
     app.add_option("--asterisk", options.console.program, "Asterisk program (default asterisk)")->type_name("PROGRAM");
     app.add_option("--cron", options.cron,
-                   "What starts the hourly runs: a crontab, or a systemd timer (default "
-                   "/etc/cron.d/pbx-recording-tools)")
+                   "What starts the hourly runs: a crontab, or a systemd timer (default: "
+                   "pbx-recording-tools.timer if systemd has enabled it, else /etc/cron.d/pbx-recording-tools)")
         ->type_name("FILE");
     app.add_flag("--fix", options.fix, "Give files that root left to the spool's owner, and create missing folders");
     app.add_flag("--json", options.json, "Print one JSON document");

@@ -47,7 +47,7 @@ CLI::Option* add_output_options(App& app, pbx::recording::OutputOptions& output)
         "Encode as wav (default: unchanged), flac, opus or mp3; -o FILE.mp3 does it without --format");
     app.add_choice("--channel", output.conversion.channel,
                    {{"caller", Channel::caller}, {"called", Channel::called}, {"mix", Channel::mix}},
-                   "Of a recording in two channels only that of the caller or of the called side, or a mix of both");
+                   "One channel of a recording in two: that of the caller or of the called side, or a mix of both");
     return format;
 }
 

@@ -37,8 +37,10 @@ void check_rights(const Folder& spool, Findings& findings) {
         findings.fail(fmt::format("{}, who owns {}, may not write it", account_name(status.st_uid), path),
                       "chmod u+rwx " + path);
     if (status.st_uid == 0)
-        findings.warn(path + " belongs to root, so the tools that root starts do not become another user",
-                      "give it to the user that Asterisk runs as: chown asterisk: " + path);
+        findings.warn(
+            path + " belongs to root, so an Asterisk that runs as another user cannot record there, and tools that "
+                   "root starts keep running as root",
+            "give it to the user that Asterisk runs as: chown asterisk: " + path);
     else if (::geteuid() != 0 && ::geteuid() != status.st_uid)
         findings.warn(
             fmt::format("{} belongs to {}, and pbx-check runs as {}", path, account_name(status.st_uid),

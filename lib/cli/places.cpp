@@ -70,7 +70,7 @@ void add_places(App& app, recording::Places& places) {
 void add_keep_stitched(App& app, recording::SpaceRules& rules) {
     add_space_rule(app, "--keep-stitched", "PBX_KEEP_STITCHED", rules, recording::set_keep_stitched,
                    "Keep stitched recordings that the archive has for this time, or up to this total size: 30d, 20G "
-                   "(default: for ever)");
+                   "(default: as long as the reserve is free)");
 }
 
 } // namespace pbx::cli
