@@ -84,6 +84,11 @@ class Package(Case):
         for conf in (SOURCE / 'http').glob('*.conf'):
             self.assertEqual((doc / 'examples/http' / conf.name).read_bytes(), conf.read_bytes())
         self.assertTrue((doc / 'README.md').exists())
+        for page in (SOURCE / 'docs').glob('*.md'):
+            self.assertEqual((doc / 'docs' / page.name).read_bytes(), page.read_bytes())
+        for page in (SOURCE / 'man').glob('*.[157]'):
+            for name in re.findall(r'/usr/share/doc/pbx-recording-tools/[^ \n]+', page.read_text(encoding='utf-8')):
+                self.assertTrue((self.root / name[1:]).exists(), name)
         self.assertIn('License: Expat', (doc / 'copyright').read_text(encoding='utf-8'))
         first = gzip.decompress((doc / 'changelog.gz').read_bytes()).decode().splitlines()[0]
         self.assertTrue(first.startswith(f"pbx-recording-tools ({self.field('Version')}) "), first)
