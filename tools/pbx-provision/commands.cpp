@@ -75,9 +75,9 @@ void organizations(CLI::App& app, CommandLine& line) {
         ->type_name("N");
     recordings->add_option("--rate", line.recordings.rate, "Samples per second: 8000, 16000, or default (8000)")
         ->type_name("N");
-    auto* consent =
-        command(*org, line, changes, "consent", "Set whether callers are asked for consent before calls are recorded",
-                [&line] { return set_consent(line.context, line.organization, line.consent); });
+    auto* consent = command(*org, line, changes, "consent",
+                            "Set whether an organization asks for consent before calls are recorded",
+                            [&line] { return set_consent(line.context, line.organization, line.consent); });
     consent->add_option("NAME", line.organization, "Its name, prefix or id")->required();
     consent
         ->add_option("--mode", line.consent.mode, "none, external, announcement, opt_out or opt_in, or default (none)")
