@@ -97,7 +97,10 @@ class StitchedCopies {
                 file.linkedid = manifest->linkedid;
                 file.accountcode = manifest->accountcode;
             }
-            const auto fault = manifest ? recording::find_damage(*manifest, file.facts.data_checksum) : std::string{};
+            auto fault =
+                header ? recording::find_damage_in_header(*header, manifest, file.fd.get(), path) : std::string{};
+            if (manifest && fault.empty())
+                fault = recording::find_damage(*manifest, file.facts.data_checksum);
             if (fault.empty())
                 return true;
             if (!context_.options.dry_run && !recording::mark_damaged(file.fd.get()))

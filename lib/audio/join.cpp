@@ -1,6 +1,7 @@
 // Unchanged bytes where formats agree, libsndfile and libsamplerate where they do not.
 #include "audio/join.hpp"
 
+#include "audio/header_checksum.hpp"
 #include "base/checksum.hpp"
 #include "base/error.hpp"
 #include "base/fd.hpp"
@@ -65,6 +66,7 @@ class Output {
 
     void finish() {
         manifest_.xxh128 = checksum_.hex();
+        manifest_.header_xxh128 = checksum_of_header(header(), manifest_.header_xxh128);
         const auto bytes = header();
         if (::lseek(fd_, 0, SEEK_SET) < 0)
             fail(std::strerror(errno));
@@ -87,9 +89,10 @@ class Output {
         checksum_.add(bytes);
     }
 
-    // The checksum is known only after the audio is written, but its length is fixed.
+    // The checksums are known only after the audio is written, but their length is fixed.
     std::uint64_t size_of_header() const {
         manifest_.xxh128.assign(Checksum::digits, '0');
+        manifest_.header_xxh128.assign(Checksum::digits, '0');
         return header().size();
     }
 

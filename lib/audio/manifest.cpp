@@ -97,7 +97,10 @@ std::string Manifest::comment() const {
     std::string text = "{";
     if (!consent.empty())
         text += R"("consent":)" + text_of(consent) + ',';
-    text += R"("empty":)" + text_of(empty) + R"(,"legs":[)";
+    text += R"("empty":)" + text_of(empty);
+    if (!header_xxh128.empty())
+        text += R"(,"header":)" + text_of(header_xxh128);
+    text += R"(,"legs":[)";
     for (const auto& leg : legs) {
         text += &leg == &legs.front() ? "{" : ",{";
         if (trimmed)
@@ -138,6 +141,7 @@ std::optional<Manifest> Manifest::from(const WavHeader& header) {
         manifest.consent = json.value("consent", std::string{});
         manifest.paused = json.value("paused", std::string{});
         manifest.xxh128 = json.value("xxh128", std::string{});
+        manifest.header_xxh128 = json.value("header", std::string{});
     } catch (const nlohmann::json::exception&) {
         return std::nullopt;
     }

@@ -37,6 +37,8 @@ struct Manifest {
     /// The Checksum of the audio data: of the bytes of the data chunk, without the chunk's own header of 8 bytes, and
     /// of nothing else. Empty in recordings of older versions.
     std::string xxh128;
+    /// checksum_of_header() of the bytes before the audio data. Empty in recordings of older versions.
+    std::string header_xxh128;
 
     /// Whether it accounts for exactly these legs, in this order.
     bool lists(const std::vector<std::string>& names) const;

@@ -243,7 +243,11 @@ std::vector<Journey> find_journeys(soci::session& session, const Tenants& tenant
     if (name.empty() || !is_utf8(name) || (is_id && name.size() > std::numeric_limits<std::int64_t>::digits10))
         return {};
     const auto* const rows = is_id ? "id = cast(:names as bigint)" : "(linkedid = :names or uniqueid = :names)";
-    declare_calls(session, fmt::format("select distinct linkedid from asterisk_cdr where linkedid <> '' and {}", rows),
+    // The row that has the name must be the account's: otherwise it would show to which call another account's belongs.
+    declare_calls(session,
+                  fmt::format("select distinct linkedid from asterisk_cdr where linkedid <> '' and {} "
+                              "and (:account = '' or accountcode = :account)",
+                              rows),
                   name, account);
     return read_journeys(session, tenants);
 }

@@ -4,6 +4,7 @@
 #include "audio/manifest.hpp"
 #include "recording/local_legs.hpp"
 
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -14,7 +15,11 @@ namespace pbx::recording {
 /// has none, as recordings made by older versions.
 std::string find_damage(const audio::Manifest& manifest, std::string_view found);
 
-/// The same for an open recording, whose audio is read where its manifest has a checksum. Throws Error (io; data when
+/// The same for what it has before the audio: its header, and the manifest in that. Throws Error (io).
+std::string find_damage_in_header(const audio::WavHeader& header, const std::optional<audio::Manifest>& manifest,
+                                  int fd, const std::string& what);
+
+/// Both for an open recording, whose audio is read where its manifest has a checksum. Throws Error (io; data when
 /// it is not a WAV file; temporary when `stop` was requested before the end).
 std::string find_damage_in_file(int fd, const std::string& what, const std::stop_token& stop = {});
 

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import struct
+import time
 
 import sound
 from sound import Wav, pcm, ramp
@@ -31,6 +32,7 @@ def with_manifest(wav, change):
     taken = Wav(wav)
     info = dict(taken.info)
     manifest = taken.manifest
+    manifest.pop('header', None)  # it would be the checksum of the other header
     change(manifest)
     info['ICMT'] = json.dumps(manifest)
     texts = b''.join(_chunk(tag.encode(), text.encode() + b'\0') for tag, text in info.items())
@@ -91,6 +93,14 @@ class Manifests(Damage):
         self.assertEqual(wav.manifest['xxh128'], audio_checksum(whole))
         self.assertEqual(sound.xxh128(sound.sox_samples(work.stitched_file(CALL))), wav.manifest['xxh128'])
 
+    def test_the_manifest_has_the_checksum_of_the_header_with_zeros_in_its_own_place(self):
+        _, whole = self.stitched()
+        wav = Wav(whole)
+        known = wav.manifest['header'].encode()
+        header = whole[:len(whole) - len(wav.samples)]
+        self.assertEqual(header.count(known), 1)
+        self.assertEqual(sound.xxh128(header.replace(known, b'0' * 32)), known.decode())
+
     def test_decoded_and_trimmed_recordings_have_the_checksum_too(self):
         for kinds, more in ((('gsm', 'ulaw', 'wav16'), ()), (('wav', 'wav', 'wav'), ('--overlap', 'trim'))):
             with self.subTest(kinds):
@@ -120,6 +130,25 @@ class ThisDisk(Damage):
                 self.assertEqual(result.out, whole)
                 self.assertEqual(self.source(result), 'stitched-ondemand')
                 self.names_damage(result, whole, bad)
+                self.assertEqual(work.stitched_file(CALL).read_bytes(), whole)
+
+    def test_a_recording_whose_header_changed_is_rebuilt_replaced_and_not_archived(self):
+        """Its rate, its size, its title, its date, and the manifest."""
+        _, whole = self.stitched()
+        places = {4, 24, 25, 30, whole.index(b'INAM') + 9, whole.index(b'ICRD') + 12, whole.index(b'"legs"') + 20,
+                  whole.index(b'"header"') + 12, whole.index(b'"xxh128"') + 12}
+        for place in sorted(places):
+            with self.subTest(place):
+                work, whole = self.stitched()
+                bad = whole[:place] + bytes([whole[place] ^ 0x20]) + whole[place + 1:]
+                self.put_here(work, bad)
+                os.utime(work.stitched_file(CALL), (time.time() - 600,) * 2)  # without a manifest it could be another program's
+                self.status(work.run('pbx-archive'), 65)
+                self.assertNotIn(f'stitched/{CALL}.wav', work.remote.files())
+                for arguments in ((), ('--format', 'flac')):
+                    self.put_here(work, bad)
+                    result = self.status(work.run('pbx-recording-fetch', '-v', CALL, *arguments), 0)
+                    self.assertEqual(self.source(result), 'stitched-ondemand')
                 self.assertEqual(work.stitched_file(CALL).read_bytes(), whole)
 
     def test_with_o_it_is_rebuilt_too(self):
