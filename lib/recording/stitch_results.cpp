@@ -75,6 +75,15 @@ void StitchResults::stitched(const cdr::Call& call, const std::string& reason, c
     record_status(built.status);
 }
 
+void StitchResults::without_audio(const cdr::Call& call, const BuildResult& built) {
+    for (const auto& fault : built.faults)
+        log::error({built.status, "call " + display_name(call) + ": " + fault});
+    const auto missing = built.manifest.missing.size();
+    left(call,
+         missing == 0 ? "no leg of it has audio" : fmt::format("no leg of it has audio; {} of them missing", missing));
+    record_status(built.status);
+}
+
 void StitchResults::would_stitch(const cdr::Call& call, const std::string& reason) {
     log::warn("would stitch {}: {} legs ({})", display_name(call), call.legs.size(), reason);
     add(call, "would-stitch", reason);

@@ -33,6 +33,8 @@ class StitchResults {
     void begin_calls() { report_.begin_calls(); }
 
     void stitched(const cdr::Call& call, const std::string& reason, const BuildResult& built);
+    /// A call without one leg that has audio gets no recording.
+    void without_audio(const cdr::Call& call, const BuildResult& built);
     void would_stitch(const cdr::Call& call, const std::string& reason);
     void up_to_date(const cdr::Call& call);
     /// No leg of the call is or was on this node.

@@ -91,6 +91,17 @@ class Joining(Case):
         manifest = result.manifest
         self.assertEqual([(leg['name'], leg['start'], leg['frames']) for leg in manifest['legs']], expected, manifest)
 
+    def test_a_call_without_a_leg_that_has_audio_gets_no_recording(self):
+        broken = b'garbage' * 100
+        for name, legs, status, words in (('empty', [('a.wav', b''), ('b.wav', b'')], 0, 'left {}: no leg of it has audio'),
+                                          ('unreadable', [('a.wav', broken), ('b.wav', broken)], 65, 'not a WAV file')):
+            with self.subTest(name):
+                work = self.workdir(remote=None)
+                work.call(CALL, legs)
+                self.says(self.status(work.run('pbx-stitch', '-v'), status), words.format(CALL))
+                self.assertFalse(work.stitched_file(CALL).exists())
+                self.assertEqual(work.legs_in_spool(), ['a.wav', 'b.wav'])
+
     def test_the_manifest_states_when_the_recording_was_paused_and_only_then(self):
         work = self.workdir()
         work.three_legs(CALL)
