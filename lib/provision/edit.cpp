@@ -52,6 +52,15 @@ void warn_about_login(const Organization& owner, const tenants::User& before, co
 template <typename Row>
 void warn_about_login(const Organization& /*owner*/, const Row& /*before*/, const Row& /*after*/) {}
 
+// One that is stored may stay as it is.
+void check_password(const Organization& owner, const tenants::User& before, const tenants::User& after) {
+    if (before.sip_password != after.sip_password)
+        require_strong_password(after, owner);
+}
+
+template <typename Row>
+void check_password(const Organization& /*owner*/, const Row& /*before*/, const Row& /*after*/) {}
+
 void require_different_names(const std::vector<Organization>& all) {
     std::set<std::string_view> names;
     for (const auto& each : all)
@@ -94,6 +103,7 @@ void set_row_fields(Organization& owner, RowKind kind, const std::string& stored
             std::find_if(rows.begin(), rows.end(), [&](const auto& each) { return each.*description.name == stored; });
         const auto before = *row;
         set_fields(owner, *row, given, description.word);
+        check_password(owner, before, *row);
         const auto& name = *row.*description.name;
         const auto same =
             std::count_if(rows.begin(), rows.end(), [&](const auto& each) { return each.*description.name == name; });

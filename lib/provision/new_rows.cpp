@@ -80,11 +80,15 @@ void complete_user(tenants::User& user, const tenants::Organization& owner) {
         user.sip_password = make_password();
     if (user.username.empty())
         user.username = user.extension;
+    require_strong_password(user, owner);
+}
+
+void require_strong_password(const tenants::User& user, const tenants::Organization& owner) {
     const auto endpoint =
         user.asterisk_endpoint.empty() ? owner.context_prefix + "_" + user.extension : user.asterisk_endpoint;
     if (const auto fault = dialplan::password_fault(user, endpoint); !fault.empty() && !user.sip_password.empty())
         throw Error{Exit::usage, fmt::format("the password of user {} {}", printable(user.extension), fault),
-                    "omit the password to get a random one"};
+                    "give another one; a new user without a password gets a random one"};
 }
 
 std::string make_id() {

@@ -15,6 +15,9 @@ Row new_row();
 /// (usage) for a password that is too weak.
 void complete_user(tenants::User& user, const tenants::Organization& owner);
 
+/// Throws Error (usage) for a password that is too weak; a user may have none.
+void require_strong_password(const tenants::User& user, const tenants::Organization& owner);
+
 /// An id for a row that is not in the database yet: a random UUID (RFC 4122, version 4).
 std::string make_id();
 

@@ -114,6 +114,34 @@ class Changing(Case):
         self.hints(self.do('did', 'set', '+918065978002', '--org', 'acme', '--trunk', 'none', status=66))
         self.assertEqual(self.rows(), before)
 
+    def test_a_password_is_set_given_or_read_and_only_if_it_is_hard_to_guess(self):
+        self.acme()
+        self.do('user', 'add', '1003', '--org', 'acme', '--phone', '+4930123')
+        for kind, name, column, table, key in (('user', '1001', 'sip_password', 'users', 'extension'),
+                                               ('user', '1003', 'sip_password', 'users', 'extension'),
+                                               ('trunk', 'carrier', 'password', 'sip_trunks', 'name')):
+            stored = f"select {column} from {table} where {key} = '{name}'"
+            with self.subTest(kind=kind, name=name):
+                self.do(kind, 'set', name, '--org', 'acme', '--password', 'given; "x" and more')
+                self.assertEqual(self.value(stored), 'given; "x" and more')
+                self.do(kind, 'set', name, '--org', 'acme', '--password', '-', stdin=b'read-from-stdin\n')
+                self.assertEqual(self.value(stored), 'read-from-stdin')
+                self.assertNotIn('another-one-77', self.do(kind, 'set', name, '--org', 'acme', '--password', 'another-one-77', '-n').text)
+                self.do(kind, 'set', name, '--org', 'acme', '--password', '-', status=64)
+                self.assertEqual(self.value(stored), 'read-from-stdin')
+        before = self.rows()
+        for extension in ('1001', '1003'):
+            self.says(self.do('user', 'set', extension, '--org', 'acme', '--password', 'short', status=64),
+                      rf'the password of user {extension} is shorter than 12 characters')
+            self.says(self.apply(json.dumps({'kind': 'user', 'org': 'acme', 'extension': extension, 'password': 'acme_' + extension}), status=64),
+                      "is equal to the user's name or number")
+        self.assertEqual(self.rows(), before)
+        self.w.db.sql("update users set sip_password = 'short' where extension = '1001'")
+        self.do('user', 'set', '1001', '--org', 'acme', '--name', 'Alicia')
+        self.quiet(self.apply(self.exported('--secrets')))
+        self.do('user', 'set', '1003', '--org', 'acme', '--password', '')
+        self.assertEqual(self.value("select coalesce(sip_password, 'none') from users where extension = '1003'"), 'none')
+
     def test_one_row_is_shown_in_full(self):
         self.acme()
         row = json.loads(self.do('queue', 'show', '5001', '--org', 'acme', '--json').out)[0]

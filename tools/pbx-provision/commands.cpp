@@ -131,7 +131,7 @@ void users(CLI::App& app, CommandLine& line) {
     add->add_option("--endpoint", line.user.asterisk_endpoint,
                     "Name of the endpoint in Asterisk, and login of the phone (default PREFIX_EXTENSION)")
         ->type_name("TEXT");
-    take_password(add, line.user.sip_password);
+    take_password(add, [&line](const std::string& password) { line.user.sip_password = password; });
     take_unrecorded(add, line);
     auto* show = command(*rows, line, reads, "show", "Print what a user's phone needs to log in, and the user's queues",
                          [&line] { return show_user(line.context, line.organization, line.name); });
@@ -145,9 +145,7 @@ void users(CLI::App& app, CommandLine& line) {
                         {"--endpoint", "endpoint", "TEXT", "Name of the endpoint in Asterisk, and login of the phone"},
                         status_option,
                         recording_option});
-    take_password(set, line.user.sip_password)->each([&line](const std::string&) {
-        line.fields["password"] = line.user.sip_password;
-    });
+    take_password(set, [&line](const std::string& password) { line.fields["password"] = password; });
 }
 
 void dids(CLI::App& app, CommandLine& line) {
@@ -286,7 +284,7 @@ void trunks(CLI::App& app, CommandLine& line) {
                     "peer: identified by address; register: Asterisk logs in (default peer)")
         ->type_name("WORD");
     add->add_option("--username", line.peer.username, "Name to log in with")->type_name("TEXT");
-    take_password(add, line.peer.password);
+    take_password(add, [&line](const std::string& password) { line.peer.password = password; });
     for (const auto& [word, approved, text] : {std::tuple{"approve", true, "Approve its host, and print name and host"},
                                                std::tuple{"withdraw", false, "Withdraw the approval"}}) {
         auto* sub = command(*rows, line, prints_change, word, text, [&line, approved = approved] {
@@ -303,9 +301,7 @@ void trunks(CLI::App& app, CommandLine& line) {
                         {"--type", "type", "WORD", "peer or register"},
                         {"--username", "username", "TEXT", "Name to log in with"},
                         status_option});
-    take_password(set, line.peer.password)->each([&line](const std::string&) {
-        line.fields["password"] = line.peer.password;
-    });
+    take_password(set, [&line](const std::string& password) { line.fields["password"] = password; });
 }
 
 void files(CLI::App& app, CommandLine& line) {

@@ -36,16 +36,16 @@ void take_unrecorded(CLI::App* sub, CommandLine& line) {
     sub->add_flag("--no-recording", line.unrecorded, "Do not record its calls");
 }
 
-CLI::Option* take_password(CLI::App* sub, std::string& password) {
-    return sub
-        ->add_option_function<std::string>(
-            "--password",
-            [&password](const std::string& text) {
-                password = text;
-                if (text == "-" && !std::getline(std::cin, password))
-                    throw CLI::ValidationError{"--password", "there is no line on stdin"};
-            },
-            "SIP password; - reads it from stdin")
+void take_password(CLI::App* sub, std::function<void(const std::string&)> take) {
+    sub->add_option_function<std::string>(
+           "--password",
+           [take = std::move(take)](const std::string& text) {
+               auto password = text;
+               if (text == "-" && !std::getline(std::cin, password))
+                   throw CLI::ValidationError{"--password", "there is no line on stdin"};
+               take(password);
+           },
+           "SIP password; - reads it from stdin")
         ->type_name("TEXT");
 }
 

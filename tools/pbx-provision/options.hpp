@@ -27,7 +27,7 @@ CLI::App* group(CLI::App& app, const std::string& name, const std::string& descr
 void take_org(CLI::App* sub, CommandLine& line, bool required = true);
 void take_unrecorded(CLI::App* sub, CommandLine& line);
 /// A password on the command line is seen by everybody on the machine: "-" reads it from stdin.
-CLI::Option* take_password(CLI::App* sub, std::string& password);
+void take_password(CLI::App* sub, std::function<void(const std::string&)> take);
 
 /// An option of "set": its name, the field that it sets, the type of its value, and what it is.
 struct FieldOption {
