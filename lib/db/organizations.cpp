@@ -228,6 +228,10 @@ std::vector<Organization> load_organizations(soci::session& session) {
     });
 }
 
+std::vector<Organization> load_organizations_in_transaction(soci::session& session) {
+    return db::guarded("read the organizations", [&] { return Loader{session}.load(); });
+}
+
 std::vector<OrganizationKeys> keys_of(const std::vector<Organization>& organizations) {
     std::vector<OrganizationKeys> keys;
     keys.reserve(organizations.size());

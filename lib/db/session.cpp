@@ -51,6 +51,7 @@ constexpr std::array meanings{
     Meaning{"25P04", Exit::unavailable, "increase transaction_timeout for this database user"},
     Meaning{"26", Exit::config, pooled},
     Meaning{"34", Exit::config, pooled},
+    Meaning{"40001", Exit::temporary, "something else has just changed it; look at it and try again"},
     Meaning{"40", Exit::temporary, busy},
     Meaning{"42501", Exit::no_permission, "grant the database user that right"},
     Meaning{"42601", Exit::software, ""},

@@ -81,7 +81,7 @@ void print_csv(const std::vector<Json>& items) {
 } // namespace
 
 Exit export_rows(const Context& context, const std::string& organization, ExportForm form, bool secrets) {
-    Provisioner work{context};
+    Provisioner work{context, Access::read};
     std::vector<Json> items;
     for (const auto* owner : work.organizations_to_list(organization))
         for (auto& item : export_organization(*owner, secrets))

@@ -226,7 +226,7 @@ Field<Queue> members() {
 }
 
 Field<Trunk> approved() {
-    return {"approved", "approved_at", "case when cast(j->>'approved' as boolean) then now() end",
+    return {"approved", "approved_at", "case when cast(j->>'approved' as boolean) then clock_timestamp() end",
             [](const Organization&, const Trunk& trunk) { return Json(trunk.approved_at.has_value()); },
             [](const Organization&, Trunk& trunk, const Json& given) {
                 if (to_switch("approved", given) != trunk.approved_at.has_value())

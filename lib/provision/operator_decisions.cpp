@@ -33,14 +33,15 @@ void store_settings(Provisioner& work, const char* action, const Organization& o
     const auto json = [](const std::string& value) { return value.empty() ? "null" : value; };
     const auto one = json(first.second);
     const auto other = json(second.second);
-    work.execute(action + name_of(owner),
-                 fmt::format(R"(
+    work.change_row(action + name_of(owner),
+                    fmt::format(R"(
         update organizations set settings = (case jsonb_typeof(settings) when 'object' then settings else '{{}}' end
                 - '{0}' - '{1}')
             || jsonb_strip_nulls(jsonb_build_object('{0}', cast(:one as jsonb), '{1}', cast(:other as jsonb)))
         where id = cast(:id as uuid))",
-                             first.first, second.first),
-                 one, other, owner.id);
+                                first.first, second.first),
+                    one, other, owner.id);
+    work.finish();
 }
 
 } // namespace
@@ -54,15 +55,11 @@ Exit approve_trunk(const Context& context, const std::string& organization, cons
     const bool before = trunk.approved_at.has_value();
     if (approved && !before)
         work.try_change(owner, [&] { trunk.approved_at = just_approved; });
-    // Its host may have changed since the row was read.
-    const auto rows =
-        work.execute(fmt::format("{} trunk {}", approved ? "approve" : "withdraw", printable(name)),
-                     fmt::format("update sip_trunks set approved_at = {} where id = cast(:id as uuid) and host = :host",
-                                 approved ? "coalesce(approved_at, now())" : "null"),
-                     id, trunk.host);
-    if (rows == 0)
-        throw Error{Exit::temporary, fmt::format("trunk {} of {} has just changed", printable(name), name_of(owner)),
-                    fmt::format("pbx-provision trunk list --org {} shows it", owner.context_prefix)};
+    work.change_row(fmt::format("{} trunk {}", approved ? "approve" : "withdraw", printable(name)),
+                    fmt::format("update sip_trunks set approved_at = {} where id = cast(:id as uuid)",
+                                approved ? "coalesce(approved_at, clock_timestamp())" : "null"),
+                    id);
+    work.finish();
     if (context.json)
         print_object(
             {{"organization", owner.name}, {"name", trunk.name}, {"host", trunk.host}, {"approved", approved}});
@@ -76,13 +73,14 @@ Exit limit_organization(const Context& context, const std::string& organization,
     auto& owner = work.organization(organization);
     const auto wanted = calls == "none" ? std::string{} : calls;
     work.try_change(owner, [&] { owner.max_channels = wanted; });
-    work.execute("limit " + name_of(owner), R"(
+    work.change_row("limit " + name_of(owner), R"(
         update organizations set limits = case
             when :calls = '' then case jsonb_typeof(limits) when 'object' then limits - 'max_channels' else '{}' end
             else case jsonb_typeof(limits) when 'object' then limits else '{}' end
                 || jsonb_build_object('max_channels', cast(nullif(:calls, '') as integer)) end
         where id = cast(:id as uuid))",
-                 wanted, wanted, owner.id);
+                    wanted, wanted, owner.id);
+    work.finish();
     return Exit::ok;
 }
 

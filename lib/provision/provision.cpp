@@ -17,8 +17,9 @@ Exit set_status(const Context& context, const std::string& organization, const s
         log::warn("{} is {} already", name_of(owner), status);
         return Exit::ok;
     }
-    work.execute("change " + name_of(owner), "update organizations set status = :status where id = cast(:id as uuid)",
-                 status, owner.id);
+    work.change_row("change " + name_of(owner),
+                    "update organizations set status = :status where id = cast(:id as uuid)", status, owner.id);
+    work.finish();
     return Exit::ok;
 }
 
@@ -29,9 +30,10 @@ Exit remove_row(const Context& context, RowKind kind, const std::string& organiz
     const auto queues = kind == RowKind::user ? queues_of(owner, user_of(owner, stored)) : std::vector<std::string>{};
     work.try_change(owner, [&] { remove_from(owner, kind, stored); });
     const auto [word, table, column] = tenants::names_of(kind);
-    work.execute(fmt::format("remove {} {}", word, printable(stored)),
-                 fmt::format("delete from {} where org_id = cast(:org as uuid) and {} = :name", table, column),
-                 owner.id, stored);
+    work.change_row(fmt::format("remove {} {}", word, printable(stored)),
+                    fmt::format("delete from {} where org_id = cast(:org as uuid) and {} = :name", table, column),
+                    owner.id, stored);
+    work.finish();
     for (const auto& queue : queues)
         log::warn("user {} is no longer a member of queue {} of {}; a new user of this extension must join it with "
                   "pbx-provision "
@@ -51,11 +53,12 @@ Exit join_queue(const Context& context, const std::string& organization, const s
             if (each.id == queue_id)
                 each.members.push_back({user_id, penalty, false});
     });
-    work.execute("join the queue", R"(
+    work.change_row("join the queue", R"(
         insert into queue_members (queue_id, user_id, penalty)
         values (cast(:queue as uuid), cast(:user as uuid), :penalty)
         on conflict (queue_id, user_id) do update set penalty = excluded.penalty)",
-                 queue_id, user_id, penalty);
+                    queue_id, user_id, penalty);
+    work.finish();
     return Exit::ok;
 }
 
@@ -72,6 +75,7 @@ Exit leave_queue(const Context& context, const std::string& organization, const 
     if (rows == 0)
         throw Error{Exit::no_input, fmt::format("user {} is not a member of queue {} of {}", printable(extension),
                                                 printable(queue), name_of(owner))};
+    work.finish();
     return Exit::ok;
 }
 
@@ -79,11 +83,12 @@ Exit switch_organization(const Context& context, const std::string& organization
     Provisioner work{context};
     const auto& owner = work.organization(organization);
     const std::string value = on ? "true" : "false";
-    work.execute("switch recording of " + name_of(owner), R"(
+    work.change_row("switch recording of " + name_of(owner), R"(
         update organizations set settings = coalesce(settings, '{}')
             || jsonb_build_object('recording_enabled', cast(:on as boolean))
         where id = cast(:id as uuid))",
-                 value, owner.id);
+                    value, owner.id);
+    work.finish();
     if (!on)
         log::warn("no call of {} will be recorded, even where a row has recording on", name_of(owner));
     return Exit::ok;
@@ -96,12 +101,13 @@ Exit switch_row(const Context& context, const std::string& organization, RowKind
     const auto stored = stored_name(owner, kind, name);
     const std::string value = on ? "true" : "false";
     const auto [word, table, column] = tenants::names_of(kind);
-    work.execute(
+    work.change_row(
         fmt::format("switch recording of {} {}", word, printable(stored)),
         fmt::format(
             "update {} set recording_enabled = cast(:on as boolean) where org_id = cast(:org as uuid) and {} = :name",
             table, column),
         value, owner.id, stored);
+    work.finish();
     warn_if_unrecorded(kind, stored, owner, on);
     return Exit::ok;
 }

@@ -15,13 +15,16 @@ namespace pbx::provision {
 
 using tenants::Organization;
 
-Provisioner::Provisioner(const Context& context) : rules_{context.rules}, dry_run_{context.dry_run} {
+Provisioner::Provisioner(const Context& context, Access access) : rules_{context.rules}, dry_run_{context.dry_run} {
     const WaitingFor waiting{"the database", Exit::unavailable};
     db::connect(session_, context.database, context.timeout);
-    all_ = db::load_organizations(session_);
-    // Nothing commits it, so the server takes every change back when the session ends.
-    if (dry_run_)
-        db::guarded("begin a transaction", [&] { session_ << "begin"; });
+    // A list may wait for its reader, and must hold no transaction open then.
+    if (access == Access::read) {
+        all_ = db::load_organizations(session_);
+        return;
+    }
+    db::guarded("begin a transaction", [&] { session_ << "begin isolation level repeatable read"; });
+    all_ = db::load_organizations_in_transaction(session_);
 }
 
 Organization& Provisioner::organization(const std::string& wanted) {
@@ -67,19 +70,11 @@ void Provisioner::try_changes(const std::function<void()>& change) {
     require_no_new_refusals(check_as_active(std::move(before)), check_as_active(all_));
 }
 
-void Provisioner::in_one_transaction(const std::function<void()>& statements) {
-    if (dry_run_) {
-        statements();
-        // What follows may wait for a reader, and must hold no locks then.
-        db::guarded("take the changes back", [&] {
-            session_ << "rollback";
-            session_ << "begin";
-        });
-        return;
-    }
-    soci::transaction whole{session_};
-    statements();
-    db::guarded("make the changes", [&] { whole.commit(); });
+// What follows may wait for a reader, and must hold no locks then.
+void Provisioner::finish() {
+    const WaitingFor waiting{"the database", Exit::unavailable};
+    db::guarded(dry_run_ ? "take the changes back" : "make the changes",
+                [&] { session_ << (dry_run_ ? "rollback" : "commit"); });
 }
 
 void Provisioner::require_no_new_refusals(const dialplan::Checked& before, const dialplan::Checked& after) {

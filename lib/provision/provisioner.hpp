@@ -8,6 +8,8 @@
 #include "provision/provision.hpp"
 #include "tenants/organization.hpp"
 
+#include <fmt/format.h>
+
 #include <functional>
 #include <string>
 #include <vector>
@@ -17,10 +19,15 @@ namespace pbx::provision {
 /// For Trunk::approved_at: an approval that is not in the database yet is newer than all that are.
 inline constexpr auto just_approved = tenants::Timestamp::max();
 
+/// What a command does with the organizations.
+enum class Access { read, change };
+
+/// One that changes rows is one transaction from their reading to finish(). It writes no row that something else has
+/// changed since: the host that an operator approves is the host that was read.
 class Provisioner {
   public:
     /// Throws Error (unavailable, config) when the database cannot be read.
-    explicit Provisioner(const Context& context);
+    explicit Provisioner(const Context& context, Access access = Access::change);
 
     const std::vector<tenants::Organization>& all() const { return all_; }
     std::vector<tenants::Organization>& all() { return all_; }
@@ -38,7 +45,7 @@ class Provisioner {
     void try_addition(const tenants::Organization& added);
 
     /// Executes one statement, with `values` bound to its parameters in order, and returns the number of rows that it
-    /// changed. `doing` completes "cannot ...".
+    /// changed. `doing` completes "cannot ...". Throws Error: temporary for a row that has just been changed.
     template <typename... Value>
     long long execute(const std::string& doing, const std::string& sql, Value&... values) {
         const WaitingFor waiting{"the database", Exit::unavailable};
@@ -54,11 +61,18 @@ class Provisioner {
         log::note("pbx-dialplan-gen --deploy --reload applies it to Asterisk");
         return rows;
     }
+    /// The same for a statement that must change a row. Throws Error (temporary) when it changes none.
+    template <typename... Value>
+    void change_row(const std::string& doing, const std::string& sql, Value&... values) {
+        if (execute(doing, sql, values...) == 0)
+            throw Error{Exit::temporary, fmt::format("cannot {}: no row was changed", doing),
+                        "something else has just changed it, or a rule of the database protects it; try again"};
+    }
+    /// Commits what was executed, or takes it back in a dry run.
+    void finish();
 
     /// try_change() for several organizations. All count as active, since a suspended one may be resumed.
     void try_changes(const std::function<void()>& change);
-    /// Runs `statements`, which call execute(), in one transaction, and takes it back in a dry run.
-    void in_one_transaction(const std::function<void()>& statements);
 
   private:
     void try_change(const std::function<void()>& change);

@@ -53,7 +53,7 @@ Exit set_organization(const Context& context, const std::string& organization, c
 }
 
 Exit show_row(const Context& context, RowKind kind, const std::string& organization, const std::string& name) {
-    Provisioner work{context};
+    Provisioner work{context, Access::read};
     const auto& owner = work.organization(organization);
     const auto stored = stored_name(owner, kind, name);
     Cells cells{{"organization", owner.name}};
@@ -65,7 +65,7 @@ Exit show_row(const Context& context, RowKind kind, const std::string& organizat
 }
 
 Exit show_organization(const Context& context, const std::string& organization) {
-    Provisioner work{context};
+    Provisioner work{context, Access::read};
     const auto& owner = work.organization(organization);
     auto cells = cells_of(owner, owner);
     cells.insert(cells.begin() + 2, {"id", owner.id});

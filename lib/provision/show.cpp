@@ -101,7 +101,7 @@ Cells recording_cells(const Organization& owner, const char* word, const std::st
 } // namespace
 
 Exit list_organizations(const Context& context) {
-    const Provisioner work{context};
+    const Provisioner work{context, Access::read};
     const auto setting = [](const std::string& json) { return json.empty() ? Json{} : Json::parse(json); };
     std::vector<Cells> rows;
     for (const auto& each : work.all())
@@ -120,7 +120,7 @@ Exit list_organizations(const Context& context) {
 }
 
 Exit list_rows(const Context& context, RowKind kind, const std::string& organization) {
-    Provisioner work{context};
+    Provisioner work{context, Access::read};
     std::vector<Cells> table;
     for (const auto* owner : work.organizations_to_list(organization))
         tenants::visit_rows(*owner, kind, [&](const auto& description, const auto& rows) {
@@ -134,7 +134,7 @@ Exit list_rows(const Context& context, RowKind kind, const std::string& organiza
 }
 
 Exit show_user(const Context& context, const std::string& organization, const std::string& extension) {
-    Provisioner work{context};
+    Provisioner work{context, Access::read};
     const auto& owner = work.organization(organization);
     const auto& user = user_of(owner, extension);
     print_rows({{{"extension", user.extension},
@@ -148,7 +148,7 @@ Exit show_user(const Context& context, const std::string& organization, const st
 }
 
 Exit show_recording(const Context& context, const std::string& organization) {
-    Provisioner work{context};
+    Provisioner work{context, Access::read};
     std::vector<Cells> table;
     for (const auto* owner : work.organizations_to_list(organization)) {
         table.push_back(recording_cells(*owner, "organization", owner->name, owner->status, owner->recording_enabled));

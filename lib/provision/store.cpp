@@ -48,7 +48,7 @@ void update(Provisioner& work, const RowChange& change) {
     if (list.empty())
         return;
     const auto fields = values_of(change);
-    work.execute(
+    work.change_row(
         fmt::format("change {} {}", change.kind, printable(change.name)),
         fmt::format("update {0} set {1} from {2} where {0}.id = cast(:id as uuid)", change.table, list, from_given),
         fields, change.org, change.id);
@@ -66,11 +66,11 @@ void insert(Provisioner& work, const RowChange& change) {
             values += ", " + field.value;
         }
     const bool is_org = change.kind == "org";
-    work.execute(doing,
-                 fmt::format("insert into {} (id{}{}) select cast(:id as uuid){}{} from {}", change.table,
-                             is_org ? "" : ", org_id", columns, is_org ? "" : ", cast(org as uuid)", values,
-                             from_given),
-                 change.id, fields, change.org);
+    work.change_row(doing,
+                    fmt::format("insert into {} (id{}{}) select cast(:id as uuid){}{} from {}", change.table,
+                                is_org ? "" : ", org_id", columns, is_org ? "" : ", cast(org as uuid)", values,
+                                from_given),
+                    change.id, fields, change.org);
     if (is_org)
         update(work, change);
 }
@@ -105,12 +105,9 @@ void store_row(Provisioner& work, const RowChange& change) {
 } // namespace
 
 void store(Provisioner& work, const std::vector<RowChange>& changes) {
-    if (changes.empty())
-        return;
-    work.in_one_transaction([&] {
-        for (const auto& change : changes)
-            store_row(work, change);
-    });
+    for (const auto& change : changes)
+        store_row(work, change);
+    work.finish();
 }
 
 } // namespace pbx::provision

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """pbx-provision: rows change in place, many at once, and what that does to recording is stated before. The judge is psql."""
 import json
+import subprocess
 
-from workdir import NO_LEAK_CHECK, Case, main
+from workdir import NO_LEAK_CHECK, Case, main, wait_until
 
 
 class Changing(Case):
@@ -151,6 +152,64 @@ class Changing(Case):
         self.assertNotIn('password', trunk)
         self.assertEqual(json.loads(self.do('org', 'show', 'acme', '--json').out)[0]['prefix'], 'acme')
         self.assertEqual(json.loads(self.do('did', 'show', '918065978002', '--org', 'acme', '--json').out)[0]['trunk'], 'carrier')
+
+    # --- what another program changes meanwhile
+
+    def meanwhile(self, statement, *arguments, status):
+        """Run the tool while another program has changed a row that the tool has read; it commits when the tool waits for it."""
+        with subprocess.Popen(['psql', '-Xqd', self.w.db.conninfo], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as form:
+            form.stdin.write(f'begin;\n{statement};\n\\echo done\n')
+            form.stdin.flush()
+            self.assertEqual(form.stdout.readline(), 'done\n')
+            run = self.w.start('pbx-provision', *arguments)
+            wait_until(lambda: self.value("select count(*) > 0 from pg_stat_activity where wait_event_type = 'Lock'") == 'true'
+                       or run.poll() is not None, 'the tool waits for the other program')
+            form.stdin.write('commit;\n')
+        return self.status(self.w.finish(run), status)
+
+    def test_a_host_that_another_program_sets_meanwhile_is_not_approved(self):
+        self.acme()
+        for command in (('set', 'carrier', '--port', '5070'), ('set', 'carrier', '--name', 'other'), ('approve', 'carrier'),
+                        ('withdraw', 'carrier'), ('remove', 'carrier')):
+            with self.subTest(command=command):
+                self.w.db.sql("update sip_trunks set host = '192.0.2.1', approved_at = now()")
+                before = self.value('select name, port, held_since is null from sip_trunks')
+                result = self.meanwhile("update sip_trunks set host = '203.0.113.66'", 'trunk', *command, '--org', 'acme', status=75)
+                self.hints(result)
+                self.says(result, 'trunk (carrier|other)', 'try again')
+                self.assertEqual(self.value('select host, approved_at is null from sip_trunks'), '203.0.113.66|true')
+                self.assertEqual(self.value('select name, port, held_since is null from sip_trunks'), before)
+        self.do('trunk', 'approve', 'carrier', '--org', 'acme')
+
+    def test_a_change_that_no_row_gets_any_more_is_not_reported_as_done(self):
+        self.acme()
+        line = json.dumps({'kind': 'queue', 'org': 'acme', 'number': '5001', 'ring': 20})
+        file = self.w.path / 'rows.jsonl'
+        file.write_text(line, encoding='utf-8')
+        for statement in ("update queues set number = '5002'", 'delete from queue_members; delete from queues'):
+            for command in (('recording', 'off', '--org', 'acme', '--queue', '5001'), ('queue', 'remove', '5001', '--org', 'acme'),
+                            ('queue', 'set', '5001', '--org', 'acme', '--ring', '20'), ('apply', file)):
+                with self.subTest(statement=statement, command=command):
+                    self.w.db.sql("update queues set number = '5001'")
+                    result = self.meanwhile(statement + ('; update queues set retry = 9' if 'remove' in command else ''), *command, status=75)
+                    self.hints(result)
+                    self.assertNotIn('recorded', result.err)
+                    if self.value('select count(*) from queues') == '0':
+                        self.do('queue', 'add', '5001', '--org', 'acme')
+                    self.assertEqual(self.value('select timeout, recording_enabled from queues'), '15|true')
+        for command in (('recording', 'off', '--org', 'acme'), ('org', 'limit', 'acme', '3'), ('org', 'suspend', 'acme'),
+                        ('org', 'phones', 'acme', '--max-contacts', '2')):
+            with self.subTest(command=command):
+                self.hints(self.meanwhile("update organizations set name = name || '!'", *command, status=75))
+        self.assertEqual(self.value('select status, settings, limits from organizations'), 'active|{"recording_enabled": true}|{}')
+
+    def test_a_row_that_the_database_protects_from_a_change_is_not_reported_as_changed(self):
+        self.acme()
+        self.w.db.sql("create function keep() returns trigger language plpgsql as 'begin return null; end'; "
+                      'create trigger keep before update or delete on queues for each row execute function keep()')
+        self.addCleanup(self.w.db.sql, 'drop function keep cascade')
+        for command in (('queue', 'set', '5001', '--ring', '20'), ('queue', 'remove', '5001'), ('recording', 'off', '--queue', '5001')):
+            self.says(self.do(*command, '--org', 'acme', status=75), 'queue 5001: no row was changed')
 
     # --- recording
 
