@@ -95,10 +95,10 @@ class Application {
             return prefix.empty() ? each.name == name : each.context_prefix == prefix;
         });
         if (found != all.end())
-            return set_organization_fields(*found, fields);
+            return set_organization_fields(*found, fields, Known::keep);
         auto added = new_row<Organization>();
         added.id = make_id();
-        set_organization_fields(added, fields);
+        set_organization_fields(added, fields, Known::check);
         if (added.context_prefix.empty())
             added.context_prefix = make_prefix();
         all.push_back(std::move(added));
@@ -110,7 +110,7 @@ class Application {
             throw Error{Exit::usage, "the field org is missing", "it names the organization that the row belongs to"};
         auto& owner = work_.organization(wanted);
         if (const auto stored = find_stored(owner, kind, fields))
-            set_row_fields(owner, kind, *stored, fields);
+            set_row_fields(owner, kind, *stored, fields, Known::keep);
         else
             add_row(owner, kind, fields);
     }

@@ -69,40 +69,46 @@ void require_different_names(const std::vector<Organization>& all) {
                         "pbx-provision org list shows all of them"};
 }
 
+// In CSV each value is a text.
+bool has_value(const Json& stored, const std::string& field, const Json& given) {
+    return stored == given || (given.is_string() && text_of(field, stored) == given.get<std::string>());
+}
+
 } // namespace
 
 template <typename Row>
-void set_fields(const Organization& owner, Row& row, const Given& given, const char* kind) {
+void set_fields(const Organization& owner, Row& row, const Given& given, const char* kind, Known known) {
     for (const auto& [name, value] : given.items()) {
         const auto* field = find_field<Row>(name);
         if (field == nullptr) {
-            std::string known;
+            std::string names;
             for (const auto& each : fields_of<Row>())
-                known += (known.empty() ? "" : " ") + each.name;
+                names += (names.empty() ? "" : " ") + each.name;
             throw Error{Exit::usage, fmt::format("a {} has no field \"{}\"", kind, printable(name)),
-                        "its fields are: " + known};
+                        "its fields are: " + names};
         }
-        field->set(owner, row, value);
+        if (known == Known::check || !has_value(field->get(owner, row), name, value))
+            field->set(owner, row, value);
     }
     const auto& key = fields_of<Row>().front();
     require_name(key.get(owner, row).template get<std::string>(), key.name.c_str());
     set_dependent_fields(row, given);
 }
 
-void set_organization_fields(Organization& owner, const Given& given) {
+void set_organization_fields(Organization& owner, const Given& given, Known known) {
     const auto prefix = owner.context_prefix;
-    set_fields(owner, owner, given, "org");
+    set_fields(owner, owner, given, "org", known);
     if (!prefix.empty() && owner.context_prefix != prefix)
         throw Error{Exit::usage, fmt::format("the prefix of {} cannot change", name_of(owner)),
                     "files, endpoints and CDR rows have it in their names"};
 }
 
-void set_row_fields(Organization& owner, RowKind kind, const std::string& stored, const Given& given) {
+void set_row_fields(Organization& owner, RowKind kind, const std::string& stored, const Given& given, Known known) {
     tenants::visit_rows(owner, kind, [&](const auto& description, auto& rows) {
         const auto row =
             std::find_if(rows.begin(), rows.end(), [&](const auto& each) { return each.*description.name == stored; });
         const auto before = *row;
-        set_fields(owner, *row, given, description.word);
+        set_fields(owner, *row, given, description.word, known);
         check_password(owner, before, *row);
         const auto& name = *row.*description.name;
         const auto same =
@@ -119,7 +125,7 @@ void add_row(Organization& owner, RowKind kind, const Given& given) {
         using Row = typename std::remove_cvref_t<decltype(rows)>::value_type;
         auto row = new_row<Row>();
         row.id = make_id();
-        set_fields(owner, row, given, description.word);
+        set_fields(owner, row, given, description.word, Known::check);
         require_new_name(owner, kind, row.*description.name);
         if constexpr (std::is_same_v<Row, tenants::User>)
             complete_user(row, owner);

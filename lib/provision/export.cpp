@@ -37,30 +37,6 @@ std::vector<Json> export_organization(const Organization& owner, bool secrets) {
     return items;
 }
 
-// "1001 1002:1 1003:0:paused"
-std::string members_text(const Json& members) {
-    std::string text;
-    for (const auto& member : members) {
-        text += (text.empty() ? "" : " ") + member["extension"].get<std::string>();
-        const bool is_paused = member.contains("paused");
-        if (member["penalty"] != 0 || is_paused)
-            text += ":" + member["penalty"].dump();
-        if (is_paused)
-            text += ":paused";
-    }
-    return text;
-}
-
-std::string cell_text(const Json& value) {
-    if (value.is_null())
-        return {};
-    if (value.is_boolean())
-        return value.get<bool>() ? "on" : "off";
-    if (value.is_array())
-        return members_text(value);
-    return value.is_string() ? value.get<std::string>() : value.dump();
-}
-
 void print_csv(const std::vector<Json>& items) {
     std::vector<Column> columns;
     for (const auto& item : items)
@@ -73,7 +49,7 @@ void print_csv(const std::vector<Json>& items) {
         std::vector<std::string> cells;
         cells.reserve(columns.size());
         for (const auto& column : columns)
-            cells.push_back(cell_text(item.value(column.name, Json(nullptr))));
+            cells.push_back(text_of(column.name, item.value(column.name, Json(nullptr))));
         table.row(cells);
     }
 }

@@ -85,14 +85,13 @@ Field<Row> optional_text(const char* name, const char* column, std::string Row::
     return field;
 }
 
-// The dialplan has only rows that are "active", so a value that nothing knows would remove one without a word. One that
-// another program has stored may stay as it is.
+// The dialplan has only rows that are "active", so a value that nothing knows would remove one without a word.
 template <typename Row>
 Field<Row> status(std::vector<std::string> choices) {
     auto field = text("status", "status", &Row::status);
     field.set = [choices = std::move(choices)](const Organization&, Row& row, const Json& given) {
         auto wanted = to_text("status", given);
-        if (wanted != row.status && std::find(choices.begin(), choices.end(), wanted) == choices.end())
+        if (std::find(choices.begin(), choices.end(), wanted) == choices.end())
             throw unfit("status", given, join_choices(choices));
         row.status = std::move(wanted);
     };
@@ -201,6 +200,25 @@ void set_members(const Organization& owner, Queue& queue, const Json& given) {
     }
 }
 
+// "1001 1002:1 1003:0:paused"
+std::string members_text(const Json& members) {
+    std::string text;
+    for (const auto& member : members) {
+        text += (text.empty() ? "" : " ") + member["extension"].get<std::string>();
+        const bool is_paused = member.contains("paused");
+        if (member["penalty"] != 0 || is_paused)
+            text += ":" + member["penalty"].dump();
+        if (is_paused)
+            text += ":paused";
+    }
+    return text;
+}
+
+bool is_list_of_texts(const Json& value) {
+    return value.is_array() &&
+           std::all_of(value.begin(), value.end(), [](const Json& each) { return each.is_string(); });
+}
+
 // A setting that the organization holds as JSON; "default" and "none" stand for nothing.
 Field<Organization> setting(const char* name, const char* column, std::string Organization::*member, bool is_number) {
     return {name, column, fmt::format("j->'{}'", name),
@@ -209,9 +227,14 @@ Field<Organization> setting(const char* name, const char* column, std::string Or
                 return value.is_discarded() ? Json(nullptr) : value;
             },
             [member, name, is_number](const Organization&, Organization& row, const Json& given) {
+                if (!is_number && is_list_of_texts(given)) {
+                    row.*member = given.dump();
+                    return;
+                }
                 const auto text = to_text(name, given);
                 const bool is_default = text.empty() || text == "default" || (is_number && text == "none");
-                row.*member = is_default ? std::string{} : is_number ? text : Json(text).dump();
+                const auto value = [&] { return is_number ? Json(to_number(name, given)) : Json(text); };
+                row.*member = is_default ? std::string{} : value().dump();
             }};
 }
 
@@ -235,6 +258,18 @@ Field<Trunk> approved() {
 }
 
 } // namespace
+
+std::string text_of(const std::string& field, const Json& value) {
+    if (value.is_null())
+        return {};
+    if (value.is_boolean())
+        return value.get<bool>() ? "on" : "off";
+    if (field == "members")
+        return members_text(value);
+    if (is_list_of_texts(value))
+        return fmt::format("{}", fmt::join(value.get<std::vector<std::string>>(), ","));
+    return value.is_string() ? value.get<std::string>() : value.dump();
+}
 
 template <>
 const std::vector<Field<Organization>>& fields_of() {

@@ -28,6 +28,9 @@ struct Field {
 template <typename Row>
 const std::vector<Field<Row>>& fields_of();
 
+/// The value of a field as one text, which the field's `set` takes, too; empty for null.
+std::string text_of(const std::string& field, const Json& value);
+
 template <typename Row>
 const Field<Row>* find_field(const std::string& name) {
     for (const auto& field : fields_of<Row>())

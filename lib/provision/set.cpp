@@ -42,14 +42,14 @@ Exit set_row(const Context& context, RowKind kind, const std::string& organizati
     Provisioner work{context};
     auto& owner = work.organization(organization);
     const auto stored = stored_name(owner, kind, name);
-    return carry_out(context, work, [&] { set_row_fields(owner, kind, stored, given_from(fields)); });
+    return carry_out(context, work, [&] { set_row_fields(owner, kind, stored, given_from(fields), Known::check); });
 }
 
 Exit set_organization(const Context& context, const std::string& organization, const FieldTexts& fields) {
     require_change(fields);
     Provisioner work{context};
     auto& owner = work.organization(organization);
-    return carry_out(context, work, [&] { set_organization_fields(owner, given_from(fields)); });
+    return carry_out(context, work, [&] { set_organization_fields(owner, given_from(fields), Known::check); });
 }
 
 Exit show_row(const Context& context, RowKind kind, const std::string& organization, const std::string& name) {

@@ -258,6 +258,28 @@ class Changing(Case):
         self.quiet(self.apply(self.exported()))
         self.assertEqual(self.value("select status from users where extension = '1001'"), 'disabled')
 
+    def test_a_setting_that_another_program_stored_in_any_form_is_exported_and_applied_again(self):
+        self.acme()
+        self.do('org', 'add', 'Beta', '--prefix', 'beta')
+        for column, value in (('settings', '{"codecs": ["g722", "alaw"]}'), ('limits', '{"max_channels": ["x"]}'), ('limits', '"many"'),
+                              ('settings', '{"recording_consent": true}'), ('settings', '{"codecs": {"a": [1]}, "max_contacts": "2"}'),
+                              ('settings', '{"consent_prompt": 5, "recording_rate": [{}], "recording_channels": false}')):
+            with self.subTest(value=value):
+                self.w.db.sql(f"update organizations set settings = '{{}}', limits = '{{}}'; "
+                              f"update organizations set {column} = '{value}' where name = 'Acme'")
+                before = self.rows()
+                for text in (self.exported(), self.exported('--csv')):
+                    self.apply(text)
+                    self.assertEqual(self.rows(), before)
+        self.w.db.sql("""update organizations set limits = '{}', settings = '{"codecs": ["g722", "alaw"]}' where name = 'Acme'""")
+        self.assertIn('"g722,alaw"', self.exported('--csv'))
+        self.assertIn('"g722,alaw"', self.do('export', '--csv', '--org', 'acme').text)
+        line = json.loads(self.do('export', '--org', 'acme').text.splitlines()[0])
+        self.apply(json.dumps({**line, 'prefix': 'beta', 'name': 'Beta'}))
+        self.assertEqual(self.value("select settings->'codecs' from organizations where name = 'Beta'"), '["g722", "alaw"]')
+        for wrong in ({'codecs': ['mp3']}, {'codecs': [1]}, {'consent': ['none']}, {'calls': [1]}, {'calls': True}):
+            self.apply(json.dumps({'kind': 'org', 'prefix': 'beta', **wrong}), status=64)
+
     # --- many rows
 
     def exported(self, *more):
