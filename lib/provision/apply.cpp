@@ -127,7 +127,8 @@ class Application {
                             fmt::format("the field {} of a {} is missing, or not a text", key, description.word)};
             const auto name = given->template get<std::string>();
             for (const auto& row : rows)
-                if (is_same_name(kind, row.*description.name, name))
+                if (is_same_name(kind, row.*description.name, name) ||
+                    (!stored && printable(row.*description.name) == name))
                     stored = row.*description.name;
         });
         return stored;

@@ -30,18 +30,20 @@ void rename_references(Organization& owner, RowKind kind, const std::string& fro
             queue.timeout_destination = to;
 }
 
-void set_dependent_fields(tenants::User& user, const Given& given) {
-    if (given.contains("phone") && !given.contains("rings"))
+using Names = std::set<std::string>;
+
+void set_dependent_fields(tenants::User& user, const Given& given, const Names& set) {
+    if (set.contains("phone") && !given.contains("rings"))
         user.ring_target = user.phone_number.empty() ? "ext" : "phone";
 }
 
-void set_dependent_fields(tenants::Queue& queue, const Given& given) {
-    if (given.contains("overflow") && queue.timeout_destination.empty())
+void set_dependent_fields(tenants::Queue& queue, const Given& /*given*/, const Names& set) {
+    if (set.contains("overflow") && queue.timeout_destination.empty())
         queue.timeout_destination_type.clear();
 }
 
 template <typename Row>
-void set_dependent_fields(Row& /*row*/, const Given& /*given*/) {}
+void set_dependent_fields(Row& /*row*/, const Given& /*given*/, const Names& /*set*/) {}
 
 void warn_about_login(const Organization& owner, const tenants::User& before, const tenants::User& after) {
     if (before.extension != after.extension && after.asterisk_endpoint.empty() && after.ring_target == "ext")
@@ -69,15 +71,21 @@ void require_different_names(const std::vector<Organization>& all) {
                         "pbx-provision org list shows all of them"};
 }
 
-// In CSV each value is a text.
+// In CSV each value is a text, and printable.
 bool has_value(const Json& stored, const std::string& field, const Json& given) {
-    return stored == given || (given.is_string() && text_of(field, stored) == given.get<std::string>());
+    if (stored == given || !given.is_string())
+        return stored == given;
+    const auto text = text_of(field, stored);
+    return given == text || given == printable(text);
 }
 
 } // namespace
 
 template <typename Row>
 void set_fields(const Organization& owner, Row& row, const Given& given, const char* kind, Known known) {
+    const auto& key = fields_of<Row>().front();
+    const auto key_before = key.get(owner, row);
+    Names set;
     for (const auto& [name, value] : given.items()) {
         const auto* field = find_field<Row>(name);
         if (field == nullptr) {
@@ -87,12 +95,14 @@ void set_fields(const Organization& owner, Row& row, const Given& given, const c
             throw Error{Exit::usage, fmt::format("a {} has no field \"{}\"", kind, printable(name)),
                         "its fields are: " + names};
         }
-        if (known == Known::check || !has_value(field->get(owner, row), name, value))
+        if (known == Known::check || !has_value(field->get(owner, row), name, value)) {
             field->set(owner, row, value);
+            set.insert(name);
+        }
     }
-    const auto& key = fields_of<Row>().front();
-    require_name(key.get(owner, row).template get<std::string>(), key.name.c_str());
-    set_dependent_fields(row, given);
+    if (const auto name = key.get(owner, row); known == Known::check || name != key_before)
+        require_name(name.template get<std::string>(), key.name.c_str());
+    set_dependent_fields(row, given, set);
 }
 
 void set_organization_fields(Organization& owner, const Given& given, Known known) {
@@ -113,7 +123,7 @@ void set_row_fields(Organization& owner, RowKind kind, const std::string& stored
         const auto& name = *row.*description.name;
         const auto same =
             std::count_if(rows.begin(), rows.end(), [&](const auto& each) { return each.*description.name == name; });
-        if (same > 1)
+        if (same > 1 && name != stored)
             throw already_exists(kind, name, owner, owner);
         rename_references(owner, kind, stored, name);
         warn_about_login(owner, before, *row);

@@ -1,4 +1,5 @@
 // All rows in the form that apply_file() reads.
+#include "base/log.hpp"
 #include "base/output.hpp"
 #include "base/table.hpp"
 #include "provision/edit.hpp"
@@ -22,15 +23,19 @@ Json export_row(const char* kind, const Organization& owner, const Row& row, boo
     return item;
 }
 
-std::vector<Json> export_organization(const Organization& owner, bool secrets) {
+std::vector<Json> export_organization(const Organization& owner, ExportForm form, bool secrets) {
     std::vector<Json> items{export_row("org", owner, owner, secrets)};
     for (const auto kind : {RowKind::trunk, RowKind::user, RowKind::queue, RowKind::did, RowKind::route})
         tenants::visit_rows(owner, kind, [&](const auto& description, const auto& rows) {
             const auto first = static_cast<std::ptrdiff_t>(items.size());
-            for (const auto& row : rows)
-                items.push_back(export_row(description.word, owner, row, secrets));
             using Row = typename std::remove_cvref_t<decltype(rows)>::value_type;
             const auto& key = fields_of<Row>().front().name;
+            for (const auto& row : rows)
+                if (form == ExportForm::csv && (row.*description.name).empty())
+                    log::warn("a {} of {} is left out: its {} is empty, which CSV cannot express", description.word,
+                              name_of(owner), key);
+                else
+                    items.push_back(export_row(description.word, owner, row, secrets));
             std::sort(items.begin() + first, items.end(),
                       [&](const Json& one, const Json& other) { return one[key] < other[key]; });
         });
@@ -60,7 +65,7 @@ Exit export_rows(const Context& context, const std::string& organization, Export
     Provisioner work{context, Access::read};
     std::vector<Json> items;
     for (const auto* owner : work.organizations_to_list(organization))
-        for (auto& item : export_organization(*owner, secrets))
+        for (auto& item : export_organization(*owner, form, secrets))
             items.push_back(std::move(item));
     if (form == ExportForm::csv)
         print_csv(items);

@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "base/printable.hpp"
+#include "provision/given_json.hpp"
 #include "provision/provisioner.hpp"
 #include "provision/rows.hpp"
 
@@ -223,7 +224,7 @@ bool is_list_of_texts(const Json& value) {
 Field<Organization> setting(const char* name, const char* column, std::string Organization::*member, bool is_number) {
     return {name, column, fmt::format("j->'{}'", name),
             [member](const Organization&, const Organization& row) {
-                const auto value = Json::parse(row.*member, nullptr, false);
+                auto value = parse_json(row.*member);
                 return value.is_discarded() ? Json(nullptr) : value;
             },
             [member, name, is_number](const Organization&, Organization& row, const Json& given) {

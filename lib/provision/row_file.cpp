@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "base/lines.hpp"
 #include "base/name.hpp"
+#include "provision/given_json.hpp"
 
 #include <fmt/format.h>
 
@@ -24,9 +25,9 @@ std::vector<FileRow> parse_json_lines(std::string_view text) {
         ++number;
         if (line.find_first_not_of(" \t\r") == std::string_view::npos)
             continue;
-        auto fields = Json::parse(line, nullptr, false);
+        auto fields = parse_json(line);
         if (!fields.is_object())
-            throw bad_line(number, "it is not a JSON object");
+            throw bad_line(number, "it is not a JSON object, or is nested too deeply");
         rows.push_back({number, std::move(fields)});
     }
     return rows;

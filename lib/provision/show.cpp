@@ -1,5 +1,6 @@
 // The lists of organizations and rows, and which of them are recorded.
 #include "dialplan/policy.hpp"
+#include "provision/given_json.hpp"
 #include "provision/print.hpp"
 #include "provision/provisioner.hpp"
 #include "provision/rows.hpp"
@@ -102,7 +103,10 @@ Cells recording_cells(const Organization& owner, const char* word, const std::st
 
 Exit list_organizations(const Context& context) {
     const Provisioner work{context, Access::read};
-    const auto setting = [](const std::string& json) { return json.empty() ? Json{} : Json::parse(json); };
+    const auto setting = [](const std::string& json) {
+        auto value = parse_json(json);
+        return value.is_discarded() ? Json{} : value;
+    };
     std::vector<Cells> rows;
     for (const auto& each : work.all())
         rows.push_back({{"name", each.name},

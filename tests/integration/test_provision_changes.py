@@ -280,6 +280,40 @@ class Changing(Case):
         for wrong in ({'codecs': ['mp3']}, {'codecs': [1]}, {'consent': ['none']}, {'calls': [1]}, {'calls': True}):
             self.apply(json.dumps({'kind': 'org', 'prefix': 'beta', **wrong}), status=64)
 
+    def test_a_text_that_one_organization_stored_does_not_keep_the_rows_of_another_from_being_applied(self):
+        self.acme()
+        self.do('org', 'add', 'Beta', '--prefix', 'beta')
+        self.do('user', 'add', '1001', '--org', 'beta', '--name', 'Dora')
+        deep = '[' * 500 + ']' * 500
+        columns = {'users': ('full_name', 'username', 'phone_number', 'asterisk_endpoint', 'status', 'extension'),
+                   'queues': ('name', 'strategy', 'music_on_hold', 'status', 'timeout_destination', 'number'),
+                   'sip_trunks': ('host', 'username', 'name'), 'organizations': ('name',),
+                   'outbound_routes': ('dial_pattern', 'prepend_digits', 'name'), 'did_numbers': ('routing_destination', 'number')}
+        ids = {table: self.value(f'select max(id::text) from {table} where {"id" if table == "organizations" else "org_id"} = '
+                                 "(select id from organizations where context_prefix = 'acme')") for table in columns}
+        for hostile in (r"E'a\nb'", "repeat('x', 300)", r"E'\u202e\x1b[2J'", "'a, \"b\" ; 1:2'", "''"):
+            for table, names in columns.items():
+                self.w.db.sql(f"update {table} set {', '.join(f'{name} = {hostile}' for name in names)} where id = '{ids[table]}'")
+            for settings in ('{}', r'{"codecs": %s, "recording_consent": "\\n"}' % deep):
+                with self.subTest(hostile=hostile, settings=settings[:20]):
+                    self.w.db.sql(f"update organizations set settings = '{settings}' where context_prefix = 'acme'")
+                    before = self.rows()
+                    for form in ((), ('--csv',)):
+                        text = self.exported(*form)
+                        self.apply(text)
+                        self.assertEqual(self.rows(), before)
+                        self.apply(text.replace('Dora', 'Dorothy'))
+                        self.assertEqual(self.value("select full_name from users where full_name like 'Doro%'"), 'Dorothy')
+                        self.w.db.sql("update users set full_name = 'Dora' where full_name = 'Dorothy'")
+                    self.do('org', 'list')
+
+    def test_a_value_that_is_nested_too_deeply_is_a_bad_line(self):
+        self.acme()
+        for depth in (100, 200000):
+            line = '{"kind": "user", "org": "acme", "extension": "1001", "name": ' + '[' * depth + ']' * depth + '}'
+            self.says(self.apply(line, status=65), 'stdin: line 1: ')
+        self.says(self.apply('{"kind": "user", "org": "acme", "extension": "1001", "name": [["x"]]}', status=64), 'is not a text')
+
     # --- many rows
 
     def exported(self, *more):
