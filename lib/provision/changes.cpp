@@ -196,10 +196,14 @@ void renew_claims(const std::vector<Organization>& before, std::vector<Organizat
             if constexpr (requires(Row row) { row.held_since; })
                 for (auto& row : rows) {
                     const Row* row_before = find(owner_before.*description.rows, &Row::id, row.id);
+                    if (row_before == nullptr)
+                        continue;
                     for (const auto& field : fields_of<Row>())
-                        if (field.is_claim && row_before != nullptr &&
-                            field.get(owner, row) != field.get(owner_before, *row_before))
+                        if (field.is_claim && field.get(owner, row) != field.get(owner_before, *row_before))
                             row.held_since = tenants::not_stored;
+                    if constexpr (std::is_same_v<Row, tenants::Trunk>)
+                        if (needs_new_approval(*row_before, row))
+                            row.approved_at = just_approved;
                 }
         });
     }

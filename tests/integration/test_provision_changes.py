@@ -211,6 +211,21 @@ class Changing(Case):
         for command in (('queue', 'set', '5001', '--ring', '20'), ('queue', 'remove', '5001'), ('recording', 'off', '--queue', '5001')):
             self.says(self.do(*command, '--org', 'acme', status=75), 'queue 5001: no row was changed')
 
+    # --- what an approval orders
+
+    def test_a_host_that_an_inactive_trunk_holds_cannot_be_taken_by_a_change(self):
+        self.acme()
+        self.do('org', 'add', 'Beta', '--prefix', 'beta')
+        self.do('trunk', 'add', 'b', '--org', 'beta', '--host', '192.0.2.77')
+        before = self.rows()
+        for status in ('active', 'inactive'):
+            with self.subTest(status=status):
+                self.do('trunk', 'set', 'b', '--org', 'beta', '--status', status)
+                result = self.do('trunk', 'set', 'carrier', '--org', 'acme', '--host', '192.0.2.77', status=65)
+                self.says(result, 'trunk carrier of Acme is refused: host "192.0.2.77" is held by trunk b of Beta')
+        self.do('trunk', 'set', 'b', '--org', 'beta', '--status', 'active')
+        self.assertEqual(self.rows(), before)
+
     # --- recording
 
     def test_what_a_change_does_to_recording_is_stated_before_and_after(self):
