@@ -12,9 +12,11 @@
 namespace pbx::db {
 
 std::size_t find_organization(std::span<const OrganizationKeys> organizations, const std::string& wanted) {
-    const auto matches = [&](const OrganizationKeys& each) {
-        return each.id == wanted || each.name == wanted || each.prefix == wanted;
-    };
+    const auto matches = [&](const OrganizationKeys& each) { return each.name == wanted || each.prefix == wanted; };
+    const auto by_id = std::find_if(organizations.begin(), organizations.end(),
+                                    [&](const OrganizationKeys& each) { return each.id == wanted; });
+    if (by_id != organizations.end())
+        return static_cast<std::size_t>(by_id - organizations.begin());
     const auto found = std::find_if(organizations.begin(), organizations.end(), matches);
     if (found == organizations.end())
         throw Error{Exit::no_input, fmt::format("no organization has the name, prefix or id \"{}\"", shown(wanted)),

@@ -16,7 +16,8 @@ struct OrganizationKeys {
 };
 
 /// The index in `organizations` of the one whose id, name or prefix equals `wanted`. Throws Error: no_input when there
-/// is none, usage when there are several, since one organization's name may be another one's prefix.
+/// is none, usage when there are several, since one organization's name may be another one's prefix. An id is always
+/// that organization's, whatever the others are called.
 std::size_t find_organization(std::span<const OrganizationKeys> organizations, const std::string& wanted);
 
 } // namespace pbx::db

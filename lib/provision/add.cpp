@@ -25,16 +25,6 @@ void require_texts(std::initializer_list<std::pair<const char*, std::string>> te
         require_text(text, what);
 }
 
-void require_other_name(const Organization& other, const std::string& name, const std::string& prefix) {
-    if (other.name != name && other.context_prefix != prefix)
-        return;
-    const bool same_name = other.name == name;
-    throw Error{Exit::usage,
-                fmt::format("an organization with the {} {} exists already", same_name ? "name" : "prefix",
-                            printable(same_name ? name : prefix)),
-                other.status == "active" ? "" : "its status is " + other.status + "; pbx-provision org resume"};
-}
-
 // Adds `row` to those of `owner`.
 template <typename Row>
 void add(Provisioner& work, Organization& owner, std::vector<Row> Organization::*rows, Row row) {
@@ -55,13 +45,12 @@ Exit add_organization(const Context& context, const std::string& name, const std
                     fmt::format("the prefix \"{}\" may hold only a-z, 0-9 and _", printable(shown(prefix))),
                     "the names of all the organization's sections in Asterisk begin with it"};
     Provisioner work{context};
-    for (const auto& other : work.all())
-        require_other_name(other, name, prefix);
     auto added = new_row<Organization>();
     added.id = make_id();
     added.name = name;
     added.context_prefix = prefix;
     added.recording_enabled = recording;
+    require_clear_name(added, true, work.all());
     work.try_addition(added);
     store(work, compare({}, {added}));
     if (!recording)

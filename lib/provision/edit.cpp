@@ -63,12 +63,11 @@ void check_password(const Organization& owner, const tenants::User& before, cons
 template <typename Row>
 void check_password(const Organization& /*owner*/, const Row& /*before*/, const Row& /*after*/) {}
 
-void require_different_names(const std::vector<Organization>& all) {
-    std::set<std::string_view> names;
+// Of those that are new or renamed.
+void require_clear_names(const std::vector<Organization>& before, const std::vector<Organization>& all) {
     for (const auto& each : all)
-        if (!names.insert(each.name).second)
-            throw Error{Exit::usage, fmt::format("an organization with the name {} exists already", name_of(each)),
-                        "pbx-provision org list shows all of them"};
+        if (const auto* known = find(before, &Organization::id, each.id); known == nullptr || known->name != each.name)
+            require_clear_name(each, known == nullptr, all);
 }
 
 // In CSV each value is a text, and printable.
@@ -147,7 +146,7 @@ Exit carry_out(const Context& context, Provisioner& work, const std::function<vo
     const auto before = work.all();
     work.try_changes([&] {
         edit();
-        require_different_names(work.all());
+        require_clear_names(before, work.all());
         renew_claims(before, work.all());
     });
     const auto changes = compare(before, work.all());

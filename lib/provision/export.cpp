@@ -12,19 +12,26 @@ namespace pbx::provision {
 
 namespace {
 
+// How apply finds the organization of a row: by its prefix, unless another organization has that as its name.
+std::string key_of(const Organization& owner, const std::vector<Organization>& all) {
+    const auto* other = find(all, &Organization::name, owner.context_prefix);
+    return other == nullptr || other->id == owner.id ? owner.context_prefix : owner.id;
+}
+
 template <typename Row>
-Json export_row(const char* kind, const Organization& owner, const Row& row, bool secrets) {
+Json export_row(const char* kind, const std::string& org, const Organization& owner, const Row& row, bool secrets) {
     Json item{{"kind", kind}};
     if constexpr (!std::is_same_v<Row, Organization>)
-        item["org"] = owner.context_prefix;
+        item["org"] = org;
     for (const auto& field : fields_of<Row>())
         if (!field.is_secret || secrets)
             item[field.name] = field.get(owner, row);
     return item;
 }
 
-std::vector<Json> export_organization(const Organization& owner, ExportForm form, bool secrets) {
-    std::vector<Json> items{export_row("org", owner, owner, secrets)};
+std::vector<Json> export_organization(const Organization& owner, const std::string& key_of_owner, ExportForm form,
+                                      bool secrets) {
+    std::vector<Json> items{export_row("org", key_of_owner, owner, owner, secrets)};
     for (const auto kind : {RowKind::trunk, RowKind::user, RowKind::queue, RowKind::did, RowKind::route})
         tenants::visit_rows(owner, kind, [&](const auto& description, const auto& rows) {
             const auto first = static_cast<std::ptrdiff_t>(items.size());
@@ -35,7 +42,7 @@ std::vector<Json> export_organization(const Organization& owner, ExportForm form
                     log::warn("a {} of {} is left out: its {} is empty, which CSV cannot express", description.word,
                               name_of(owner), key);
                 else
-                    items.push_back(export_row(description.word, owner, row, secrets));
+                    items.push_back(export_row(description.word, key_of_owner, owner, row, secrets));
             std::sort(items.begin() + first, items.end(),
                       [&](const Json& one, const Json& other) { return one[key] < other[key]; });
         });
@@ -65,7 +72,7 @@ Exit export_rows(const Context& context, const std::string& organization, Export
     Provisioner work{context, Access::read};
     std::vector<Json> items;
     for (const auto* owner : work.organizations_to_list(organization))
-        for (auto& item : export_organization(*owner, form, secrets))
+        for (auto& item : export_organization(*owner, key_of(*owner, work.all()), form, secrets))
             items.push_back(std::move(item));
     if (form == ExportForm::csv)
         print_csv(items);

@@ -52,6 +52,34 @@ void require_name(const std::string& text, const char* what) {
     require_text(text, what);
 }
 
+void require_clear_name(const Organization& wanted, bool is_new, const std::vector<Organization>& all) {
+    const auto refuse_if = [](bool is_taken, const char* what, const std::string& text, const char* of_other,
+                              const Organization& other) {
+        if (!is_taken)
+            return;
+        const auto hint = other.status == "active" ? "pbx-provision org list shows all of them"
+                                                   : "its status is " + other.status + "; pbx-provision org resume";
+        if (std::string_view{what} == of_other)
+            throw Error{Exit::usage,
+                        fmt::format("an organization with the {} {} exists already", what, printable(text)), hint};
+        throw Error{
+            Exit::usage,
+            fmt::format("the {} {} is the {} of organization {}", what, printable(text), of_other, name_of(other)),
+            hint};
+    };
+    for (const auto& other : all) {
+        if (other.id == wanted.id)
+            continue;
+        const auto& name = wanted.name;
+        const auto& prefix = wanted.context_prefix;
+        refuse_if(name == other.name, "name", name, "name", other);
+        refuse_if(is_new && prefix == other.context_prefix, "prefix", prefix, "prefix", other);
+        refuse_if(name == other.context_prefix, "name", name, "prefix", other);
+        refuse_if(name == other.id, "name", name, "id", other);
+        refuse_if(is_new && prefix == other.name, "prefix", prefix, "name", other);
+    }
+}
+
 Error already_exists(RowKind kind, const std::string& name, const Organization& wanting, const Organization& holder) {
     const auto* word = tenants::names_of(kind).word;
     return {&wanting == &holder ? Exit::usage : Exit::data,

@@ -41,6 +41,10 @@ void require_name(const std::string& text, const char* what);
 /// The organization's name, for messages.
 std::string name_of(const Organization& organization);
 
+/// Throws Error (usage) when another organization has the name of `wanted` as its name, prefix or id, or the prefix if
+/// `wanted` is new: the text would not tell the two apart.
+void require_clear_name(const Organization& wanted, bool is_new, const std::vector<Organization>& all);
+
 /// The Error for a row that `wanting` cannot have because `holder` has it: usage where they are one organization, else
 /// data.
 Error already_exists(RowKind kind, const std::string& name, const Organization& wanting, const Organization& holder);

@@ -414,6 +414,45 @@ class Changing(Case):
                               r'stdin: an organization with the name (Acme|Beta) exists already')
                     self.assertEqual(self.rows(), before)
 
+    def test_a_name_that_is_another_organizations_prefix_or_id_is_refused(self):
+        self.acme()
+        self.do('org', 'add', 'Beta', '--prefix', 'beta')
+        acme = self.value("select id from organizations where name = 'Acme'")
+        before = self.rows()
+        for taken, what in (('acme', 'prefix'), (acme, 'id'), ('Acme', 'name')):
+            words = 'exists already' if what == 'name' else f'the name {taken} is the {what} of organization Acme'
+            with self.subTest(taken=taken):
+                for more in ((), ('-n',)):
+                    self.says(self.do('org', 'add', taken, *more, status=64), words)
+                    self.says(self.do('org', 'rename', 'beta', taken, *more, status=64), words)
+                    self.says(self.do('org', 'set', 'beta', '--name', taken, *more, status=64), words)
+                    self.says(self.apply(json.dumps({'kind': 'org', 'prefix': 'beta', 'name': taken}), *more, status=64), words)
+                    self.says(self.apply(json.dumps({'kind': 'org', 'prefix': 'gamma', 'name': taken}), *more, status=64), words)
+        self.says(self.apply(json.dumps({'kind': 'org', 'name': 'acme'}), status=64), 'the name acme is the prefix of organization Acme')
+        self.w.db.sql("update organizations set name = 'gamma' where name = 'Beta'")
+        for more in ((), ('-n',)):
+            self.says(self.do('org', 'add', 'Gamma', '--prefix', 'gamma', *more, status=64), 'the prefix gamma is the name of organization gamma')
+            self.apply(json.dumps({'kind': 'org', 'name': 'Gamma', 'prefix': 'gamma'}), *more, status=64)
+        self.w.db.sql("update organizations set name = 'Beta' where name = 'gamma'")
+        self.assertEqual(self.rows(), before)
+        self.do('org', 'rename', 'acme', 'acme')
+
+    def test_a_name_that_another_program_gave_an_organization_locks_nobody_out(self):
+        self.acme()
+        self.do('org', 'add', 'Beta', '--prefix', 'beta')
+        acme = self.value("select id from organizations where name = 'Acme'")
+        for name in ('acme', acme):
+            with self.subTest(name=name):
+                self.w.db.sql(f"update organizations set name = '{name}' where context_prefix = 'beta'")
+                self.do('user', 'set', '1001', '--org', acme, '--name', 'Alicia')
+                if name == 'acme':
+                    self.hints(self.do('user', 'list', '--org', 'acme', status=64))
+                before = self.rows()
+                for text in (self.exported(), self.exported('--csv')):
+                    self.quiet(self.apply(text))
+                self.assertEqual(self.rows(), before)
+                self.do('org', 'rename', 'beta', 'Beta')
+
     def test_what_the_database_refuses_is_refused_on_trial_and_never_printed_as_done(self):
         self.acme()
         self.w.db.sql("alter table users add constraint no_zed check (full_name <> 'Zed')")

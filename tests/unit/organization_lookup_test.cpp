@@ -12,9 +12,9 @@ using pbx::db::OrganizationKeys;
 
 namespace {
 
-// The second organization's name is the first one's prefix.
-constexpr std::array<OrganizationKeys, 3> organizations{
-    {{"id-1", "Acme", "acme"}, {"id-2", "acme", "acme_two"}, {"id-3", "Globex", "Globex"}}};
+// The second organization's name is the first one's prefix, and the fourth one's is the third one's id.
+constexpr std::array<OrganizationKeys, 4> organizations{
+    {{"id-1", "Acme", "acme"}, {"id-2", "acme", "acme_two"}, {"id-3", "Globex", "Globex"}, {"id-4", "id-3", "id_3"}}};
 
 Exit failure(const std::string& wanted) {
     try {
@@ -33,6 +33,10 @@ TEST_CASE("an organization is found by its id, its name or its prefix") {
     CHECK(find_organization(organizations, "Acme") == 0);
     CHECK(find_organization(organizations, "acme_two") == 1);
     CHECK(find_organization(organizations, "Globex") == 2);
+}
+
+TEST_CASE("an id is that organization's, whatever the others are called") {
+    CHECK(find_organization(organizations, "id-3") == 2);
 }
 
 TEST_CASE("a text that names two organizations names none of them") {
