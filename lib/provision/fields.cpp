@@ -2,6 +2,10 @@
 
 #include "base/error.hpp"
 #include "base/printable.hpp"
+#include "dialplan/consent.hpp"
+#include "dialplan/phone_settings.hpp"
+#include "dialplan/recording_settings.hpp"
+#include "dialplan/row_checks.hpp"
 #include "provision/given_json.hpp"
 #include "provision/provisioner.hpp"
 #include "provision/rows.hpp"
@@ -24,7 +28,8 @@ using tenants::Trunk;
 using tenants::User;
 
 Error unfit(const std::string& field, const Json& given, const std::string& wanted) {
-    return {Exit::usage, fmt::format("{}: {} is not {}", field, printable(given.dump()), wanted)};
+    return {Exit::usage, fmt::format("{}: {} is not {}", field, printable(given.dump()), wanted),
+            "pbx-provision(1) lists what each field may hold"};
 }
 
 // "a, b or c"
@@ -220,22 +225,30 @@ bool is_list_of_texts(const Json& value) {
            std::all_of(value.begin(), value.end(), [](const Json& each) { return each.is_string(); });
 }
 
-// A setting that the organization holds as JSON; "default" and "none" stand for nothing.
-Field<Organization> setting(const char* name, const char* column, std::string Organization::*member, bool is_number) {
+std::string setting_json(const std::string& name, const Json& given, bool is_number) {
+    if (!is_number && is_list_of_texts(given))
+        return given.dump();
+    const auto text = to_text(name, given);
+    if (text.empty() || text == "default" || (is_number && text == "none"))
+        return {};
+    return (is_number ? Json(to_number(name, given)) : Json(text)).dump();
+}
+
+// A setting that the organization holds as JSON; "default" and "none" stand for nothing. `fault_of` is given that JSON.
+Field<Organization> setting(const char* name, const char* column, std::string Organization::*member, bool is_number,
+                            std::string (*fault_of)(const std::string&)) {
     return {name, column, fmt::format("j->'{}'", name),
             [member](const Organization&, const Organization& row) {
                 auto value = parse_json(row.*member);
                 return value.is_discarded() ? Json(nullptr) : value;
             },
-            [member, name, is_number](const Organization&, Organization& row, const Json& given) {
-                if (!is_number && is_list_of_texts(given)) {
-                    row.*member = given.dump();
-                    return;
-                }
-                const auto text = to_text(name, given);
-                const bool is_default = text.empty() || text == "default" || (is_number && text == "none");
-                const auto value = [&] { return is_number ? Json(to_number(name, given)) : Json(text); };
-                row.*member = is_default ? std::string{} : value().dump();
+            [member, name, is_number, fault_of](const Organization&, Organization& row, const Json& given) {
+                auto json = setting_json(name, given, is_number);
+                // pbx-dialplan-gen does without a setting that is faulty, so a fault that was there may hide this one.
+                if (const auto fault = fault_of(json); !fault.empty())
+                    throw Error{Exit::usage, fmt::format("{}: {}", name, fault),
+                                "pbx-provision(1) lists what each field may hold"};
+                row.*member = std::move(json);
             }};
 }
 
@@ -283,13 +296,16 @@ const std::vector<Field<Organization>>& fields_of() {
             field.value = "j->'recording'";
             return field;
         }(),
-        setting("calls", "limits.max_channels", &Organization::max_channels, true),
-        setting("max_contacts", "settings.max_contacts", &Organization::max_contacts, true),
-        setting("codecs", "settings.codecs", &Organization::codecs, false),
-        setting("channels", "settings.recording_channels", &Organization::recording_channels, true),
-        setting("rate", "settings.recording_rate", &Organization::recording_rate, true),
-        setting("consent", "settings.recording_consent", &Organization::recording_consent, false),
-        setting("consent_prompt", "settings.consent_prompt", &Organization::consent_prompt, false),
+        setting("calls", "limits.max_channels", &Organization::max_channels, true, dialplan::limit_fault),
+        setting("max_contacts", "settings.max_contacts", &Organization::max_contacts, true, dialplan::contacts_fault),
+        setting("codecs", "settings.codecs", &Organization::codecs, false, dialplan::codecs_fault),
+        setting("channels", "settings.recording_channels", &Organization::recording_channels, true,
+                dialplan::channels_fault),
+        setting("rate", "settings.recording_rate", &Organization::recording_rate, true, dialplan::rate_fault),
+        setting("consent", "settings.recording_consent", &Organization::recording_consent, false,
+                dialplan::consent_fault),
+        setting("consent_prompt", "settings.consent_prompt", &Organization::consent_prompt, false,
+                dialplan::prompt_fault),
     };
     return fields;
 }

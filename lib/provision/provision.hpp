@@ -44,30 +44,6 @@ Exit add_trunk(const Context& context, const std::string& organization, tenants:
 
 /// Approves the trunk's host, or withdraws the approval; prints its name and the host.
 Exit approve_trunk(const Context& context, const std::string& organization, const std::string& name, bool approved);
-/// `calls`: how many simultaneous calls an organization may have, or "none".
-Exit limit_organization(const Context& context, const std::string& organization, const std::string& calls);
-
-/// For each setting: its value, "default", or empty for no change.
-struct PhoneChange {
-    std::string max_contacts; ///< with how many devices one phone may register at the same time
-    std::string codecs;       ///< of phones and trunks, between commas, the preferred one first
-};
-Exit set_phones(const Context& context, const std::string& organization, const PhoneChange& change);
-
-/// For each setting: its value, "default", or empty for no change.
-struct RecordingChange {
-    std::string channels; ///< 1, or 2 for the caller and the called side apart
-    std::string rate;     ///< samples per second: 8000 or 16000
-};
-Exit set_recordings(const Context& context, const std::string& organization, const RecordingChange& change);
-
-/// For each setting: its value, "default", or empty for no change.
-struct ConsentChange {
-    std::string mode;   ///< none, external, announcement, opt_out or opt_in
-    std::string prompt; ///< the name of a sound
-};
-Exit set_consent(const Context& context, const std::string& organization, const ConsentChange& change);
-
 /// Fields of a row by their names (fields.hpp), with texts as values.
 using FieldTexts = std::map<std::string, std::string>;
 

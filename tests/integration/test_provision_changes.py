@@ -273,6 +273,23 @@ class Changing(Case):
         self.quiet(self.apply(self.exported()))
         self.assertEqual(self.value("select status from users where extension = '1001'"), 'disabled')
 
+    def test_a_setting_that_is_faulty_may_stay_but_a_faulty_one_is_not_taken_instead(self):
+        self.acme()
+        self.w.db.sql("""update organizations set limits = '{"max_channels": "many"}', settings = settings ||
+            '{"codecs": "mp3", "recording_channels": 7, "max_contacts": "2", "recording_consent": "perhaps", "consent_prompt": "/x"}'""")
+        before = self.rows()
+        for wrong in (('set', '--calls', 'lots'), ('set', '--calls', '0'), ('limit', '0'), ('limit', 'lots'), ('set', '--codecs', 'mp2'),
+                      ('set', '--codecs', 'mp3'), ('phones', '--codecs', 'mp2'), ('phones', '--max-contacts', 'x'), ('set', '--channels', '3'),
+                      ('recordings', '--channels', '7'), ('recordings', '--rate', '1'), ('set', '--consent', 'never'),
+                      ('consent', '--mode', 'never'), ('consent', '--prompt', '/y'), ('set', '--prompt', '/x')):
+            with self.subTest(wrong=wrong):
+                self.hints(self.do('org', wrong[0], 'acme', *wrong[1:], status=64))
+        self.apply(json.dumps({'kind': 'org', 'prefix': 'acme', 'calls': '0'}), status=64)
+        self.apply(json.dumps({'kind': 'org', 'prefix': 'acme', 'codecs': 'mp2'}), status=64)
+        self.assertEqual(self.rows(), before)
+        self.do('org', 'set', 'acme', '--calls', '3', '--max-contacts', '2')
+        self.assertEqual(self.value("select limits, settings->'max_contacts' from organizations"), '{"max_channels": 3}|2')
+
     def test_a_setting_that_another_program_stored_in_any_form_is_exported_and_applied_again(self):
         self.acme()
         self.do('org', 'add', 'Beta', '--prefix', 'beta')

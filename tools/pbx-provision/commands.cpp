@@ -50,43 +50,30 @@ void organizations(CLI::App& app, CommandLine& line) {
         });
         sub->add_option("NAME", line.organization, "Its name, prefix or id")->required();
     }
-    auto* limit =
-        command(*org, line, changes, "limit", "Limit the calls that an organization can have at the same time",
-                [&line] { return limit_organization(line.context, line.organization, line.name); });
+    auto* limit = command(*org, line, changes, "limit",
+                          "Limit the calls that an organization can have at the same time", [&line] {
+                              return set_organization(line.context, line.organization, {{"calls", line.name}});
+                          });
     limit->add_option("NAME", line.organization, "Its name, prefix or id")->required();
     limit->add_option("CALLS", line.name, "Number of calls, or none")->required();
-    auto* phones = command(*org, line, changes, "phones", "Set what the phones of an organization may do",
-                           [&line] { return set_phones(line.context, line.organization, line.phones); });
-    phones->add_option("NAME", line.organization, "Its name, prefix or id")->required();
-    phones
-        ->add_option("--max-contacts", line.phones.max_contacts,
-                     "With how many devices one phone may register at the same time, or default (1)")
-        ->type_name("N");
-    phones
-        ->add_option("--codecs", line.phones.codecs,
-                     "Codecs of phones and trunks between commas, the preferred one first, or default (ulaw,alaw)")
-        ->type_name("LIST");
-    auto* recordings = command(*org, line, changes, "recordings", "Set how the calls of an organization are recorded",
-                               [&line] { return set_recordings(line.context, line.organization, line.recordings); });
-    recordings->add_option("NAME", line.organization, "Its name, prefix or id")->required();
-    recordings
-        ->add_option("--channels", line.recordings.channels,
-                     "1, 2 (the caller left, the called side right), or default (1)")
-        ->type_name("N");
-    recordings->add_option("--rate", line.recordings.rate, "Samples per second: 8000, 16000, or default (8000)")
-        ->type_name("N");
-    auto* consent = command(*org, line, changes, "consent",
-                            "Set whether an organization asks for consent before calls are recorded",
-                            [&line] { return set_consent(line.context, line.organization, line.consent); });
-    consent->add_option("NAME", line.organization, "Its name, prefix or id")->required();
-    consent
-        ->add_option("--mode", line.consent.mode, "none, external, announcement, opt_out or opt_in, or default (none)")
-        ->type_name("MODE");
-    consent
-        ->add_option(
-            "--prompt", line.consent.prompt,
-            "Sound of the notice, in Asterisk's folder of sounds, or default (the one that came with the suite)")
-        ->type_name("SOUND");
+    const auto settings = [&](const char* word, const char* text, const std::vector<FieldOption>& options) {
+        auto* sub = command(*org, line, changes, word, text,
+                            [&line] { return set_organization(line.context, line.organization, line.fields); });
+        sub->add_option("NAME", line.organization, "Its name, prefix or id")->required();
+        take_fields(sub, line, options);
+    };
+    settings("phones", "Set what the phones of an organization may do",
+             {{"--max-contacts", "max_contacts", "N",
+               "With how many devices one phone may register at the same time, or default (1)"},
+              {"--codecs", "codecs", "LIST",
+               "Codecs of phones and trunks between commas, the preferred one first, or default (ulaw,alaw)"}});
+    settings("recordings", "Set how the calls of an organization are recorded",
+             {{"--channels", "channels", "N", "1, 2 (the caller left, the called side right), or default (1)"},
+              {"--rate", "rate", "N", "Samples per second: 8000, 16000, or default (8000)"}});
+    settings("consent", "Set whether an organization asks for consent before calls are recorded",
+             {{"--mode", "consent", "MODE", "none, external, announcement, opt_out or opt_in, or default (none)"},
+              {"--prompt", "consent_prompt", "SOUND",
+               "Sound of the notice, in Asterisk's folder of sounds, or default (the one that came with the suite)"}});
 }
 
 void change_organizations(CLI::App& app, CommandLine& line) {

@@ -23,10 +23,7 @@ struct CommandLine {
     tenants::Queue queue;
     tenants::Route route;
     tenants::Trunk peer;
-    PhoneChange phones;
-    RecordingChange recordings;
-    ConsentChange consent;
-    FieldTexts fields; ///< of "set"
+    FieldTexts fields; ///< of "set", and of "org phones" and the like
     std::string file;
     bool csv = false;
     bool secrets = false;
