@@ -2,6 +2,7 @@
 #include "dialplan/loose_ends.hpp"
 
 #include "dialplan/password.hpp"
+#include "dialplan/routing.hpp"
 #include "dialplan/text.hpp"
 
 #include <fmt/format.h>
@@ -35,6 +36,9 @@ class LooseEnds {
             if (plan_.trunk_by_id(route.trunk_id) == nullptr)
                 add(fmt::format("route {} of {} has no active trunk: its calls fail", harmless(route.name), name()));
         for (const auto& user : rows.users)
+            if (user.ring_target == "phone")
+                check_outside_number("user " + user.extension, user.phone_number);
+        for (const auto& user : rows.users)
             if (const auto fault = password_fault(user, user.asterisk_endpoint);
                 !fault.empty() && !user.asterisk_endpoint.empty())
                 add(fmt::format("sip_password of user {} of {} {}", user.extension, name(), fault));
@@ -50,8 +54,16 @@ class LooseEnds {
             (type == "queue" && plan_.queue(destination) == nullptr))
             add(fmt::format("{} of {} leads to {} {}, which does not exist or is not active", row, name(), type,
                             destination));
-        if (type == "external" && plan_.organization.routes.empty())
-            add(fmt::format("{} of {} leads to {}, but there is no active route", row, name(), destination));
+        if (type == "external")
+            check_outside_number(row, destination);
+    }
+
+    void check_outside_number(const std::string& row, const std::string& number) {
+        const auto& routes = plan_.organization.routes;
+        if (routes.empty())
+            add(fmt::format("{} of {} leads to {}, but there is no active route", row, name(), number));
+        else if (std::none_of(routes.begin(), routes.end(), [&](const auto& route) { return takes(route, number); }))
+            add(fmt::format("{} of {} leads to {}, which no active route takes", row, name(), number));
     }
 
     const Plan& plan_;

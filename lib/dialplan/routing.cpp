@@ -1,6 +1,8 @@
 // extensions.cpp writes the dialplan that does the same.
 #include "dialplan/routing.hpp"
 
+#include "dialplan/pattern.hpp"
+
 #include <algorithm>
 
 namespace pbx::dialplan {
@@ -14,6 +16,14 @@ const tenants::Trunk* used_trunk(const tenants::Organization& organization, cons
         return trunk.id == route.trunk_id && faults.is_used(trunk);
     });
     return found == trunks.end() ? nullptr : &*found;
+}
+
+bool takes(const tenants::Route& route, std::string_view number) {
+    return takes_unchanged(route, number) || pattern_takes(route.dial_pattern, number);
+}
+
+bool takes_unchanged(const tenants::Route& route, std::string_view number) {
+    return route.dial_pattern == default_pattern && pattern_takes(plus_pattern, number);
 }
 
 std::string number_sent(const tenants::Route& route, const std::string& number) {

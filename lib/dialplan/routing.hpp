@@ -18,6 +18,11 @@ inline constexpr std::string_view plus_pattern = "_+X.";
 const tenants::Trunk* used_trunk(const tenants::Organization& organization, const tenants::Route& route,
                                  const Faults& faults);
 
+/// Whether `route` takes the outside number `number`.
+bool takes(const tenants::Route& route, std::string_view number);
+/// Whether it does so only because it has the default pattern, and sends the number unchanged.
+bool takes_unchanged(const tenants::Route& route, std::string_view number);
+
 /// What `route` sends to its trunk when `number` is dialled.
 std::string number_sent(const tenants::Route& route, const std::string& number);
 

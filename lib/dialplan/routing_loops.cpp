@@ -5,7 +5,6 @@
 #include "dialplan/identity.hpp"
 #include "dialplan/loops.hpp"
 #include "dialplan/ownership.hpp"
-#include "dialplan/pattern.hpp"
 #include "dialplan/routing.hpp"
 
 #include <fmt/format.h>
@@ -91,10 +90,10 @@ class HopCollector {
         for (const auto& route : organization.routes) {
             if (used_trunk(organization, route, faults_) == nullptr)
                 continue;
-            const bool unchanged = route.dial_pattern == default_pattern && pattern_takes(plus_pattern, number);
-            if (!unchanged && !pattern_takes(route.dial_pattern, number))
+            if (!takes(route, number))
                 continue;
-            const auto sent = international_number(unchanged ? number : number_sent(route, number));
+            const auto sent =
+                international_number(takes_unchanged(route, number) ? number : number_sent(route, number));
             const auto [first, last] = dids_.equal_range(sent);
             std::transform(first, last, std::back_inserter(next), [](const auto& each) { return each.second; });
         }

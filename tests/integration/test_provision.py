@@ -266,6 +266,20 @@ class Provision(Case):
             self.assertEqual(self.value(f'select count(*) from {table}'), '0', table)
         self.hints(self.do('user', 'remove', '1002', '--org', 'acme', status=66))
 
+    def test_an_outside_number_that_no_route_takes_causes_a_warning(self):
+        self.do('org', 'add', 'Gamma', '--prefix', 'gamma')
+        org = ('--org', 'gamma')
+        self.says(self.do('user', 'add', '1003', *org, '--phone', '4930123'), 'user 1003 of Gamma leads to 4930123, but there is no active route')
+        self.do('trunk', 'add', 'carrier', *org, '--host', 'sip.example.net')
+        self.do('route', 'add', 'out', *org, '--trunk', 'carrier', '--pattern', '_00X.')
+        for arguments, row in ((('user', 'add', '1004', '--phone', '4930124'), 'user 1004'), (('did', 'add', '4930999', '--external', '4930125'), 'did 4930999'),
+                               (('queue', 'add', '5001', '--overflow-external', '4930126'), 'queue 5001')):
+            self.says(self.do(*arguments, *org), rf'{row} of Gamma leads to \d+, which no active route takes')
+        self.assertEqual(self.do('user', 'set', '1004', *org, '--phone', '004930124').err, '')
+        self.assertNotIn('leads to', self.do('route', 'set', 'out', *org, '--pattern', '_X.').err)
+        self.assertEqual(self.do('user', 'set', '1004', *org, '--phone', '+4930124').err, '')
+        self.says(self.do('user', 'set', '1004', *org, '--phone', '*99'), 'no active route takes')
+
     def test_a_row_of_another_organization_is_never_touched(self):
         self.acme()
         self.do('org', 'add', 'Other', '--prefix', 'other')
