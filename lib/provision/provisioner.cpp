@@ -17,6 +17,8 @@ using tenants::Organization;
 
 Provisioner::Provisioner(const Context& context, Access access) : rules_{context.rules}, dry_run_{context.dry_run} {
     const WaitingFor waiting{"the database", Exit::unavailable};
+    if (dry_run_)
+        log::warn("dry run: nothing is changed");
     db::connect(session_, context.database, context.timeout);
     // A list may wait for its reader, and must hold no transaction open then.
     if (access == Access::read) {

@@ -211,6 +211,20 @@ class Changing(Case):
         for command in (('queue', 'set', '5001', '--ring', '20'), ('queue', 'remove', '5001'), ('recording', 'off', '--queue', '5001')):
             self.says(self.do(*command, '--org', 'acme', status=75), 'queue 5001: no row was changed')
 
+    def test_a_trial_begins_with_the_words_that_nothing_is_changed(self):
+        self.acme()
+        before = self.rows()
+        org = ('--org', 'acme')
+        for command in (('recording', 'off', *org), ('recording', 'off', '--queue', '5001', *org), ('user', 'remove', '1002', *org),
+                        ('org', 'suspend', 'acme'), ('queue', 'leave', '5001', '1002', *org), ('queue', 'join', '5001', '1002', *org),
+                        ('user', 'add', '1003', *org), ('trunk', 'withdraw', 'carrier', *org), ('org', 'limit', 'acme', '5'),
+                        ('org', 'phones', 'acme', '--max-contacts', '2'), ('org', 'add', 'New'), ('user', 'set', '1001', '--name', 'x', *org)):
+            with self.subTest(command=command):
+                self.assertEqual(self.do(*command, '-n').err.splitlines()[0], 'pbx-provision: dry run: nothing is changed')
+                self.assertEqual(self.do(*command, '-n', '-q').err, '')
+        self.assertEqual(self.do('org', 'limit', 'acme', '5', '-n').text, 'org Acme\n  calls: unset -> 5\n')
+        self.assertEqual(self.rows(), before)
+
     # --- what an approval orders
 
     def test_a_host_that_an_inactive_trunk_holds_cannot_be_taken_by_a_change(self):
@@ -238,7 +252,7 @@ class Changing(Case):
         self.says(self.do('queue', 'set', '5001', '--org', 'acme', '--recording', 'off'), 'will not be recorded any more')
         self.assertEqual(self.value('select recording_enabled from queues'), 'false')
         result = self.do('org', 'set', 'acme', '--recording', 'off', '-n')
-        self.assertEqual(len(result.err.splitlines()), 5, result.err)
+        self.assertEqual(len(result.err.splitlines()), 6, result.err)
         self.assertNotIn('queue 5001', result.err, 'its answer does not change')
         document = json.loads(self.do('org', 'set', 'acme', '--recording', 'off', '-n', '--json').out)
         self.assertEqual([row['name'] for row in document['recording']], ['1001', '1002', '+918065978002', '+918065978003', 'out'])
