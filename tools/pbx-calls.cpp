@@ -39,7 +39,7 @@ int main(int argc, char** argv) {
                       "pbx-calls --number 5551234 --since 1w --csv", "pbx-calls show 1776500000.1"});
     app.add_timeout(std::chrono::minutes{5});
     auto* show = app.add_subcommand("show", "Show all CDR rows of one call");
-    show->add_option("CALL", call, "Linkedid, uniqueid or CDR id")->required();
+    show->add_option("CALL", call, "Linkedid, uniqueid, CDR id or LINKEDID/ACCOUNTCODE")->required();
     auto* import =
         app.add_subcommand("import", "Add the CDR rows of Asterisk's cdr_custom file that the database lacks");
     import->add_option("FILE", missing.files, "File that cdr_custom wrote; - for stdin")->required();

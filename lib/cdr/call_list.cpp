@@ -5,6 +5,7 @@
 #include "base/name.hpp"
 #include "base/output.hpp"
 #include "base/pager.hpp"
+#include "cdr/call_name.hpp"
 #include "cdr/call_query.hpp"
 #include "cdr/tenants.hpp"
 #include "db/session.hpp"
@@ -247,12 +248,12 @@ void print_json(const std::vector<Journey>& calls) {
 
 namespace {
 
-std::string account_of(const Tenants& tenants, const db::TenantChoice& choice) {
+std::optional<std::string> account_of(const Tenants& tenants, const db::TenantChoice& choice) {
     for (const auto* text : {&choice.organization, choice.account ? &*choice.account : nullptr})
         if (text != nullptr && !is_utf8(*text))
             throw Error{Exit::usage, "the organization or account is not valid UTF-8"};
     if (choice.organization.empty())
-        return choice.account.value_or("");
+        return choice.account;
     auto id = find_account(tenants, choice.organization);
     db::require_agreement(choice, id);
     return id;
@@ -273,7 +274,7 @@ Exit list_calls(const CallsRequest& request) {
     soci::session session;
     db::connect(session, request.database, request.timeout);
     const auto tenants = load_tenants(session);
-    filter.account = account_of(tenants, request.tenant);
+    filter.account = account_of(tenants, request.tenant).value_or("");
     select_calls(session, filter);
     pager::Report report;
     CallPrinter printer{request};
@@ -286,13 +287,15 @@ Exit list_calls(const CallsRequest& request) {
     return Exit::ok;
 }
 
-Exit show_call(const CallsRequest& request, const std::string& name) {
+Exit show_call(const CallsRequest& request, const std::string& text) {
+    const auto name = CallName::parse(text);
     soci::session session;
     db::connect(session, request.database, request.timeout);
     const auto tenants = load_tenants(session);
-    auto calls = find_journeys(session, tenants, name, account_of(tenants, request.tenant));
-    if (calls.empty())
-        throw Error{Exit::no_input, fmt::format("no such call: {}", shown(name)),
+    const auto account = account_of(tenants, request.tenant);
+    auto calls = find_journeys(session, tenants, name.call, name.account_or(account));
+    if (calls.empty() || name.contradicts(account))
+        throw Error{Exit::no_input, fmt::format("no such call: {}", shown(text)),
                     "a call is named by its CDR id, its linkedid or a uniqueid; pbx-calls lists calls"};
     // Calls of several accounts, in the order in which they happened.
     std::stable_sort(calls.begin(), calls.end(), [](const Journey& a, const Journey& b) { return a.start < b.start; });

@@ -215,17 +215,19 @@ namespace {
 // Has the server choose the calls whose linkedids the query `named` selects; :names in it is the parameter. Leaves a
 // transaction with a cursor open.
 void declare_calls(soci::session& session, const std::string& named, const std::string& names,
-                   const std::string& account) {
+                   const std::optional<std::string>& account) {
+    const int all = account ? 0 : 1;
+    const auto wanted = account.value_or("");
     const WaitingFor waiting{"the database", Exit::unavailable};
     db::guarded(reading, [&] {
         session << "begin read only";
         session << fmt::format(R"(declare calls no scroll cursor for with named as ({}) select {}
                 from named cross join lateral (
                     select * from asterisk_cdr where asterisk_cdr.linkedid = named.linkedid offset 0) r
-                where :account = '' or r.accountcode = :account
+                where :all = 1 or coalesce(r.accountcode, '') = :account
                 order by r.linkedid collate "C", coalesce(r.accountcode, '') collate "C")",
                                named, row_columns("0")),
-            soci::use(names, "names"), soci::use(account, "account");
+            soci::use(names, "names"), soci::use(all, "all"), soci::use(wanted, "account");
     });
 }
 
@@ -238,9 +240,10 @@ std::vector<Journey> read_journeys(soci::session& session, const Tenants& tenant
 } // namespace
 
 std::vector<Journey> find_journeys(soci::session& session, const Tenants& tenants, const std::string& name,
-                                   const std::string& account) {
+                                   const std::optional<std::string>& account) {
     const bool is_id = !name.empty() && name.find_first_not_of("0123456789") == std::string::npos;
-    if (name.empty() || !is_utf8(name) || (is_id && name.size() > std::numeric_limits<std::int64_t>::digits10))
+    if (name.empty() || !is_utf8(name) || !is_utf8(account.value_or("")) ||
+        (is_id && name.size() > std::numeric_limits<std::int64_t>::digits10))
         return {};
     const auto* const rows = is_id ? "id = cast(:names as bigint)" : "(linkedid = :names or uniqueid = :names)";
     // The row that has the name must be the account's: otherwise it would show to which call another account's belongs.
@@ -255,7 +258,7 @@ std::vector<Journey> find_journeys(soci::session& session, const Tenants& tenant
 std::vector<Journey> find_journeys(soci::session& session, const Tenants& tenants,
                                    const std::vector<std::string>& linkedids) {
     declare_calls(session, "select distinct value as linkedid from json_array_elements_text(cast(:names as json))",
-                  nlohmann::json(linkedids).dump(), {});
+                  nlohmann::json(linkedids).dump(), std::nullopt);
     return read_journeys(session, tenants);
 }
 

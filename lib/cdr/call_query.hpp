@@ -36,10 +36,10 @@ void select_calls(soci::session& session, const CallFilter& filter);
 /// transaction. Throws Error.
 void for_each_journey(soci::session& session, const Tenants& tenants, const std::function<void(const Journey&)>& each);
 
-/// The calls that `name` means: a CDR id (all digits), a linkedid or a uniqueid; only those of `account`, unless it is
-/// empty. Throws Error.
+/// The calls that `name` means: a CDR id (all digits), a linkedid or a uniqueid; only those of `account`, if that is
+/// given. The account "" is that of calls without an accountcode. Throws Error.
 std::vector<Journey> find_journeys(soci::session& session, const Tenants& tenants, const std::string& name,
-                                   const std::string& account);
+                                   const std::optional<std::string>& account);
 
 /// The calls of all accounts with these linkedids. Throws Error.
 std::vector<Journey> find_journeys(soci::session& session, const Tenants& tenants,

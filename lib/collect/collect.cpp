@@ -97,7 +97,7 @@ class Collection {
         account_ = db::chosen_account(session, {options_.fetch.organization, options_.fetch.account});
         std::vector<std::string> plain;
         for (const auto& name : names)
-            plain.push_back(recording::CallName::parse(name).call);
+            plain.push_back(cdr::CallName::parse(name).call);
         const auto found = cdr::find_calls(session, options_.fetch.places.naming(), plain);
         std::vector<Task> tasks;
         std::vector<recording::AbsentCall> absent;
@@ -114,7 +114,7 @@ class Collection {
                                std::vector<recording::AbsentCall>& absent) {
         auto task = task_of(text);
         try {
-            const auto name = recording::CallName::parse(text);
+            const auto name = cdr::CallName::parse(text);
             const auto calls = found.find(name.call);
             auto call =
                 recording::choose_call(calls == found.end() ? std::vector<cdr::Call>{} : calls->second, name, account_);

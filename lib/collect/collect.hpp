@@ -12,7 +12,7 @@ namespace pbx::collect {
 
 struct CollectOptions {
     recording::FetchOptions fetch;  ///< without a call, a file or a leg
-    std::vector<std::string> calls; ///< as CallName::parse() reads them; "-" stands for the lines of stdin
+    std::vector<std::string> calls; ///< as cdr::CallName::parse() reads them; "-" stands for the lines of stdin
     recording::Conversion conversion;
     std::string folder; ///< created where it is missing
     std::string name;   ///< NameTemplate; empty: the name of a stitched recording

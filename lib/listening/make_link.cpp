@@ -33,7 +33,7 @@ void require_options(const MakeLinkOptions& options) {
                     "set it to something like https://pbx.example.com/recordings"};
 }
 
-cdr::Call find_call(const LinkedCall& linked, const recording::CallName& name) {
+cdr::Call find_call(const LinkedCall& linked, const cdr::CallName& name) {
     soci::session session;
     db::connect(session, linked.database, std::min(linked.timeout, std::chrono::seconds{60}));
     auto call = recording::choose_call(session, linked.naming, name,
@@ -43,7 +43,7 @@ cdr::Call find_call(const LinkedCall& linked, const recording::CallName& name) {
 }
 
 // A linkedid of digits only would be taken for a CDR id.
-const std::string& name_of(const cdr::Call& call, const recording::CallName& name) {
+const std::string& name_of(const cdr::Call& call, const cdr::CallName& name) {
     const bool is_number = call.linkedid.find_first_not_of("0123456789") == std::string::npos;
     return is_number ? name.call : call.linkedid;
 }
@@ -59,7 +59,7 @@ std::string without_last_slash(std::string base) {
 Exit print_link(const MakeLinkOptions& options, const LinkedCall& linked) {
     require_options(options);
     const auto keys = read_link_keys(options.key_file);
-    const auto wanted = recording::CallName::parse(linked.call);
+    const auto wanted = cdr::CallName::parse(linked.call);
     const auto call = find_call(linked, wanted);
     const auto& name = name_of(call, wanted);
     require_safe_name(name, "call");

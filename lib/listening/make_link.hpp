@@ -23,7 +23,7 @@ struct MakeLinkOptions {
 struct LinkedCall {
     std::string database;
     db::LegNaming naming;
-    std::string call; ///< as CallName::parse() reads it
+    std::string call; ///< as cdr::CallName::parse() reads it
     std::optional<std::string> account;
     std::string organization;       ///< whose call; empty: any
     std::optional<std::size_t> leg; ///< counted from 1

@@ -84,7 +84,7 @@ class Explainer {
             first, last, [&](const auto& each) { return !account || each.second.accountcode == *account; });
         if (own != last)
             return reason(own->second);
-        const auto found = cdr::find_journeys(session_, tenants_, name, account.value_or(""));
+        const auto found = cdr::find_journeys(session_, tenants_, name, account);
         return found.empty() ? no_such_call(name) : reason(found.front());
     }
 

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "base/error.hpp"
+#include "cdr/call_name.hpp"
 #include "db/session.hpp"
-#include "recording/call_name.hpp"
 
 #include <optional>
 #include <string>
@@ -24,7 +24,7 @@ class Absent : public Error {
 };
 
 struct AbsentCall {
-    CallName name;
+    cdr::CallName name;
     std::optional<std::string> account; ///< calls of other accounts do not exist
 };
 

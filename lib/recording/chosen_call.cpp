@@ -16,7 +16,7 @@ namespace pbx::recording {
 
 namespace {
 
-void keep_wanted(std::vector<cdr::Call>& calls, const CallName& name, const std::optional<std::string>& account) {
+void keep_wanted(std::vector<cdr::Call>& calls, const cdr::CallName& name, const std::optional<std::string>& account) {
     for (const auto& wanted : {name.account, account})
         if (wanted)
             std::erase_if(calls, [&](const cdr::Call& call) { return call.accountcode != *wanted; });
@@ -24,7 +24,7 @@ void keep_wanted(std::vector<cdr::Call>& calls, const CallName& name, const std:
 
 // A name that is a linkedid means that call, and a uniqueid on rows of several calls of an account the first of them.
 // The account is looked at before, so that no call of another account decides which one is meant.
-void keep_one_of_each_account(std::vector<cdr::Call>& calls, const CallName& name) {
+void keep_one_of_each_account(std::vector<cdr::Call>& calls, const cdr::CallName& name) {
     const auto has_name = [&](const cdr::Call& call) { return call.linkedid == name.call; };
     if (std::any_of(calls.begin(), calls.end(), has_name))
         std::erase_if(calls, std::not_fn(has_name));
@@ -32,7 +32,7 @@ void keep_one_of_each_account(std::vector<cdr::Call>& calls, const CallName& nam
     std::erase_if(calls, [&](const cdr::Call& call) { return !accounts.insert(call.accountcode).second; });
 }
 
-Error several_accounts(const std::vector<cdr::Call>& calls, const CallName& name) {
+Error several_accounts(const std::vector<cdr::Call>& calls, const cdr::CallName& name) {
     const auto& linkedid = calls.front().linkedid;
     const bool is_shared =
         std::all_of(calls.begin(), calls.end(), [&](const cdr::Call& call) { return call.linkedid == linkedid; });
@@ -46,7 +46,7 @@ Error several_accounts(const std::vector<cdr::Call>& calls, const CallName& name
 
 } // namespace
 
-std::optional<cdr::Call> choose_call(std::vector<cdr::Call> calls, const CallName& name,
+std::optional<cdr::Call> choose_call(std::vector<cdr::Call> calls, const cdr::CallName& name,
                                      const std::optional<std::string>& account) {
     keep_wanted(calls, name, account);
     if (calls.empty())
@@ -57,7 +57,7 @@ std::optional<cdr::Call> choose_call(std::vector<cdr::Call> calls, const CallNam
     return std::move(calls.front());
 }
 
-cdr::Call choose_call(soci::session& session, const db::LegNaming& naming, const CallName& name,
+cdr::Call choose_call(soci::session& session, const db::LegNaming& naming, const cdr::CallName& name,
                       const std::optional<std::string>& account) {
     if (auto call = choose_call(cdr::find_calls(session, naming, name.call), name, account))
         return *std::move(call);

@@ -110,7 +110,7 @@ Exit fetch(const FetchOptions& given, Answer& answer) {
                     "name it by its CDR id, uniqueid or linkedid, or a leg with --file"};
     LegSources sources{options.places, LegSources::WithoutCache::use_private_folder};
     const auto deadline = Deadline::of_run(options.timeout);
-    const auto name = CallName::parse(options.call);
+    const auto name = cdr::CallName::parse(options.call);
     EarlyCheck early{options.places.stitched, options.leg ? "" : name.call, options.account};
     ArchivedFacts facts{options.database, options.timeout, sources, deadline};
     if (!options.organization.empty())

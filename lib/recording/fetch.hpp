@@ -16,7 +16,7 @@ namespace pbx::recording {
 struct FetchOptions {
     Places places;
     std::string database;
-    std::string call;                   ///< as CallName::parse() reads it
+    std::string call;                   ///< as cdr::CallName::parse() reads it
     std::string file;                   ///< instead of a call: one leg by its file name
     std::optional<std::string> account; ///< only this accountcode's
     std::string organization;           ///< only this organization's; empty: any

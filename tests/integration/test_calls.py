@@ -289,6 +289,26 @@ class Calls(Case):
             self.hints(self.calls('show', name, status=66))
         self.calls('show', '1.2', '--org', 'Acme', status=66)
 
+    def test_show_takes_the_name_that_the_list_prints_for_a_shared_linkedid(self):
+        self.organization()
+        self.inbound()
+        self.inbound(account=OTHER_ACCOUNT)
+        self.w.cdr('1776500000.1', 'd.wav', '')
+        names = self.ids()
+        self.assertEqual(sorted(names), sorted(f'1776500000.1/{account}' for account in (ACCOUNT, OTHER_ACCOUNT, '')))
+        for name in names:
+            call, = json.loads(self.calls('show', name, '--json').out)
+            self.assertEqual(call['accountcode'], name.partition('/')[2])
+        self.assertEqual(len(json.loads(self.calls('show', '1776500000.1', '--json').out)), 3)
+        self.calls('show', f'1776500000.1/{ACCOUNT}', '--org', 'Acme')
+        number = self.w.db.value(f"select id from asterisk_cdr where accountcode = '{OTHER_ACCOUNT}' limit 1")
+        self.calls('show', f'{number}/{OTHER_ACCOUNT}')
+        for name, *options in ((f'1776500000.1/{OTHER_ACCOUNT}', '--org', 'Acme'), ('1776500000.1/', '--account', ACCOUNT),
+                               ('1776500000.1/stranger',), (f'1776500000.1/{ACCOUNT}/',), (f'9.9/{ACCOUNT}',), (f'/{ACCOUNT}',)):
+            result = self.calls('show', name, *options, status=66)
+            self.says(result, f'no such call: {name}')
+            self.hints(result)
+
     def test_a_reader_that_goes_away_ends_it_quietly(self):
         self.w.db.sql("insert into asterisk_cdr (calldate, linkedid, src) select now() - i * interval '1 second', i::text, 'x' "
                       'from generate_series(1, 20000) i')

@@ -1,6 +1,6 @@
-#include "recording/call_name.hpp"
+#include "cdr/call_name.hpp"
 
-namespace pbx::recording {
+namespace pbx::cdr {
 
 CallName CallName::parse(const std::string& text) {
     const auto slash = text.find('/');
@@ -9,4 +9,4 @@ CallName CallName::parse(const std::string& text) {
     return {text.substr(0, slash), text.substr(slash + 1)};
 }
 
-} // namespace pbx::recording
+} // namespace pbx::cdr

@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-namespace pbx::recording {
+namespace pbx::cdr {
 
 /// "CALL" or "CALL/ACCOUNTCODE".
 struct CallName {
@@ -26,4 +26,4 @@ struct CallName {
     }
 };
 
-} // namespace pbx::recording
+} // namespace pbx::cdr
