@@ -17,13 +17,12 @@ int main(int argc, char** argv) {
         ->type_name("DIR");
     app.add_option("--asterisk", options.asterisk, "Asterisk program, for --validate and --reload (default asterisk)")
         ->type_name("PROGRAM");
-    app.add_option("--org", options.organizations,
-                   "Only this organization, given by name, prefix or id; can be repeated")
-        ->type_name("ORG")
-        ->allow_extra_args(false);
-    app.add_option("--account", options.accounts, "Only the organization of this accountcode; can be repeated")
-        ->type_name("CODE")
-        ->allow_extra_args(false);
+    pbx::cli::add_texts(app, "--org", options.organizations,
+                        "Only this organization, given by name, prefix or id; can be repeated")
+        ->type_name("ORG");
+    pbx::cli::add_texts(app, "--account", options.accounts,
+                        "Only the organization of this accountcode; can be repeated")
+        ->type_name("CODE");
     app.add_emergency(options.rules.emergency);
     auto* deploy = app.add_flag("--deploy", options.deploy,
                                 "Write the files that changed into the folder of Asterisk's configuration");

@@ -11,17 +11,19 @@
 
 namespace {
 
+using pbx::cli::add_text;
 using pbx::cli::App;
 using pbx::recording::Overlap;
 
 void add_call_options(App& app, std::vector<std::string>& calls, pbx::recording::FetchOptions& options) {
     auto* call =
         app.add_option("CALL", calls, "Linkedid, uniqueid, CDR id or LINKEDID/ACCOUNTCODE; - reads them from stdin");
-    pbx::cli::add_tenant(app, options.organization, options.account, "Serve the call only if it is");
+    pbx::cli::add_tenant(app, options.organization, options.account, "Serve the call only if it is",
+                         pbx::cli::EmptyAccount::names_nobody);
     auto* leg = app.add_option("--leg", options.leg, "Serve only the Nth leg, unchanged")
                     ->check(CLI::Range(1U, 100000U))
                     ->type_name("N");
-    auto* file = app.add_option("--file", options.file, "Serve the leg with this file name, also when no call names it")
+    auto* file = add_text(app, "--file", options.file, "Serve the leg with this file name, also when no call names it")
                      ->excludes(call, leg)
                      ->type_name("NAME");
     auto* overlap = app.add_choice("--overlap", options.overlap, {{"keep", Overlap::keep}, {"trim", Overlap::trim}},
@@ -34,11 +36,11 @@ void add_call_options(App& app, std::vector<std::string>& calls, pbx::recording:
 // Returns the option --format.
 CLI::Option* add_output_options(App& app, pbx::recording::OutputOptions& output) {
     using pbx::audio::Channel, pbx::audio::Encoding;
-    app.add_option("-o,--output", output.output, "Write to FILE, which appears complete or not at all")
+    add_text(app, "-o,--output", output.output, "Write to FILE, which appears complete or not at all")
         ->type_name("FILE");
     auto* include =
         app.add_flag("-i,--include", output.include, "Write headers and an empty line before the recording");
-    app.add_option("-D,--dump-header", output.headers_file, "Write the headers to FILE; - is stdout")
+    add_text(app, "-D,--dump-header", output.headers_file, "Write the headers to FILE; - is stdout")
         ->excludes(include)
         ->type_name("FILE");
     auto* format = app.add_choice(
@@ -58,10 +60,10 @@ void exclude(App& app, CLI::Option& option, std::initializer_list<const char*> o
 
 void add_folder_options(App& app, pbx::collect::CollectOptions& many) {
     many.jobs = pbx::default_jobs();
-    auto* to = app.add_option("--to", many.folder, "Fetch many calls into this folder, which gets a list of them")
+    auto* to = add_text(app, "--to", many.folder, "Fetch many calls into this folder, which gets a list of them")
                    ->type_name("DIR");
     exclude(app, *to, {"--leg", "--file", "--output", "--include", "--dump-header"});
-    app.add_option("--name", many.name, "Name of each file in DIR: {start}-{from}-{to} (default {call})")
+    add_text(app, "--name", many.name, "Name of each file in DIR: {start}-{from}-{to} (default {call})")
         ->needs(to)
         ->type_name("TEMPLATE");
     app.add_option("-j,--jobs", many.jobs, "Recordings to write or encode at a time (default: one per processor)")

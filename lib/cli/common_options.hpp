@@ -6,8 +6,16 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace pbx::cli {
+
+/// An option whose value must not be empty: a script whose variable is unset would ask for something else without
+/// noticing. `name` may have a short form, and comes after it: "-o,--output".
+CLI::Option* add_text(CLI::App& where, const std::string& name, std::string& value, const std::string& description);
+/// The same; it can be repeated.
+CLI::Option* add_texts(CLI::App& where, const std::string& name, std::vector<std::string>& values,
+                       const std::string& description);
 
 /// An option that takes a point in time, as parse_time() reads it.
 CLI::Option* add_when(CLI::App& where, const std::string& flag, std::optional<std::chrono::sys_seconds>& value,
@@ -22,8 +30,10 @@ struct TenantOptions {
     CLI::Option* organization;
     CLI::Option* account;
 };
+/// What `--account ''` is: a usage error, or the account of rows without an accountcode.
+enum class EmptyAccount { refused, names_nobody };
 TenantOptions add_tenant(CLI::App& where, std::string& organization, std::optional<std::string>& account,
-                         const std::string& what);
+                         const std::string& what, EmptyAccount empty = EmptyAccount::refused);
 
 /// -n, --dry-run.
 CLI::Option* add_dry_run(CLI::App& where, bool& value,

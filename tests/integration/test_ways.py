@@ -91,6 +91,21 @@ class Tenants(Case):
                     self.hints(result)
                     self.assertEqual(result.out, b'')
 
+    def test_an_empty_tenant_is_a_usage_error_in_every_tool(self):
+        for command in (*self.COMMANDS, ('pbx-record', 'status', CALL), ('pbx-provision', 'queue', 'show', '5001')):
+            for option in ('--account', '--org'):
+                if command == ('pbx-recording-fetch', CALL) and option == '--account':
+                    continue  # the account of rows that have none
+                with self.subTest(command=command, option=option):
+                    result = self.status(self.w.run(*command, option, ''), 64)
+                    self.says(result, f'{option} is empty')
+                    self.hints(result)
+                    self.assertEqual(result.out, b'')
+        self.status(self.w.run('pbx-recording-fetch', CALL, '--account', ''), 66)
+        conf = self.w.path / 'pbx.conf'
+        conf.write_text('[pbx-calls]\norg =\n', encoding='utf-8')
+        self.says(self.status(self.w.run('pbx-calls', '--config', conf), 78), 'pbx.conf:2: --org is empty')
+
     def test_an_account_that_only_rows_have_is_known(self):
         self.w.cdr('1776500000.2', 'b.wav', NOBODY, ago=2 * 86400)
         self.status(self.w.run('pbx-calls', '--account', NOBODY), 0)
@@ -218,6 +233,16 @@ class Outputs(Case):
             self.hints(result)
             self.assertFalse((self.w.path / name).exists())
         self.status(self.w.run('pbx-recording-fetch', CALL, '-o', str(self.w.path / 'a.ogg'), '--format', 'opus'), 0)
+
+    def test_a_place_that_is_empty_is_a_usage_error(self):
+        for options in (('-o', ''), ('--output', ''), ('--to', ''), ('-D', ''), ('--file', '')):
+            with self.subTest(options):
+                call = () if options[0] == '--file' else (CALL,)
+                result = self.status(self.w.run('pbx-recording-fetch', *call, *options), 64)
+                name = {'-o': '--output', '-D': '--dump-header'}.get(options[0], options[0])
+                self.says(result, f'{name} is empty')
+                self.hints(result)
+                self.assertEqual(result.out, b'')
 
     def test_headers_can_go_to_stdout(self):
         out = self.w.path / 'call.wav'

@@ -1,6 +1,8 @@
 // One function for each option or pair of commands.
 #include "options.hpp"
 
+#include "cli/common_options.hpp"
+
 #include <iostream>
 #include <string_view>
 #include <utility>
@@ -26,8 +28,8 @@ CLI::App* group(CLI::App& app, const std::string& name, const std::string& descr
 
 void take_org(CLI::App* sub, CommandLine& line, bool required) {
     auto* tenant = sub->add_option_group("tenant", "Which organization");
-    tenant->add_option("--org", line.organization, "Organization, given by name, prefix or id")->type_name("ORG");
-    tenant->add_option("--account", line.organization, "The same, given by its accountcode, which is its id")
+    cli::add_text(*tenant, "--org", line.organization, "Organization, given by name, prefix or id")->type_name("ORG");
+    cli::add_text(*tenant, "--account", line.organization, "The same, given by its accountcode, which is its id")
         ->type_name("CODE");
     tenant->require_option(required ? 1 : 0, 1);
 }
