@@ -96,7 +96,11 @@ class Parser {
     std::vector<ConfigLine> result_;
 };
 
-// Levenshtein's distance: how many characters must be inserted, removed or replaced.
+char lower(char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+// Levenshtein's distance: how many characters must be inserted, removed or replaced. Capitals are no difference.
 std::size_t distance(std::string_view a, std::string_view b) {
     std::vector<std::size_t> row(b.size() + 1);
     std::iota(row.begin(), row.end(), 0);
@@ -104,7 +108,7 @@ std::size_t distance(std::string_view a, std::string_view b) {
         auto diagonal = row[0];
         row[0] = i + 1;
         for (std::size_t j = 0; j < b.size(); ++j) {
-            const auto replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+            const auto replaced = diagonal + (lower(a[i]) == lower(b[j]) ? 0 : 1);
             diagonal = row[j + 1];
             row[j + 1] = std::min({row[j] + 1, row[j + 1] + 1, replaced});
         }

@@ -82,8 +82,11 @@ bool ConfigReader::is_mine(const ConfigLine& line) const {
                              "a section has the name of a tool"));
     if (!is_for(app_, line))
         return false;
-    if (app_.get_option_no_throw("--" + line.name) != nullptr)
+    if (const auto* option = app_.get_option_no_throw("--" + line.name)) {
+        if (!option->get_configurable())
+            fail(line, "\"" + line.name + "\" is for the command line only", config_hint);
         return true;
+    }
     auto known = option_names(app_);
     if (line.section.empty()) {
         if (std::find(shared_settings.begin(), shared_settings.end(), line.name) != shared_settings.end())

@@ -179,6 +179,20 @@ class Settings(Case):
                 self.assertIn('pbx.conf:2: unknown section [pbx-stich]', err)
                 self.assertIn('did you mean pbx-stitch?', err)
 
+    def test_capital_letters_do_not_hide_which_name_was_meant(self):
+        err = self.conf_error('SPOOL = /x\n')
+        self.assertIn('pbx.conf:1: unknown setting "SPOOL"', err)
+        self.assertIn('did you mean spool?', err)
+        err = self.conf_error('[PBX-STITCH]\n')
+        self.assertIn('pbx.conf:1: unknown section [PBX-STITCH]', err)
+        self.assertIn('did you mean pbx-stitch?', err)
+
+    def test_an_option_that_is_only_for_the_command_line_is_named_with_its_line(self):
+        for name in ('version', 'help', 'config'):
+            for conf in (f'# a\n{name} = true\n', f'[pbx-stitch]\n{name}\n'):
+                with self.subTest(conf):
+                    self.assertIn(f'pbx.conf:2: "{name}" is for the command line only', self.conf_error(conf))
+
     def test_each_tool_may_have_a_section(self):
         work = self.workdir(remote=None)
         path = work.path / 'pbx.conf'
