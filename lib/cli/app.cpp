@@ -33,10 +33,46 @@ namespace {
 
 constexpr const char* default_config = "/etc/pbx/pbx.conf";
 
+std::chrono::seconds duration_of(const std::string& flag, const std::string& text) {
+    try {
+        return parse_duration(text);
+    } catch (const Error& error) {
+        throw CLI::ValidationError{flag, std::string{error.what()} + "; " + error.hint()};
+    }
+}
+
+// "pbx-provision user set"
+std::string path_of(const CLI::App& command) {
+    const auto* parent = command.get_parent();
+    return parent == nullptr ? command.get_name() : path_of(*parent) + " " + command.get_name();
+}
+
+// The command that the arguments have reached.
+const CLI::App* parsed_command(const CLI::App& app) {
+    for (const auto* each : app.get_subcommands())
+        if (!each->get_name().empty())
+            return parsed_command(*each);
+    return &app;
+}
+
+// The first command below `app` that has the option; null when none has.
+const CLI::App* find_command_with(const CLI::App& app, const std::string& option) {
+    for (const auto* each : app.get_subcommands({})) {
+        if (each->get_name().empty())
+            continue;
+        if (each->get_option_no_throw(option) != nullptr)
+            return each;
+        if (const auto* below = find_command_with(*each, option))
+            return below;
+    }
+    return nullptr;
+}
+
 } // namespace
 
 App::App(const std::string& tool, const std::string& description) : CLI::App{description, tool} {
     fallthrough();
+    require_subcommand(0, 1);
     formatter(std::make_shared<HelpFormatter>());
     set_version_flag("--version", tool + " " + pbx::version)->group(general_group);
     set_help_flag("-h,--help", "Print this help and exit")->group(general_group);
@@ -89,15 +125,7 @@ CLI::Option* App::add_duration(CLI::App& where, const std::string& flag, std::ch
                                const std::string& description) {
     return where
         .add_option_function<std::string>(
-            flag,
-            [&value, flag](const std::string& text) {
-                try {
-                    value = parse_duration(text);
-                } catch (const Error& error) {
-                    throw CLI::ValidationError{flag, std::string{error.what()} + "; " + error.hint()};
-                }
-            },
-            description)
+            flag, [&value, flag](const std::string& text) { value = duration_of(flag, text); }, description)
         ->type_name("TIME");
 }
 
@@ -115,12 +143,16 @@ CLI::Option* App::add_csv(CLI::App& where, bool& csv, bool& raw) {
 
 void App::add_timeout(std::chrono::seconds standard) {
     timeout_ = standard;
-    add_duration(*this, "--timeout", timeout_, fmt::format("Give up after this time (default {} s)", standard.count()))
-        ->check([](const std::string& text) {
+    add_option_function<std::string>(
+        "--timeout",
+        [this](const std::string& text) {
+            timeout_ = duration_of("--timeout", text);
             // Every command ends at a deadline (guarantee 7), so 0 must not mean "never".
-            return text.find_first_of("123456789") == std::string::npos ? std::string{"\"" + text + "\" is too short"}
-                                                                        : std::string{};
-        });
+            if (timeout_.count() == 0)
+                throw CLI::ValidationError{"--timeout", "\"" + text + "\" is too short"};
+        },
+        fmt::format("Give up after this time (default {} s)", standard.count()))
+        ->type_name("TIME");
 }
 
 void App::add_database(std::string& value) {
@@ -256,20 +288,21 @@ std::optional<std::string> App::parse_or_answer(int argc, const char* const* arg
 }
 
 Error App::unexpected_argument(const CLI::ExtrasError& error) const {
+    const auto* command = parsed_command(*this);
     auto known = option_names(*this);
-    std::string command = get_name();
-    for (const auto* verb : get_subcommands()) {
-        command += " " + verb->get_name();
-        for (auto& name : option_names(*verb))
+    for (const auto* each = command; each != this; each = each->get_parent())
+        for (auto& name : option_names(*each))
             known.push_back(std::move(name));
-    }
-    const auto hint = "try " + command + " --help";
+    const auto hint = "try " + path_of(*command) + " --help";
     for (const auto& argument : remaining(true))
         if (argument.starts_with("--")) {
-            const auto name = argument.substr(2, argument.find('=') - 2);
+            const auto option = argument.substr(0, argument.find('='));
+            const bool is_early = command != this && command->get_option_no_throw(option) != nullptr;
+            if (const auto* owner = is_early ? command : find_command_with(*command, option))
+                return {Exit::usage, option + " belongs after the command", "try " + path_of(*owner) + " " + option};
             for (auto& each : known)
                 each.insert(0, each.starts_with("--") ? "" : "--");
-            return {Exit::usage, "unknown option --" + shown(name), with_suggestion("--" + name, known, hint)};
+            return {Exit::usage, "unknown option " + shown(option), with_suggestion(option, known, hint)};
         }
     return {Exit::usage, error.what(), hint};
 }

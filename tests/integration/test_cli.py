@@ -227,6 +227,38 @@ class Settings(Case):
                 self.says(result, 'unknown option ' + [part.partition('=')[0] for part in command if part.startswith('--')][0])
                 self.says(result, f'did you mean {wanted}?')
 
+    def test_an_option_of_a_command_in_front_of_it_is_told_its_place(self):
+        work = self.workdir(remote=None)
+        for command, right in ((('pbx-archive', '--since', '1h', 'audit'), 'pbx-archive audit --since'),
+                               (('pbx-archive', '--since=1h', 'verify'), 'pbx-archive verify --since'),
+                               (('pbx-provision', '--extension', '1', 'user', 'set', '2', '--org', 'a'), 'pbx-provision user set --extension'),
+                               (('pbx-provision', 'user', '--extension=1', 'set', '2', '--org', 'a'), 'pbx-provision user set --extension'),
+                               (('pbx-archive', '--since', '1h'), 'pbx-archive audit --since'),
+                               (('pbx-calls', '--min-age', '1h'), 'pbx-calls import --min-age')):
+            with self.subTest(command):
+                result = self.status(work.run(*command), 64)
+                option = right.rpartition(' ')[2]
+                self.says(result, f'{option} belongs after the command', f'hint: .*{right}')
+                self.assertNotIn('did you mean', result.err)
+                self.assertEqual(len(result.err.splitlines()), 2, result.err)
+
+    def test_two_commands_are_a_usage_error_in_every_tool(self):
+        work = self.workdir()
+        for tool, *words in (('pbx-archive', 'audit', 'init'), ('pbx-archive', 'init', 'verify'), ('pbx-migrate', 'status', 'verify'),
+                             ('pbx-calls', 'show', '1.1', 'import'), ('pbx-provision', 'org', 'list', 'list')):
+            with self.subTest(words):
+                result = self.status(work.run(tool, *words), 64)
+                self.hints(result)
+                self.assertEqual(result.out, b'')
+
+    def test_a_timeout_that_is_no_duration_is_not_called_too_short(self):
+        work = self.workdir(remote=None)
+        for text in ('banana', '', '-5', '5 parsecs'):
+            result = self.status(work.run('pbx-stitch', f'--timeout={text}' if text else '--timeout', *([] if text else [''])), 64)
+            self.says(result, f'--timeout: "{text}" is not a duration')
+        self.says(self.status(work.run('pbx-stitch', '--timeout', '0m0s'), 64), '"0m0s" is too short')
+        self.assertIn('pbx.conf:1: --timeout: "banana" is not a duration', self.conf_error('timeout = banana\n'))
+
     def test_a_config_file_that_is_named_and_missing_or_broken_is_a_configuration_error(self):
         work = self.workdir(remote=None)
         result = self.status(work.run('pbx-stitch', '--config', work.path / 'none.conf'), 78)
