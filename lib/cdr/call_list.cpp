@@ -267,6 +267,11 @@ Exit list_calls(const CallsRequest& request) {
     filter.until = request.until;
     filter.disposition = parse_disposition(request.disposition);
     filter.number = request.number;
+    filter.direction = parse_direction(request.direction);
+    filter.extension = request.extension;
+    filter.min_duration = request.min_duration;
+    filter.recorded = request.recorded;
+    filter.unrecorded = request.unrecorded;
     filter.limit = request.limit;
     if (!is_utf8(request.number))
         throw Error{Exit::usage, "the number is not valid UTF-8"};
@@ -275,10 +280,9 @@ Exit list_calls(const CallsRequest& request) {
     db::connect(session, request.database, request.timeout);
     const auto tenants = load_tenants(session);
     filter.account = account_of(tenants, request.tenant).value_or("");
-    select_calls(session, filter);
     pager::Report report;
     CallPrinter printer{request};
-    for_each_journey(session, tenants, [&](const Journey& call) { printer.print(call); });
+    for_each_call(session, tenants, filter, [&](const Journey& call) { printer.print(call); });
     // Only now: for an account that no organization has, the look-up reads all rows.
     if (!printer.has_printed() && !filter.account.empty())
         db::require_known_account(session, filter.account);

@@ -19,6 +19,11 @@ struct CallsRequest {
     std::optional<std::chrono::sys_seconds> until;
     std::string number;      ///< one that called or was called
     std::string disposition; ///< of the call
+    std::string direction;   ///< of the call
+    std::string extension;   ///< one that called, was called or answered
+    std::chrono::seconds min_duration{0};
+    bool recorded = false;   ///< only calls that are
+    bool unrecorded = false; ///< only answered calls that are not
     std::int64_t limit = 0;  ///< 0: all
     bool json = false;
     bool jsonl = false;                        ///< one object per line

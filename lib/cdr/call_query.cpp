@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <utility>
 
 namespace pbx::cdr {
 
@@ -121,8 +122,8 @@ struct RowBlock {
     }
 };
 
-// Reads the cursor "calls" to its end.
-void for_each_row(soci::session& session, const std::function<void(CdrRow)>& each) {
+// Reads the cursor "calls" to its end, or until `each` returns false.
+void for_each_row(soci::session& session, const std::function<bool(CdrRow)>& each) {
     RowBlock block;
     for (;;) {
         block.resize();
@@ -144,7 +145,8 @@ void for_each_row(soci::session& session, const std::function<void(CdrRow)>& eac
         if (rows == 0)
             return;
         for (std::size_t i = 0; i < rows; ++i)
-            each(block.take_row(i));
+            if (!each(block.take_row(i)))
+                return;
     }
 }
 
@@ -154,27 +156,16 @@ std::string digits_of(const std::string& number) {
     return digits;
 }
 
-} // namespace
+constexpr std::int64_t no_limit = std::numeric_limits<std::int64_t>::max();
 
-std::string parse_disposition(const std::string& given) {
-    std::string result;
-    for (const char c : given)
-        result += c == '-' || c == '_' ? ' ' : c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-    if (result == "NOANSWER")
-        result = "NO ANSWER";
-    static constexpr std::array known{"", "ANSWERED", "NO ANSWER", "BUSY", "FAILED", "CONGESTION"};
-    if (std::find(known.begin(), known.end(), result) == known.end())
-        throw Error{Exit::usage, fmt::format("unknown disposition \"{}\"", shown(given)),
-                    "use answered, no-answer, busy, failed or congestion"};
-    return result;
-}
-
+// Has the server choose the calls that pass what it can judge. Leaves a transaction with a cursor open.
 void select_calls(soci::session& session, const CallFilter& filter) {
     constexpr double end_of_9999 = 253402300799.0;
     const auto since = static_cast<double>(filter.since.time_since_epoch().count());
     const auto until = filter.until ? static_cast<double>(filter.until->time_since_epoch().count()) : end_of_9999;
     const auto digits = digits_of(filter.number);
-    const long long limit = filter.limit > 0 ? filter.limit : std::numeric_limits<std::int64_t>::max();
+    // What is judged later must not count yet.
+    const long long limit = filter.limit > 0 && !filter.looks_at_rows() ? filter.limit : no_limit;
     const WaitingFor waiting{"the database", Exit::unavailable};
     db::guarded(reading, [&] {
         session << "begin read only";
@@ -192,22 +183,42 @@ void select_calls(soci::session& session, const CallFilter& filter) {
     });
 }
 
-void for_each_journey(soci::session& session, const Tenants& tenants, const std::function<void(const Journey&)>& each) {
+// Calls `each` for every call of the cursor, until it returns false, in bounded memory; then ends the transaction.
+void for_each_journey(soci::session& session, const Tenants& tenants,
+                      const std::function<bool(const Journey&, const TenantNames*)>& each) {
     std::vector<CdrRow> rows; // of one call: they follow one another
     const auto finish_call = [&] {
         if (rows.empty())
-            return;
-        const auto tenant = tenants.find(rows.front().accountcode);
-        each(make_journey(std::move(rows), tenant == tenants.end() ? nullptr : &tenant->second));
-        rows.clear();
+            return true;
+        const auto found = tenants.find(rows.front().accountcode);
+        const auto* const tenant = found == tenants.end() ? nullptr : &found->second;
+        return each(make_journey(std::exchange(rows, {}), tenant), tenant);
     };
+    bool goes_on = true;
     for_each_row(session, [&](CdrRow row) {
         if (!rows.empty() && (rows.front().linkedid != row.linkedid || rows.front().accountcode != row.accountcode))
-            finish_call();
+            goes_on = finish_call();
         rows.push_back(std::move(row));
+        return goes_on;
     });
-    finish_call();
+    if (goes_on)
+        finish_call();
     db::guarded(reading, [&] { session << "commit"; });
+}
+
+} // namespace
+
+void for_each_call(soci::session& session, const Tenants& tenants, const CallFilter& filter,
+                   const std::function<void(const Journey&)>& each) {
+    select_calls(session, filter);
+    auto left = filter.limit > 0 ? filter.limit : no_limit;
+    for_each_journey(session, tenants, [&](const Journey& call, const TenantNames* tenant) {
+        if (filter.passes(call, tenant)) {
+            each(call);
+            --left;
+        }
+        return left > 0;
+    });
 }
 
 namespace {
@@ -233,7 +244,10 @@ void declare_calls(soci::session& session, const std::string& named, const std::
 
 std::vector<Journey> read_journeys(soci::session& session, const Tenants& tenants) {
     std::vector<Journey> calls;
-    for_each_journey(session, tenants, [&](const Journey& call) { calls.push_back(call); });
+    for_each_journey(session, tenants, [&](const Journey& call, const TenantNames* /*tenant*/) {
+        calls.push_back(call);
+        return true;
+    });
     return calls;
 }
 

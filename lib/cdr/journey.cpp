@@ -76,7 +76,8 @@ std::string find_rung_number(const CdrRow& row) {
     if (at == std::string::npos)
         return {};
     const auto begin = at + before.size();
-    return row.lastdata.substr(begin, row.lastdata.find('^', begin) - begin);
+    const auto end = row.lastdata.find('^', begin); // Asterisk cuts lastdata after 79 characters
+    return end == std::string::npos ? std::string{} : row.lastdata.substr(begin, end - begin);
 }
 
 // What the caller dialled, or the first destination that can be dialled, which "s" and the like cannot. A blind
@@ -119,23 +120,39 @@ const CdrRow* find_answered_row(const Rows& rows) {
     return earliest;
 }
 
+// The extension whose phone has this endpoint, which is not a trunk's; or the endpoint, if it names none.
+std::string extension_of(const std::string& endpoint, const TenantNames* tenant) {
+    if (tenant != nullptr) {
+        const auto known = tenant->extensions.find(endpoint);
+        if (known != tenant->extensions.end())
+            return known->second;
+        if (endpoint.starts_with(tenant->prefix + '_'))
+            return endpoint.substr(tenant->prefix.size() + 1);
+    }
+    const auto last = endpoint.rfind('_');
+    const auto tail = last == std::string::npos ? endpoint : endpoint.substr(last + 1);
+    return is_all_digits(tail) ? tail : endpoint;
+}
+
 // The extension or outside number of the person who answered, or the number of the room.
 std::string find_answerer(const CdrRow& row, const TenantNames* tenant) {
     if (is_in_conference(row))
         return row.dst;
     const auto endpoint = endpoint_of(row.dstchannel);
-    if (tenant != nullptr) {
-        const auto known = tenant->extensions.find(endpoint);
-        if (known != tenant->extensions.end())
-            return known->second;
-    }
-    if (is_trunk(endpoint, tenant))
-        return row.dst;
-    if (tenant != nullptr && endpoint.starts_with(tenant->prefix + '_'))
-        return endpoint.substr(tenant->prefix.size() + 1);
-    const auto last = endpoint.rfind('_');
-    const auto tail = last == std::string::npos ? endpoint : endpoint.substr(last + 1);
-    return is_all_digits(tail) ? tail : endpoint;
+    return is_trunk(endpoint, tenant) ? row.dst : extension_of(endpoint, tenant);
+}
+
+bool is_phone_of(const std::string& channel, const std::string& extension, const TenantNames* tenant) {
+    const auto endpoint = endpoint_of(channel);
+    return !endpoint.empty() && !is_trunk(endpoint, tenant) && extension_of(endpoint, tenant) == extension;
+}
+
+// Outside of the organization the same digits are another's number. But where a call to the extension goes out to its
+// user's own phone, the recorder has the extension.
+bool is_call_to(const CdrRow& row, const std::string& extension) {
+    const bool is_own = !is_in_context(row, "__incoming") && !is_in_context(row, "__outbound");
+    return is_own ? row.dst == extension || find_rung_number(row) == extension
+                  : row.dst != extension && find_rung_number(row) == extension;
 }
 
 // Of a path in the spool, as LegNaming::base_name() has it.
@@ -189,6 +206,13 @@ const char* direction_name(Direction direction) {
         return "internal";
     }
     return "";
+}
+
+bool took_part(const Journey& call, const std::string& extension, const TenantNames* tenant) {
+    return std::any_of(call.rows.begin(), call.rows.end(), [&](const CdrRow& row) {
+        return is_phone_of(row.channel, extension, tenant) || is_phone_of(row.dstchannel, extension, tenant) ||
+               is_call_to(row, extension);
+    });
 }
 
 std::string endpoint_of(const std::string& channel) {

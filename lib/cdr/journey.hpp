@@ -87,6 +87,11 @@ struct Journey {
 /// organization's id.
 Journey make_journey(std::vector<CdrRow> rows, const TenantNames* tenant);
 
+/// Whether the extension called, was called or answered in the call, of its `tenant`: a row names the channel of its
+/// phone, or its number was dialled inside the organization, or rang there. A caller's number is no evidence, since
+/// those from outside choose it.
+bool took_part(const Journey& call, const std::string& extension, const TenantNames* tenant);
+
 /// The endpoint in a channel's name: "acme_1003" in "PJSIP/acme_1003-0000001f". Empty for "Local/..." and for a text
 /// that does not name a channel.
 std::string endpoint_of(const std::string& channel);

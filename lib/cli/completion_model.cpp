@@ -18,7 +18,7 @@ bool is_plain(std::string_view word) {
                std::string_view::npos;
 }
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 11> kinds{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 12> kinds{
     {{"FILE", "FILE"},
      {"DIR", "DIR"},
      {"PROGRAM", "PROGRAM"},
@@ -29,6 +29,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 11> kinds{
      {"NUMBER", "@numbers"},
      {"EXTENSION", "@extensions"},
      {"WHEN", "=now today yesterday 1h 25h 7d 1w"},
+     {"DIRECTION", "=inbound outbound internal"},
      {"DISPOSITION", "=answered no-answer busy failed congestion"}}};
 
 ValueKind kind_of_type(std::string_view type) {

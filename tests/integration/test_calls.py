@@ -13,7 +13,7 @@ COLUMNS = ['linkedid', 'start', 'from', 'to', 'direction', 'duration', 'talk_tim
 TRUNK = 'PJSIP/acme__trunk_carrier-0000000c'
 
 
-class Calls(Case):
+class Listing(Case):
     def setUp(self):
         self.w = self.workdir(remote=None)
         self.w.env['TZ'] = 'UTC'
@@ -41,6 +41,8 @@ class Calls(Case):
         self.w.cdr(linkedid, 'b.wav', account, ago=ago - 2, sequence=2, dst='5001', src='79100', dcontext='acme__queue',
                    channel=TRUNK, dstchannel='Local/1002@acme__internal-5;1', duration=6, billsec=6, disposition='NO ANSWER')
 
+
+class Calls(Listing):
     def test_a_call_is_one_line_from_the_start_of_its_first_row_to_the_end_of_its_last(self):
         self.organization()
         self.inbound()
@@ -342,6 +344,125 @@ class Calls(Case):
     def test_a_missing_schema_is_an_error_with_a_hint(self):
         self.w.db.sql('drop table asterisk_cdr')
         self.says(self.calls(status=78), 'hint: .*pbx-migrate up')
+
+
+class Filters(Listing):
+    """Which calls are listed, by what only all of their rows show"""
+
+    def outbound(self, linkedid, ago=3000, **more):
+        self.w.cdr(linkedid, None, ago=ago, src='1003', dst='74957654321', dcontext='acme__internal', channel='PJSIP/acme_1003-00000001',
+                   **{'dstchannel': 'PJSIP/acme__trunk_carrier-00000002', **more})
+
+    def internal(self, linkedid, ago=2000, **more):
+        self.w.cdr(linkedid, None, ago=ago, **{'src': '1001', 'dst': '1003', 'dcontext': 'acme__internal',
+                                               'channel': 'PJSIP/acme_1001-00000003', 'dstchannel': 'PJSIP/acme_1003-00000004', **more})
+
+    def test_the_direction_filter_gives_the_calls_that_show_this_direction(self):
+        self.organization()
+        self.inbound('1.1')
+        self.outbound('1.2')
+        self.outbound('1.3', dstchannel='', disposition='FAILED')
+        self.internal('1.4')
+        shown = {line['linkedid']: line['direction'] for line in self.lines()}
+        self.assertEqual(shown, {'1.1': 'inbound', '1.2': 'outbound', '1.3': 'outbound', '1.4': 'internal'})
+        for direction in ('inbound', 'outbound', 'internal'):
+            self.assertEqual(sorted(self.ids('--direction', direction)), sorted(call for call, its in shown.items() if its == direction))
+        self.assertEqual(self.ids('--direction', 'Internal'), ['1.4'])
+        for wrong in ('in', 'incoming', 'both'):
+            result = self.calls('--direction', wrong, status=64)
+            self.says(result, f'unknown direction "{wrong}"', 'hint: use inbound, outbound or internal')
+        self.says(self.calls('--direction', '', status=64), '--direction is empty')
+
+    def test_an_extension_is_found_where_it_called_was_called_or_answered(self):
+        self.organization()
+        self.w.db.sql(f"insert into users (org_id, username, extension, asterisk_endpoint) values ('{ACCOUNT}', 'bob', '1007', 'acme_bob')")
+        self.inbound('1.1')                                          # 1002 answers as a member of a queue
+        self.outbound('1.2')                                         # 1003 calls out
+        self.internal('1.3')                                         # 1001 calls 1003
+        self.internal('1.4', dstchannel='', disposition='FAILED')    # 1003 is not registered
+        self.internal('1.5', dst='1007', dstchannel='PJSIP/acme_bob-00000005')
+        self.internal('1.6', channel='PJSIP/acme_bob-00000006', src='1007', dst='1004')
+        for extension, calls in {'1002': ['1.1'], '1003': ['1.2', '1.3', '1.4', '1.6'], '1001': ['1.3', '1.4', '1.5'],
+                                 '1007': ['1.5', '1.6'], '1004': ['1.6'], '002': [], '100': [], '11002': [], 'acme_1002': [], '1': []}.items():
+            with self.subTest(extension):
+                self.assertEqual(sorted(self.ids('--extension', extension)), calls)
+        self.says(self.calls('--extension', '', status=64), '--extension is empty')
+
+    def test_the_digits_of_an_extension_outside_of_the_organization_are_not_the_extension(self):
+        self.organization()
+        self.w.cdr('1.1', None, src='1002', dst='74950001', dcontext='acme__incoming_sub', channel=TRUNK)   # a forged caller ID
+        self.w.cdr('1.2', None, src='79100', dst='1002', dcontext='acme__incoming_sub', channel=TRUNK)      # a short DID
+        self.w.cdr('1.3', None, src='1003', dst='1002', dcontext='acme__outbound', channel='PJSIP/acme_1003-00000001',
+                   dstchannel='PJSIP/acme__trunk_carrier-00000002', lastdata='PJSIP/1002@carrier,60,TU(pbx-recorder-up^1002^1003^^acme^route-1)')
+        self.assertEqual(self.ids('--extension', '1002'), [])
+        self.assertEqual(self.ids('--extension', '1003'), ['1.3'])
+
+    def test_an_extension_is_found_after_a_transfer_and_where_it_rings_a_phone_outside(self):
+        self.organization()
+        self.w.cdr('1.1', None, dst='1012', dcontext='acme__transfer', channel='PJSIP/acme_1010-00000001', src='1010',
+                   dstchannel='', lastdata='PJSIP/acme_1011,60,tTU(pbx-recorder-up^1011^1010^^acme^extension-1011)')
+        self.w.cdr('1.2', None, src='79100', dst='79261234567', dcontext='acme__outbound', channel='Local/1011@acme__internal-5;2',
+                   dstchannel='PJSIP/acme__trunk_carrier-00000002',
+                   lastdata='PJSIP/79261234567@carrier,60,U(pbx-recorder-up^1011^79100^^acme^extension-1011)')
+        self.assertEqual(sorted(self.ids('--extension', '1011')), ['1.1', '1.2'])
+        self.assertEqual(self.ids('--extension', '1012'), ['1.1'])
+        cut = 'PJSIP/acme_1013,60,tTU(pbx-recorder-up^101'  # Asterisk stores 79 characters
+        self.w.cdr('1.3', None, dst='1013', dcontext='acme__internal', channel='PJSIP/acme_1010-00000001', lastdata=cut)
+        self.assertEqual(self.ids('--extension', '101'), [])
+
+    def test_an_extension_is_found_where_no_organization_is_known(self):
+        self.w.cdr('1.1', None, '', channel='SIP/1002-00000001', dst='74957654321', dcontext='from-internal')
+        self.w.cdr('1.2', None, '', channel='SIP/trunk-00000001', dst='1002', dcontext='ext-local')
+        self.w.cdr('1.3', None, '', channel='SIP/trunk-1002', dst='s', dcontext='ext-local')
+        self.assertEqual(sorted(self.ids('--extension', '1002')), ['1.1', '1.2'])
+
+    def test_a_call_of_at_least_a_time_lasted_from_its_start_to_its_end(self):
+        for seconds in (89, 90, 91):
+            self.w.cdr(f'{seconds}.1', None, duration=seconds, billsec=1)
+        self.w.cdr('2.1', None, ago=1000, duration=10)
+        self.w.cdr('2.1', None, ago=920, duration=10, sequence=2)
+        for text in ('90', '1m30s', '90s'):
+            self.assertEqual(sorted(self.ids('--min-duration', text)), ['2.1', '90.1', '91.1'])
+        self.assertEqual(len(self.ids('--min-duration', '0')), 4)
+        for wrong in ('', 'long', '-5', '5x'):
+            self.says(self.calls('--min-duration', wrong, status=64), '--min-duration: "[^"]*" is not a duration')
+
+    def test_calls_are_recorded_if_a_row_names_a_recording_and_unrecorded_only_if_they_were_answered(self):
+        self.w.cdr('1.1', None, dstchannel='PJSIP/acme_1002-0000000d')
+        self.w.cdr('1.1', 'a.wav', sequence=2)
+        self.w.cdr('1.2', '', dstchannel='PJSIP/acme_1002-0000000d')
+        self.w.cdr('1.3', None, dstchannel='PJSIP/acme_1002-0000000d')
+        self.w.cdr('1.4', None)                                               # a DID answered, and no person
+        self.w.cdr('1.5', None, disposition='BUSY', dstchannel='PJSIP/acme_1002-0000000d')
+        self.w.cdr('1.6', 'b.wav', disposition='NO ANSWER')
+        self.assertEqual(sorted(self.ids('--recorded')), ['1.1', '1.6'])
+        self.assertEqual(sorted(self.ids('--unrecorded')), ['1.2', '1.3'])
+        self.hints(self.calls('--recorded', '--unrecorded', status=64))
+
+    def test_a_call_that_fetch_and_the_audit_call_unrecorded_is_listed_as_unrecorded(self):
+        self.w = self.workdir()
+        self.organization()
+        self.w.db.sql(f"insert into users (org_id, username, extension, status) values ('{ACCOUNT}', 'c', '1003', 'active')")
+        self.internal('1.1')
+        self.internal('1.2', disposition='NO ANSWER', billsec=0)
+        reasons = {call: json.loads(self.status(self.w.run('pbx-recording-fetch', '--json', call), 66).out)['absence'] for call in ('1.1', '1.2')}
+        self.assertEqual(reasons, {'1.1': 'unrecorded', '1.2': 'unanswered'})
+        self.assertEqual(self.ids('--unrecorded'), ['1.1'])
+        report = json.loads(self.status(self.w.run('pbx-archive', 'audit', '--json'), 0).out)
+        self.assertEqual([(call['linkedid'], call['verdict']) for call in report['calls']], [('1.1', 'unrecorded')])
+
+    def test_all_filters_combine_and_the_limit_counts_the_calls_that_pass_them(self):
+        self.organization()
+        for number in range(40):
+            self.inbound(f'{number}.1', ago=7000 - number * 20)
+            self.internal(f'{number}.2', ago=6990 - number * 20, duration=number)
+        ids = self.ids('--direction', 'internal', '--min-duration', '30', '--extension', '1003', '--disposition', 'answered', '--org', 'Acme',
+                       '--unrecorded', '--since', '2h', '--number', '1001')
+        self.assertEqual(ids, [f'{number}.2' for number in range(39, 29, -1)])
+        self.assertEqual(self.ids('--direction', 'internal', '--limit', '3'), ['39.2', '38.2', '37.2'])
+        self.assertEqual(self.ids('--recorded', '--min-duration', '10m', '--limit', '2'), ['39.1', '38.1'])
+        self.assertEqual(self.ids('--recorded', '--direction', 'internal', '--limit', '2'), [])
+        self.assertEqual(len(json.loads(self.calls('--extension', '1002', '--limit', '7', '--json').out)), 7)
 
 
 if __name__ == '__main__':

@@ -32,7 +32,8 @@ FLAGS = {  # of the contract, tool by tool
     'pbx-recording-cgi': ('link-key', 'account-header', 'cache', 'cache-size', 'timeout'),
     'pbx-record': ('account', 'org', 'json', 'timeout'),
     'pbx-check': ('json', 'metrics', 'fix', 'cron', 'asterisk', 'timeout'),
-    'pbx-calls': ('org', 'since', 'until', 'number', 'disposition', 'limit', 'json', 'csv'),
+    'pbx-calls': ('org', 'since', 'until', 'number', 'extension', 'direction', 'disposition', 'min-duration',
+                  'recorded', 'unrecorded', 'limit', 'json', 'jsonl', 'csv'),
 }
 SECTIONS = ['NAME', 'SYNOPSIS', 'DESCRIPTION', 'ENVIRONMENT', 'FILES', 'EXIT STATUS', 'EXAMPLES', 'SEE ALSO']
 

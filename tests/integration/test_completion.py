@@ -134,6 +134,7 @@ class Completion(Case):
         self.assertEqual(set(self.bash('pbx-recording-fetch').all_after('pbx-recording-fetch --format ')),
                          {'wav', 'flac', 'opus', 'mp3'})
         self.assertEqual(set(self.bash('pbx-stitch').all_after('pbx-stitch --overlap ')), {'keep', 'trim'})
+        self.assertEqual(set(self.bash('pbx-calls').all_after('pbx-calls --direction ')), {'inbound', 'outbound', 'internal'})
 
     def test_files_and_folders_are_offered_where_an_option_takes_them(self):
         (self.w.path / 'afolder').mkdir()
@@ -159,6 +160,7 @@ class Completion(Case):
         self.assertEqual(shell.line_after('pbx-calls --org Ac\t')[2:], ['Acme\\', 'Ltd\\;\\', 'rm'])
         self.assertEqual(shell.line_after('pbx-calls --account 6f\t')[-1], ACCOUNT)
         self.assertEqual(shell.line_after('pbx-calls --number 55\t')[-1], '5551234')
+        self.assertEqual(shell.line_after('pbx-calls --extension 10\t')[-1], '1001')
         self.assertEqual(shell.line_after('pbx-calls --since yes\t')[-1], 'yesterday')
         self.assertEqual(shell.line_after('pbx-calls show 17\t')[-1], '1776500000.7')
 

@@ -183,6 +183,10 @@ class UnusedOptions(Case):
         for command, option in ((('pbx-calls', 'show', CALL, '--since', '5d'), '--since'),
                                 (('pbx-calls', '--limit=5', 'show', CALL), '--limit'),
                                 (('pbx-calls', 'import', '--json', 'x'), '--json'),
+                                *(((*way, option, *value), option)
+                                  for way in (('pbx-calls', 'show', CALL), ('pbx-calls', 'import', 'x'))
+                                  for option, *value in (('--direction', 'inbound'), ('--extension', '1001'), ('--recorded',),
+                                                         ('--min-duration', '5'), ('--unrecorded',), ('--number', '5'))),
                                 (('pbx-archive', '--min-age', '1m', 'audit'), '--min-age'),
                                 (('pbx-archive', 'audit', '-n'), '-n'),
                                 (('pbx-archive', 'init', '--json'), '--json'),

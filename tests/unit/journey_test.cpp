@@ -7,6 +7,7 @@ using pbx::cdr::Direction;
 using pbx::cdr::endpoint_of;
 using pbx::cdr::make_journey;
 using pbx::cdr::TenantNames;
+using pbx::cdr::took_part;
 using std::chrono::seconds;
 using std::chrono::sys_seconds;
 
@@ -260,4 +261,26 @@ TEST_CASE("a conference room answers each of its participants, also the one whos
     CHECK(last.disposition == "ANSWERED");
     CHECK(last.answered_by == "800");
     CHECK(last.direction == Direction::internal);
+}
+
+TEST_CASE("an extension takes part by its phone, or where its number is dialled or rings inside the organization") {
+    const auto in = [](const Given& row, const std::string& extension, const TenantNames* tenant = &acme) {
+        return took_part(make_journey(rows({row}), tenant), extension, tenant);
+    };
+    const Given call{100, 1, "1003", "acme__internal", "PJSIP/acme_1001-1", "PJSIP/phone-of-bob-2", 9, 9};
+    CHECK(in(call, "1001"));
+    CHECK(in(call, "1003"));
+    CHECK(in(call, "1007"));
+    CHECK_FALSE(in(call, "1007", nullptr));
+    CHECK_FALSE(in(call, "003"));
+    CHECK_FALSE(in(call, "79100"));
+    CHECK_FALSE(in({100, 1, "s", "x", "PJSIP/acme__trunk_1005-1", "PJSIP/carrier-2", 9, 9}, "1005"));
+    const auto rings = [](const std::string& lastdata) {
+        return Given{100, 1,      "0171", "acme__outbound", "",      "PJSIP/carrier-2", 9, 9, "ANSWERED",
+                     "",  "1001", "1.1",  "Dial",           lastdata};
+    };
+    CHECK(in(rings("PJSIP/0171@carrier,60,U(pbx-recorder-up^1006^1001^^acme^extension-1006)"), "1006"));
+    CHECK(in(rings("PJSIP/0171@carrier,60,U(pbx-recorder-up^1006^1001^^ac"), "1006"));
+    CHECK_FALSE(in(rings("PJSIP/0171@carrier,60,U(pbx-recorder-up^100"), "100"));
+    CHECK_FALSE(in(rings("PJSIP/0171@carrier,60,U(pbx-recorder-up^0171^1001^^acme^route-1)"), "0171"));
 }
