@@ -73,9 +73,13 @@ int main(int argc, char** argv) {
         app.add_flag("--jsonl", request.jsonl, "Print one JSON object per call, each on a line")->excludes(json);
     auto* csv_form = app.add_csv(app, csv, raw_csv)->excludes(json)->excludes(jsonl);
     of_list.push_back(jsonl);
+    of_list.push_back(add_text(app, "--columns", request.columns, "Print these columns, in this order: start,from,to")
+                          ->type_name("COLUMNS"));
     app.add_pager();
     app.add_examples({"pbx-calls --since yesterday --until today --org acme",
-                      "pbx-calls --number 5551234 --since 1w --csv", "pbx-calls show 1776500000.1"});
+                      "pbx-calls --number 5551234 --since 1w --csv",
+                      "pbx-calls --extension 1001 --direction inbound --columns start,from,talk_time",
+                      "pbx-calls show 1776500000.1"});
     app.add_timeout(std::chrono::minutes{5});
     auto* show = app.add_subcommand("show", "Show all CDR rows of one call");
     show->add_option("CALL", call, "Linkedid, uniqueid, CDR id or LINKEDID/ACCOUNTCODE")->required();

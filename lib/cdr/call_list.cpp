@@ -5,6 +5,7 @@
 #include "base/name.hpp"
 #include "base/output.hpp"
 #include "base/pager.hpp"
+#include "cdr/call_columns.hpp"
 #include "cdr/call_name.hpp"
 #include "cdr/call_query.hpp"
 #include "cdr/tenants.hpp"
@@ -22,23 +23,6 @@
 namespace pbx::cdr {
 
 namespace {
-
-std::string clock_time(std::chrono::seconds span) {
-    const auto seconds = span.count();
-    return seconds >= 3600 ? fmt::format("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
-                           : fmt::format("{}:{:02}", seconds / 60, seconds % 60);
-}
-
-// Times and spans for a person on a terminal, or for a program.
-struct CellFormat {
-    bool on_terminal;
-
-    std::string second(std::chrono::sys_seconds time) const { return on_terminal ? shown_time(time) : iso_time(time); }
-    std::string minute(std::chrono::sys_seconds time) const { return on_terminal ? shown_minute(time) : second(time); }
-    std::string span(std::chrono::seconds span) const {
-        return on_terminal ? clock_time(span) : std::to_string(span.count());
-    }
-};
 
 constexpr int calls_schema = 1; // docs/json.md
 
@@ -92,77 +76,66 @@ nlohmann::ordered_json json_row(const CdrRow& row) {
     return item;
 }
 
-Colour colour_of_disposition(const std::string& disposition) {
-    return disposition == "ANSWERED" ? Colour::green : disposition == "FAILED" ? Colour::red : Colour::yellow;
-}
+// Of the columns that --columns chose, in that order, or of all.
+class ChosenColumns {
+  public:
+    explicit ChosenColumns(const std::string& names) {
+        if (!names.empty())
+            indices_ = choose_columns(names);
+    }
 
-Column number_column(const char* name, std::size_t width) {
-    return {.name = name, .width = width, .right = true};
-}
+    std::vector<Column> columns() const {
+        auto chosen = pick(call_columns());
+        // What the operator has chosen matters more than what usually matters.
+        for (auto& column : chosen)
+            column.is_kept = column.is_kept || indices_;
+        return chosen;
+    }
 
-Column text_column(const char* name, std::size_t width) {
-    return {.name = name, .width = width, .is_text = true};
-}
+    std::vector<std::string> cells(const Journey& call, const CellFormat& format) const {
+        return pick(cells_of(call, format));
+    }
 
-Column kept(Column column) {
-    column.is_kept = true;
-    return column;
-}
+    nlohmann::ordered_json json(const Journey& call) const {
+        auto all = json_summary(call);
+        if (!indices_)
+            return all;
+        nlohmann::ordered_json item{{"schema", all["schema"]}, {"version", all["version"]}};
+        for (const auto& column : columns())
+            item[column.name] = std::move(all[column.name]);
+        return item;
+    }
 
-Column disposition_column() {
-    return {.name = "disposition", .width = 11, .is_kept = true, .colour = colour_of_disposition};
-}
+  private:
+    template <typename Item>
+    std::vector<Item> pick(std::vector<Item> all) const {
+        if (!indices_)
+            return all;
+        std::vector<Item> chosen;
+        chosen.reserve(indices_->size());
+        for (const auto index : *indices_)
+            chosen.push_back(std::move(all[index]));
+        return chosen;
+    }
 
-std::vector<Column> call_columns() {
-    return {{"linkedid", 17},
-            kept({"start", 16}),
-            kept(text_column("from", 7)),
-            kept(text_column("to", 7)),
-            {"direction", 9},
-            kept(number_column("duration", 8)),
-            number_column("talk_time", 9),
-            disposition_column(),
-            number_column("legs", 4),
-            text_column("dialled", 14),
-            text_column("answered_by", 14),
-            number_column("waited", 7),
-            text_column("organization", 20),
-            text_column("accountcode", 36),
-            {"consent", 9}};
-}
-
-std::vector<Column> row_columns() {
-    return {number_column("id", 8),         kept({"start", 19}),
-            kept(text_column("from", 7)),   kept(text_column("to", 7)),
-            number_column("duration", 8),   number_column("talk_time", 9),
-            disposition_column(),           kept(text_column("recordingfile", 10)),
-            text_column("application", 12), text_column("channel", 36),
-            text_column("dstchannel", 36),  text_column("context", 30),
-            text_column("uniqueid", 17),    text_column("linkedid", 17),
-            text_column("accountcode", 36), {"recording_paused", 16},
-            {"recording_consent", 9}};
-}
+    std::optional<std::vector<std::size_t>> indices_; ///< in call_columns(); nothing: all
+};
 
 // Prints each call as it arrives.
 class CallPrinter {
   public:
-    explicit CallPrinter(const CallsRequest& request) : form_{request.form}, is_list_{request.json} {
+    explicit CallPrinter(const CallsRequest& request)
+        : columns_{request.columns}, is_csv_{request.form != Table::Form::automatic}, is_list_{request.json} {
         if (!request.json && !request.jsonl)
-            table_.emplace(call_columns(), request.form);
+            table_.emplace(columns_.columns(), request.form);
     }
 
     void print(const Journey& call) {
         const bool is_first = !std::exchange(has_printed_, true);
-        if (!table_) {
-            const auto* const between = is_list_ ? (is_first ? "[\n" : ",\n") : "";
-            output::print("{}{}{}", between, one_line(json_summary(call)), is_list_ ? "" : "\n");
-            return;
-        }
-        const auto format = CellFormat{table_->on_terminal()};
-        table_->row({name_of(call), format.minute(call.start), call.from, call.to, direction_name(call.direction),
-                     format.span(call.duration), format.span(call.talk_time), call.disposition,
-                     std::to_string(call.legs), call.dialled, call.answered_by, format.span(call.waited),
-                     call.organization, call.accountcode, call.consent});
+        if (table_)
+            return table_->row(columns_.cells(call, {table_->on_terminal(), is_csv_}));
+        const auto* const between = is_list_ ? (is_first ? "[\n" : ",\n") : "";
+        output::print("{}{}{}", between, one_line(columns_.json(call)), is_list_ ? "" : "\n");
     }
 
     bool has_printed() const { return has_printed_; }
@@ -175,13 +148,8 @@ class CallPrinter {
     }
 
   private:
-    // Outside of CSV the first column names the call for pbx-recording-fetch, also where accounts share the linkedid.
-    std::string name_of(const Journey& call) const {
-        return call.shares_linkedid && form_ == Table::Form::automatic ? call.linkedid + "/" + call.accountcode
-                                                                       : call.linkedid;
-    }
-
-    Table::Form form_;
+    ChosenColumns columns_;
+    bool is_csv_;
     bool is_list_;               ///< one JSON document, not one object per line
     std::optional<Table> table_; ///< nothing: JSON
     bool has_printed_ = false;
@@ -219,14 +187,11 @@ std::string describe(const Journey& call) {
 
 void print_rows(const std::vector<Journey>& calls, Table::Form form) {
     Table table{row_columns(), form};
-    const auto format = CellFormat{table.on_terminal()};
+    const CellFormat format{table.on_terminal(), form != Table::Form::automatic};
     for (const auto& call : calls) {
         table.line(describe(call));
         for (const auto& row : call.rows)
-            table.row({std::to_string(row.id), format.second(row.calldate), row.src, row.dst, format.span(row.duration),
-                       format.span(row.billsec), row.disposition, row.recordingfile, row.lastapp, row.channel,
-                       row.dstchannel, row.dcontext, row.uniqueid, row.linkedid, row.accountcode, row.recording_paused,
-                       row.recording_consent});
+            table.row(cells_of(row, format));
     }
     table.finish();
 }
@@ -275,6 +240,8 @@ Exit list_calls(const CallsRequest& request) {
     filter.limit = request.limit;
     if (!is_utf8(request.number))
         throw Error{Exit::usage, "the number is not valid UTF-8"};
+    if (!request.columns.empty())
+        choose_columns(request.columns); // complains before the database is asked
 
     soci::session session;
     db::connect(session, request.database, request.timeout);

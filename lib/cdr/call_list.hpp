@@ -25,6 +25,7 @@ struct CallsRequest {
     bool recorded = false;   ///< only calls that are
     bool unrecorded = false; ///< only answered calls that are not
     std::int64_t limit = 0;  ///< 0: all
+    std::string columns;     ///< names of call_columns(), separated by commas; empty: all
     bool json = false;
     bool jsonl = false;                        ///< one object per line
     Table::Form form = Table::Form::automatic; ///< unless `json` is set

@@ -98,6 +98,9 @@ constexpr const char* bash_script =
         DIR) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "$current") ;;
         PROGRAM) mapfile -t COMPREPLY < <(compgen -c -- "$current") ;;
         =*) words=${{kind#=}} ;;
+        ,*)
+            word=${{current##*,}}
+            mapfile -t COMPREPLY < <(compgen -P "${{current%"$word"}}" -W "${{kind#,}}" -- "$word") ;;
         @*)
             while IFS= read -r word; do
                 [[ $word == "$current"* ]] && COMPREPLY+=("$(printf %q "$word")")
@@ -161,6 +164,9 @@ constexpr const char* zsh_script =
         DIR) _files -/ ;;
         PROGRAM) _command_names -e ;;
         '='*) compadd -- ${{=kind#=}} ;;
+        ','*)
+            compset -P '*,'
+            compadd -- ${{=kind#,}} ;;
         '@'*) compadd -- ${{(f)"$(pbx-calls --complete-values ${{kind#@}} 2>/dev/null)"}} ;;
     esac
 }}
@@ -216,6 +222,8 @@ std::string fish_values(const ValueKind& kind) {
         return " -a '(__fish_complete_command)'";
     if (kind.starts_with('='))
         return " -a " + in_quotes(kind.substr(1));
+    if (kind.starts_with(','))
+        return " -a " + in_quotes("(__fish_complete_list , \"string join \\n " + kind.substr(1) + "\")");
     if (kind.starts_with('@'))
         return " -a '(pbx-calls --complete-values " + kind.substr(1) + " 2>/dev/null)'";
     return {};

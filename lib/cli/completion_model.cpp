@@ -18,7 +18,7 @@ bool is_plain(std::string_view word) {
                std::string_view::npos;
 }
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 12> kinds{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 13> kinds{
     {{"FILE", "FILE"},
      {"DIR", "DIR"},
      {"PROGRAM", "PROGRAM"},
@@ -30,7 +30,9 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 12> kinds{
      {"EXTENSION", "@extensions"},
      {"WHEN", "=now today yesterday 1h 25h 7d 1w"},
      {"DIRECTION", "=inbound outbound internal"},
-     {"DISPOSITION", "=answered no-answer busy failed congestion"}}};
+     {"DISPOSITION", "=answered no-answer busy failed congestion"},
+     {"COLUMNS", ",linkedid start from to direction duration talk_time disposition legs dialled answered_by waited "
+                 "organization accountcode consent"}}};
 
 ValueKind kind_of_type(std::string_view type) {
     for (const auto& [name, kind] : kinds)

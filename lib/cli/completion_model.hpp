@@ -8,7 +8,8 @@
 
 namespace pbx::cli {
 
-/// The kind of a value: "FILE", "DIR" or "PROGRAM"; "=wav mp3" for a choice of words; "@organizations" for what
+/// The kind of a value: "FILE", "DIR" or "PROGRAM"; "=wav mp3" for a choice of words; ",start from" for
+/// words with commas between them; "@organizations" for what
 /// `pbx-calls --complete-values organizations` prints; empty when nothing is known of it.
 using ValueKind = std::string;
 

@@ -465,5 +465,49 @@ class Filters(Listing):
         self.assertEqual(len(json.loads(self.calls('--extension', '1002', '--limit', '7', '--json').out)), 7)
 
 
+class Columns(Listing):
+    def setUp(self):
+        super().setUp()
+        self.organization()
+        self.inbound()
+
+    def test_the_chosen_columns_are_printed_in_their_order(self):
+        self.assertEqual(self.calls('--columns', 'to,from,linkedid').text, '08065978002\t79100\t1776500000.1\n')
+        self.assertEqual(self.calls('--columns', 'talk_time').text, '608\n')
+        self.assertEqual(self.calls('--columns', ','.join(COLUMNS)).text, self.calls().text)
+        self.assertEqual(self.calls('--columns', 'talk_time,to', '--csv').text, 'Talk time,To\r\n608,08065978002\r\n')
+        self.assertEqual(self.calls('--columns', 'talk_time,to', '--csv=raw').text, 'talk_time,to\r\n608,08065978002\r\n')
+
+    def test_json_has_the_chosen_fields_after_those_that_every_object_has(self):
+        whole, = json.loads(self.calls('--json').out)
+        for names in (['to', 'from'], ['answered_by', 'consent', 'legs'], COLUMNS):
+            call, = json.loads(self.calls('--json', '--columns', ','.join(names)).out)
+            self.assertEqual(list(call), ['schema', 'version', *names])
+            self.assertEqual(call, {name: whole[name] for name in call})
+            self.assertEqual(json.loads(self.calls('--jsonl', '--columns', ','.join(names)).out), call)
+
+    def test_the_linkedid_names_its_call_in_whatever_column(self):
+        self.inbound(account=OTHER_ACCOUNT)
+        self.assertEqual(self.calls('--columns', 'from,linkedid', '--org', 'Acme').text, f'79100\t1776500000.1/{ACCOUNT}\n')
+        self.assertEqual(self.calls('--columns', 'from,linkedid', '--org', 'Acme', '--csv=raw').text, 'from,linkedid\r\n79100,1776500000.1\r\n')
+
+    def test_a_terminal_shows_the_chosen_columns_before_those_that_it_prefers_otherwise(self):
+        seen = self.w.run_on_terminal('pbx-calls', '--columns', 'answered_by,waited,legs').text.replace('\r', '').splitlines()
+        self.assertEqual([line.split() for line in seen], [['answered_by', 'waited', 'legs'], ['1002', '0:08', '3']])
+
+    def test_an_unknown_or_repeated_column_is_a_usage_error_that_lists_the_columns(self):
+        for names, message in (('from,colour', 'unknown column "colour"'), ('from,,to', 'unknown column ""'), ('From', 'unknown column "From"'),
+                               ('from,', 'unknown column ""'), ('ended', 'unknown column "ended"'), ('to,from,to', 'column "to" is named twice'),
+                               ('', '--columns is empty')):
+            for form in ((), ('--json',), ('--csv',)):
+                with self.subTest(names=names, form=form):
+                    result = self.calls('--columns', names, *form, status=64, env={'PBX_DATABASE': 'host=/nonexistent'})
+                    self.says(result, message)
+                    self.hints(result)
+                    self.assertEqual(result.out, b'')
+                    if message.startswith('unknown'):
+                        self.says(result, 'the columns are ' + ', '.join(COLUMNS))
+
+
 if __name__ == '__main__':
     main()

@@ -33,7 +33,7 @@ FLAGS = {  # of the contract, tool by tool
     'pbx-record': ('account', 'org', 'json', 'timeout'),
     'pbx-check': ('json', 'metrics', 'fix', 'cron', 'asterisk', 'timeout'),
     'pbx-calls': ('org', 'since', 'until', 'number', 'extension', 'direction', 'disposition', 'min-duration',
-                  'recorded', 'unrecorded', 'limit', 'json', 'jsonl', 'csv'),
+                  'recorded', 'unrecorded', 'limit', 'columns', 'json', 'jsonl', 'csv'),
 }
 SECTIONS = ['NAME', 'SYNOPSIS', 'DESCRIPTION', 'ENVIRONMENT', 'FILES', 'EXIT STATUS', 'EXAMPLES', 'SEE ALSO']
 

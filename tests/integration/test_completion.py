@@ -136,6 +136,13 @@ class Completion(Case):
         self.assertEqual(set(self.bash('pbx-stitch').all_after('pbx-stitch --overlap ')), {'keep', 'trim'})
         self.assertEqual(set(self.bash('pbx-calls').all_after('pbx-calls --direction ')), {'inbound', 'outbound', 'internal'})
 
+    def test_each_of_several_columns_is_completed(self):
+        shell = self.bash('pbx-calls')
+        hint = self.status(self.w.run('pbx-calls', '--columns', 'x'), 64).err.splitlines()[-1]
+        self.assertEqual(shell.all_after('pbx-calls --columns '), sorted(hint.partition('the columns are ')[2].split(', ')))
+        for before in ('pbx-calls --columns ', 'pbx-calls --columns='):
+            self.assertEqual(shell.line_after(before + 'start,org\t')[-1].rpartition('=')[2], 'start,organization')
+
     def test_files_and_folders_are_offered_where_an_option_takes_them(self):
         (self.w.path / 'afolder').mkdir()
         (self.w.path / 'afile with blank').touch()
@@ -176,7 +183,8 @@ class OtherShells(Case):
     """One question each: what follows this line? The whole script is read, so a mistake in it shows."""
 
     LINES = {'pbx-migrate sta': {'status'}, 'pbx-stitch --overlap ': {'keep', 'trim'}, 'pbx-migrate up --dry': {'--dry-run'},
-             'pbx-provision queue jo': {'join'}, 'pbx-calls --org org': {'org_acme'}, 'pbx-calls show 17': {'1776500000.7'},
+             'pbx-provision queue jo': {'join'}, 'pbx-calls --org org': {'org_acme'}, 'pbx-calls show 17': {'1776500000.7'}, 'pbx-calls --direction out': {'outbound'},
+             'pbx-calls --columns org': {'organization'},
              'pbx-migrate --migrations afo': {'afolder/'}, 'pbx-migrate --config afi': {'afile'}}
 
     def setUp(self):
@@ -200,6 +208,14 @@ class OtherShells(Case):
             with self.subTest(line):
                 seen = self.run_shell('fish', '--no-config', '-c', f"{sources}; complete -C '{line}'")
                 self.assertEqual({offer.split('\t')[0] for offer in seen.splitlines()}, wanted, seen)
+
+    def test_fish_completes_each_of_several_columns(self):
+        seen = self.run_shell('fish', '--no-config', '-c', f"source {FISH / 'pbx-calls'}.fish; complete -C 'pbx-calls --columns start,org'")
+        self.assertEqual([offer.split('\t')[0] for offer in seen.splitlines()], ['start,organization'], seen)
+
+    def test_zsh_completes_each_of_several_columns(self):
+        self.assertIn('anization', self.run_shell('zsh', '-f', SOURCE / 'tests' / 'support' / 'zsh_completion', ZSH,
+                                                  'pbx-calls --columns start,org'))
 
     def test_zsh(self):
         for line, wanted in self.LINES.items():

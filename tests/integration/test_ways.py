@@ -186,7 +186,7 @@ class UnusedOptions(Case):
                                 *(((*way, option, *value), option)
                                   for way in (('pbx-calls', 'show', CALL), ('pbx-calls', 'import', 'x'))
                                   for option, *value in (('--direction', 'inbound'), ('--extension', '1001'), ('--recorded',),
-                                                         ('--min-duration', '5'), ('--unrecorded',), ('--number', '5'))),
+                                                         ('--min-duration', '5'), ('--unrecorded',), ('--number', '5'), ('--columns', 'start'))),
                                 (('pbx-archive', '--min-age', '1m', 'audit'), '--min-age'),
                                 (('pbx-archive', 'audit', '-n'), '-n'),
                                 (('pbx-archive', 'init', '--json'), '--json'),
