@@ -263,7 +263,7 @@ std::vector<Journey> find_journeys(soci::session& session, const Tenants& tenant
     // The row that has the name must be the account's: otherwise it would show to which call another account's belongs.
     declare_calls(session,
                   fmt::format("select distinct linkedid from asterisk_cdr where linkedid <> '' and {} "
-                              "and (:account = '' or accountcode = :account)",
+                              "and (:all = 1 or coalesce(accountcode, '') = :account)",
                               rows),
                   name, account);
     return read_journeys(session, tenants);

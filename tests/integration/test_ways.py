@@ -280,6 +280,17 @@ class Absence(Case):
     def test_a_call_that_does_not_exist(self):
         self.assertEqual(self.absent()[0], 'no-such-call')
 
+    def test_a_row_of_another_account_shows_nothing_of_a_call_whose_linkedid_both_have(self):
+        self.answered(CALL)
+        self.w.cdr(CALL, '', OTHER_ACCOUNT, uniqueid='1776500009.9', disposition='ANSWERED')
+        row = self.w.db.value("select id from asterisk_cdr where uniqueid = '1776500009.9'")
+        nothing = self.status(self.w.run('pbx-recording-fetch', '--account', ACCOUNT, '1.77'), 66).err
+        for name in ('1776500009.9', str(row)):
+            result = self.status(self.w.run('pbx-recording-fetch', '--account', ACCOUNT, name), 66)
+            self.assertEqual(result.err, nothing.replace('1.77', name))
+            self.status(self.w.run('pbx-calls', '--account', ACCOUNT, 'show', name), 66)
+            self.assertNotEqual(self.w.run('pbx-recording-fetch', name).err, nothing.replace('1.77', name))
+
     def test_a_leg_that_does_not_exist(self):
         self.w.leg('a.wav', pcm(ramp(0.1)))
         self.answered(recordingfile='a.wav')
