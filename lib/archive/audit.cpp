@@ -107,9 +107,10 @@ void add_remote(cdr::LegAudit& audit, Remote& remote, const Deadline& deadline) 
         const auto add_leg = [&](const std::string& path, const RemoteObject& object) {
             progress.add(1, 0);
             if (path.find('/') == std::string::npos && spool::is_leg_name(path))
-                add({path, object.size, object.modified});
+                add({.name = path, .size = object.size, .modified = object.modified, .md5 = object.md5});
         };
-        list_objects(remote, add_leg, deadline);
+        list_objects(remote, add_leg, deadline,
+                     remote.lists_hashes(deadline) ? ListedHashes::wanted : ListedHashes::not_wanted);
     });
 }
 

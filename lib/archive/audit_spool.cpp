@@ -40,6 +40,8 @@ void judge(cdr::ListedFile& file, Fd content) {
         const audio::LegAudio leg{std::move(content), "leg " + shown(file.name)};
         file.seconds = static_cast<double>(leg.frames()) / leg.format().rate;
         file.cut = audio::is_cut(leg) || leg.truncated();
+        file.channels = leg.format().channels;
+        file.heard = audio::count_heard_channels(leg);
     } catch (const Error& error) {
         if (error.status() != Exit::data)
             throw;

@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <vector>
 
 namespace pbx::audio {
 
@@ -143,6 +144,24 @@ Frames LegDecoder::read(std::span<short> samples) {
                     fmt::format("{} cannot be decoded: {}", state_->leg.what(), ::sf_strerror(state_->file.get()))};
     state_->left -= static_cast<Frames>(got);
     return static_cast<Frames>(got);
+}
+
+int count_heard_channels(const LegAudio& leg) {
+    constexpr std::size_t frames_at_once = 8192;
+    constexpr int quiet = 8; // A-law has no zero
+    const std::size_t channels = leg.format().channels;
+    std::vector<bool> heard(channels, false);
+    std::vector<short> samples(frames_at_once * channels);
+    LegDecoder decoder{leg};
+    while (std::find(heard.begin(), heard.end(), false) != heard.end()) {
+        const auto count = decoder.read(samples) * channels;
+        if (count == 0)
+            break;
+        for (std::size_t i = 0; i < count; ++i)
+            if (samples[i] > quiet || samples[i] < -quiet)
+                heard[i % channels] = true;
+    }
+    return static_cast<int>(std::count(heard.begin(), heard.end(), true));
 }
 
 } // namespace pbx::audio

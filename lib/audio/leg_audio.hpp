@@ -76,4 +76,8 @@ class LegDecoder {
     std::unique_ptr<State> state_;
 };
 
+/// How many of its channels are not silent throughout, as ChannelMeter counts silence. Reads only until it has heard
+/// all. Throws Error as LegDecoder.
+int count_heard_channels(const LegAudio& leg);
+
 } // namespace pbx::audio

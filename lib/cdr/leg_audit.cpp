@@ -30,7 +30,7 @@ constexpr const char* audited_rows = R"(
     where c.id <= {last}{since}{account})";
 
 // Facts (the table recordings) are what was read when the leg was archived; they apply to an object of the same size.
-// Without them, what the header in the spool shows is known, and of an object of at most 60 bytes that it has no audio:
+// Without them, what the file in the spool shows is known, and of an object of at most 60 bytes that it has no audio:
 // that is the header of Asterisk's WAV49; the one of its wav has 44.
 constexpr const char* found_files = R"(
     create temporary table pbx_audit_files as
@@ -43,12 +43,16 @@ constexpr const char* found_files = R"(
                 when f.channels = 2 and f.heard = 1 and f.frames >= {least} * f.rate then 'one-sided'
                 else 'sound' end
             when f.seconds = 0 or (f.local is null and f.remote <= 60) or (f.cut and f.local <= 60) then 'empty'
+            when f.seconds >= {least} and f.heard_here = 0 then 'silent'
             when f.cut then 'cut'
+            when f.seconds >= {least} and f.heard_here < f.channels_here then 'one-sided'
             when f.seconds is not null then 'sound'
             else 'unjudged' end as worth
     from (
         select coalesce(l.name, r.name) as name, l.size as local, r.size as remote, l.seconds, coalesce(l.cut, false) as cut,
-            greatest(l.modified, r.modified) as modified, coalesce(k.size <> r.size, false) or coalesce(l.twice, false) as differs,
+            l.heard as heard_here, l.channels as channels_here,
+            greatest(l.modified, r.modified) as modified, coalesce(k.size <> r.size or (r.md5 <> '' and r.md5 <> k.md5), false)
+                or coalesce(l.twice, false) as differs,
             k.frames, k.rate, k.channels, coalesce(k.unfinished, false) as unfinished,
             case when jsonb_array_length(k.levels) = k.channels then
                 cast(coalesce(cast(k.levels -> 0 ->> 'peak' as double precision) > {quiet}, false) as int)
@@ -205,9 +209,10 @@ LegAudit::LegAudit(soci::session& session, AuditScope scope)
     const auto newest = session_.execute("select coalesce(max(id), 0) from asterisk_cdr");
     last_row_ = db::BulkRow{newest.get(), 0}.number(0);
     for (const auto* place : {"local", "remote"})
-        session_.execute(fmt::format("create temporary table pbx_audit_{} (name text, size bigint, modified bigint, "
-                                     "seconds double precision, cut boolean, twice boolean)",
-                                     place));
+        session_.execute(
+            fmt::format("create temporary table pbx_audit_{} (name text, size bigint, modified bigint, "
+                        "seconds double precision, cut boolean, twice boolean, channels int, heard int, md5 text)",
+                        place));
     const auto account = scope_.account.empty() ? "" : " and c.accountcode = " + session_.literal(scope_.account);
     const auto since =
         scope_.since ? fmt::format(" and c.calldate >= to_timestamp({})", scope_.since->time_since_epoch().count())
@@ -221,10 +226,10 @@ void LegAudit::add_files(const char* table, const std::function<void(const AddFi
         list([&](const ListedFile& file) {
             // A name that is not UTF-8 cannot be in a row.
             if (is_utf8(file.name) && file.name.find('\0') == std::string_view::npos)
-                add_line(fmt::format("{}\t{}\t{}\t{}\t{}\t{}\n", db::copy_escaped(file.name), file.size,
+                add_line(fmt::format("{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\n", db::copy_escaped(file.name), file.size,
                                      file.modified.time_since_epoch().count(),
                                      file.seconds ? fmt::format("{}", *file.seconds) : "\\N", file.cut ? 't' : 'f',
-                                     file.twice ? 't' : 'f'));
+                                     file.twice ? 't' : 'f', file.channels, file.heard, file.md5));
         });
     });
     session_.execute(fmt::format("analyze {}", table));

@@ -21,8 +21,11 @@ struct ListedFile {
     std::uint64_t size = 0; ///< bytes
     std::chrono::sys_seconds modified{};
     std::optional<double> seconds{}; ///< of audio
+    int channels = 0;                ///< where `seconds` is known
+    int heard = 0;                   ///< channels that are not silent throughout
     bool cut = false;                ///< its header was never finished, or declares more than the file has
     bool twice = false;              ///< several files in the spool have this name
+    std::string_view md5{};          ///< of an object, where the listing has it
 };
 
 /// Where a file was found, and what is known of its audio.

@@ -274,6 +274,32 @@ class Worth(AuditCase):
     def audited(self, work, *arguments, status):
         return {row['recordingfile']: row for row in self.report(work, *arguments, status=status)['rows']}
 
+    def test_a_leg_in_the_spool_is_judged_by_what_it_has(self):
+        work = self.small_pbx()
+        quiet, loud = bytes(2 * 8000 * 10), ramp(10.0)
+        two = lambda left, right: b''.join(left[at:at + 2] + right[at:at + 2] for at in range(0, len(left), 2))
+        for number, (worth, data) in enumerate((('sound', pcm(loud)), ('silent', pcm(quiet)), ('silent', pcm(b'\x08\0\xf8\xff' * 40000)),
+                                                ('sound', pcm(quiet[2:] + b'\x09\0')), ('silent', pcm(two(quiet, quiet), channels=2)),
+                                                ('one-sided', pcm(two(loud, quiet), channels=2)),
+                                                ('one-sided', pcm(two(quiet, loud), channels=2)),
+                                                ('sound', pcm(two(loud, loud), channels=2)), ('short', pcm(quiet[:16000])))):
+            name = f'{number}-{worth}.wav'
+            work.leg(name, data)
+            self.row(work, f'1776500000.{number}', name)
+        rows = self.report(work)['rows']
+        self.assertEqual(len(rows), 9)
+        for row in rows:
+            self.assertEqual(row['worth'], row['recordingfile'][2:-4], row)
+
+    def test_an_object_with_another_md5_differs_from_its_facts(self):
+        work = self.workdir()
+        work.three_legs()
+        self.status(work.run('pbx-archive'), 0)
+        name, data = next(iter(work.remote.files().items()))
+        work.remote.put(name, data[:-2] + b'xy')
+        states = {row['recordingfile']: row['state'] for row in self.report(work, status=65)['rows']}
+        self.assertEqual([states.pop(name), set(states.values())], ['differs', {'remote'}])
+
     def test_an_archived_leg_is_judged_by_its_facts(self):
         work = self.small_pbx()
         expected = {}
