@@ -28,7 +28,25 @@ void check_server(const db::ServerFacts& server, Findings& findings) {
                       fmt::format("psql -c \"{}\"", fmt::join(server.missing_rights, "; ")));
 }
 
-void check_schema(const CheckOptions& options, const Deadline& deadline, Findings& findings) {
+// Other programs, and statements by hand, change tables too. Nothing stays of what the comparison creates.
+void compare_schema(db::MigrationRunner& runner, const std::vector<db::Migration>& files, Findings& findings) {
+    std::vector<const db::Migration*> all;
+    for (const auto& file : files)
+        all.push_back(&file);
+    try {
+        const auto differences = runner.differences_from(all);
+        if (!differences.empty())
+            findings.fail(fmt::format("the schema has {}, the first is: {}", counted(differences.size(), "difference"),
+                                      differences.front().text),
+                          "pbx-migrate check");
+    } catch (const Error& error) {
+        if (error.status() != Exit::no_permission)
+            throw;
+        findings.ok("the schema was not compared with the migrations: " + std::string{error.what()});
+    }
+}
+
+void check_schema(const CheckOptions& options, bool read_only, const Deadline& deadline, Findings& findings) {
     const auto files = db::read_migrations(options.migrations);
     const auto left = seconds_left(deadline);
     db::MigrationRunner runner{{options.database, options.migrations, left, left}};
@@ -45,19 +63,25 @@ void check_schema(const CheckOptions& options, const Deadline& deadline, Finding
         findings.fail(fmt::format("index {} is INVALID: PostgreSQL does not use it", index),
                       fmt::format("psql -c 'reindex index concurrently {}'", index));
     if (const auto applied = db::count(entries, db::MigrationState::applied);
-        applied == static_cast<std::int64_t>(entries.size()))
+        applied == static_cast<std::int64_t>(entries.size())) {
         findings.ok(fmt::format("all {} migrations are applied", applied));
+        if (!read_only)
+            compare_schema(runner, files, findings);
+    }
 }
 
 } // namespace
 
 void check_database(const CheckOptions& options, const Deadline& deadline, Findings& findings) {
+    bool read_only = false;
     {
         soci::session session;
         db::connect(session, options.database, seconds_left(deadline));
-        check_server(db::ask_server(session, deadline), findings);
+        const auto server = db::ask_server(session, deadline);
+        check_server(server, findings);
+        read_only = server.read_only;
     }
-    check_schema(options, deadline, findings);
+    check_schema(options, read_only, deadline, findings);
 }
 
 } // namespace pbx::check

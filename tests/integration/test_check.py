@@ -351,6 +351,20 @@ class Database(Checking):
         work.db.sql(f"delete from schema_migrations where version = '{newest}'")
         self.finds(self.check(work), 'failure', 'database', f'1 migration pending, the first is {newest}', 'pbx-migrate up')
 
+    def test_a_schema_that_is_not_what_the_migrations_make_is_found(self):
+        work = self.pbx()
+        before = work.db.sql('select nspname from pg_namespace order by 1')
+        work.db.sql('drop index asterisk_cdr_linkedid')
+        self.finds(self.check(work), 'failure', 'database', '^the schema has 1 difference, the first is: an index is missing',
+                   '^pbx-migrate check$')
+        work.db.sql('alter table asterisk_cdr alter column billsec type text; drop table queues cascade')
+        found = [each for each in self.check(work).of('database') if each['hint'] == 'pbx-migrate check']
+        result = work.run('pbx-migrate', 'check')
+        count = len(re.findall('(?m)^-- ', self.status(result, 1).text))
+        self.assertRegex(found[0]['what'], f'^the schema has {count} differences, the first is: ')
+        self.assertGreater(count, 3)
+        self.assertEqual(work.db.sql('select nspname from pg_namespace order by 1'), before)
+
     def test_a_migration_that_changed_after_it_was_applied_is_found(self):
         work = self.pbx()
         folder = work.path / 'migrations'
