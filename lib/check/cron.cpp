@@ -12,6 +12,7 @@
 #include "db/nodes.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,7 +21,9 @@
 #include <array>
 #include <filesystem>
 #include <optional>
+#include <string>
 #include <system_error>
+#include <vector>
 
 namespace pbx::check {
 
@@ -93,14 +96,23 @@ void check_user(const CronJob& job, const CheckOptions& options, Findings& findi
             fmt::format("chown {}: {}, or change the user in {}", job.user, options.places.spool, options.cron));
 }
 
+// The line that starts `run`, if possible every hour.
+const CronJob* find_job(const std::vector<CronJob>& jobs, const std::string& run) {
+    const CronJob* found = nullptr;
+    for (const auto& job : jobs)
+        if (starts_run(job.command, run) && (found == nullptr || (job.is_hourly && !found->is_hourly)))
+            found = &job;
+    return found;
+}
+
 // Whether all runs have a line.
 Schedule check_jobs(const std::vector<CronJob>& jobs, const CheckOptions& options, Findings& findings) {
     Schedule schedule{hourly};
     std::optional<CronJob> stitching;
+    std::vector<std::string> rare;
     for (const std::string run : runs) {
-        const auto job =
-            std::find_if(jobs.begin(), jobs.end(), [&](const CronJob& each) { return starts_run(each.command, run); });
-        if (job == jobs.end()) {
+        const auto* job = find_job(jobs, run);
+        if (job == nullptr) {
             findings.add({run == runs.front() ? State::warning : State::failure,
                           fmt::format("no line of {} runs {}", options.cron, run),
                           "take the lines of the file crontab of this package"});
@@ -108,8 +120,13 @@ Schedule check_jobs(const std::vector<CronJob>& jobs, const CheckOptions& option
         }
         stitching = *job;
         schedule.imports = schedule.imports || run == runs.front();
-        if (job->hours != "*")
-            schedule.patience = daily;
+        if (!job->is_hourly)
+            rare.push_back(run);
+    }
+    if (!rare.empty()) {
+        schedule.patience = daily;
+        findings.warn(fmt::format("{} does not run {} every hour of every day", options.cron, fmt::join(rare, ", ")),
+                      "take the times of the file crontab of this package");
     }
     if (stitching)
         check_user(*stitching, options, findings);

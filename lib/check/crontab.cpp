@@ -7,7 +7,12 @@
 
 #include <algorithm>
 #include <array>
+#include <bitset>
 #include <cctype>
+#include <charconv>
+#include <functional>
+#include <optional>
+#include <utility>
 
 namespace pbx::check {
 
@@ -21,10 +26,131 @@ std::string_view take_word(std::string_view& line) {
     return word;
 }
 
-bool is_time_field(std::string_view word) {
-    return !word.empty() && std::all_of(word.begin(), word.end(), [](unsigned char c) {
-        return std::isalnum(c) != 0 || std::string_view{"*/,-"}.find(static_cast<char>(c)) != std::string_view::npos;
-    });
+using Times = std::bitset<60>;
+
+struct TimeField {
+    const char* name;
+    unsigned first;
+    unsigned last;
+    std::string_view words = {}; ///< three letters for each number from `first` on
+};
+
+constexpr std::array time_fields{TimeField{"minute", 0, 59}, TimeField{"hour", 0, 23},
+                                 TimeField{"day of the month", 1, 31},
+                                 TimeField{"month", 1, 12, "janfebmaraprmayjunjulaugsepoctnovdec"},
+                                 TimeField{"day of the week", 0, 7, "sunmontuewedthufrisat"}};
+
+std::optional<unsigned> number_of(std::string_view text) {
+    unsigned number = 0;
+    const auto* const end = text.data() + text.size();
+    const auto read = std::from_chars(text.data(), end, number);
+    return read.ec == std::errc{} && read.ptr == end ? std::optional{number} : std::nullopt;
+}
+
+std::optional<unsigned> value_of(std::string_view text, const TimeField& field) {
+    std::string word;
+    for (const unsigned char c : text)
+        word += static_cast<char>(std::tolower(c));
+    if (const auto at = field.words.find(word); word.size() == 3 && at != std::string_view::npos && at % 3 == 0)
+        return field.first + static_cast<unsigned>(at / 3);
+    const auto number = number_of(text);
+    return number && *number >= field.first && *number <= field.last ? number : std::nullopt;
+}
+
+// Adds the times of "*", "5", "1-5" or "*/2"; false for what cron refuses.
+bool add_times(std::string_view part, const TimeField& field, Times& times) {
+    const auto slash = part.find('/');
+    const auto step = slash == std::string_view::npos ? std::optional{1U} : number_of(part.substr(slash + 1));
+    part = part.substr(0, slash);
+    const auto dash = part.find('-');
+    const bool all = part == "*";
+    const auto low = all ? std::optional{field.first} : value_of(part.substr(0, dash), field);
+    const auto high = all                              ? std::optional{field.last}
+                      : dash == std::string_view::npos ? low
+                                                       : value_of(part.substr(dash + 1), field);
+    if (step.value_or(0) == 0 || !low || !high || *low > *high)
+        return false;
+    for (auto time = *low; time <= *high; time += *step)
+        times.set(time);
+    return true;
+}
+
+// Nothing for a field that cron refuses.
+std::optional<Times> times_of(std::string_view text, const TimeField& field) {
+    Times times;
+    for (bool more = true; more;) {
+        const auto comma = text.find(',');
+        if (!add_times(text.substr(0, comma), field, times))
+            return std::nullopt;
+        more = comma != std::string_view::npos;
+        text.remove_prefix(more ? comma + 1 : 0);
+    }
+    if (field.last == 7 && (times[0] || times[7]))
+        times.set(0).set(7); // both are Sunday
+    return times;
+}
+
+bool has_all(const Times& times, const TimeField& field) {
+    return times.count() == field.last - field.first + 1;
+}
+
+// "@daily" instead of the five fields.
+bool is_nickname(std::string_view word) {
+    constexpr std::array<std::string_view, 8> known{"@reboot", "@yearly", "@annually", "@monthly",
+                                                    "@weekly", "@daily",  "@midnight", "@hourly"};
+    return std::find(known.begin(), known.end(), word) != known.end();
+}
+
+bool is_variable(std::string_view line) {
+    const auto name = line.substr(0, line.find('='));
+    const auto first = std::min(name.find_first_not_of(" \t"), name.size());
+    const auto last = name.find_last_not_of(" \t") + 1;
+    return name.size() < line.size() &&
+           (first == last || line[first] == '"' || line[first] == '\'' ||
+            name.substr(first, last - first).find_first_of(" \t") == std::string_view::npos);
+}
+
+// A line of a crontab with users, as far as cron can read it.
+struct CronLine {
+    std::optional<CronJob> job;
+    std::string fault;
+};
+
+CronLine read_line(std::string_view line) {
+    auto word = take_word(line);
+    CronLine read;
+    CronJob job;
+    if (word.starts_with('@')) {
+        job.is_hourly = word == "@hourly";
+        if (!is_nickname(word))
+            read.fault = std::string{word} + " is not a time that cron knows";
+    } else {
+        job.is_hourly = true;
+        for (const auto& field : time_fields) {
+            const auto times = times_of(word, field);
+            if (!times && read.fault.empty())
+                read.fault = "\"" + std::string{word} + "\" is not a valid " + field.name;
+            job.is_hourly = job.is_hourly && times && (&field == time_fields.data() || has_all(*times, field));
+            word = &field == &time_fields.back() ? word : take_word(line);
+        }
+    }
+    job.user = take_word(line);
+    job.command = line;
+    if (read.fault.empty() && job.command.find_first_not_of(" \t") == std::string::npos)
+        read.fault = "it has no user and command";
+    if (read.fault.empty())
+        read.job = std::move(job);
+    return read;
+}
+
+void for_each_line(std::string_view crontab, const std::function<void(std::size_t number, CronLine line)>& each) {
+    std::size_t number = 0;
+    for (const auto line : Lines{crontab}) {
+        ++number;
+        const auto first = line.find_first_not_of(" \t");
+        if (first != std::string_view::npos && line[first] != '#' && !is_variable(line))
+            each(number, read_line(line));
+    }
 }
 
 // The parts between any of the separators; none is empty.
@@ -63,29 +189,10 @@ bool starts_run(std::string_view command, std::string_view run) {
 
 std::vector<CronJob> jobs_in(std::string_view crontab) {
     std::vector<CronJob> jobs;
-    for (auto line : Lines{crontab}) {
-        auto word = take_word(line);
-        CronJob job;
-        if (word == "@hourly") {
-            job.hours = "*";
-        } else if (word.starts_with('@')) {
-            job.hours = word;
-        } else {
-            // minute, hour, day, month, weekday
-            std::array<std::string_view, 5> fields{};
-            for (auto& field : fields) {
-                field = word;
-                word = &field == &fields.back() ? word : take_word(line);
-            }
-            if (!std::all_of(fields.begin(), fields.end(), is_time_field))
-                continue;
-            job.hours = fields[1];
-        }
-        job.user = take_word(line);
-        job.command = line;
-        if (!job.command.empty())
-            jobs.push_back(std::move(job));
-    }
+    for_each_line(crontab, [&](std::size_t, CronLine line) {
+        if (line.job)
+            jobs.push_back(*std::move(line.job));
+    });
     return jobs;
 }
 
@@ -108,7 +215,13 @@ CronFault cron_fault(const std::filesystem::path& path, std::string_view content
         return {"others than root can write it", "chmod go-w " + path.native()};
     if (!content.empty() && content.back() != '\n')
         return {"its last line does not end with a line break", "echo >> " + path.native()};
-    return {};
+    CronFault fault;
+    for_each_line(content, [&](std::size_t number, const CronLine& line) {
+        if (!line.fault.empty() && fault.text.empty())
+            fault = {"line " + std::to_string(number) + ": " + line.fault,
+                     "take the times of the file crontab of this package"};
+    });
+    return fault;
 }
 
 } // namespace pbx::check

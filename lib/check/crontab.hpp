@@ -9,7 +9,7 @@
 namespace pbx::check {
 
 struct CronJob {
-    std::string hours; ///< the field of the hours: "*" for every hour
+    bool is_hourly = false; ///< whether it runs in every hour of every day
     std::string user;
     std::string command;
 };
@@ -22,7 +22,7 @@ std::vector<CronJob> jobs_in(std::string_view crontab);
 bool starts_run(std::string_view command, std::string_view run);
 
 /// Why cron ignores the file at `path` ("its name has a dot"), and what to do; empty when it does not, or when it
-/// cannot be looked at. crontab(5) and cron(8) of Debian.
+/// cannot be looked at. One line that cron cannot read is enough. crontab(5) and cron(8) of Debian.
 struct CronFault {
     std::string text;
     std::string hint;

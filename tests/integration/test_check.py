@@ -731,6 +731,18 @@ class Cron(Checking):
                 make(work)
                 self.finds(self.check(work), 'failure', 'cron', f'cron ignores .*: .*{what}', hint)
 
+    def test_times_at_which_the_runs_do_not_start_every_hour_are_found(self):
+        work = self.pbx()
+        for times, state, what in (('99 * * * *', 'failure', r'cron ignores .*: line \d+: "99" is not a valid minute'),
+                                   ('0 0 31 2 *', 'warning', 'does not run pbx-calls import, pbx-stitch, pbx-archive every hour of every day'),
+                                   ('0 0 1 1 *', 'warning', 'every hour of every day')):
+            with self.subTest(times):
+                work.cron.write_text(CRONTAB.replace('\n0 * * * *', f'\n{times}'), encoding='utf-8')
+                report = self.check(work)
+                self.assertRegex(str(report.bad('cron')), what)
+                self.assertIn((state, 'cron'), [each[:2] for each in report.bad()])
+                self.assertNotIn('starts the hourly runs', str(report.of('cron')))
+
     def test_a_name_with_a_dot_is_found(self):
         work = self.pbx()
         work.cron = work.cron.rename(work.path / 'pbx.cron')
