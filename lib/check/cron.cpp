@@ -41,6 +41,9 @@ constexpr const char* enabled_timer = "/etc/systemd/system/timers.target.wants/p
 constexpr std::chrono::seconds hourly{2h + 15min};
 constexpr std::chrono::seconds daily{26h};
 
+// A time that is later than now by more than this is wrong.
+constexpr std::chrono::seconds clock_tolerance{1min};
+
 struct Schedule {
     std::chrono::seconds patience = daily;
     bool imports = false; ///< whether it runs the import, which only some machines need
@@ -168,6 +171,12 @@ void check_last_run(const std::string& tool, const std::optional<std::chrono::sy
     if (!last)
         findings.fail(fmt::format("{} has never {} on this machine", tool, tool == runs.front() ? "succeeded" : "run"),
                       hint);
+    else if (*last - now > clock_tolerance)
+        findings.fail(
+            fmt::format("{} ran at {}, which is in the future: a clock was wrong, and when it last ran is not "
+                        "known",
+                        tool, shown_time(*last)),
+            fmt::format("set the clock of the database server, then run {} -v as the user that cron uses", tool));
     else if (now - *last > patience)
         findings.fail(fmt::format("{} last ran at {}", tool, shown_time(*last)), hint);
     else
@@ -177,8 +186,10 @@ void check_last_run(const std::string& tool, const std::optional<std::chrono::sy
 // The first run of a new crontab may still be to come.
 bool is_new(const std::string& path, std::chrono::sys_seconds now, std::chrono::seconds patience) {
     struct stat status {};
-    return ::stat(path.c_str(), &status) == 0 &&
-           now - std::chrono::sys_seconds{std::chrono::seconds{status.st_ctime}} < patience;
+    if (::stat(path.c_str(), &status) != 0)
+        return false;
+    const auto age = now - std::chrono::sys_seconds{std::chrono::seconds{status.st_ctime}};
+    return age > -clock_tolerance && age < patience;
 }
 
 void check_last_runs(const CheckOptions& options, const Schedule& schedule, const Deadline& deadline,
@@ -200,7 +211,9 @@ void check_last_runs(const CheckOptions& options, const Schedule& schedule, cons
     check_last_run("pbx-stitch", row.last_stitch, table.now, patience, findings);
     if (!options.places.remote.empty())
         check_last_run("pbx-archive", row.last_archive, table.now, patience, findings);
-    if (row.last_import || (schedule.imports && !is_first_to_come))
+    if (!row.last_import && schedule.imports && is_first_to_come)
+        findings.ok("pbx-calls import has not run yet: " + options.cron + " is new");
+    else if (row.last_import || schedule.imports)
         check_last_run("pbx-calls import", row.last_import, table.now, patience, findings);
 }
 

@@ -12,6 +12,7 @@ namespace pbx::check {
 namespace {
 
 constexpr std::chrono::hours silent{25};
+constexpr std::chrono::minutes clock_tolerance{1};
 
 void check_others(const db::NodeTable& table, const db::Node& own, Findings& findings) {
     std::size_t others = 0;
@@ -20,6 +21,11 @@ void check_others(const db::NodeTable& table, const db::Node& own, Findings& fin
             continue;
         const auto last = row.last_run();
         const bool recent = last && *last > table.now - silent;
+        if (last && *last > table.now + clock_tolerance)
+            findings.warn(fmt::format("node {} (host {}) ran at {}, which is in the future: a clock was wrong",
+                                      row.node.name.empty() ? "without a name" : row.node.name, row.node.host,
+                                      shown_time(*last)),
+                          "set the clock of the database server, then let pbx-stitch and pbx-archive run on that node");
         others += recent ? 1 : 0;
         // One without a name counts only while it runs.
         if (!recent && !row.node.name.empty())

@@ -769,6 +769,13 @@ class Cron(Checking):
                 work.db.sql(f"update nodes set {column} = now() - interval '5 hours'")
                 self.finds(self.check(work), 'failure', 'cron', f'{tool} last ran at 20')
 
+    def test_a_last_run_in_the_future_is_found(self):
+        for tool, column in (('pbx-stitch', 'last_stitch'), ('pbx-archive', 'last_archive'), ('pbx-calls import', 'last_import')):
+            with self.subTest(tool):
+                work = self.pbx()
+                work.db.sql(f"update nodes set {column} = now() + interval '3 days'")
+                self.finds(self.check(work), 'failure', 'cron', f'{tool} ran at 20.* in the future', f'set the clock .* run {tool} -v')
+
     def test_tools_that_have_never_run_are_found_unless_the_crontab_is_new(self):
         work = self.pbx()
         work.db.sql('delete from nodes')
@@ -780,7 +787,9 @@ class Cron(Checking):
     def test_an_import_that_has_never_succeeded_is_found_unless_the_crontab_is_new(self):
         work = self.pbx()
         work.db.sql('update nodes set last_import = null')
-        self.finds_nothing(self.check(work))
+        report = self.check(work)
+        self.finds_nothing(report)
+        self.assertIn(f'pbx-calls import has not run yet: {work.cron} is new', str(report.of('cron')))
         old = {'LD_PRELOAD': self.old_crontab(work)}
         self.finds(self.check(work, env=old), 'failure', 'cron', 'pbx-calls import has never succeeded', 'pbx-calls import -v')
         work.cron.write_text(CRONTAB.replace('pbx-calls import', 'true'), encoding='utf-8')
@@ -923,6 +932,11 @@ class Nodes(Checking):
         work = self.pbx()
         work.db.sql("insert into nodes (name, host, spool, last_stitch) values ('b', 'elsewhere', '/x', now() - interval '3 days')")
         self.finds(self.check(work, '--node', 'a'), 'warning', 'nodes', 'node b .* has not run since 20', 'delete from nodes where id = ')
+
+    def test_a_node_that_ran_in_the_future_is_found(self):
+        work = self.pbx()
+        work.db.sql("insert into nodes (name, host, spool, last_stitch) values ('b', 'elsewhere', '/x', now() + interval '3 days')")
+        self.finds(self.check(work, '--node', 'a'), 'warning', 'nodes', 'node b .* ran at 20.* in the future', 'set the clock')
 
 
 if __name__ == '__main__':
