@@ -20,6 +20,7 @@
 #include <filesystem>
 #include <optional>
 #include <system_error>
+#include <utility>
 
 namespace pbx::check {
 
@@ -47,6 +48,15 @@ struct Waiting {
     double bytes = 0;
     std::chrono::seconds oldest{0};
     std::string name; ///< of the oldest
+
+    void add(const struct stat& status, std::chrono::sys_seconds now, std::string file) {
+        ++count;
+        bytes += static_cast<double>(status.st_size);
+        if (const auto age = age_of(status, now); name.empty() || age > oldest) {
+            oldest = age;
+            name = std::move(file);
+        }
+    }
 };
 
 Waiting legs_waiting(const spool::LegFolders& folders, const Deadline& deadline, Findings& findings) {
@@ -56,14 +66,8 @@ Waiting legs_waiting(const spool::LegFolders& folders, const Deadline& deadline,
         if (deadline.passed())
             throw Error{Exit::temporary, "not all legs in the spool were looked at in time", "increase --timeout"};
         const auto status = spool::is_leg_name(name) ? folder.look(name) : std::nullopt;
-        if (!status || !S_ISREG(status->st_mode))
-            return;
-        ++legs.count;
-        legs.bytes += static_cast<double>(status->st_size);
-        if (const auto age = age_of(*status, now); legs.name.empty() || age > legs.oldest) {
-            legs.oldest = age;
-            legs.name = spool::path_below_spool(day, name);
-        }
+        if (status && S_ISREG(status->st_mode))
+            legs.add(*status, now, spool::path_below_spool(day, name));
     };
     const auto report = [&](const Error& error) { findings.fail(error); };
     folders.for_each_name(folders.days(report), look, report);
@@ -85,6 +89,29 @@ void check_legs(const spool::LegFolders& folders, bool archived, const Deadline&
         findings.ok(fmt::format("{} in the spool", counted(legs.count, "leg")));
     else
         findings.add({legs.oldest < too_late ? State::warning : State::failure, text, hint});
+}
+
+// A recorder writes all the time, so an old half is one that pbx-stitch should have made into a leg.
+void check_halves(const Folder& spool, const Deadline& deadline, Findings& findings) {
+    const auto halves = spool::HalvesFolder::find(spool);
+    if (!halves)
+        return;
+    Waiting files;
+    const auto now = current_second();
+    halves->folder().for_each_name([&](const std::string& name) {
+        if (deadline.passed())
+            throw Error{Exit::temporary, "not all files in halves were looked at in time", "increase --timeout"};
+        const auto status = name.front() == '.' ? std::nullopt : halves->folder().look(name);
+        if (status && S_ISREG(status->st_mode))
+            files.add(*status, now, name);
+    });
+    if (files.oldest >= late)
+        findings.add({files.oldest < too_late ? State::warning : State::failure,
+                      fmt::format("the oldest of {} in {} has waited for {}: {}", counted(files.count, "file"),
+                                  halves->folder().path().native(), in_words(files.oldest), files.name),
+                      "find out why: pbx-stitch -v"});
+    else if (files.count > 0)
+        findings.ok(fmt::format("{} in {}", counted(files.count, "file"), halves->folder().path().native()));
 }
 
 // Every run of pbx-archive appends to the journal, so its modification time says nothing about its first line. Nothing
@@ -132,8 +159,8 @@ class CallsDue {
             stitched_ = Folder::open(options.places.stitched);
         try {
             halves_ = spool::HalvesFolder::find(legs_.spool());
-        } catch (const Error& error) {
-            findings.fail(error);
+        } catch (const Error&) {
+            halves_ = std::nullopt; // check_halves() reports it
         }
     }
 
@@ -208,6 +235,11 @@ void check_calls(soci::session& session, const CheckOptions& options, const Dead
 void check_backlog(const CheckOptions& options, const Deadline& deadline, Findings& findings) {
     const auto spool = Folder::open(options.places.spool);
     check_legs({spool, options.places.layout}, !options.places.remote.empty(), deadline, findings);
+    try {
+        check_halves(spool, deadline, findings);
+    } catch (const Error& error) {
+        findings.fail(error);
+    }
     check_facts(spool, findings);
     soci::session session;
     if (connect(session, options, deadline, findings, "calls that are due"))

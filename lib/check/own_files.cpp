@@ -3,6 +3,7 @@
 
 #include "base/atomic_file.hpp"
 #include "base/identity.hpp"
+#include "spool/halves.hpp"
 #include "spool/leg_file.hpp"
 #include "spool/leg_folders.hpp"
 
@@ -70,6 +71,7 @@ class OwnFiles {
         for (const auto& day : folders.days([this](const Error& error) { findings_.fail(error); }))
             if (const auto folder = folders.find_day(day))
                 check_legs_in(*folder);
+        check_halves();
         for (const auto& path : {options_.places.stitched, options_.places.stitch_src})
             check_folder(path);
         report();
@@ -96,6 +98,23 @@ class OwnFiles {
             else if (spool::is_leg_name(name) && S_ISREG(status.st_mode))
                 legs_.add(folder.path_of(name));
         });
+    }
+
+    // Asterisk writes them, as it writes legs.
+    void check_halves() {
+        try {
+            const auto halves = spool::HalvesFolder::find(spool_);
+            if (!halves)
+                return;
+            const auto& folder = halves->folder();
+            if (folder.owner().st_uid != owner_)
+                halves_.add(folder.path().native());
+            for_each(folder, [&](const std::string& name, const struct stat& /*status*/) {
+                halves_.add(folder.path_of(name));
+            });
+        } catch (const Error& error) {
+            findings_.fail(error);
+        }
     }
 
     void check_folder(const std::string& path) {
@@ -191,7 +210,11 @@ class OwnFiles {
             findings_.warn(fmt::format("{} not belonging to {}, who owns the spool, the first is {}",
                                        counted(legs_.count, "leg"), owner, legs_.first),
                            "let Asterisk run as the owner of the spool, and give them to that user with chown");
-        if (roots_.count + others_.count + legs_.count == 0)
+        if (halves_.count > 0)
+            findings_.warn(fmt::format("{} of halves not belonging to {}, who owns the spool, the first is {}",
+                                       counted(halves_.count, "file"), owner, halves_.first),
+                           "let Asterisk run as the owner of the spool, and give them to that user with chown");
+        if (roots_.count + others_.count + legs_.count + halves_.count == 0)
             findings_.ok(fmt::format("all files belong to {}", owner));
     }
 
@@ -204,6 +227,7 @@ class OwnFiles {
     Foreign roots_;  ///< ours, left by root
     Foreign others_; ///< under our names, by another user
     Foreign legs_;
+    Foreign halves_;
 };
 
 } // namespace

@@ -878,6 +878,27 @@ class Backlog(Checking):
             os.chown(place, NOBODY, NOBODY)
         self.assertEqual([each[1] for each in self.check(work).bad('backlog')], ['backlog'])
 
+    def test_halves_that_wait_for_hours_or_belong_to_another_user_are_found(self):
+        work = self.pbx()
+        halves = work.spool / 'halves'
+        halves.mkdir()
+        os.chown(halves, NOBODY, NOBODY)
+        for name, hours, state in (('a.caller.wav', 0, None), ('b.called.wav', 4, 'warning'), ('c.wav16', 30, 'failure')):
+            with self.subTest(name):
+                (halves / name).write_bytes(pcm(ramp(0.1)))
+                os.chown(halves / name, NOBODY, NOBODY)
+                os.utime(halves / name, (time.time() - hours * 3600 - 60,) * 2)
+                report = self.check(work)
+                if state:
+                    self.finds(report, state, 'backlog', f'oldest of . files in .*halves has waited for {hours} hours: {name}', 'pbx-stitch -v')
+                else:
+                    self.finds_nothing(report)
+        (halves / 'c.wav16').unlink()
+        (halves / 'b.called.wav').unlink()
+        os.chown(halves / 'a.caller.wav', 0, 0)
+        self.finds(self.check(work, '--fix'), 'warning', 'spool', r'1 file of halves not belonging to nobody, .*/halves/a\.caller\.wav', 'chown')
+        self.assertEqual((halves / 'a.caller.wav').stat().st_uid, 0)
+
     def test_facts_that_wait_for_the_database_are_found(self):
         work = self.pbx()
         journal = work.spool / '.facts'
