@@ -319,10 +319,11 @@ Exit App::parse_and_work(int argc, const char* const* argv, const std::function<
         for (const auto& action : after_parsing_)
             action();
     } catch (const Error& error) {
+        const auto variable = find_faulty_variable(*this, argc, argv, error.what());
         // Without arguments, what is wrong stands in the environment.
-        if (!on_bad_configuration_ || (error.status() == Exit::usage && argc > 1))
+        if (!on_bad_configuration_ || (error.status() == Exit::usage && argc > 1 && variable.empty()))
             throw;
-        bad = error;
+        bad = variable.empty() ? error : Error{error.status(), variable + ": " + error.what(), "correct " + variable};
         parse_without_config(argc, argv);
     }
     if (quiet_ || verbose_)
@@ -333,10 +334,12 @@ Exit App::parse_and_work(int argc, const char* const* argv, const std::function<
     return bad ? on_bad_configuration_(*bad) : work();
 }
 
-// The command line says how to report what is wrong with the file.
+// The command line says how to report what is wrong with the file or the environment.
 void App::parse_without_config(int argc, const char* const* argv) {
     ignore_config_ = true;
     config_.clear();
+    for (auto* option : get_options())
+        option->envname("");
     try {
         parse(argc, argv);
     } catch (const CLI::ParseError&) {

@@ -81,8 +81,8 @@ class App : public CLI::App {
     /// whatever fails.
     void on_complete_values(std::function<void(const std::string& kind)> print) { print_values_ = std::move(print); }
 
-    /// What to do instead of the work, and of a message, when the configuration file cannot be used. The options then
-    /// have the values of the command line.
+    /// What to do instead of the work, and of a message, when the configuration file or a variable cannot be used. The
+    /// options then have the values of the command line.
     void on_bad_configuration(std::function<Exit(const Error&)> action) { on_bad_configuration_ = std::move(action); }
     /// The configuration file that was read; empty when there is none. Known once the command line is parsed.
     std::string config_file() const;

@@ -39,6 +39,17 @@ std::vector<std::string> inputs_of(const ConfigLine& line) {
     return parts;
 }
 
+// Whether the message is about this option, and the command line does not have the option.
+bool is_about(std::string_view message, const std::string& name, int argc, const char* const* argv) {
+    const auto flag = "--" + name;
+    const auto is_flag = [&](std::string_view argument) {
+        return argument == flag || argument.starts_with(flag + "=");
+    };
+    const auto at = message.find(flag);
+    return at != std::string_view::npos && !message.substr(at + flag.size()).starts_with('-') &&
+           std::none_of(argv + 1, argv + argc, is_flag);
+}
+
 bool is_for(const CLI::App& app, const ConfigLine& line) {
     return !line.is_section() && (line.section.empty() || line.section == app.get_name());
 }
@@ -100,18 +111,19 @@ const ConfigLine* find_faulty_line(const CLI::App& app, const std::vector<Config
                                    const char* const* argv, std::string_view message) {
     const ConfigLine* result = nullptr;
     for (const auto& line : lines) {
-        const auto flag = "--" + line.name;
-        const auto is_flag = [&](std::string_view argument) {
-            return argument == flag || argument.starts_with(flag + "=");
-        };
-        const auto at = message.find(flag);
-        if (!is_for(app, line) || at == std::string_view::npos || message.substr(at + flag.size()).starts_with('-') ||
-            is_from_environment(app, line.name) || std::any_of(argv + 1, argv + argc, is_flag))
+        if (!is_for(app, line) || is_from_environment(app, line.name) || !is_about(message, line.name, argc, argv))
             continue;
         if (result == nullptr || result->section.empty() || !line.section.empty())
             result = &line;
     }
     return result;
+}
+
+std::string find_faulty_variable(const CLI::App& app, int argc, const char* const* argv, std::string_view message) {
+    for (const auto& name : option_names(app))
+        if (is_from_environment(app, name) && is_about(message, name, argc, argv))
+            return app.get_option("--" + name)->get_envname();
+    return {};
 }
 
 } // namespace pbx::cli

@@ -41,6 +41,9 @@ class ConfigReader : public CLI::ConfigTOML {
     const std::string& path_;
 };
 
+/// The environment variable whose value CLI11 complains about in `message`; empty when the value comes from elsewhere.
+std::string find_faulty_variable(const CLI::App& app, int argc, const char* const* argv, std::string_view message);
+
 /// The line of the file whose value CLI11 complains about in `message`; null when the value comes from elsewhere.
 const ConfigLine* find_faulty_line(const CLI::App& app, const std::vector<ConfigLine>& lines, int argc,
                                    const char* const* argv, std::string_view message);

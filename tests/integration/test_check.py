@@ -264,6 +264,20 @@ class Configuration(Checking):
                 self.assertEqual(report.result.status, 2)
                 self.assertRegex(report.findings[0]['what'], what)
 
+    def test_a_variable_that_cannot_be_used_is_a_failure_whatever_the_command_line_has(self):
+        work = self.pbx()
+        for variable, value in (('PBX_RESERVE', '99%'), ('PBX_TRANSFERS', 'many'), ('PBX_NODE', 'A B')):
+            with self.subTest(variable):
+                report = self.check(work, env={variable: value})
+                self.assertEqual([each['area'] for each in report.findings], ['configuration'] * 2)
+                self.assertEqual(report.result.status, 2)
+                self.assertRegex(report.findings[0]['what'], f'^{variable}: --')
+                self.assertEqual(report.findings[0]['hint'], f'correct {variable}')
+                result = work.run('pbx-check', env={variable: value})
+                self.assertEqual(result.status, 2)
+                self.assertIn(variable, result.text)
+        self.status(work.run('pbx-check', '--reserve', '99%', env={'PBX_RESERVE': '98%'}), 64)
+
     def test_a_file_that_another_user_may_write_is_not_read(self):
         work = self.configured('database = "host=/tmp/attacker"\n')
         work.conf.chmod(0o666)
