@@ -25,7 +25,7 @@ int main(int argc, char** argv) {
         return command;
     };
     auto* pause = add_command("pause", "Stop every recorder of a call");
-    app.add_duration(*pause, "--for", request.span, "End the pause after this time (default 3m)");
+    app.add_span(*pause, "--for", request.span, "End the pause after this time (default 3m)");
     auto* resume = add_command("resume", "Continue the recordings of a call that is paused");
     resume->add_flag("--due", request.due, "Only when the time of the pause is up");
     auto* status = add_command("status", "Print whether a call is recorded or paused");

@@ -141,18 +141,20 @@ CLI::Option* App::add_csv(CLI::App& where, bool& csv, bool& raw) {
         });
 }
 
+CLI::Option* App::add_span(CLI::App& where, const std::string& flag, std::chrono::seconds& value,
+                           const std::string& description) {
+    const auto take = [&value, flag](const std::string& text) {
+        value = duration_of(flag, text);
+        if (value.count() == 0)
+            throw CLI::ValidationError{flag, "\"" + text + "\" is too short"};
+    };
+    return where.add_option_function<std::string>(flag, take, description)->type_name("TIME");
+}
+
 void App::add_timeout(std::chrono::seconds standard) {
     timeout_ = standard;
-    add_option_function<std::string>(
-        "--timeout",
-        [this](const std::string& text) {
-            timeout_ = duration_of("--timeout", text);
-            // Every command ends at a deadline (guarantee 7), so 0 must not mean "never".
-            if (timeout_.count() == 0)
-                throw CLI::ValidationError{"--timeout", "\"" + text + "\" is too short"};
-        },
-        fmt::format("Give up after this time (default {} s)", standard.count()))
-        ->type_name("TIME");
+    // Every command ends at a deadline (guarantee 7), so 0 must not mean "never".
+    add_span(*this, "--timeout", timeout_, fmt::format("Give up after this time (default {} s)", standard.count()));
 }
 
 void App::add_database(std::string& value) {

@@ -30,6 +30,10 @@ class App : public CLI::App {
     CLI::Option* add_duration(CLI::App& where, const std::string& flag, std::chrono::seconds& value,
                               const std::string& description);
 
+    /// The same, where 0 makes no sense and is a usage error.
+    CLI::Option* add_span(CLI::App& where, const std::string& flag, std::chrono::seconds& value,
+                          const std::string& description);
+
     /// --csv and --csv=raw; see Table::Form. A tool has one of them.
     CLI::Option* add_csv(CLI::App& where, bool& csv, bool& raw);
 

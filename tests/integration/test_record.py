@@ -73,6 +73,15 @@ class Files(Recording):
         self.assertEqual(self.state()['state'], 'paused')
 
 
+class Arguments(Recording):
+    def test_a_pause_of_no_time_is_refused(self):
+        console = self.calling()
+        for text in ('0', '0s', '0h0m'):
+            self.says(self.record('pause', '--for', text, status=64), f'--for: "{text}" is too short')
+        self.assertEqual(console.actions, {})
+        self.assertEqual(self.state()['state'], 'recorded')
+
+
 class Resuming(Recording):
     def test_a_resume_that_is_interrupted_can_be_repeated(self):
         for number, command in enumerate((f'mixmonitor start {CALLER}', f'mixmonitor start {AGENT}', 'database show pbx-held')):
