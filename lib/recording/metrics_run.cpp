@@ -61,6 +61,15 @@ std::string read_own(const Folder& folder, const std::string& name, int next) {
     }
 }
 
+// A pipe or a link, which any user can make in a folder that all may write, is replaced. A device is a mistake in the
+// configuration.
+void require_replaceable(const Folder& folder, const std::string& name) {
+    const auto found = folder.look(name);
+    if (found && !S_ISREG(found->st_mode) && !S_ISLNK(found->st_mode) && !S_ISFIFO(found->st_mode))
+        throw Error{Exit::cant_create, "cannot write the metrics: " + folder.path_of(name) + " is not a regular file",
+                    "give --metrics another file, or none"};
+}
+
 Folder open_parent(const std::filesystem::path& path) {
     try {
         return Folder::open(path.has_parent_path() ? path.parent_path() : std::filesystem::path{"."});
@@ -109,6 +118,7 @@ class MetricsRun {
         if (name.empty())
             throw Error{Exit::cant_create, "cannot write the metrics: " + options_.file + " is a folder",
                         "give --metrics a file"};
+        require_replaceable(folder, name);
         AtomicFile next{folder, name, 0644, Deadline::after(std::chrono::seconds{10})};
         const auto before = read_own(folder, name, next.fd());
         const auto now = current_second();

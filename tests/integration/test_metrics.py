@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
 """--metrics: the numbers that the hourly runs report to monitoring."""
+import contextlib
 import os
 import re
 import signal
+import socket
+import stat
 import sys
 import time
 import unittest
@@ -171,6 +174,22 @@ class Metrics(Case):
         result = self.status(work.run('pbx-archive', '--metrics', str(work.path / 'nowhere' / 'x.prom')), 73)
         self.hints(result)
         self.assertEqual(work.legs_in_spool(), [])
+
+    def test_what_is_not_a_regular_file_is_not_replaced(self):
+        work = self.workdir(database=False)
+        folder = work.path / 'folder'
+        folder.mkdir()
+        device = work.path / 'null'
+        if os.geteuid() == 0:
+            os.mknod(device, 0o666 | stat.S_IFCHR, os.makedev(1, 3))
+        with contextlib.closing(socket.socket(socket.AF_UNIX)) as server:
+            server.bind(str(work.path / 'socket'))
+        for path in (device, folder, work.path / 'socket'):
+            if path.exists():
+                before = path.lstat()
+                result = self.status(work.run('pbx-archive', '--metrics', path), 73)
+                self.says(result, f'{path} is not a regular file', 'hint: give --metrics')
+                self.assertEqual(path.lstat(), before)
 
     def test_a_dry_run_writes_no_metrics(self):
         work = self.workdir()
