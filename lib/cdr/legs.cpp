@@ -99,6 +99,12 @@ std::string claimed_by_others(const std::string& leg, const std::string& account
         db::LegNaming::claims("o.recordingfile", leg), account, leg);
 }
 
+void require_linkedid(const std::string& linkedid) {
+    require_safe_name(linkedid, "linkedid");
+    if (!is_utf8(linkedid))
+        throw Error{Exit::data, "linkedid \"" + shown(linkedid) + "\" refused: it is not UTF-8"};
+}
+
 DueCalls DueCalls::since(soci::session& session, const db::LegNaming& naming, std::chrono::seconds since, bool count) {
     declare(session, naming,
             "due as materialized (select distinct linkedid from asterisk_cdr where linkedid <> '' and "
@@ -109,11 +115,8 @@ DueCalls DueCalls::since(soci::session& session, const db::LegNaming& naming, st
 
 DueCalls DueCalls::named(soci::session& session, const db::LegNaming& naming, const std::vector<std::string>& linkedids,
                          bool count) {
-    for (const auto& linkedid : linkedids) {
-        require_safe_name(linkedid, "linkedid");
-        if (!is_utf8(linkedid))
-            throw Error{Exit::data, "linkedid \"" + shown(linkedid) + "\" refused: it is not UTF-8"};
-    }
+    for (const auto& linkedid : linkedids)
+        require_linkedid(linkedid);
     declare_named(session, naming, linkedids, count);
     return DueCalls{session};
 }

@@ -35,6 +35,9 @@ struct Call {
 /// leg do. Both are SQL expressions that are never null; '' stands for no account.
 std::string claimed_by_others(const std::string& leg, const std::string& account);
 
+/// Throws Error (data) for what cannot be the linkedid of a call with a stitched recording.
+void require_linkedid(const std::string& linkedid);
+
 /// The recorded calls that operators' names for them mean.
 using CallsByName = std::map<std::string, std::vector<Call>>;
 

@@ -80,9 +80,23 @@ class StitchRun {
         results_.begin_calls();
     }
 
-    /// `session` is that of `due`.
-    Exit run(cdr::DueCalls due, soci::session& session) {
-        std::set<std::string> not_seen{options_.linkedids.begin(), options_.linkedids.end()};
+    /// The linkedids of the options that can be those of calls. The others fail, and keep none of these.
+    std::vector<std::string> named_calls() {
+        std::vector<std::string> named;
+        for (const auto& linkedid : options_.linkedids) {
+            try {
+                cdr::require_linkedid(linkedid);
+                named.push_back(linkedid);
+            } catch (const Error& error) {
+                results_.failed(error);
+            }
+        }
+        return named;
+    }
+
+    /// `session` is that of `due`, which are the calls `named` if there are any.
+    Exit run(cdr::DueCalls due, const std::vector<std::string>& named, soci::session& session) {
+        std::set<std::string> not_seen{named.begin(), named.end()};
         for (bool more = true; more;) {
             auto calls = next_calls(due, more, not_seen);
             results_.expect(due.total());
@@ -352,9 +366,10 @@ Exit stitch(const StitchOptions& options) {
         run.sources().recognize_archive(session, Deadline::of_run(options.timeout));
         const bool count = Progress::wanted();
         const auto naming = options.places.naming();
+        const auto named = run.named_calls();
         return run.run(options.linkedids.empty() ? cdr::DueCalls::since(session, naming, options.since, count)
-                                                 : cdr::DueCalls::named(session, naming, options.linkedids, count),
-                       session);
+                                                 : cdr::DueCalls::named(session, naming, named, count),
+                       named, session);
     });
 }
 

@@ -519,6 +519,15 @@ class HostileNames(Case):
             self.assertIn(result.status, (64, 65, 66), str(result)[:500])
         self.assertEqual(work.db.value('select count(*) from asterisk_cdr'), '3')
 
+    def test_an_argument_that_is_refused_does_not_stop_the_other_calls(self):
+        work = self.workdir(remote=None)
+        work.three_legs(CALL)
+        result = self.status(work.run('pbx-stitch', '-v', '../evil', CALL, '\udcff', '1776500000.404'), 65)
+        self.says(result, 'linkedid "../evil" refused', 'it is not UTF-8', 'no recorded call "1776500000.404"')
+        self.assertTrue(work.stitched_file(CALL).exists())
+        result = self.status(work.run('pbx-stitch', '--json', '../evil'), 65)
+        self.assertEqual(json.loads(result.out)['calls'], [])
+
 
 if __name__ == '__main__':
     main()
