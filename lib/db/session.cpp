@@ -32,6 +32,30 @@ constexpr const char* other_schema = "the schema is missing, old or changed: run
 constexpr const char* pooled = "give --database the server, or a connection pooler in session mode";
 constexpr const char* server_log = "the server's log shows more";
 
+/// What the server says when it refuses a connection; libpq gives no SQLSTATE then. A server that speaks another
+/// language is only unavailable.
+struct Refusal {
+    std::string_view words;
+    Exit status;
+    const char* hint;
+};
+
+constexpr const char* login_hint =
+    "check user and password in --database, PG* variables or ~/.pgpass, and that the user "
+    "who runs the tool may log in as that database user: pg_hba.conf";
+
+constexpr std::array refusals{
+    Refusal{"authentication failed", Exit::no_permission, login_hint},
+    Refusal{"no password supplied", Exit::no_permission, login_hint},
+    Refusal{"no pg_hba.conf entry", Exit::no_permission, login_hint},
+    Refusal{"pg_hba.conf rejects", Exit::no_permission, login_hint},
+    Refusal{"is not permitted to log in", Exit::no_permission, login_hint},
+    Refusal{"permission denied for database", Exit::no_permission, "grant the database user the right to connect"},
+    Refusal{"FATAL:  role \"", Exit::no_permission, login_hint},
+    Refusal{"FATAL:  database \"", Exit::unavailable,
+            "correct the name of the database in --database or PGDATABASE, or create it with createdb"},
+};
+
 /// What an SQLSTATE, or the class that it begins with, means for the tool.
 struct Meaning {
     std::string_view state;
@@ -115,6 +139,15 @@ std::string one_line(std::string_view message) {
         result += text;
     }
     return in_parentheses ? result + ')' : result;
+}
+
+Error connect_error(const std::string& message) {
+    const auto what = "cannot connect to the database: " + one_line(message);
+    const auto* known = std::find_if(refusals.begin(), refusals.end(), [&](const Refusal& each) {
+        return message.find(each.words) != std::string::npos;
+    });
+    return known == refusals.end() ? Error{Exit::unavailable, what, connect_hint}
+                                   : Error{known->status, what, known->hint};
 }
 
 // libpq quotes what it cannot parse, which may be a part of the password: missing "=" after "s3cret" in ...
@@ -206,7 +239,7 @@ void connect(soci::session& session, const std::string& conninfo, std::chrono::s
         if (timeout.count() > 0)
             session << fmt::format("set statement_timeout = {}", statement_timeout(timeout).count());
     } catch (const soci::soci_error& error) {
-        throw Error{Exit::unavailable, "cannot connect to the database: " + one_line(error.what()), connect_hint};
+        throw connect_error(error.what());
     }
 }
 

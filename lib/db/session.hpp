@@ -13,8 +13,8 @@
 namespace pbx::db {
 
 /// Connects `session` with a libpq conninfo string or URI; empty means libpq's own defaults and PG* variables. The
-/// server cancels statements after `timeout` (zero: never). Throws Error: unavailable, or config for a string that
-/// libpq cannot parse.
+/// server cancels statements after `timeout` (zero: never). Throws Error: unavailable; no_permission when the
+/// server refuses the login; config for a string that libpq cannot parse.
 ///
 /// Call it before the first thread starts: SOCI 4.0 splits connection strings at blanks, even inside quotes, so
 /// connect() passes them in the PG* environment variables.

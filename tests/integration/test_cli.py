@@ -338,8 +338,28 @@ class Settings(Case):
             with self.subTest(command[0]):
                 self.status(work.run(*command, env=env), 0)
         refused = work.run('pbx-calls', env=env, before=['setpriv', '--reuid', 'daemon', '--clear-groups', '--'])
-        self.assertEqual(refused.status, 69)
-        self.says(refused, 'Peer authentication failed')
+        self.assertEqual(refused.status, 77)
+        self.says(refused, 'Peer authentication failed', r'hint: check user and password .*pg_hba\.conf')
+
+    def test_a_login_that_the_server_refuses_is_a_missing_permission_and_not_an_outage(self):
+        work = self.workdir(remote=None)
+        rules = Path(work.db.cluster.data, 'pg_hba.conf')
+        known = rules.read_text(encoding='utf-8')
+        self.addCleanup(lambda: (rules.write_text(known, encoding='utf-8'), work.db.sql('select pg_reload_conf()')))
+        rules.write_text(f'local {work.db.name} locked scram-sha-256\nlocal {work.db.name} rejected reject\n{known}', encoding='utf-8')
+        work.db.sql("create role locked login password 'right'; create role rejected login; create role nologin nologin; "
+                    'select pg_reload_conf()')
+        as_user = 'user={}'.format
+        for change, status, words, hint in ((as_user('locked password=s3cret'), 77, 'password authentication failed', 'check user and password'),
+                                            (as_user('locked'), 77, 'no password supplied', 'check user and password'),
+                                            (as_user('rejected'), 77, r'pg_hba\.conf rejects', r'pg_hba\.conf'),
+                                            (as_user('nologin'), 77, 'not permitted to log in', 'check user and password'),
+                                            (as_user('no_such_role'), 77, 'role "no_such_role" does not exist', 'check user and password'),
+                                            ('dbname=nowhere', 69, 'database "nowhere" does not exist', 'createdb')):
+            with self.subTest(words):
+                result = self.status(work.run('pbx-calls', '--database', f'{work.db.conninfo} {change}'), status)
+                self.says(result, words, f'hint: .*{hint}')
+                self.assertNotIn('s3cret', result.err)
 
     def test_a_password_in_the_connection_string_is_never_shown(self):
         work = self.workdir(remote=None)
