@@ -36,6 +36,11 @@ bool is_ours(const Folder& folder, const std::string& name) {
     return text && dialplan::is_ours(*text);
 }
 
+bool has_rights_of_others(const Folder& folder, const std::string& name) {
+    const auto found = folder.look(name);
+    return found && (found->st_mode & S_IRWXO) != 0;
+}
+
 // The new file keeps the mode and owner of the old one, or takes those of the folder, so that Asterisk can read it.
 AtomicFile begin(const Folder& folder, const std::string& name, const Deadline& deadline) {
     const auto old = folder.look(name);
@@ -44,7 +49,9 @@ AtomicFile begin(const Folder& folder, const std::string& name, const Deadline& 
     struct stat parent {};
     if (::fstat(folder.fd(), &parent) != 0)
         throw system_error(Exit::io, "cannot look at " + folder.path().native(), errno);
-    const auto& owner = old ? *old : parent;
+    // Asterisk may have read one of root by the rights of others only.
+    const bool is_of_root = old && old->st_uid == 0 && old->st_gid == 0;
+    const auto& owner = kept || (old && !is_of_root) ? *old : parent;
     const bool root = ::geteuid() == 0;
     // Asterisk runs as the owner of its folder: what that user writes it can read, whatever the group of the old file.
     const bool is_readable = !root && (!old || parent.st_uid == ::geteuid());
@@ -67,7 +74,10 @@ void write(const Folder& folder, std::span<const Change> changes, const Deadline
         }
         AtomicFile::commit_all(files, folder);
         for (auto i = first; i < last; ++i)
-            log::note("{} {}", changes[i].before ? "rewrote" : "wrote", folder.path_of(changes[i].name));
+            if (changes[i].is_only_mode())
+                log::warn("{}: other users had rights on it, and have none now", folder.path_of(changes[i].name));
+            else
+                log::note("{} {}", changes[i].before ? "rewrote" : "wrote", folder.path_of(changes[i].name));
     }
 }
 
@@ -118,6 +128,8 @@ std::set<std::string> lines_of(std::string_view text) {
 }
 
 std::string diff_of(const Folder& folder, const Change& change) {
+    if (change.is_only_mode())
+        return folder.path_of(change.name) + ": other users have rights on it\n";
     auto before = change.before.value_or("");
     auto after = change.after.value_or("");
     if (change.name.starts_with("pjsip")) {
@@ -189,7 +201,7 @@ Changes compare(const Folder& folder, std::vector<File> wanted, const std::set<s
         if (before && file.name == dialplan::recorder_file && !dialplan::is_ours(*before))
             throw Error{Exit::config, folder.path_of(file.name) + " was not written by pbx-dialplan-gen",
                         "rename it: the recorder needs this name"};
-        if (before != file.text)
+        if (before != file.text || has_rights_of_others(folder, file.name))
             changes.files.push_back({std::move(file.name), std::move(before), std::move(file.text)});
     }
     const auto stale = [&](const std::string& name) {

@@ -21,6 +21,9 @@ struct Change {
     std::string name;
     std::optional<std::string> before; ///< nothing: there is no such file
     std::optional<std::string> after;  ///< nothing: the file is removed
+
+    /// Whether the text stays, and other users lose their rights on the file.
+    bool is_only_mode() const { return before == after; }
 };
 
 struct Changes {

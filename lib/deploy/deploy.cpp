@@ -436,8 +436,10 @@ class Deployment {
         if (options_.reload && !changes.empty()) {
             for (const auto* group : {&changes.files, &changes.mains, &changes.removals})
                 for (const auto& change : *group)
-                    pending.insert(dialplan::main_file_of(change.name));
-            write_pending_reloads(folder, pending, deadline_);
+                    if (!change.is_only_mode())
+                        pending.insert(dialplan::main_file_of(change.name));
+            if (!pending.empty())
+                write_pending_reloads(folder, pending, deadline_);
         }
         apply(folder, changes, deadline_);
         if (pending.empty())

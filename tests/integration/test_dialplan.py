@@ -320,6 +320,28 @@ class Deploying(DialplanCase):
             self.assertEqual((status.st_uid, stat.S_IMODE(status.st_mode)), (65534, 0o644), name)
             self.assertIn(b'acme.conf', (work.etc / name).read_bytes())
 
+    def test_rights_of_others_on_our_files_are_taken_away_also_if_the_text_stays(self):
+        work = self.pbx()
+        self.organization(work, 'acme')
+        console = self.console(work)
+        self.generate(work, '--deploy')
+        ours = ('pjsip_acme.conf', 'pbx-recorder.conf')
+        as_nobody(work.etc, *(path for path in work.etc.iterdir() if path.name not in ours))
+        before = self.visible(work)
+        for name in ours:
+            (work.etc / name).chmod(0o644)
+        for arguments, status in ((('--check',), 1), (('--deploy', '--dry-run'), 0)):
+            result = self.generate(work, *arguments, expect=status)
+            self.assertEqual(sorted(result.text.splitlines()), sorted(f'{work.etc / name}: other users have rights on it' for name in ours))
+            self.assertEqual(stat.S_IMODE((work.etc / ours[0]).stat().st_mode), 0o644)
+        self.says(self.generate(work, '--deploy', '--reload', '--asterisk', console), *(f'{name}: other users had rights on it' for name in ours))
+        for name in ours:
+            self.assertEqual(stat.S_IMODE((work.etc / name).stat().st_mode), 0o640)
+            self.assertEqual((work.etc / name).owner(), work.etc.owner())
+        self.assertEqual(self.visible(work), before)
+        self.assertFalse((work.path / 'said').exists())
+        self.assertEqual(self.generate(work, '--check').out, b'')
+
     def test_main_files_keep_every_foreign_byte_their_mode_and_their_owner(self):
         work = self.pbx()
         self.organization(work, 'acme')
