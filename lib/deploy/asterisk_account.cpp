@@ -16,13 +16,17 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <system_error>
 
 namespace pbx::deploy {
 
 namespace fs = std::filesystem;
 
-std::string trusted_program(const std::string& program, uid_t user) {
-    std::error_code failed;
+const char* const install_hint = "install Asterisk, or name its program with --asterisk";
+
+namespace {
+
+fs::path find_program(const std::string& program, std::error_code& failed) {
     fs::path found{program};
     if (program.find('/') == std::string::npos) {
         const char* path = std::getenv("PATH");
@@ -37,10 +41,25 @@ std::string trusted_program(const std::string& program, uid_t user) {
             folders.remove_prefix(std::min(length + 1, folders.size()));
         }
     }
-    const auto real = fs::canonical(found, failed);
-    if (failed || !found.has_parent_path())
-        throw system_error(Exit::unavailable, "cannot run " + program, failed ? failed.value() : ENOENT,
-                           "install Asterisk, or name its program with --asterisk");
+    if (found.has_parent_path())
+        return fs::canonical(found, failed);
+    failed = std::make_error_code(std::errc::no_such_file_or_directory);
+    return {};
+}
+
+} // namespace
+
+bool is_installed(const std::string& program) {
+    std::error_code failed;
+    find_program(program, failed);
+    return failed != std::errc::no_such_file_or_directory;
+}
+
+std::string trusted_program(const std::string& program, uid_t user) {
+    std::error_code failed;
+    const auto real = find_program(program, failed);
+    if (failed)
+        throw system_error(Exit::unavailable, "cannot run " + program, failed.value(), install_hint);
     if (const auto fault = trust_fault(real, user); !fault.empty())
         throw Error{Exit::no_permission, fmt::format("{}: the program is not run: {}", program, fault),
                     fmt::format("give it to root (chown root, chmod go-w), with the folders above it, or name another "

@@ -15,6 +15,12 @@ namespace pbx::deploy {
 /// The owner of the Asterisk folder. Where that is root: asterisk, or else nobody.
 Identity asterisk_account(const Folder& folder);
 
+/// Whether there is a file that `program` names.
+bool is_installed(const std::string& program);
+
+/// What to do where it is not.
+extern const char* const install_hint;
+
 /// The file that `program` names, by its path or in PATH, without symbolic links.
 std::string trusted_program(const std::string& program, uid_t user);
 

@@ -17,6 +17,7 @@
 #include "db/session.hpp"
 #include "deploy/addresses.hpp"
 #include "deploy/asterisk.hpp"
+#include "deploy/asterisk_account.hpp"
 #include "deploy/asterisk_version.hpp"
 #include "deploy/changes.hpp"
 #include "deploy/identifier_order.hpp"
@@ -411,7 +412,7 @@ class Deployment {
         if (changes.empty())
             return;
         if (options_.validate)
-            validate();
+            validate_if_possible();
         print_changes(folder, changes);
     }
 
@@ -426,12 +427,22 @@ class Deployment {
         Asterisk{options_.asterisk, folder}.validate(candidate, mains, has_peers(), deadline_);
     }
 
+    // Where Asterisk is not installed, its configuration is prepared for another machine, or for later.
+    void validate_if_possible() const {
+        if (is_installed(options_.asterisk)) {
+            validate();
+            return;
+        }
+        log::warn("nothing was validated: there is no program {}", options_.asterisk);
+        log::warn("hint: {}", install_hint);
+    }
+
     void deploy() {
         const auto& folder = *folder_;
         refuse_mass_removal(folder);
         const auto changes = find_changes(folder);
         if (options_.validate && !changes.empty())
-            validate();
+            validate_if_possible();
         auto pending = options_.reload ? read_pending_reloads(folder) : std::set<std::string>{};
         if (options_.reload && !changes.empty()) {
             for (const auto* group : {&changes.files, &changes.mains, &changes.removals})

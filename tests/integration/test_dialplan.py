@@ -342,6 +342,17 @@ class Deploying(DialplanCase):
         self.assertFalse((work.path / 'said').exists())
         self.assertEqual(self.generate(work, '--check').out, b'')
 
+    def test_where_no_asterisk_is_installed_nothing_is_validated_and_all_is_deployed(self):
+        work = self.pbx()
+        self.organization(work, 'acme')
+        for program in ('/nowhere/asterisk', 'no-such-asterisk'):
+            result = self.generate(work, '--deploy', '--dry-run', '--validate', '--asterisk', program)
+            self.says(result, f'nothing was validated: there is no program {program}', 'hint: install Asterisk')
+        self.assertFalse(self.visible(work))
+        self.says(self.generate(work, '--deploy', '--validate', '--asterisk', '/nowhere/asterisk'), 'nothing was validated')
+        self.assertIn('ext_acme.conf', self.visible(work))
+        self.generate(work, '--validate', '--asterisk', '/nowhere/asterisk', expect=69)
+
     def test_main_files_keep_every_foreign_byte_their_mode_and_their_owner(self):
         work = self.pbx()
         self.organization(work, 'acme')
