@@ -228,6 +228,18 @@ void MigrationRunner::apply_in_transaction(const Migration& file, Clock::time_po
     }
 }
 
+// The index of this name in our schema, as invalid_indexes() has it; empty when there is none.
+std::string MigrationRunner::index_of(const std::string& name) {
+    const std::unique_ptr<char, decltype(&PQfreemem)> quoted{PQescapeLiteral(connection_, name.data(), name.size()),
+                                                             &PQfreemem};
+    if (!quoted)
+        throw sql_error("look for an index", {}, PQerrorMessage(connection_));
+    return value("look for an index", fmt::format(R"(
+        select oid::regclass from pg_class
+        where relkind = 'i' and relname = {}::name and relnamespace::regnamespace::text = $schema${}$schema$)",
+                                                  quoted.get(), schema_));
+}
+
 void MigrationRunner::apply_without_transaction(const Migration& file, Clock::time_point start) {
     // IF NOT EXISTS would accept an unfinished index of a killed run as complete.
     drop_invalid(file, {});
@@ -252,13 +264,12 @@ void MigrationRunner::apply_without_transaction(const Migration& file, Clock::ti
     record(file, Clock::now() - start);
 }
 
-// Drops the invalid indexes that the file names, but not those in `except`.
+// Drops the invalid indexes that the file creates, but not those in `except`.
 void MigrationRunner::drop_invalid(const Migration& file, const std::set<std::string>& except) {
-    for (const auto& index : invalid_indexes()) {
-        const auto dot = index.rfind('.');
-        auto bare = dot == std::string::npos ? index : index.substr(dot + 1);
-        bare.erase(std::remove(bare.begin(), bare.end(), '"'), bare.end());
-        if (except.contains(index) || file.text.find(bare) == std::string::npos)
+    const auto invalid = invalid_indexes();
+    for (const auto& statement : split_statements(file.text)) {
+        const auto index = index_of(name_of_created_index(statement));
+        if (!invalid.contains(index) || except.contains(index))
             continue;
         query("drop the INVALID index " + index, "drop index concurrently if exists " + index);
         log::warn("dropped the INVALID index {} that {} had left unfinished", index, file.version);

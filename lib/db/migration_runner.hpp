@@ -63,6 +63,7 @@ class MigrationRunner {
     void record(const Migration& file, Clock::duration duration);
     void apply_in_transaction(const Migration& file, Clock::time_point start);
     void apply_without_transaction(const Migration& file, Clock::time_point start);
+    std::string index_of(const std::string& name);
     void drop_invalid(const Migration& file, const std::set<std::string>& except);
     void run(const Migration& file, std::string_view text, std::size_t first_line);
     void end_copy(ExecStatusType status);

@@ -2,6 +2,7 @@
 #include "db/sql_text.hpp"
 
 #include <algorithm>
+#include <regex>
 
 namespace pbx::db {
 
@@ -186,6 +187,25 @@ bool controls_transaction(const Statement& statement) {
     if (word(0) == "PREPARE" || word(0) == "START")
         return word(1) == "TRANSACTION";
     return word(0) == "BEGIN" || word(0) == "COMMIT" || word(0) == "END" || word(0) == "ABORT";
+}
+
+std::string name_of_created_index(const Statement& statement) {
+    constexpr const char* gap = R"((?:\s|--[^\n]*\n|/\*[^*]*\*/)+)";
+    static const std::regex created{
+        std::regex_replace(std::string{R"re(create(?:~unique)?~index(?:~concurrently)?(?:~if~not~exists)?~)re"},
+                           std::regex{"~"}, gap) +
+            R"re((?:(?!on\b)([^\s"(),.;]+)|"((?:[^"]|"")+)"))re",
+        std::regex::icase};
+    const std::string text{statement.text.substr(0, 1000)}; // std::regex is recursive
+    std::smatch found;
+    if (!std::regex_search(text, found, created, std::regex_constants::match_continuous))
+        return {};
+    if (found[2].matched)
+        return std::regex_replace(found[2].str(), std::regex{"\"\""}, "\"");
+    std::string name;
+    for (const char c : found[1].str())
+        name += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    return name;
 }
 
 std::size_t line_of_character(std::string_view text, std::size_t character) {

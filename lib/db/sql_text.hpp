@@ -23,6 +23,10 @@ std::vector<Statement> split_statements(std::string_view text);
 /// do not.
 bool controls_transaction(const Statement& statement);
 
+/// The name, without quotes and schema, of the index that the statement creates; empty when it creates none, or one
+/// without a name.
+std::string name_of_created_index(const Statement& statement);
+
 /// The line, from 1, of the `character`-th character, from 1, of UTF-8 text; that is how PostgreSQL counts.
 std::size_t line_of_character(std::string_view text, std::size_t character);
 

@@ -321,6 +321,16 @@ class Migrate(Migrating):
         self.up()
         self.assertIsNotNone(self.db.value("select to_regclass('other')"))
 
+    def test_an_invalid_index_of_another_application_is_left_alone_if_its_name_is_a_word_of_the_file(self):
+        self.only('20250101-a', 'create table a (leg int); create schema other; create table other.t (x int); insert into other.t values (1), (1)')
+        self.up()
+        for index in ('leg', 'a_leg', 'a_le'):
+            self.db.psql('-c', f'create unique index concurrently {index} on other.t (x)')
+        self.write('20250102-b', NO_TRANSACTION + '-- index leg\ncreate index concurrently if not exists a_leg on a (leg);')
+        self.assertNotIn('INVALID', self.up().err)
+        for index in ('other.leg', 'other.a_leg', 'other.a_le', 'a_leg'):
+            self.assertIsNotNone(self.db.value(f"select to_regclass('{index}')"), index)
+
     def test_a_file_that_opted_out_and_leaves_a_transaction_open_is_an_error(self):
         self.only('20250101-a', NO_TRANSACTION + 'begin; create table a (x int);')
         self.says(self.up(status=65), 'leaves a transaction open')

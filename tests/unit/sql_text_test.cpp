@@ -6,6 +6,7 @@
 
 using pbx::db::controls_transaction;
 using pbx::db::line_of_character;
+using pbx::db::name_of_created_index;
 using pbx::db::split_statements;
 
 namespace {
@@ -70,4 +71,16 @@ TEST_CASE("a position is counted in characters, not in bytes") {
     CHECK(line_of_character("ä\nb", 3) == 2);
     CHECK(line_of_character("ääää\nb\nc", 8) == 3);
     CHECK(line_of_character("a\n", 99) == 2);
+}
+
+TEST_CASE("the name of the index that a statement creates is found") {
+    const auto name = [](std::string_view sql) { return name_of_created_index(split_statements(sql).at(0)); };
+    CHECK(name("create index a_x on a (x)") == "a_x");
+    CHECK(name("CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS A_x$1 ON a (x)") == "a_x$1");
+    CHECK(name("create /* index y */ index\n-- index z\n concurrently\tif not exists \"A \"\"x\" on a (x)") == "A \"x");
+    CHECK(name("create index \xc3\xa4 on a (x)") == "\xc3\xa4");
+    CHECK(name("create index on a (leg)").empty());
+    CHECK(name("create table leg (x int)").empty());
+    CHECK(name("drop index leg").empty());
+    CHECK(name("comment on index leg is 'create index leg on a (x)'").empty());
 }
