@@ -162,6 +162,20 @@ void MigrationRunner::prepare_session() {
         query("prepare the session", "set client_connection_check_interval = '500ms'");
 }
 
+std::chrono::milliseconds MigrationRunner::patience() const {
+    using std::chrono::milliseconds;
+    return std::max(milliseconds{std::min(table_patience, options_.lock_timeout)}, milliseconds{1});
+}
+
+void MigrationRunner::set_lock_timeout(std::chrono::milliseconds timeout) {
+    query("set the lock timeout", fmt::format("set lock_timeout = {}", timeout.count()));
+}
+
+std::chrono::milliseconds MigrationRunner::lock_timeout() {
+    const auto text = value("ask for the lock timeout", "select setting from pg_settings where name = 'lock_timeout'");
+    return std::chrono::milliseconds{std::strtoll(text.c_str(), nullptr, 10)};
+}
+
 // A file may leave settings behind (search_path, role) that must not affect its record or the next file.
 void MigrationRunner::reset_session() {
     query("reset the session", "reset session authorization");
@@ -206,8 +220,7 @@ void MigrationRunner::record(const Migration& file, Clock::duration duration) {
 void MigrationRunner::apply_in_transaction(const Migration& file, Clock::time_point start) {
     query("begin", "begin");
     try {
-        const auto patience = std::chrono::milliseconds{std::min(table_patience, options_.lock_timeout)}.count();
-        query("set the lock timeout", fmt::format("set local lock_timeout = {}", std::max<std::int64_t>(patience, 1)));
+        query("set the lock timeout", fmt::format("set local lock_timeout = {}", patience().count()));
         const auto before = value("begin", "select pg_current_xact_id()");
         run(file, file.text, 1);
         // split_statements should have found any COMMIT; this detects one that it missed.
@@ -240,14 +253,26 @@ std::string MigrationRunner::index_of(const std::string& name) {
                                                   quoted.get(), schema_));
 }
 
+// Runs a statement that waits for tables as those of other files do. One with CONCURRENTLY keeps nobody waiting, and
+// waits for all old transactions to end, however long they take.
+void MigrationRunner::run_patiently(const Migration& file, const Statement& statement) {
+    const bool unlimited = is_concurrent(statement) && lock_timeout() == patience();
+    if (unlimited)
+        set_lock_timeout(std::chrono::milliseconds{0});
+    run(file, statement.text, statement.line);
+    if (unlimited)
+        set_lock_timeout(patience());
+}
+
 void MigrationRunner::apply_without_transaction(const Migration& file, Clock::time_point start) {
     // IF NOT EXISTS would accept an unfinished index of a killed run as complete.
     drop_invalid(file, {});
     const auto others = invalid_indexes();
+    set_lock_timeout(patience());
     try {
         // Send one statement at a time: several together would be one transaction.
         for (const auto& statement : split_statements(file.text))
-            run(file, statement.text, statement.line);
+            run_patiently(file, statement);
         if (PQtransactionStatus(connection_) != PQTRANS_IDLE)
             throw Error{Exit::data, file.path.native() + ": it leaves a transaction open", "add the missing COMMIT"};
         for (const auto& index : invalid_indexes())
@@ -266,6 +291,7 @@ void MigrationRunner::apply_without_transaction(const Migration& file, Clock::ti
 
 // Drops the invalid indexes that the file creates, but not those in `except`.
 void MigrationRunner::drop_invalid(const Migration& file, const std::set<std::string>& except) {
+    set_lock_timeout(std::chrono::milliseconds{0});
     const auto invalid = invalid_indexes();
     for (const auto& statement : split_statements(file.text)) {
         const auto index = index_of(name_of_created_index(statement));

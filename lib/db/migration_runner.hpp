@@ -5,6 +5,7 @@
 #include "db/migration_states.hpp"
 #include "db/schema.hpp"
 #include "db/session.hpp"
+#include "db/sql_text.hpp"
 
 #include <libpq-fe.h>
 #include <soci/soci.h>
@@ -63,7 +64,11 @@ class MigrationRunner {
     void record(const Migration& file, Clock::duration duration);
     void apply_in_transaction(const Migration& file, Clock::time_point start);
     void apply_without_transaction(const Migration& file, Clock::time_point start);
+    std::chrono::milliseconds patience() const;
+    void set_lock_timeout(std::chrono::milliseconds timeout);
+    std::chrono::milliseconds lock_timeout();
     std::string index_of(const std::string& name);
+    void run_patiently(const Migration& file, const Statement& statement);
     void drop_invalid(const Migration& file, const std::set<std::string>& except);
     void run(const Migration& file, std::string_view text, std::size_t first_line);
     void end_copy(ExecStatusType status);

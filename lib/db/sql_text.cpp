@@ -189,6 +189,10 @@ bool controls_transaction(const Statement& statement) {
     return word(0) == "BEGIN" || word(0) == "COMMIT" || word(0) == "END" || word(0) == "ABORT";
 }
 
+bool is_concurrent(const Statement& statement) {
+    return std::find(statement.words.begin(), statement.words.end(), "CONCURRENTLY") != statement.words.end();
+}
+
 std::string name_of_created_index(const Statement& statement) {
     constexpr const char* gap = R"((?:\s|--[^\n]*\n|/\*[^*]*\*/)+)";
     static const std::regex created{

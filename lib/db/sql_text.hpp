@@ -23,6 +23,9 @@ std::vector<Statement> split_statements(std::string_view text);
 /// do not.
 bool controls_transaction(const Statement& statement);
 
+/// Whether it is a statement such as CREATE INDEX CONCURRENTLY.
+bool is_concurrent(const Statement& statement);
+
 /// The name, without quotes and schema, of the index that the statement creates; empty when it creates none, or one
 /// without a name.
 std::string name_of_created_index(const Statement& statement);

@@ -331,6 +331,33 @@ class Migrate(Migrating):
         for index in ('other.leg', 'other.a_leg', 'other.a_le', 'a_leg'):
             self.assertIsNotNone(self.db.value(f"select to_regclass('{index}')"), index)
 
+    def in_use(self, statement):
+        """Another session, which has run the statement in a transaction that stays open."""
+        # pylint: disable=consider-using-with
+        user = subprocess.Popen(['psql', '-Xqd', self.db.conninfo, '-c', f'begin; {statement}; select pg_sleep(60)'],
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(lambda: (user.kill(), user.wait()))
+        self.wait_for("select count(*) = 1 from pg_stat_activity where query like '%pg_sleep(60)%' and wait_event = 'PgSleep'")
+        return user
+
+    def test_a_file_that_opted_out_waits_as_long_for_a_table_as_others(self):
+        self.only('20250101-a', 'create table a (x int)')
+        self.up()
+        self.in_use('select count(*) from a')
+        path = self.write('20250102-b', NO_TRANSACTION + 'alter table a add column y int;')
+        self.says(self.up('--lock-timeout', '1', status=75), f'{path}:2: canceling statement due to lock timeout')
+
+    def test_a_concurrent_index_waits_for_old_transactions_as_long_as_they_take(self):
+        self.only('20250101-a', 'create table a (x int)')
+        self.up()
+        self.in_use('insert into a values (1)')
+        self.write('20250102-b', NO_TRANSACTION + 'create index concurrently a_x on a (x);')
+        waiting = self.w.start('pbx-migrate', 'up', '--lock-timeout', '0')
+        self.wait_for("select count(*) = 1 from pg_stat_activity where query like 'create index%' and wait_event_type = 'Lock'")
+        self.db.sql("select pg_terminate_backend(pid) from pg_stat_activity where query like '%pg_sleep(60)%' and pid <> pg_backend_pid()")
+        self.status(self.w.finish(waiting, 30), 0)
+        self.assertEqual(self.db.value("select indisvalid from pg_index where indexrelid = 'a_x'::regclass"), 't')
+
     def test_a_file_that_opted_out_and_leaves_a_transaction_open_is_an_error(self):
         self.only('20250101-a', NO_TRANSACTION + 'begin; create table a (x int);')
         self.says(self.up(status=65), 'leaves a transaction open')

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 using pbx::db::controls_transaction;
+using pbx::db::is_concurrent;
 using pbx::db::line_of_character;
 using pbx::db::name_of_created_index;
 using pbx::db::split_statements;
@@ -83,4 +84,12 @@ TEST_CASE("the name of the index that a statement creates is found") {
     CHECK(name("create table leg (x int)").empty());
     CHECK(name("drop index leg").empty());
     CHECK(name("comment on index leg is 'create index leg on a (x)'").empty());
+}
+
+TEST_CASE("a statement with CONCURRENTLY is found") {
+    const auto concurrent = [](std::string_view sql) { return is_concurrent(split_statements(sql).at(0)); };
+    CHECK(concurrent("create unique index concurrently a_x on a (x)"));
+    CHECK(concurrent("reindex (verbose) table concurrently a"));
+    CHECK_FALSE(concurrent("create index a_x on a (x)"));
+    CHECK_FALSE(concurrent("comment on table a is 'concurrently'"));
 }
