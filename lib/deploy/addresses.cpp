@@ -116,19 +116,30 @@ Addresses ask(const std::set<std::string>& names, const Deadline& deadline) {
 struct Claim {
     std::size_t plan;
     const Trunk* trunk;
+    bool is_name; // the host is a name, not an address
 };
 
-std::vector<Claim> claims_by_age(const Checked& checked) {
+// The first of two claims to an address keeps it. An operator who approved an address approved that address; of a name,
+// only the name: whoever controls it decides which address it leads to.
+std::vector<Claim> claims_by_rank(const Checked& checked) {
     std::vector<Claim> claims;
     for (std::size_t place = 0; place < checked.plans.size(); ++place)
         for (const auto& trunk : checked.plans[place].organization.trunks)
             if (trunk.trunk_type == "peer")
-                claims.push_back({place, &trunk});
+                claims.push_back({place, &trunk, resolve(trunk.host, AI_NUMERICHOST).empty()});
     std::sort(claims.begin(), claims.end(), [](const Claim& a, const Claim& b) {
-        return std::tie(a.trunk->approved_at, a.trunk->held_since, a.trunk->id) <
-               std::tie(b.trunk->approved_at, b.trunk->held_since, b.trunk->id);
+        return std::tie(a.is_name, a.trunk->approved_at, a.trunk->held_since, a.trunk->id) <
+               std::tie(b.is_name, b.trunk->approved_at, b.trunk->held_since, b.trunk->id);
     });
     return claims;
+}
+
+std::string fault_of(const Claim& claim, const std::string& address, const Claim& owner, const Checked& checked) {
+    const auto host = harmless(claim.trunk->host);
+    const auto shown = host == address ? host : fmt::format("{} ({})", host, address);
+    return fmt::format("its host {} belongs to a trunk of {} {}", shown,
+                       harmless(checked.plans[owner.plan].organization.name),
+                       claim.is_name && !owner.is_name ? "whose host is that address" : "that was approved earlier");
 }
 
 struct LaterPeer {
@@ -154,7 +165,7 @@ void leave_out(Checked& checked, const LaterPeer& peer) {
 } // namespace
 
 Addresses addresses_of_peers(const Checked& checked, const Deadline& deadline) {
-    const auto claims = claims_by_age(checked);
+    const auto claims = claims_by_rank(checked);
     if (std::all_of(claims.begin(), claims.end(), [&](const Claim& each) { return each.plan == claims.front().plan; }))
         return {};
     Addresses result;
@@ -176,27 +187,23 @@ Addresses addresses_of_peers(const Checked& checked, const Deadline& deadline) {
 }
 
 void separate_addresses(Checked& checked, const Addresses& addresses) {
-    std::map<std::string, std::size_t> owners; // address -> plan
+    const auto claims = claims_by_rank(checked);
+    std::map<std::string, const Claim*> owners; // of addresses
     std::vector<LaterPeer> refused;
-    for (const auto& claim : claims_by_age(checked)) {
+    for (const auto& claim : claims) {
         const auto found = addresses.find(claim.trunk->host);
         if (found == addresses.end())
             continue;
         const auto& wanted = found->second;
         const auto taken = std::find_if(wanted.begin(), wanted.end(), [&](const auto& address) {
             const auto owner = owners.find(address);
-            return owner != owners.end() && owner->second != claim.plan;
+            return owner != owners.end() && owner->second->plan != claim.plan;
         });
-        if (taken == wanted.end()) {
+        if (taken == wanted.end())
             for (const auto& address : wanted)
-                owners.emplace(address, claim.plan);
-            continue;
-        }
-        const auto host = harmless(claim.trunk->host);
-        refused.push_back({claim.plan, claim.trunk->id,
-                           fmt::format("its host {}{} belongs to a trunk of {} that was approved earlier", host,
-                                       host == *taken ? "" : " (" + *taken + ")",
-                                       harmless(checked.plans[owners.at(*taken)].organization.name))});
+                owners.emplace(address, &claim);
+        else
+            refused.push_back({claim.plan, claim.trunk->id, fault_of(claim, *taken, *owners.at(*taken), checked)});
     }
     for (const auto& peer : refused)
         leave_out(checked, peer);

@@ -23,8 +23,9 @@ using Addresses = std::map<std::string, std::vector<std::string>>;
 /// address by SRV alone are not noticed.
 Addresses addresses_of_peers(const dialplan::Checked& checked, const Deadline& deadline);
 
-/// Of peers of different organizations that have an address in common, the one whose host was approved first keeps it;
-/// the others move from their plans to the refusals.
+/// Of peers of different organizations that have an address in common, the one whose host is that address keeps it from
+/// those whose host is a name; of two of a kind, the one that was approved first. The others move from their plans to
+/// the refusals.
 void separate_addresses(dialplan::Checked& checked, const Addresses& addresses);
 
 } // namespace pbx::deploy

@@ -63,15 +63,38 @@ TEST_CASE("of two organizations' peers at one address, the one approved first ke
 }
 
 TEST_CASE("host names are distinguished by what they resolve to, and one that does not resolve stays") {
-    auto checked = check(with_hosts({"a.example.org", "b.example.org", "10.0.0.9", "c.example.org"}));
+    auto checked = check(with_hosts({"a.example.org", "b.example.org", "10.0.0.6", "c.example.org"}));
     separate_addresses(checked, {{"a.example.org", {"10.0.0.8", "10.0.0.9"}},
                                  {"b.example.org", {"10.0.0.7", "10.0.0.8"}},
                                  {"c.example.org", {}},
-                                 {"10.0.0.9", {"10.0.0.9"}}});
+                                 {"10.0.0.6", {"10.0.0.6"}}});
     CHECK(refused(checked) ==
-          "trunk carrier of y: its host b.example.org (10.0.0.8) belongs to a trunk of z that was approved earlier\n"
-          "trunk carrier of x: its host 10.0.0.9 belongs to a trunk of z that was approved earlier\n");
-    CHECK(checked.plans.front().organization.trunks.size() == 1);
+          "trunk carrier of y: its host b.example.org (10.0.0.8) belongs to a trunk of z that was approved earlier\n");
+    CHECK(checked.plans.size() == 4);
+}
+
+TEST_CASE("a trunk whose host is an address keeps it from host names that resolve to it, whoever was approved first") {
+    for (const std::string address : {"10.0.0.9", "[::ffff:10.0.0.9]", "0x0a000009"}) {
+        auto checked = check(with_hosts({"a.example.org", address, "b.example.org"}));
+        auto addresses =
+            addresses_of_peers(check(with_hosts({address, "10.0.0.1"})), pbx::Deadline::after(std::chrono::seconds{5}));
+        addresses["a.example.org"] = {"10.0.0.8", "10.0.0.9"};
+        addresses["b.example.org"] = {"10.0.0.8"};
+        separate_addresses(checked, addresses);
+        INFO(address);
+        CHECK(refused(checked) == "trunk carrier of z: its host a.example.org (10.0.0.9) belongs to a trunk of y "
+                                  "whose host is that address\n");
+        CHECK(checked.plans[0].organization.trunks.size() == 1); // x: a trunk that is left out holds no address
+        CHECK(checked.plans[1].organization.trunks.size() == 1); // y
+        CHECK(checked.plans[2].organization.trunks.empty());     // z
+    }
+}
+
+TEST_CASE("of two trunks with one address in two spellings, the message names the one that was approved earlier") {
+    auto checked = check(with_hosts({"10.0.0.9", "10.0.0.8"}));
+    separate_addresses(checked, {{"10.0.0.9", {"10.0.0.9"}}, {"10.0.0.8", {"10.0.0.9"}}});
+    CHECK(refused(checked) ==
+          "trunk carrier of y: its host 10.0.0.8 (10.0.0.9) belongs to a trunk of z that was approved earlier\n");
 }
 
 TEST_CASE("a name whose look-up runs out of memory counts as one that does not resolve") {
