@@ -103,6 +103,18 @@ class DialplanWriter {
         add_step("Gosub(pbx-recorder,calling,1(~P,~I~N))", {{'P', prefix_}, {'I', point}, {'N', numbers}});
     }
 
+    // Does what prepare_consent() does, in one step too, and returns the destinations for Dial(). Asterisk itself calls
+    // only one of the devices that are registered as a phone.
+    std::string find_devices(const tenants::User& user) {
+        if (plan_.max_contacts == 1) {
+            prepare_consent(point_id(user));
+            return "PJSIP/" + user.asterisk_endpoint;
+        }
+        add_step("Gosub(pbx-recorder,devices,1(~E,~P,~I))",
+                 {{'E', user.asterisk_endpoint}, {'P', prefix_}, {'I', point_id(user)}});
+        return "${GOSUB_RETVAL}";
+    }
+
     // Dial's options. The called side may transfer by keys when it is one of our phones (`called`), and so may the
     // caller, unless the call comes from outside: such a caller could dial out at the organization's cost.
     std::string dial_options(std::string_view called, std::string_view tag, std::string_view point) const {
@@ -159,9 +171,8 @@ class DialplanWriter {
             // The call goes out by a route, but the extension decides whether it is recorded.
             add_step("Gosub(~P__outbound,~N,1(~T))", {{'P', prefix_}, {'N', user.phone_number}, {'T', user.extension}});
         } else {
-            prepare_consent(point_id(user));
             const auto options = dial_options("t", user.extension, point_id(user));
-            add_step("Dial(PJSIP/~E,~R,~O)", {{'E', user.asterisk_endpoint}, {'R', ring_seconds}, {'O', options}});
+            add_step("Dial(~D,~R,~O)", {{'D', find_devices(user)}, {'R', ring_seconds}, {'O', options}});
             go_to_own_context(user.extension);
             // No phone is registered, or it is unreachable: 20 becomes 480 in SIP. Asterisk's own cause becomes 404.
             text_ += R"( same => n(over),ExecIf($["${DIALSTATUS}"="CHANUNAVAIL"]?Hangup(20)))"

@@ -2,6 +2,7 @@
 #include "dialplan/recorder.hpp"
 
 #include "dialplan/consent_steps.hpp"
+#include "dialplan/device_steps.hpp"
 #include "dialplan/text.hpp"
 
 namespace pbx::dialplan {
@@ -9,7 +10,7 @@ namespace pbx::dialplan {
 namespace {
 
 // Marks for fill(): ~S the spool, ~H the folder for halves in it, ~N "-" and the node's name, if it has one, ~C the
-// consent_steps().
+// consent_steps(), ~D the device_steps().
 //
 // start: ARG1 is the last part of the file's name before the node, ARG2 the caller, if that is not the channel's own
 // caller ID, ARG3 the organization's prefix, ARG4 the point that decides, ARG5 "called" on the channel that answered.
@@ -37,7 +38,7 @@ namespace {
 // with: a phone that has a paused call on hold may consult somebody, and then join both calls. So the recorder of the
 // consultation waits for the end of the pause as well.
 //
-// The subroutines about consent are in consent_steps.cpp.
+// The subroutines about consent are in consent_steps.cpp, that about devices is in device_steps.cpp.
 constexpr std::string_view recorder =
     R"(; Written by pbx-dialplan-gen for all organizations. Changes made here are lost.
 [pbx-recorder]
@@ -218,7 +219,7 @@ exten => agent,1,GotoIf($["${TRANSFER_CONTEXT:-10}"!="__transfer"]?refused)
  same => n,Return()
  same => n(refused),Playback(beeperr)
  same => n,Return()
-~C
+~C~D
 ; For Dial's option U(tag^caller^waiting channel^prefix^point): runs on the channel that answered. Where policy wants no
 ; recording, that of the waiting channel ends all the same. The other half of a Local channel has a leg of its own.
 [pbx-recorder-up]
@@ -277,7 +278,9 @@ exten => always,1,Return()
 std::string recorder_text(const Machine& machine, const std::vector<std::string>& inactive) {
     const auto node = machine.node.empty() ? std::string{} : '-' + machine.node;
     const auto halves = machine.spool + '/' + halves_folder;
-    auto text = fill(recorder, {{'S', machine.spool}, {'H', halves}, {'N', node}, {'C', consent_steps(machine)}});
+    auto text =
+        fill(recorder,
+             {{'S', machine.spool}, {'H', halves}, {'N', node}, {'C', consent_steps(machine)}, {'D', device_steps()}});
     for (const auto& prefix : inactive)
         text += fill("exten => inactive-~P,1,Return()\n", {{'P', prefix}});
     return text;

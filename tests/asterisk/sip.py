@@ -363,6 +363,7 @@ class Line(asyncio.DatagramProtocol):
         self.waiting = {}     # (branch, method) -> queue of responses
         self.answers = {}     # (branch, method) of a received request -> what we answered
         self.on_call = None   # coroutine function(call)
+        self.binding = None   # the value of Contact in its REGISTER, if that is not `contact`
         self.registered = None  # the contact of the last REGISTER that was received
         self.tasks = set()
         self.history = []     # all calls, for the judge
@@ -397,14 +398,14 @@ class Line(asyncio.DatagramProtocol):
 
     # --- what a user does
 
-    async def register(self):
+    async def register(self, expires=600):
         uri = f'sip:{self.server[0]}:{self.server[1]}'
         mine = f'<sip:{self.user}@{self.server[0]}>'
         call_id, tag = f'{token()}@{self.address}', token()
         authorization = None
         for sequence in (1, 2):
             headers = [('From', f'{mine};tag={tag}'), ('To', mine), ('Call-ID', call_id), ('CSeq', f'{sequence} REGISTER'),
-                       ('Contact', self.contact), ('Expires', '600')]
+                       ('Contact', self.binding or self.contact), ('Expires', f'{expires}')]
             answer = await self._transaction('REGISTER', uri, headers + (authorization or []))
             if answer.status == 200:
                 return

@@ -169,6 +169,34 @@ TEST_CASE("phones register with as many devices as their organization allows, by
     }
 }
 
+TEST_CASE("a phone with which several devices may register rings all of them, in as many steps as another phone") {
+    auto organization = fixture::organization();
+    const auto one = fixture::extension(fixture::extensions(organization), "acme__internal", "1001");
+    CHECK_THAT(one, ContainsSubstring("Gosub(pbx-recorder,calling,1(acme,extension-1001))\n"
+                                      " same => n,Dial(PJSIP/acme_1001,60,t"));
+    CHECK(one.find("devices") == std::string::npos);
+    organization.max_contacts = "1";
+    CHECK(fixture::extension(fixture::extensions(organization), "acme__internal", "1001") == one);
+    organization.max_contacts = "2";
+    const auto several = fixture::extension(fixture::extensions(organization), "acme__internal", "1001");
+    CHECK_THAT(several, ContainsSubstring("Gosub(pbx-recorder,devices,1(acme_1001,acme,extension-1001))\n"
+                                          " same => n,Dial(${GOSUB_RETVAL},60,t"));
+    // A call in progress continues at its next step when this changes.
+    CHECK(std::count(several.begin(), several.end(), '\n') == std::count(one.begin(), one.end(), '\n'));
+}
+
+TEST_CASE("the URI of a contact is written into no function before it is known to have no closing parenthesis") {
+    const auto text = recorder_text({fixture::spool, ""});
+    const auto from = text.find("exten => devices,1,");
+    REQUIRE(from != std::string::npos);
+    const auto checked = text.find("FIELDQTY(plain,))", from);
+    REQUIRE(checked != std::string::npos);
+    CHECK(text.find("${uri}", from) > checked);
+    CHECK(text.find("${plain}", from) > checked);
+    CHECK(text.find("PJSIP_DIAL_CONTACTS") == std::string::npos);
+    CHECK_THAT(text, ContainsSubstring(" same => n(none),Return(PJSIP/${ARG1})\n"));
+}
+
 TEST_CASE("phones and trunks have the codecs of their organization, by default ulaw and alaw") {
     auto organization = fixture::organization();
     CHECK_THAT(pjsip_text(fixture::plan(organization)), ContainsSubstring("\nallow=ulaw,alaw\n"));
