@@ -63,7 +63,9 @@ constexpr const char* chosen_calls = R"(
     ))";
 
 // As find_rung_number() in journey.cpp: a transfer replaces dst.
-constexpr const char* rung_number = R"(substring(lastdata from 'U\(pbx-recorder-up\^([^\^]*)\^'))";
+constexpr const char* rung_number =
+    R"(coalesce(substring(lastdata from 'U\(pbx-recorder-up\^([^\^]*)\^'),
+                substring(lastdata from '^PJSIP/[^/]*_([^/_]*)/sip')))";
 
 std::string condition_of(const DispositionRule& rule) {
     std::string condition = "true";

@@ -69,15 +69,25 @@ bool can_be_dialled(const std::string& number) {
     return number.find_first_of("0123456789*#") != std::string::npos;
 }
 
+// The extension in "PJSIP/acme_1003/sip:...&PJSIP/acme_1003/sip:...": the addresses of several devices can take up all
+// of the 255 characters that Asterisk keeps. Only standard names of endpoints have it.
+std::string find_rung_phone(const std::string& lastdata) {
+    constexpr std::string_view technology = "PJSIP/";
+    const auto end = lastdata.find("/sip", technology.size());
+    if (!lastdata.starts_with(technology) || end == std::string::npos)
+        return {};
+    const auto endpoint = lastdata.substr(technology.size(), end - technology.size());
+    const auto at = endpoint.rfind('_');
+    return at == std::string::npos ? std::string{} : endpoint.substr(at + 1);
+}
+
 // The number that the dialplan passed to the recorder when it rang somebody. call_query.cpp searches it too.
 std::string find_rung_number(const CdrRow& row) {
     constexpr std::string_view before = "U(pbx-recorder-up^";
     const auto at = row.lastdata.find(before);
-    if (at == std::string::npos)
-        return {};
     const auto begin = at + before.size();
-    const auto end = row.lastdata.find('^', begin); // Asterisk cuts lastdata after 79 characters
-    return end == std::string::npos ? std::string{} : row.lastdata.substr(begin, end - begin);
+    const auto end = at == std::string::npos ? at : row.lastdata.find('^', begin);
+    return end == std::string::npos ? find_rung_phone(row.lastdata) : row.lastdata.substr(begin, end - begin);
 }
 
 // What the caller dialled, or the first destination that can be dialled, which "s" and the like cannot. A blind

@@ -160,6 +160,14 @@ class Calls(Listing):
         self.assertEqual(self.ids('--number', '1012'), ['1.1'])
         self.assertEqual(self.ids('--number', '101'), [])
 
+    def test_a_number_that_rang_with_so_many_devices_that_the_row_has_no_options_is_found_by_its_phone(self):
+        self.w.cdr('1.1', None, dst='1012', dcontext='acme__transfer', channel='PJSIP/acme_1010-00000001', src='1010',
+                   dstchannel='PJSIP/acme_1011-00000002',
+                   lastdata='&'.join(f'PJSIP/acme_1011/sip:acme_1011@192.0.2.{n}:5060;transport=tcp;ob' for n in range(9))[:255])
+        line, = self.lines('--number', '1011')
+        self.assertEqual((line['to'], line['dialled']), ('1011', '1011'))
+        self.assertEqual(self.ids('--number', 'acme_1011'), [])
+
     def test_the_disposition_filter_gives_the_calls_that_show_this_disposition(self):
         """Every pair of rows, of the caller's channel, a Local channel and a phone."""
         rows = [('', 'BUSY', 'Queue'), ('', 'ANSWERED', 'Queue')]

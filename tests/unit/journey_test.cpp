@@ -195,6 +195,21 @@ TEST_CASE("the destination of a blind transfer is not what the caller dialled") 
     CHECK(call.direction == Direction::internal);
 }
 
+TEST_CASE("a transferred call to many devices has the extension of their phone where the row has no room for options") {
+    const auto dialled = [](const std::string& lastdata) {
+        return make_journey(rows({{116, 92, "1068", "acme__transfer", "PJSIP/acme_1066-3f", "PJSIP/acme_1067-40", 2, 1,
+                                   "ANSWERED", "a.wav", "1066", "1.1", "Dial", lastdata}}),
+                            &acme)
+            .dialled;
+    };
+    const std::string devices = "PJSIP/acme_1067/sip:x@192.0.2.1:5060;ob&PJSIP/acme_1067/sip:y@192.0.2.2:5060";
+    CHECK(dialled(devices) == "1067");
+    CHECK(dialled(devices + ",60,tTU(pbx-recorder-up^10") == "1067");
+    CHECK(dialled(devices + ",60,tTU(pbx-recorder-up^1069^1066^^acme") == "1069");
+    for (const std::string other : {"PJSIP/acme_1067,60", "PJSIP/1067/sip:x", "Local/acme_1067/sip:x", "PJSIP/", ""})
+        CHECK(dialled(other) == "1068");
+}
+
 TEST_CASE("calls to a trunk are outbound, whatever it is called, also when it does not take them") {
     for (const auto* trunk : {"PJSIP/acme__trunk_carrier-2", "PJSIP/carrier-2"}) {
         const auto call =
