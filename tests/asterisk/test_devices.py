@@ -21,7 +21,7 @@ HOSTILE = {
     'a second destination': 'sip:x&Local/1001@beta__internal',
     'a second destination of two hosts': 'sip:x&Local/1001@beta__internal@127.0.0.1',
     'a second phone': 'sip:x@127.0.0.1:{port};y=1&PJSIP/beta_1001',
-    'a parenthesis before a second phone': 'sip:a)@127.0.0.1:{port};y=:0&PJSIP/beta_1001',
+    'a parenthesis before a second phone': 'sip:a):0@127.0.0.1:{port};y=1&PJSIP/beta_1001',
     'parentheses before a second phone': 'sip:((a))))@127.0.0.1:{port};y=:0:12&PJSIP/beta_1001',
     'options': 'sip:x,1,m@127.0.0.1:{port}',
     'an open bracket': 'sip:x@127.0.0.1:{port};y=[',
