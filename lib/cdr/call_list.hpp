@@ -36,8 +36,8 @@ struct CallsRequest {
 /// account that does not exist, unavailable.
 Exit list_calls(const CallsRequest& request);
 
-/// Prints the rows of the call that `name` means: a CDR id, a linkedid or a uniqueid, alone or with an accountcode
+/// Prints the rows of the call that `text` means: a CDR id, a linkedid or a uniqueid, alone or with an accountcode
 /// (call_name.hpp). Throws Error: no_input when there is no such call, or it is not one of request.tenant.
-Exit show_call(const CallsRequest& request, const std::string& name);
+Exit show_call(const CallsRequest& request, const std::string& text);
 
 } // namespace pbx::cdr

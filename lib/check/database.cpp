@@ -31,6 +31,7 @@ void check_server(const db::ServerFacts& server, Findings& findings) {
 // Other programs, and statements by hand, change tables too. Nothing stays of what the comparison creates.
 void compare_schema(db::MigrationRunner& runner, const std::vector<db::Migration>& files, Findings& findings) {
     std::vector<const db::Migration*> all;
+    all.reserve(files.size());
     for (const auto& file : files)
         all.push_back(&file);
     try {

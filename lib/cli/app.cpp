@@ -141,6 +141,7 @@ CLI::Option* App::add_csv(CLI::App& where, bool& csv, bool& raw) {
         });
 }
 
+// NOLINTNEXTLINE(readability-convert-member-functions-to-static): called on the application, like its siblings
 CLI::Option* App::add_span(CLI::App& where, const std::string& flag, std::chrono::seconds& value,
                            const std::string& description) {
     const auto take = [&value, flag](const std::string& text) {

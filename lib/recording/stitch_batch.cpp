@@ -60,12 +60,12 @@ void build_one(const StitchBatch& batch, StitchTask& task, Written& written, Sti
         results.left(call, reason);
         return;
     }
+    rename_for_owner(task.call, batch.stitched);
+    require_no_last_copy(task, batch.stitched, built.manifest);
     if (built.manifest.audible() == 0) {
         results.without_audio(call, built);
         return;
     }
-    rename_for_owner(task.call, batch.stitched);
-    require_no_last_copy(task, batch.stitched, built.manifest);
     file->start_writing_out();
     written.file.emplace(*std::move(file));
     written.built = std::move(built);

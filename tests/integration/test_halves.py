@@ -503,7 +503,7 @@ class Later(Halved):
             self.halves(work, leg, **files)
         self.stitch(work)
         spool = json.loads(self.status(work.run('pbx-archive', 'audit', '--json'), 65).out)
-        self.assertEqual([row['worth'] for row in spool['rows']], ['sound', 'cut'])
+        self.assertEqual([row['worth'] for row in spool['rows']], ['one-sided', 'cut'])
         self.status(work.run('pbx-archive', '--min-age', '0s'), 0)
         archived = json.loads(self.status(work.run('pbx-archive', 'audit', '--json'), 65).out)
         self.assertEqual([row['worth'] for row in archived['rows']], ['one-sided', 'cut'])
