@@ -4,6 +4,7 @@
 
 #include "archive/known_archive.hpp"
 #include "base/deadline.hpp"
+#include "base/fd.hpp"
 #include "base/folder.hpp"
 #include "base/lock.hpp"
 #include "base/log.hpp"
@@ -82,11 +83,34 @@ class ArchiveInit {
         }
         const auto marker = make_archive_marker(current_second());
         store_text(remote_, Shelf::legs, archive_marker_name, to_json(marker), deadline_);
-        options_.places.require_apart();
+        require_apart(marker);
         remote_.sync(deadline_);
         require_stored(marker);
         remember(marker.id);
         log::warn("{} is an archive now: {}", shown_, marker.id);
+    }
+
+    // A remote that leads to a folder of ours shows it only now; then the marker goes again.
+    void require_apart(const ArchiveMarker& marker) const {
+        try {
+            options_.places.require_apart();
+        } catch (const Error&) {
+            const auto& places = options_.places;
+            for (const std::filesystem::path folder : {places.spool, places.stitched, places.stitch_src})
+                for (const auto& place : {folder, folder.parent_path()})
+                    remove_marker(place, to_json(marker));
+            throw;
+        }
+    }
+
+    static void remove_marker(const std::filesystem::path& place, const std::string& text) {
+        std::error_code failed;
+        if (!std::filesystem::exists(place / archive_marker_name, failed))
+            return;
+        const auto folder = Folder::open(place.native());
+        const auto file = folder.find(archive_marker_name);
+        if (file && read_file(file->get(), archive_marker_name) == text)
+            folder.remove(archive_marker_name);
     }
 
     void require_stored(const ArchiveMarker& marker) {

@@ -61,7 +61,7 @@ cdr::Call choose_call(soci::session& session, const db::LegNaming& naming, const
                       const std::optional<std::string>& account) {
     if (auto call = choose_call(cdr::find_calls(session, naming, name.call), name, account))
         return *std::move(call);
-    throw explain_absences(session, {{name, account}}).front();
+    throw Absent{explain_absences(session, {{name, account}}).front()};
 }
 
 void require_served(const cdr::Call& call, std::optional<std::size_t> leg) {

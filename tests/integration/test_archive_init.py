@@ -187,8 +187,12 @@ class Init(Marker):
                 self.says(result, 'is a part of an archive: .pbx-archive.json is there. Nothing was removed')
                 self.hints(result)
                 self.assertEqual(self.remembered(work), [])
+                self.assertFalse((work.spool / MARKER).exists(), 'nothing is left there')
+                (work.spool / MARKER).write_bytes(MARKER_TEXT)
                 for tool in ('pbx-archive', 'pbx-stitch'):
                     self.status(work.run(tool, '--remote', remote), 78)
+                self.init(work, '--remote', remote, status=78)
+                self.assertEqual((work.spool / MARKER).read_bytes(), MARKER_TEXT)
                 self.assertEqual(work.legs_in_spool(), sorted(legs))
                 (work.spool / MARKER).unlink()
 
