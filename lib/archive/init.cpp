@@ -145,7 +145,8 @@ class ArchiveInit {
         stitched.for_each_name(
             [&](const std::string& name) { forgotten += spool::ArchivedMark::remove(stitched.path_of(name)) ? 1 : 0; });
         if (forgotten > 0)
-            log::warn("{} stitched recordings on this disk will be copied to the new archive", forgotten);
+            log::warn("{} stitched recording{} on this disk will be copied to the new archive", forgotten,
+                      forgotten == 1 ? "" : "s");
     }
 
     const InitOptions& options_;

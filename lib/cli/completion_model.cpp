@@ -1,4 +1,4 @@
-// The name of a value's type tells its kind: --org ORG, --since WHEN.
+// The type of a value has the name of its kind: --org ORG, --since WHEN.
 #include "cli/completion_model.hpp"
 
 #include <algorithm>

@@ -216,7 +216,7 @@ class Init(Marker):
         self.assertIn(f'stitched/{CALL}.wav', stored)
         shutil.rmtree(work.remote.folder)
         work.remote.folder.mkdir()
-        self.says(self.init(work, '--replace'), '1 stitched recordings on this disk will be copied to the new archive')
+        self.says(self.init(work, '--replace'), '1 stitched recording on this disk will be copied to the new archive')
         self.archive(work)
         self.assertEqual(work.remote.files(), {f'stitched/{CALL}.wav': stored[f'stitched/{CALL}.wav']})
 
